@@ -1,5 +1,5 @@
 # What a person and CI type. Every target sets up what it needs first.
-.PHONY: run setup kernel test test-all test-anew storms check fmt bench evals pictures lock catboost docs clean
+.PHONY: run setup kernel test test-slow test-all test-anew storms check fmt bench evals pictures lock catboost docs clean
 BIN := .venv/bin
 # one process more than cores, at most four: some tests wait, and each process collects all and loads what it uses
 PROCESSES := $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); echo $$((n < 3 ? n + 1 : 4)))
@@ -24,10 +24,13 @@ kernel: setup     ## compiled for this source, once, before several test process
 test: .pytest_cache/collected ## the default suite
 	$(PYTEST)
 
-test-all: test    ## the default suite and the long one; stopped or red, it goes on with what has not passed on this source
+test-slow: .pytest_cache/collected ## what takes seconds and is not in the default suite
+	$(PYTEST) -m 'slow and not long'
+
+test-all: test test-slow ## the default suite, the slow tests and the long ones; stopped or red, it goes on with the long ones that have not passed on this source
 	$(PYTEST) -m long --go-on
 
-test-anew: test   ## the same from the beginning
+test-anew: test test-slow ## the same from the beginning
 	$(PYTEST) -m long
 
 storms: kernel    ## ten simulated days and every fault at each venue; stopped, it goes on; the whole plan: see docs/reliability.md

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from functools import cache, cached_property
 from pathlib import Path
@@ -83,9 +83,24 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByFolde
     return ByFolder(config, log) if config.getoption("dist") == "loadfile" else None
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files that start processes go first: a long one at the end would be waited for by everybody else."""
+    """What a sample leaves out is slow. Files that start processes go first: at the end everybody else would wait for them."""
+    families: dict[tuple[str, int], list[pytest.Item]] = {}
+    for item in items:
+        if sample := item.get_closest_marker("sample"):
+            families.setdefault((item.nodeid.partition("[")[0], *sample.args), []).append(item)
+    for (_, count), cases in families.items():
+        for item in left_out(cases, count):
+            item.add_marker("slow")
     items.sort(key=lambda item: not str(item.path.relative_to(REPOSITORY)).startswith(FIRST))
+
+
+def left_out(cases: Sequence[pytest.Item], count: int) -> list[pytest.Item]:
+    """All but so many of the cases, first and last among those that stay."""
+    last = len(cases) - 1
+    stay = {round(n * last / (count - 1)) for n in range(count)} if count > 1 else {last}
+    return [case for n, case in enumerate(cases) if n not in stay]
 
 
 def once_a_process() -> None:

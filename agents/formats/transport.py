@@ -65,14 +65,17 @@ class Transport:
             while True:
                 silent_s = patience_s if first else self.endpoint.patience_s
                 due = min(last + silent_s, began + ATTEMPT_S_MAX, last + QUIET_S if not told else last + silent_s)
+                if time.monotonic() >= began + ATTEMPT_S_MAX:  # also while events keep coming
+                    what = f"{self.endpoint.host} did not end its answer within {ATTEMPT_S_MAX:.0f} s"
+                    raise EndpointFault(what, again=True).lasting()
                 try:
                     item = feed.get(timeout=max(0.0, due - time.monotonic()))
                 except queue.Empty:
                     now = time.monotonic()
-                    if now >= last + silent_s or now >= began + ATTEMPT_S_MAX:
+                    if now >= began + ATTEMPT_S_MAX:
+                        continue
+                    if now >= last + silent_s:
                         what = f"{self.endpoint.host} sent nothing for {now - last:.0f} s (patience_s in desk.toml)"
-                        if now < last + silent_s:
-                            what = f"{self.endpoint.host} did not end its answer within {ATTEMPT_S_MAX:.0f} s"
                         raise EndpointFault(what, again=True).lasting() from None
                     told = True
                     text = (

@@ -160,6 +160,7 @@ def gate(as_json: bool = JSON) -> None:
         what = "no gate has been asked here: no account is traded, or its worker has just begun"
         raise BadInput(what, "nightdesk status says what is traded; nightdesk account list")
     value = {"open": event.body["open"], "t_ms": event.t_recv_ms, "rows": event.body["rows"]}
+    value["off"] = event.body.get("off", {})
     out.emit(value, as_json=as_json, text=lambda: gate_text(value))
     if not value["open"]:
         raise typer.Exit(1)
@@ -172,6 +173,7 @@ def gate_text(value: dict[str, Any]) -> str:
     for row in value["rows"]:
         tries = f", tried {row['tries']} times" if row["tries"] > 1 else ""
         lines.append(f"  {words[row['ok']]:<10}{row['name']}{tries}{': ' + shown(row['why']) if row['why'] else ''}")
+    lines += [f"  note      {shown(name)} is off, its sleeves alone: {shown(why)}" for name, why in value["off"].items()]
     return "\n".join(lines)
 
 

@@ -82,7 +82,7 @@ def backtest(
 @group.command("stage")
 def stage(
     path: str = typer.Argument(..., metavar="TAPE|FOLDER", help="A tape, or a folder of tapes of one instrument."),
-    floor: float | None = typer.Option(None, "--floor-bps", help="What both sides cost; default: twice the venue's maker fee."),
+    floor: float | None = typer.Option(None, "--floor-bps", help="Default, and the least: twice the venue's maker fee."),
     as_json: bool = JSON,
 ) -> None:
     """Whether a maker may leave simulation and paper: seven days and an edge above fees in four of five windows. Else exit 1."""

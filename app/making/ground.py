@@ -25,11 +25,13 @@ READ_BYTES = 1 << 20
 def judged(path: Path, floor: float | None, every_ms: int, horizons: tuple[float, ...]) -> dict[str, Any]:
     """The answer as JSON. Raises DataError for a tape with an error, BadInput for terms and tapes that do not go together."""
     from engine.l2.checks import sound_tape, tapes_in
+    from engine.l2.copies import COPIED_MIN, RepeatedTapes
     from engine.l2.feasibility import HORIZONS_S, feasibility
     from engine.l2.features import computed, one_after_another
     from engine.l2.moments import joined, moments_of
+    from engine.l2.tape import DELTA
 
-    parts, columns = [], []
+    parts, columns, copies = [], [], RepeatedTapes()
     files: list[dict[str, Any]] = []
     for file in tapes_in(path):
         opened = sound_tape(file)
@@ -43,15 +45,21 @@ def judged(path: Path, floor: float | None, every_ms: int, horizons: tuple[float
         moments = moments_of(tape, opened.report.replayed, opened.trades, every_ms)
         parts.append((moments, tape.scale))
         columns.append(computed(moments))
-        files.append({"file": str(file), "about": about, "warnings": len(opened.report.issues), **opened.report.figures})
+        ids = {"names_previous": bool((tape.prev_id[tape.kind == DELTA] >= 0).any()), "repeated_frac": copies.repeated_frac(tape)}
+        files.append({"file": str(file), "about": about, **ids, "warnings": len(opened.report.issues), **opened.report.figures})
     found = feasibility(joined(parts), one_after_another(columns), every_ms, floor_bps, horizons or HORIZONS_S)
+    verdict, why = found.verdict, found.why
+    if again := [file for file in files if file["repeated_frac"] > COPIED_MIN]:
+        why = f"{Path(again[0]['file']).name} repeats {again[0]['repeated_frac']:.0%} of what was recorded before it; {why}"
+        verdict = "not enough tape" if verdict == "yes" else verdict
     tables = {name: [_cell(cell) for cell in getattr(found, name)] for name in ("cells", "together", "oracle")}
     return {
         **dict(zip(("venue", "symbol", "market"), files[0].pop("about"), strict=True)),
-        "verdict": found.verdict,
-        "why": found.why,
+        "verdict": verdict,
+        "why": why,
         "floor_bps": floor_bps,
         "floor_source": source,
+        "fees_bps": _fees(tape),
         "every_ms": every_ms,
         **tables,
         "chance_bps": found.chance,
@@ -71,6 +79,14 @@ def _floor(given: float | None, tape: "BookTape") -> tuple[float, str]:
     except BadInput as error:
         raise BadInput(error.what, "give --floor-bps: what both sides cost") from error
     return costs.maker_frac * 2e4, f"two maker fees; {fee_tier_of(tape.venue, tape.symbol, tape.market, {})}"
+
+
+def _fees(tape: "BookTape") -> float | None:
+    """Two maker fees of the tape's venue, bps; None where they are not known."""
+    try:
+        return _floor(None, tape)[0]
+    except BadInput:
+        return None
 
 
 def _edge(edge: "Edge") -> dict[str, Any]:
@@ -113,8 +129,10 @@ def kept_ground(found: Mapping[str, Any]) -> dict[str, Any]:
     best = [
         {"feature": c["feature"], "horizon_s": c["horizon_s"], "folds": [{"bps": e["bps"]} for e in c["folds"]]} for c in cells
     ]
-    substrate = {key: found["substrate"][key] for key in ("days", "usable_frac")}
-    about = {key: found[key] for key in ("venue", "symbol", "market", "floor_bps", "verdict", "why")}
+    substrate: dict[str, Any] = {key: found["substrate"][key] for key in ("days", "usable_frac")}
+    tapes = [{key: tape[key] for key in ("file", "names_previous", "repeated_frac")} for tape in found["substrate"]["tapes"]]
+    substrate["tapes"] = tapes
+    about = {key: found[key] for key in ("venue", "symbol", "market", "floor_bps", "fees_bps", "verdict", "why")}
     return about | {"cells": best[:1], "together": [], "substrate": substrate, "code": judging_code()}
 
 
@@ -140,9 +158,12 @@ def judging_code() -> str:
     """A digest of the source that judges."""
     import inspect
 
-    from engine.l2 import checks, feasibility, features, kernel, moments, tape
+    from engine.l2 import checks, copies, feasibility, features, kernel, moments, tape, trade_checks
     from engine.making import stages
     from engine.models import folds
 
-    own = "".join(inspect.getsource(module) for module in (checks, feasibility, features, moments, tape, stages, folds))
+    own = "".join(
+        inspect.getsource(module)
+        for module in (checks, copies, feasibility, features, moments, tape, trade_checks, stages, folds)
+    )
     return hashlib.sha256((kernel.sources_digest() + own).encode()).hexdigest()[:16]

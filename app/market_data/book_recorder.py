@@ -26,6 +26,9 @@ DEPTH = {"okx": None, "binance": 1000, "bybit": 200}  # levels of a snapshot; OK
 SYMBOLS_MAX = 20
 SYMBOL = re.compile(r"[A-Z0-9]{1,20}-[A-Z0-9]{1,20}")  # it names folders and files
 SILENT_MS = 10_000
+QUIET_NS = 120_000_000_000  # without a change of a book on a line that lives; doubled while dialling brings none
+BARE_NS = 30_000_000_000  # of deltas without a snapshot before them
+QUIET_DOUBLED_MAX = 5
 FLUSH_S = 1.0
 PACK_EVERY_NS = 3_600_000_000_000
 WAIT_S = (1.0, 2.0, 5.0, 10.0)  # before a next try; Binance takes a connection a second on average
@@ -61,6 +64,8 @@ class BookSession:
         self.recorders = BookRecorders(home / "level2", request.venue, request.market, names, self._gap)
         self.followers = followers_of(home, list(self.recorders.by_id.values()), request.bars, now_ns)
         self.unreadable, self.notes = 0, deque[str](maxlen=NOTES_SHOWN)
+        self._quiet = {symbol: (now_ns(), 0) for symbol in request.symbols}  # since when, and how often that was doubled
+        self._asked_ns = dict[str, int]()
         self._wanted = asyncio.Event()  # a snapshot, by dialling anew
 
     def received(self, what: str, message: Any) -> None:
@@ -155,6 +160,23 @@ class BookSession:
             since = self.source.silent_since_ms()
             if since is not None and not self._wanted.is_set() and self.now_ns() // 1_000_000 - since > SILENT_MS:
                 self._note(self.now_ns(), "error", f"nothing received for {SILENT_MS // 1000} s")
+                self._wanted.set()
+
+            self._look_for_quiet(self.now_ns())
+
+    def _look_for_quiet(self, now_ns: int) -> None:
+        """A subscription may end without a word while its line answers pings, and a snapshot may be one that cannot be read."""
+        for one in self.recorders.by_id.values():
+            since, doubled = self._quiet[one.symbol]
+            if one.heard_ns > since:
+                self._quiet[one.symbol] = since, doubled = one.heard_ns, 0
+            asked_ns = max(one.bare_ns, self._asked_ns.get(one.symbol, 0))
+            bare = one.bare_ns > 0 and now_ns - asked_ns > BARE_NS
+            if (bare or now_ns - since > QUIET_NS << doubled) and not self._wanted.is_set():
+                what, from_ns = ("snapshot", one.bare_ns) if bare else ("change of its book", since)
+                self._note(now_ns, "error", f"{one.symbol}: no {what} for {(now_ns - from_ns) // 1_000_000_000} s")
+                self._asked_ns[one.symbol] = now_ns
+                self._quiet[one.symbol] = now_ns, min(doubled + 1, QUIET_DOUBLED_MAX)
                 self._wanted.set()
 
     async def _flush(self) -> None:

@@ -19,9 +19,10 @@ from engine.errors import DataError
 from engine.live.account_loop import AccountConnection
 from engine.venues.account import AccountReport, AccountWants, reader_of
 from engine.venues.account_client import AccountAddress, connect, corrected_clock
-from engine.venues.account_instruments import CASH, adapter_of
+from engine.venues.account_instruments import CASH, adapter_of, lists
 from engine.venues.account_keys import VenueKeys, read_keys
 from engine.venues.answers import silent
+from engine.venues.gone import GoneVenue
 from engine.venues.instruments import instrument_of
 from engine.venues.private_stream import PrivateSource
 
@@ -54,7 +55,7 @@ async def connected(
 ) -> AccountConnection:
     """The account once its venue has listed its markets; tried again for as long as that takes, `waits` hears why.
 
-    Raises BadInput for an instrument that the venue does not list, or counts in other steps.
+    An instrument that the venue does not list is a GoneVenue. Raises BadInput for one that it counts in other steps.
     """
     logging.getLogger("ccxt").setLevel(logging.WARNING)  # its DEBUG lines hold headers
     clients = [client() for _ in range(5)]
@@ -71,6 +72,9 @@ async def connected(
         for name in instruments:
             _, symbol, market = name.split(":")
             instrument = instrument_of(venue, symbol, market, overrides)
+            if not lists(venue, symbol, trading):
+                found[0][name] = found[1][name] = GoneVenue(name)
+                continue
             found[0][name] = adapter_of(venue, symbol, trading, polling, instrument)
             found[1][name] = adapter_of(venue, symbol, halt_trading, halt_polling, instrument, found[0][name])
     except BaseException:

@@ -26,6 +26,7 @@ from engine.live.funding_feed import FundingFeed
 from engine.live.growing import GrownFeed, LateBar, begin_live, grown, history
 from engine.redaction import redacted
 from engine.venues.candles import CandleSource, Prices, open_candles
+from engine.venues.ccxt_data import unified_name
 
 HOUR_MS = 3_600_000
 NOTES_KEPT = 200  # of corrections that wait to be journaled
@@ -60,6 +61,9 @@ class LiveData:
         self.step_ms = timeframe_ms(clock)
         self.corrections: deque[FeedNote] = deque(maxlen=NOTES_KEPT)
         self.is_open: Callable[[str], bool] = lambda _instrument: False
+        self.is_off: Callable[[str], bool] = lambda _instrument: False
+        self.is_gone: Callable[[str], bool] = lambda _instrument: False
+        self._unlisted = set[str]()  # instruments that their venue did not list at the start
         self.feed: LiveFeed | None = None
         self._sources: dict[str, CandleSource] = {}
         self._late: deque[LateBar] = deque(maxlen=LATE_KEPT)
@@ -93,6 +97,8 @@ class LiveData:
             if venue not in self._sources:
                 self._sources[venue] = await self.connect(venue)
         feed = LiveFeed(self._sources, [self._column(name) for name in self.columns], self.now_ms, self.sleep)
+        feed.is_off = lambda column: self._is_unlisted(column) or self.is_off(parts_of(column, self.clock)[0])
+        feed.is_gone = lambda column: self._is_unlisted(column) or self.is_gone(parts_of(column, self.clock)[0])
         request = RecordRequest("", (), (), "perp", self.mirror, corrections=True)
         recorder = FeedRecorder(self.home.path, request, self.now_ms, raw=False)
         recorder.use(feed)
@@ -118,7 +124,21 @@ class LiveData:
     def _column(self, name: str) -> LiveColumn:
         instrument, timeframe = parts_of(name, self.clock)
         venue, symbol, market = instrument.split(":")
-        return LiveColumn(name, self._sources[venue].unified(symbol, market), timeframe)
+        try:
+            return LiveColumn(name, self._sources[venue].unified(symbol, market), timeframe)
+        except BadInput:
+            if not self._is_stored(name):  # of one that was traded the file stays
+                raise
+            self._unlisted.add(instrument)
+            return LiveColumn(name, unified_name(symbol, market), timeframe)
+
+    def _is_unlisted(self, column: str) -> bool:
+        return parts_of(column, self.clock)[0] in self._unlisted
+
+    def _is_stored(self, column: str) -> bool:
+        instrument, timeframe = parts_of(column, self.clock)
+        venue, symbol, market = instrument.split(":")
+        return bool((self.home.path / "data" / file_name(venue, symbol, market, timeframe)).exists())
 
     def _funding(self, feed: LiveFeed, venue: str) -> FundingFeed:
         funding = FundingFeed(feed, self._sources[venue], self.now_ms, self.sleep)
@@ -162,7 +182,9 @@ class LiveData:
             instrument, timeframe = parts_of(column, self.clock)
             venue, symbol, market = instrument.split(":")
             quarters = QUARTERS_MAX if timeframe_ms(timeframe) >= HOUR_MS else 1
-            there = (self.home.path / "data" / file_name(venue, symbol, market, timeframe)).exists()
+            there = self._is_stored(column)
+            if self._is_unlisted(column):
+                continue
             # what a file lacks before its first row the venue may not have: that is asked for once, not at each start
             start = None if there else str(anchor_ms(from_ms, quarters))
             self.pull(PullRequest(venue, symbol, timeframe, market, start, None, instrument not in charged, False, self.mirror))
@@ -172,7 +194,8 @@ class LiveData:
         catalog = Catalog(self.home.roots)
         series = series_of(catalog, self.columns, self.clock)
         span = begin_live(series, self.step_ms, self.replay_days)
-        return history(catalog, series, self.step_ms, span.first_ms if seen_ms is None else seen_ms, policy), span
+        ended = {column for column in series if self._is_unlisted(column)}
+        return history(catalog, series, self.step_ms, span.first_ms if seen_ms is None else seen_ms, policy, ended), span
 
     # ---- closes ---------------------------------------------------------------------------------------------------------
 

@@ -84,6 +84,8 @@ def account_desk(home: Any, journal: Any, data: LiveData, chain: ChainCheck, log
     )
     loop = AccountLoop(of_home, connect)
     data.is_open = lambda instrument: holds(loop.book, instrument)
+    data.is_off = lambda instrument: loop.book is not None and instrument in loop.book.off
+    data.is_gone = lambda instrument: loop.book is not None and loop.book.is_gone(instrument)
     return loop
 
 
@@ -115,7 +117,9 @@ def account_gate(
         wanted = await asyncio.to_thread(
             wanted_of, home, home.desk.account, home.desk.traded
         )  # it asks strategies what they want
-        return faults_at_start(await report(wanted))
+        out = {name.split(":")[1] for name in gate.listings.out}  # what the venue does not trade keeps its own sleeves out alone
+        symbols = tuple(one for one in wanted.symbols if one.symbol not in out)
+        return faults_at_start(await report(wanted._replace(symbols=symbols)))
 
     parts = GateParts(
         at.reader,
@@ -126,7 +130,8 @@ def account_gate(
         lambda: code_under(desk.book, home.strategies),
         None if duties.streams is None else duties.streams.heard,
     )
-    return AccountGate(desk, duties.reconcile, parts)
+    gate = AccountGate(desk, duties.reconcile, parts)
+    return gate
 
 
 def first_ms(book: Any) -> int:

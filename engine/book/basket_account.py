@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from math import ceil
 from typing import Any
 
-from engine.book.basket_events import basket_of, parts_of
-from engine.book.basket_moves import leg_order_ended, leg_order_made, memory, order_anew
+from engine.book.basket_events import basket_of
+from engine.book.basket_moves import leg_body, leg_order_ended, leg_order_made, memory, order_anew
 from engine.book.book import Book
 from engine.core.basket import NO_LEG_ORDER, PairBook, asked_on, due_on, lots_on, summed, with_asked, with_leaving
 from engine.core.basket_open import closed, traded_at
@@ -19,7 +19,7 @@ from engine.core.ledger import on_mark, open_lots
 from engine.core.orders import VenueOrder, find
 from engine.core.plan import Want
 from engine.core.sizing import least_lots
-from engine.core.state import EXIT_REASONS, HALT, NONE, PAIR, PROTECTIVE, SLOTS, Fill, Row
+from engine.core.state import EXIT_REASONS, HALT, NONE, PAIR, PROTECTIVE, Fill, Row
 
 # ---- orders -------------------------------------------------------------------------------------------------------------------
 
@@ -185,33 +185,21 @@ def reduced(book: Book, s: int, order: str, lots: int, money: Mapping[str, float
     )
     m, _ = memory(book)
     basket.whole, n = closed(m, basket.whole, s, fill, 0)
-    parts = parts_of(book, m.rows[:n])
+    body = leg_body(book, fill, (key, PROTECTIVE, side), m.rows[:n])
     book.sleeves[s] = on_mark(book.sleeves[s], rules, basket.marks[s])
     basket.whole = summed(m, basket.whole)
     book.desk = book.desk._replace(equity=basket.whole.ledger.equity, gross=book.exposure)
     follow(book, s)
-    return {
+    return body | {
         "order": order,
-        "sleeve": book.names[s],
-        "version": book.specs[s].version,
-        "basket": basket.name,
-        "instrument": book.specs[s].source["instrument"],
-        "leg": s,
-        "pair": 0,
-        "key": key,
-        "slot": SLOTS[PROTECTIVE],
-        "side": "buy" if side > 0 else "sell",
-        "layer": 0,
         "lots": lots,
         "price": fill.price,
         "fee": fill.fee,
         "liquidity": "taker",
         "reference_price": fill.price,
         "t_ms": t_ms,
-        "quantity": lots * rules.lot_size,
         "slippage": 0.0,
         "cash": basket.whole.ledger.cash,
-        "parts": parts,
         "reason": EXIT_REASONS[reason],
         "round_trip_pnl": None,
     }

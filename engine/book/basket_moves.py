@@ -6,7 +6,7 @@ move is the backtest's: core/basket*.py over lists. A bar's order is the core's,
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from engine.book.basket_book import memory_of
@@ -152,7 +152,7 @@ def leg_filled(
     is wanted no longer.
     """
     s, basket = order.sleeve, basket_of(book)
-    rules, position, (m, _) = book.specs[s].rules, book.sleeves[s].position, memory(book)
+    position, (m, _) = book.sleeves[s].position, memory(book)
     money = float(body["price"]), float(body["fee"])
     figures = body["lots"], *money, int(body["liquidity"] == "maker")
     reference, t_ms = float(body["reference_price"]), body["t_ms"]
@@ -169,23 +169,33 @@ def leg_filled(
         else:
             basket.whole, n = traded_at(m, basket.whole, s, fill, 0)
             rows = m.rows[:n]
-    quantity = fill.lots * rules.lot_size
+    body = leg_body(book, fill, (order.key, order.slot, order.side), rows)
+    if order.slot == ENTRY:
+        return body | {"decided_ms": order.decided_ms}
+    return body | {"reason": _reason(body["parts"]), "round_trip_pnl": None}
+
+
+def leg_body(book: Book, fill: Fill, of: tuple[int, int, int], rows: Sequence[Row]) -> dict[str, Any]:
+    """What the body of a leg's `fill` says beside what the venue has said. `of`: key, slot and side of what executed; `rows`: of
+    the core, as it was booked.
+    """
+    basket, spec, (key, slot, side) = basket_of(book), book.specs[fill.leg], of
+    quantity = fill.lots * spec.rules.lot_size
     return {
-        "sleeve": book.names[s],
-        "version": book.specs[s].version,
+        "sleeve": book.names[fill.leg],
+        "version": spec.version,
         "basket": basket.name,
-        "instrument": book.specs[s].source["instrument"],
-        "leg": s,
+        "instrument": spec.source["instrument"],
+        "leg": fill.leg,
         "pair": 0,
-        "key": order.key,
-        "slot": SLOTS[order.slot],
-        "side": "buy" if order.side > 0 else "sell",
+        "key": key,
+        "slot": SLOTS[slot],
+        "side": "buy" if side > 0 else "sell",
         "layer": 0,
         "quantity": quantity,
-        "slippage": order.side * quantity * (fill.price - fill.reference_price),
+        "slippage": side * quantity * (fill.price - fill.reference_price),
         "cash": basket.whole.ledger.cash,
-        "parts": (parts := parts_of(book, rows)),
-        **({"decided_ms": order.decided_ms} if order.slot == ENTRY else {"reason": _reason(parts), "round_trip_pnl": None}),
+        "parts": parts_of(book, rows),
     }
 
 
@@ -275,11 +285,13 @@ def basket_halted(book: Book) -> list[Row]:
     return rows
 
 
-def withdraw_pairs(book: Book) -> bool:
+def withdraw_pairs(book: Book, legs: Collection[int] = ()) -> bool:
     """Pairs that have ordered an entry and traded nothing of it want none; at an account one that has traded a part is cut to
-    what both legs have. True if there were any: orders are made anew."""
+    what both legs have. True if there were any: orders are made anew. `legs`: pairs of these alone; none: all."""
     basket, found = basket_of(book), False
     for p, pair in enumerate(basket.pairs):
+        if legs and pair.a not in legs and pair.b not in legs:
+            continue
         if pair.entering != 0 and pair.opened == 0:
             basket.pairs[p] = pair._replace(side=0, want_a=0, want_b=0, ask_a=0, ask_b=0, entering=0, risk=0.0)
             found = True

@@ -13,7 +13,10 @@ LIVE_STAGES = ("live_small", "live")  # in which a sleeve enters at an account w
 POSITION = "position of "
 CASH = "cash"  # a difference between book and venue: of an account's money
 REDUCED = "reduced by the venue: "  # of Book.health, before an instrument: it has closed lots of a position by itself
+REFUSALS = "refusals of "  # the same, before a sleeve: its venue has refused several of its orders in a row
 SETTINGS = "settings of "  # the same: its leverage or margin is not what it was
+OFF = "not traded: "  # the same: its venue does not trade it now, which keeps entries off for its own sleeves alone
+GONE = "the venue does not list it"  # how the reason of such a one begins where the venue does not know it any more
 UNFIT = " fills more than "  # in the text of a difference: an execution of an order of ours that fits no layer
 FORMAT = 4  # of the desk journal, in the `start` of its first event; another one is not read
 
@@ -30,7 +33,7 @@ def position_of(instrument: str) -> str:
 
 def waits_for_person(what: str) -> bool:
     """Whether something of Book.health is over once a named person says so (`nightdesk adopt WHAT --keep`)."""
-    return what == "clock" or what.startswith(("refusals of ", REDUCED, SETTINGS)) or what.endswith("leaves out executions")
+    return what == "clock" or what.startswith((REFUSALS, REDUCED, SETTINGS)) or what.endswith("leaves out executions")
 
 
 def keep_command(what: str) -> str:
@@ -140,6 +143,7 @@ class MarkBody(TypedDict):
     incident: NotRequired[float | None]  # the sleeves' together
     orphan_pnl: NotRequired[float | None]  # of executions that no order explains: in the account's cash, in no sleeve
     windows: NotRequired[list[str]]  # incident windows that are open
+    off: NotRequired[dict[str, str]]  # instruments that the venue does not trade now -> why; their sleeves alone enter nothing
 
 
 class SleeveConfigBody(TypedDict):

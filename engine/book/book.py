@@ -3,13 +3,13 @@
 Read by engine.book.transitions (which moves it), events, replay and the live loop; snapshot.py writes it down and back.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple
 
 from engine.book.basket_book import BasketBook
-from engine.book.bodies import SIMULATED, pause_holds, stage_rests
+from engine.book.bodies import GONE, OFF, REFUSALS, SIMULATED, pause_holds, stage_rests
 from engine.core.guardrails import exposure
 from engine.core.ledger import on_mark
 from engine.core.orders import NO_ORDERS, OrderBook
@@ -108,8 +108,31 @@ class Book:
 
     @property
     def entries_blocked(self) -> bool:
-        """Whether no sleeve may enter: something is not well, or differs from the venue, or is held by no sleeve."""
-        return bool(self.health or self.differences or any(found["lots"] for found in self.orphans.values()))
+        """Whether no sleeve may enter: something is not well, or differs from the venue, or is held by no sleeve. What is of an
+        instrument that is off keeps back that instrument's sleeves alone.
+        """
+        off = self.off
+        held = (name for name, found in self.orphans.items() if found["lots"])
+        return any(not is_about(off, what, self) for what in (*self.health, *self.differences, *held))
+
+    @property
+    def off(self) -> dict[str, str]:
+        """Instruments that the venue does not trade now -> why."""
+        return {what.removeprefix(OFF): why for what, why in self.health.items() if what.startswith(OFF)}
+
+    def is_off(self, s: int) -> bool:
+        """Whether sleeve s enters nothing because its instrument is not traded."""
+        return bool(self.health) and f"{OFF}{self.specs[s].source['instrument']}" in self.health
+
+    def is_gone(self, instrument: str) -> bool:
+        """Whether the venue does not know an instrument any more: nothing that it says of it can be waited for."""
+        return self.health.get(f"{OFF}{instrument}", "").startswith(GONE)
+
+    def waits_for(self, instrument: str) -> list[str]:
+        """What of an instrument is open here beside that it is not traded: nothing enters there before that is over."""
+        held = [name for name, found in self.orphans.items() if found["lots"]]
+        found = (*self.health, *self.differences, *held)
+        return [what for what in found if not what.startswith(OFF) and is_about((instrument,), what, self)]
 
     @property
     def state(self) -> str:
@@ -152,6 +175,15 @@ class Book:
     def is_settled(self, s: int) -> bool:
         """Whether venue and book were found equal since the sleeve's last order (`settled_at`, by engine.live.reconcile)."""
         return self.cursors.get(settled_at(self.names[s])) == str(self.sleeves[s].entries)
+
+
+def is_about(instruments: Collection[str], what: str, book: Book) -> bool:
+    """Whether something of Book.health, Book.differences or Book.orphans is of one of these instruments, or of a sleeve there."""
+    if not instruments:
+        return False
+    sleeve = what.removeprefix(REFUSALS) if what.startswith(REFUSALS) else ""
+    of = book.specs[book.names.index(sleeve)].source["instrument"] if sleeve in book.names else what
+    return any(name in of for name in instruments)
 
 
 def settled_at(sleeve: str) -> str:

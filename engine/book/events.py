@@ -197,6 +197,8 @@ def mark(book: Book, stamp: str | None = None) -> EventBody:
         body["high_water"] = book.high_water
     if book.entries_blocked:
         body["blocked"] = {**book.health, **book.differences}
+    if book.off:
+        body["off"] = book.off
     if book.differences:
         body["differs"] = dict(book.differences)
     if book.transfers:

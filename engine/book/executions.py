@@ -233,12 +233,16 @@ def _differs(book: Book, body: Mapping[str, Any], what: str, text: str) -> Led:
 
 
 def withdraw_entries(book: Book) -> list[EventBody]:
-    """While entries are blocked no entry order is wanted; positions and their protective orders stay."""
-    if not book.entries_blocked:
+    """While entries are blocked no entry order is wanted, of an instrument that is off its own alone; positions and their
+    protective orders stay.
+    """
+    blocked = book.entries_blocked
+    shut = [s for s in range(len(book.sleeves)) if blocked or book.is_off(s)]
+    if not shut:
         return []
-    for s, sleeve in enumerate(book.sleeves):
-        if sleeve.order.side != 0:
-            book.sleeves[s] = sleeve._replace(order=NO_ORDER)
+    for s in shut:
+        if book.sleeves[s].order.side != 0:
+            book.sleeves[s] = book.sleeves[s]._replace(order=NO_ORDER)
     if book.basket is not None:
-        withdraw_pairs(book)
+        withdraw_pairs(book, shut)
     return act(book, range(len(book.sleeves)))

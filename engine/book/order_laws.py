@@ -11,6 +11,7 @@ from typing import Any
 from engine.book.attached_laws import AttachedLaws
 from engine.store.chain import Event
 
+OFF = "not traded: "  # how what is not well begins where it is an instrument that the venue does not trade
 REFUSED_MAX = 5  # in a row, of one sleeve
 LIFE_MS = 30_000  # the shortest time after which a request can no longer arrive, of the venue with the longest
 
@@ -26,6 +27,7 @@ class OrderLaws:
         self._ill: set[str] = set()
         self._differs: set[str] = set()
         self._refused: dict[str, int] = {}
+        self._at: dict[str, str] = {}  # sleeve -> its instrument
         self._halted = False
         self._attached = AttachedLaws(self._wrong)
 
@@ -48,10 +50,20 @@ class OrderLaws:
             return
         if self._halted:
             self._wrong("I1", event, f"{body['order']} enters while the desk is halted")
-        if self._ill or self._differs:
-            self._wrong("I7", event, f"{body['order']} enters although {sorted(self._ill | self._differs)}")
+        if against := self._against(body):
+            self._wrong("I7", event, f"{body['order']} enters although {against}")
         if self._refused.get(body["sleeve"], 0) >= REFUSED_MAX:
             self._wrong("I9", event, f"{body['order']} enters after {self._refused[body['sleeve']]} refusals in a row")
+
+    def _on_config(self, body: Mapping[str, Any], _event: Event) -> None:
+        if "sleeves" in body:  # else a sleeve's state has changed
+            self._at = {sleeve["name"]: sleeve["instrument"] for sleeve in body["sleeves"]}
+
+    def _against(self, body: Mapping[str, Any]) -> list[str]:
+        """What speaks against an entry: all that is not well or differs, but for what is of another instrument that is off."""
+        off = {what.removeprefix(OFF) for what in self._ill if what.startswith(OFF)} - {body.get("instrument", "")}
+        of = {what: self._at.get(what.removeprefix("refusals of "), what) for what in self._ill | self._differs}
+        return sorted(what for what, about in of.items() if not any(name in about for name in off))
 
     def _on_sent(self, body: Mapping[str, Any], event: Event) -> None:
         for id_ in body["orders"]:

@@ -163,15 +163,15 @@ def set_pauses(book: Book, close_ms: int = 0) -> None:
     an entry that it no longer wants or refuses to move a stop of its; their own pauses run on beside it. `close_ms`: of a bar
     that decides now; without one desk time counts.
     """
-    any_leg = 0
+    any_leg, blocked = 0, book.entries_blocked
     for s, sleeve in enumerate(book.sleeves):
         unsure = sleeve.in_doubt > 0.0 or bool(book.orders.refusals and unmoved_stops(book, s))
-        paused = int(book.entries_blocked or book.latest(s).enters_nothing(close_ms or book.close_ms, book.mode) or unsure)
+        paused = int(blocked or book.latest(s).enters_nothing(close_ms or book.close_ms, book.mode) or unsure)
         any_leg |= paused
         if book.basket is not None:
             whole = book.basket.whole
             book.basket.whole = whole._replace(guard=whole.guard._replace(paused=any_leg))
-        elif paused != sleeve.guard.paused:
+        elif (paused := paused | book.is_off(s)) != sleeve.guard.paused:
             book.sleeves[s] = sleeve._replace(guard=sleeve.guard._replace(paused=paused))
 
 

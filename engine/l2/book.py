@@ -233,8 +233,35 @@ def remember(book: DepthBook, recv_ns: int) -> None:
     book.chain[SEEN_NS] = recv_ns
 
 
+def in_reach(chain: Ints, snapshot_id: int) -> bool:
+    """Whether the chain went from its snapshot on through this id. A 1 is where a venue begins to count anew."""
+    return bool(max(chain[SNAPSHOT_ID], 2) <= snapshot_id < chain[LAST_ID])
+
+
+def is_older(book: DepthBook, snapshot: DepthSnapshot) -> bool:
+    """Whether a synced book went on from this snapshot's id already: a REST answer that took longer than the deltas behind it.
+
+    One of other prices is not: what is wrong with it is found when it is taken.
+    """
+    chain, bid, ask = book.chain, 0, 0
+    if chain[SYNCED] == 0 or not in_reach(chain, snapshot.snapshot_id):
+        return False
+    for k in range(len(snapshot.price)):
+        price = int(snapshot.price[k])
+        if snapshot.lots[k] > 0 and snapshot.side[k] == 0:
+            bid = max(bid, price)
+        elif snapshot.lots[k] > 0 and (ask == 0 or price < ask):
+            ask = price
+    return bool(0 < bid < ask and abs(bid + ask - chain[MIDDLE2]) * FAR_PART <= chain[MIDDLE2])
+
+
 def take_snapshot(book: DepthBook, snapshot: DepthSnapshot) -> int:
-    """Replace the book; returns NOTHING or DEPTH_CHANGED, else what was wrong: then the book stays unsynced."""
+    """Replace the book; returns NOTHING or DEPTH_CHANGED, else what was wrong: then the book stays unsynced.
+
+    An older one changes nothing, TAKEN neither.
+    """
+    if is_older(book, snapshot):
+        return NOTHING
     before2, seen_ns = int(book.chain[MIDDLE2]), int(book.chain[SEEN_NS])
     book.chain[MIDDLE2] = book.chain[SYNCED] = 0
     clear(book, 0)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from engine.data.issues import DataIssue, Severity, errors, issue
 from engine.errors import BadInput, DataError
@@ -19,10 +20,13 @@ from engine.l2.book import (
     DEPTH_CHANGED,
     DISPOSITIONS,
     DUPLICATE,
+    FAR_NS,
     FOREIGN,
     GAP,
     LATE,
     NEAR,
+    NOTHING,
+    OLD,
     ONE_SIDED,
     WAITING,
     Ints,
@@ -42,6 +46,7 @@ from engine.l2.tape import (
     read_tape,
     read_trades,
 )
+from engine.l2.trade_checks import trade_issues
 
 TIMES_MAX = 20.0  # the spread's mean and 90th percentile over their reference: bugs gave 284 and more, true tapes 3 and less
 PART_MIN = 0.05  # a snapshot's levels over the largest one's
@@ -49,9 +54,11 @@ MANY = 20  # messages from which shares are looked at
 NEAR_BPS = 50.0  # the tenth level from the middle; 0.6 on a busy perpetual
 NEAR_TICKS = 10 * NEAR  # and so many ticks: an instrument of a coarse grid is no fault
 FOREIGN_FRAC = 0.2  # deltas whose middle price is so far from the snapshot's are of another instrument
-OFF_BPS = 50.0  # middle and last trade, in the median
+OFF_BPS = 50.0  # the last trade beyond the best prices, in the median; between them it may be anywhere
 LATE_MS = 2_000  # a message that took so much longer than the median
 SILENT_MS = 5_000  # no message at all
+ANEW_MS = 10_000  # nothing but ids that the book has had
+YEAR_MS = 365 * 86_400_000  # between two clocks: no clock is as wrong
 UNUSED_MAX = 0.01  # of the deltas, behind gaps: a recording of days is cut now and then, and its book made anew
 
 
@@ -71,12 +78,15 @@ def check_tape(tape: BookTape, quotes: Quotes | None, trades: TapeTrades | None,
     found = [
         *snapshots_read(tape),
         *inverted(tape),
-        *wrong_end(tape),
+        *wrong_end(tape, replayed),
         *too_far(tape, replayed),
         *foreign(tape, replayed, trades),
         *chain_issues(tape, replayed),
+        *renumbered(tape, replayed),
+        *other_levels(tape, replayed),
         *too_wide(spread),
         *times(tape),
+        *trade_issues(tape, replayed, trades),
     ]
     if shared > equal:
         found += whole_tape(
@@ -139,9 +149,12 @@ def snapshots_read(tape: BookTape) -> list[DataIssue]:
     return []
 
 
-def wrong_end(tape: BookTape) -> list[DataIssue]:
-    """Snapshots whose first level is not the best, and those whose tenth best is far from the middle."""
+def wrong_end(tape: BookTape, replayed: BookReplay) -> list[DataIssue]:
+    """Snapshots whose first level is not the best, and those whose tenth best is far from the middle, unless deltas say that
+    such a spread is this book's: too_far then judges.
+    """
     reversed_rows, far_rows, text = [], [], ""
+    usual = usual_spread(tape, replayed)
     for i in np.flatnonzero(tape.kind == SNAPSHOT):
         bids, asks = sides_of(tape, int(i))
         if not len(bids) or not len(asks):
@@ -152,7 +165,8 @@ def wrong_end(tape: BookTape) -> list[DataIssue]:
             tenth = np.sort(bids)[-NEAR], np.sort(asks)[NEAR - 1]
             wide = float(tenth[1] - tenth[0]) / 2.0
             bps = wide / (float(bids.max() + asks.min()) / 2.0) * 1e4
-            if bps > NEAR_BPS and wide > NEAR_TICKS * tape.scale.tick:
+            as_usual = usual is not None and asks.min() - bids.max() <= TIMES_MAX * usual
+            if bps > NEAR_BPS and not as_usual and wide > NEAR_TICKS * tape.scale.tick:
                 far_rows.append(tape.row[i])
                 text = text or f"level {NEAR} of a snapshot is {bps:,.0f} bps from the middle: levels from the wrong end"
     found = issue(
@@ -161,15 +175,28 @@ def wrong_end(tape: BookTape) -> list[DataIssue]:
     return found + issue("levels_far", "error", far_rows, text)
 
 
+def both_sides(replayed: BookReplay) -> npt.NDArray[np.bool_]:
+    """Which messages were applied and left levels on both sides."""
+    w = replayed.written
+    return np.asarray((w.became == APPLIED) & (w.near[:, BIDS_LOTS] > 0) & (w.near[:, ASKS_LOTS] > 0))
+
+
+def usual_spread(tape: BookTape, replayed: BookReplay) -> float | None:
+    """The spread that 99.9 % of the messages after a delta have at most, price units; None of too few."""
+    good = both_sides(replayed) & (tape.kind == DELTA)
+    if good.sum() < MANY:
+        return None
+    near = replayed.written.near[good]
+    return float(np.percentile(near[:, ASKS] - near[:, BIDS], 99.9))
+
+
 def too_far(tape: BookTape, replayed: BookReplay) -> list[DataIssue]:
     """Snapshots of a spread that hardly any message after a delta has: levels of the wrong end, sorted as if best."""
-    w = replayed.written
-    good = (w.became == APPLIED) & (w.near[:, BIDS_LOTS] > 0) & (w.near[:, ASKS_LOTS] > 0)
-    spread, shot = w.near[:, ASKS] - w.near[:, BIDS], tape.kind == SNAPSHOT
-    if (good & ~shot).sum() < MANY:
+    usual = usual_spread(tape, replayed)
+    if usual is None:
         return []
-    usual = float(np.percentile(spread[good & ~shot], 99.9))
-    rows = tape.row[good & shot & (spread > TIMES_MAX * usual)]
+    spread, good = replayed.written.near[:, ASKS] - replayed.written.near[:, BIDS], both_sides(replayed)
+    rows = tape.row[good & (tape.kind == SNAPSHOT) & (spread > TIMES_MAX * usual)]
     text = f"a snapshot's spread is more than {TIMES_MAX:g} times that of 99.9 % of the deltas: levels from the wrong end"
     return issue("levels_far", "error", rows, text)
 
@@ -180,34 +207,34 @@ def foreign(tape: BookTape, replayed: BookReplay, trades: TapeTrades | None) -> 
     found = issue(
         "foreign_snapshot", "error", rows, "a snapshot's prices are 5 % and more from the book before it: another instrument?"
     )
-    levels = np.repeat(tape.kind == DELTA, np.diff(tape.start)) & (tape.lots > 0)
-    medians = [
-        float(np.median(tape.price[levels & side])) for side in (tape.side == BID, tape.side != BID) if (levels & side).any()
-    ]
     for i in np.flatnonzero(tape.kind == SNAPSHOT)[:1]:
+        around = (tape.kind == DELTA) & (np.abs(tape.recv_ns - tape.recv_ns[i]) <= FAR_NS)  # in a day a price may double
+        levels = np.repeat(around, np.diff(tape.start)) & (tape.lots > 0)
+        medians = [
+            float(np.median(tape.price[levels & side])) for side in (tape.side == BID, tape.side != BID) if (levels & side).any()
+        ]
         sides = [x for x in sides_of(tape, int(i)) if len(x)]
         if len(medians) == 2 and len(sides) == 2:
             snapshot, deltas = float(np.median(sides[0]) + np.median(sides[1])) / 2.0, sum(medians) / 2.0
             if abs(snapshot / deltas - 1.0) > FOREIGN_FRAC:
                 text = f"the snapshot is around {tape.scale.price(snapshot):g}, the deltas around {tape.scale.price(deltas):g}"
                 found += issue("foreign_snapshot", "error", [tape.row[i]], f"{text}: another instrument?")
-    middle, known_ns = middles(replayed)
-    if trades is not None and len(trades.price) and len(middle):
+    bid, ask, known_ns = best_known(replayed)
+    if trades is not None and len(trades.price) and len(bid):
         at = np.searchsorted(trades.recv_ns, known_ns, side="right") - 1
-        middle, at = middle[at >= 0], at[at >= 0]
-        apart = np.abs(middle / trades.price[at] - 1.0) * 1e4
+        price, bid, ask = trades.price[at[at >= 0]], bid[at >= 0], ask[at >= 0]
+        apart = np.maximum(np.maximum(bid - price, price - ask), 0) / price * 1e4
         if len(apart) and np.median(apart) > OFF_BPS:
             found += whole_tape(
-                "off_the_trades", f"the book's middle is {np.median(apart):,.0f} bps from the last trade in the median"
+                "off_the_trades", f"the book's best prices are {np.median(apart):,.0f} bps from the last trade in the median"
             )
     return found
 
 
-def middles(replayed: BookReplay) -> tuple[Floats, Ints]:
-    """(middle in price units, when known) after each applied message with both sides."""
-    w = replayed.written
-    good = (w.became == APPLIED) & (w.near[:, BIDS_LOTS] > 0) & (w.near[:, ASKS_LOTS] > 0)
-    return (w.near[good, BIDS] + w.near[good, ASKS]) / 2.0, w.known_ns[good]
+def best_known(replayed: BookReplay) -> tuple[Ints, Ints, Ints]:
+    """(best bid, best ask, when known) after each applied message with both sides."""
+    w, good = replayed.written, both_sides(replayed)
+    return w.near[good, BIDS], w.near[good, ASKS], w.known_ns[good]
 
 
 def chain_issues(tape: BookTape, replayed: BookReplay) -> list[DataIssue]:
@@ -236,10 +263,37 @@ def chain_issues(tape: BookTape, replayed: BookReplay) -> list[DataIssue]:
     )
 
 
+def renumbered(tape: BookTape, replayed: BookReplay) -> list[DataIssue]:
+    """Nothing but ids that the book has had already, for ANEW_MS behind a message it applied: a book that stopped unseen."""
+    w = replayed.written
+    old = np.concatenate([[False], np.isin(w.became, (OLD, DUPLICATE, LATE)) & (w.fault == NOTHING), [False]])
+    begin, end = np.flatnonzero(~old[:-1] & old[1:]), np.flatnonzero(old[:-1] & ~old[1:]) - 1
+    long = (tape.recv_ns[end] - tape.recv_ns[begin] > ANEW_MS * 1_000_000) & (begin > 0) & (w.became[begin - 1] == APPLIED)
+    text = "every message for seconds has ids from before the book's: they count anew, or the snapshot is another book's"
+    return issue("ids_anew", "error", tape.row[begin[long]], text)
+
+
+def other_levels(tape: BookTape, replayed: BookReplay) -> list[DataIssue]:
+    """Messages skipped as having come twice whose levels are not those that came before: one message written as several."""
+    became, bad = replayed.written.became, []
+    applied = np.flatnonzero(became == APPLIED)
+
+    def levels_at(i: int) -> tuple[list[int], ...]:
+        levels = slice(tape.start[i], tape.start[i + 1])
+        return tape.side[levels].tolist(), tape.price[levels].tolist(), tape.lots[levels].tolist()
+
+    for j in np.flatnonzero(became == DUPLICATE):
+        n = int(np.searchsorted(applied, j)) - 1
+        while n >= 0 and tape.last_id[applied[n]] == tape.last_id[j] and levels_at(int(applied[n])) != levels_at(int(j)):
+            n -= 1
+        if n < 0 or tape.last_id[applied[n]] != tape.last_id[j]:
+            bad.append(tape.row[j])
+    return issue("same_ids", "error", bad, "a message has the ids of the one before it and other levels: one message as several?")
+
+
 def spread_figures(tape: BookTape, replayed: BookReplay, quotes: Quotes | None) -> dict[str, float | None]:
     """median, mean and p90 of the rebuilt spread in ticks, and of the venue's own quotes where they were recorded."""
-    w, tick = replayed.written, float(tape.scale.tick)
-    good = (w.became == APPLIED) & (w.near[:, BIDS_LOTS] > 0) & (w.near[:, ASKS_LOTS] > 0)
+    w, tick, good = replayed.written, float(tape.scale.tick), both_sides(replayed)
     own = (w.near[good, ASKS] - w.near[good, BIDS]) / tick
     found: dict[str, float | None] = {"count": float(len(own)), **three(own, "")}
     return found | (three((quotes.ask - quotes.bid) / tick, "quotes_") if quotes is not None else {})
@@ -263,7 +317,7 @@ def too_wide(spread: dict[str, float | None]) -> list[DataIssue]:
     for name in ("mean", "p90"):
         own = spread[name]
         reference = spread.get(f"quotes_{name}") or spread["median"]
-        if own is not None and reference and own > TIMES_MAX * reference:
+        if own is not None and reference and reference > 0.0 and own > TIMES_MAX * reference:
             beside = "the venue's quotes" if spread.get(f"quotes_{name}") else "its median"
             text = f"{name} of the spread is {own:,.1f} ticks, {own / reference:,.0f} times {beside}: deltas read as snapshots?"
             return whole_tape("spread_too_wide", text)
@@ -299,6 +353,9 @@ def times(tape: BookTape) -> list[DataIssue]:
     quiet = tape.row[1:][np.diff(tape.recv_ns) > SILENT_MS * 1_000_000]
     found += issue("silence", "warning", quiet, f"no message for more than {SILENT_MS // 1000} s before a message")
     delays, middle = delays_ms(tape), clock_ms(tape)
+    if middle is not None and abs(middle) > YEAR_MS:
+        text = f"the recorder's clock and the venue's are {abs(middle) / YEAR_MS:,.0f} years apart: one has another unit of time"
+        found += whole_tape("clock_unit", text)
     slow = np.zeros(len(delays), np.bool_) if middle is None else delays > middle + LATE_MS
     return found + issue("slow", "warning", tape.row[slow], f"messages that took {LATE_MS // 1000} s longer than the median")
 

@@ -20,8 +20,8 @@ from engine.l2.loop import Messages, ReplayRows
 OPTIONS = {"forceinline": True, "_nrt": False, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 COMPILED = (
     book.place_of, book.compact, book.forget_farthest, book.insert_page, book.set_level, book.find_best, book.clear, book.best_of,
-    book.near_lots, book.fault_of, book.unsync, book.remember, book.take_snapshot, book.place_in_chain, book.take_delta,
-    loop.write_near, loop.delta_at, loop.snapshot_at,
+    book.near_lots, book.fault_of, book.unsync, book.remember, book.in_reach, book.is_older, book.take_snapshot,
+    book.place_in_chain, book.take_delta, loop.write_near, loop.delta_at, loop.snapshot_at,
 )  # fmt: skip
 RUN = numba.njit(inline="always")(loop.replay_messages)
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from engine.l2.book import (
     APPLIED,
     NOTHING,
+    OLD,
     REFUSED,
     SYNCED,
     TAKEN,
@@ -86,12 +87,15 @@ def replay_messages(
     """
     for i in range(begin, end):
         if m.kind[i] == SNAPSHOT:
-            before = book.chain[SYNCED]
+            before, taken = book.chain[SYNCED], book.chain[TAKEN]
             fault = take_snapshot(book, snapshot_at(m, i))
             out.fault[i] = fault
             if book.chain[SYNCED] == 0:
                 out.became[i], waiting = REFUSED, i + 1
                 out.near[i, LOST] = before * (book.chain[TAKEN] + 1)
+                continue
+            if book.chain[TAKEN] == taken:
+                out.became[i], waiting = OLD, i + 1
                 continue
             part += 1
             out.became[i], out.known_ns[i] = APPLIED, m.recv_ns[i]

@@ -7,6 +7,7 @@ nothing.
 """
 
 import os
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -16,7 +17,9 @@ import numpy as np
 
 from engine.clock import utc_day
 from engine.errors import BadInput
-from engine.l2.book import APPLIED, FRESH, LAST_ID, NEXT, PREVIOUS, REFUSED, SYNCED, place_in_chain
+from engine.l2.book import APPLIED, FRESH, LAST_ID, NEXT, PREVIOUS, REFUSED, SNAPSHOT_ID, SYNCED, in_reach, place_in_chain
+from engine.l2.loop import BUFFER
+from engine.l2.tape import PART
 from engine.venues.book_pushes import BookPush, Push, TradePush
 
 if TYPE_CHECKING:
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
 
 PART_NS = 30_000_000_000  # of recorded time in a part: what a kill may cost
 PART_LEVELS = 500_000  # or so many levels
+OLD_NS = 10_000_000_000  # ids that the book has had for so long are of another numbering
 WAITING_LEVELS_MAX = 4_000_000  # in memory, all instruments: 100 MB; what comes beyond is counted as lost
 NO_LEVELS = np.zeros(0, np.int8), np.zeros(0), np.zeros(0)
 EVENT_KINDS = ("start", "gap", "resync", "day", "unreadable", "error", "lost", "stop")
@@ -56,12 +60,16 @@ class BookRecorder:
         self.symbol, self.folder, self._on_gap = symbol, root / venue / symbol, on_gap
         self.head = f"{venue}_{symbol}_{market}"
         self._chain = np.zeros(8, np.int64)
+        self._early: deque[tuple[int, int, int]] = deque(maxlen=BUFFER)  # ids of deltas that came before their snapshot
+        self._old_ns = 0  # since when nothing but old ids comes
         self._messages: list[_Message] = []
         self._trades: list[tuple[int, TradePush]] = []
         self._events: list[tuple[int, str, str]] = []
         self._day, self._seq, self._first_ns = "", 0, 0
         self._counts = dict.fromkeys(RecordedSize._fields, 0)
         self.waiting = 0  # levels in memory
+        self.heard_ns = 0  # when the last delta came
+        self.bare_ns = 0  # since when deltas come without a snapshot before them; 0: they do not
         self.close_ns = 0  # the close of a bar: when something came behind it all is written, once; 0: none is awaited
         self.broken = ""
 
@@ -112,24 +120,46 @@ class BookRecorder:
 
     def _follow(self, recv_ns: int, push: BookPush) -> None:
         """Hold the ids of a message against the venue's rules: a gap is an event and asks for a snapshot, once."""
-        chain = self._chain
+        chain, ids = self._chain, (push.first_id, push.last_id, push.prev_id)
         if push.snapshot:
-            if not chain[SYNCED] or chain[LAST_ID] != push.last_id:  # after a cut it comes before anything shows the gap
-                self._counts["resyncs"] += 1
-                self.event(recv_ns, "resync", f"snapshot {push.last_id} of {len(push.levels)} levels")
-            chain[LAST_ID], chain[SYNCED], chain[FRESH] = push.last_id, 1, 1
+            if not (chain[SYNCED] and in_reach(chain, push.last_id)):  # else an answer that took long
+                self._begin_from(recv_ns, push)
             return
+        self.heard_ns = recv_ns
         if not chain[SYNCED]:
+            self.bare_ns = self.bare_ns or recv_ns
+            self._early.append(ids)
             return
-        rule = PREVIOUS if push.prev_id >= 0 else NEXT
-        became = place_in_chain(chain, rule, push.first_id, push.last_id, push.prev_id)
-        if became == APPLIED:
-            chain[LAST_ID], chain[FRESH] = push.last_id, 0
-        elif became == REFUSED:
-            chain[SYNCED] = 0
+        last, became = int(chain[LAST_ID]), self._place(*ids)
+        fresh = became in (APPLIED, REFUSED)
+        self._old_ns = 0 if fresh else self._old_ns or recv_ns
+        if became == REFUSED or (not fresh and recv_ns - self._old_ns > OLD_NS):
+            chain[SYNCED], self._old_ns = 0, 0
+            self._early.append(ids)
             self._counts["gaps"] += 1
-            self.event(recv_ns, "gap", f"after {chain[LAST_ID]} came {push.first_id} to {push.last_id}")
-            self._on_gap("a message is missing")
+            self.event(recv_ns, "gap", f"after {last} came {push.first_id} to {push.last_id}")
+            self._on_gap("a message is missing" if became == REFUSED else "ids began anew")
+
+    def _begin_from(self, recv_ns: int, push: BookPush) -> None:
+        """A snapshot: the chain goes on from it, over the deltas that came while it was on its way, as a replay does."""
+        chain = self._chain
+        if not chain[SYNCED] or chain[LAST_ID] != push.last_id:  # after a cut it comes before anything shows the gap
+            self._counts["resyncs"] += 1
+            self.event(recv_ns, "resync", f"snapshot {push.last_id} of {len(push.levels)} levels")
+        chain[SNAPSHOT_ID] = chain[LAST_ID] = push.last_id
+        chain[SYNCED], chain[FRESH], self._old_ns, self.bare_ns = 1, 1, 0, 0
+        for ids in self._early:
+            if self._place(*ids) == REFUSED:
+                break  # of another numbering, or behind a hole: the next message that comes says which
+        self._early.clear()
+
+    def _place(self, first_id: int, last_id: int, prev_id: int) -> int:
+        """What becomes of a delta in the chain, which goes on where it is the next one."""
+        chain = self._chain
+        became = place_in_chain(chain, PREVIOUS if prev_id >= 0 else NEXT, first_id, last_id, prev_id)
+        if became == APPLIED:
+            chain[LAST_ID], chain[FRESH] = last_id, 0
+        return became
 
     def _new_day(self, recv_ns: int) -> None:
         """A day's folder begins: what came before is written first, and a snapshot is asked for, since none is in it yet.
@@ -153,7 +183,8 @@ class BookRecorder:
 
     def _next(self, what: str) -> int:
         """The number of the next row's message, trade or event in the day's folder: a restart goes on behind what is there."""
-        return max((int(path.stem.split("-")[2]) for path in self._path(what).glob("part-*.parquet")), default=0) + 1
+        names = (PART.fullmatch(path.name) for path in self._path(what).glob("part-*.parquet"))  # others are not the recorder's
+        return max((int(name[2]) for name in names if name), default=0) + 1
 
     def _path(self, what: str) -> Path:
         return self.folder / f"{self.head}_{self._day}_{what}.parquet"

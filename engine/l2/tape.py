@@ -276,8 +276,10 @@ def _frames(path: Path, names: tuple[str, ...]) -> "Iterator[tuple[int, pl.DataF
         files = parts_of(path)
         counts = [int(pl.scan_parquet(file).select(pl.len()).collect().item()) for file in files]
         total, offset = sum(counts), 0
-        if not 0 < total <= ROWS_MAX:
-            raise DataError(f"{path}: {total:,} rows, 1 to {ROWS_MAX:,} are read", "split it by hours")
+        if not total:
+            raise DataError(f"{path}: 0 rows", WAY_OUT)
+        if total > ROWS_MAX:
+            raise DataError(f"{path}: {total:,} rows, at most {ROWS_MAX:,} are read", "split it by hours")
         while files:
             some = next((n for n in range(1, len(files)) if sum(counts[:n]) >= CHUNK), len(files))
             for file in files[:some]:
@@ -299,6 +301,8 @@ def _typed(path: Path, frame: "pl.DataFrame", offset: int) -> "pl.DataFrame":
     for name, dtype in frame.schema.items():
         kind = "text" if name in {"kind", "side"} else "whole numbers" if name in {*WHOLE, "update_id"} else "numbers"
         fits = {"text": dtype == pl.String, "whole numbers": dtype.is_integer(), "numbers": dtype.is_numeric()}[kind]
+        if dtype == pl.Float32:
+            raise DataError(f"{path}: {name} is Float32, which no decimal price survives", WAY_OUT)
         if not (fits or name == "buyer_maker"):
             raise DataError(f"{path}: {name} is {dtype}, not {kind}", WAY_OUT)
         if name in {*WHOLE, "update_id", "kind"} and frame[name].null_count():

@@ -15,7 +15,7 @@ from engine.book.replay import fold
 from engine.book.transitions import begin
 from engine.control.halt import NO_REASON
 from engine.core.state import DAY_MS
-from engine.errors import DeskError
+from engine.errors import BadInput, DeskError
 from engine.features.reads import Reads
 from engine.live import config_event
 from engine.live.bar_event import asked_at, bar_body, complaints
@@ -27,7 +27,7 @@ from engine.live.desk import LiveDesk
 from engine.live.duties import AccountDuties
 from engine.live.feed import Span
 from engine.live.following import Following, Reread
-from engine.live.gate import AccountGate
+from engine.live.gate import AccountGate, passed_code
 from engine.live.growing import GrownFeed
 from engine.live.health import VenueClock
 from engine.live.reconcile import Cash
@@ -37,6 +37,7 @@ from engine.ports import Clock
 from engine.redaction import redacted
 from engine.store.journal import Journal
 from engine.venues.account_facts import AccountReader
+from engine.venues.gone import GoneVenue
 from engine.venues.live_port import LiveVenue
 from engine.venues.private_stream import PrivateSource
 
@@ -142,6 +143,7 @@ class AccountLoop:
             config_event.belongs(folded.start, home.about)
         book = folded or self._begun()
         self._connection = at = await self._connect(book.instruments)
+        self._lists(at.venues)
         self._desk = desk = LiveDesk(book, home.journal, at.venues, home.now_ms, self._latched, self._latch, home.page)
         desk.halt_body = self._halt_body
         self._following = Following(self, home.journal, home.controls, home.strategies, home.body_of, home.now_ms)
@@ -154,6 +156,12 @@ class AccountLoop:
         if home.journal.set_aside:
             files = [path.name for path in home.journal.set_aside]
             desk.incident("the end of the journal was unfinished and is kept aside", files=files)
+
+    def _lists(self, venues: Mapping[str, LiveVenue]) -> None:
+        """Refuse an instrument that the venue does not list, unless the gate was open once: then it was there, and is gone."""
+        gone = [name for name, venue in venues.items() if isinstance(venue, GoneVenue)]
+        if gone and not passed_code(self.home.journal.path):
+            raise BadInput(f"the venue does not list {', '.join(gone)}", "symbols look like BTC-USDT; begin a new home")
 
     def _begun(self) -> Book:
         """A new desk, journaled: it begins with the bar that forms now."""

@@ -75,6 +75,16 @@ def silent(body: Mapping[str, Any]) -> dict[str, Any]:
     return {**body, "logs": [None] * len(body["logs"]), "fits": fits}
 
 
+def without_off(book: Book, body: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The body of a bar event; pairs with a leg that the venue does not trade have no fit in it, so that none of them enters."""
+    if book.basket is None or not book.off:
+        return body
+    off = [book.is_off(s) for s in range(len(book.specs))]
+    fits = zip(book.basket.pairs, body["basket"]["fits"], strict=True)
+    kept = [[None] * len(fit) if off[pair.a] or off[pair.b] else fit for pair, fit in fits]
+    return {**body, "basket": {**body["basket"], "fits": kept}}
+
+
 def crossings(book: Book, body: Mapping[str, Any]) -> list[Crossing]:
     """What pairs cross inside legs of which no order has filled in the bar that closes, at its open; at an account."""
     found = []

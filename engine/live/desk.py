@@ -25,8 +25,9 @@ from engine.core.orders import CANCELLING, DONE, ENDED, PARTIAL, REJECTED, UNKNO
 from engine.core.state import ENTRY, EXIT_SLOT, PROTECTIVE
 from engine.errors import DeskError
 from engine.live.announced import Announced
-from engine.live.basket_bar import crossings
+from engine.live.basket_bar import crossings, without_off
 from engine.live.last_guards import ask_stops, why_not_cover, why_not_enter, why_not_leave
+from engine.live.lost_stops import LostStops
 from engine.live.record import Group, record
 from engine.live.requests import order_of, reported, requests_of
 from engine.ports import Clock, OrderReport
@@ -75,12 +76,12 @@ class LiveDesk:
         self.busy: Counter[str] = Counter()  # orders -> requests and questions under way
         self.overtaken: dict[str, bool] = {}  # orders that are asked about -> whether a request has left meanwhile
         self.to_resend: set[str] = set()  # orders that the venue has proved not to have taken: the same id goes out again
-        self.again: set[str] = set()  # attached stops that were not there when they were needed: each goes out once by itself
         self.unsure: set[str] = set()  # stops that the process before may not have sent: once not found, the same id goes out
         self.sent_ms: dict[str, int] = {}  # when the last request that may have placed an order had ended
         self.began_ms = now_ms()
         self.seen: set[str] = set()  # orders that the venue has shown when asked or listed: an acknowledgement is only its word
         self.announced = Announced(now_ms)  # by the stream
+        self.lost = LostStops()
         self.moved_ms: dict[str, int] = {}  # when the last request to amend an order had ended
         self.unread: Callable[[str], bool] = lambda _: False  # may executions of an instrument be missing? poll.py says so
         self.waiting: set[str] = set()  # entries that are not sent yet
@@ -98,7 +99,7 @@ class LiveDesk:
 
     def close(self, body: Mapping[str, Any], read: Any, read_next: Any) -> None:
         """A bar has closed: entry orders that have rested their time end, and the desk decides. Arguments as of `step`."""
-        close_ms = body["close_ms"]
+        close_ms, body = body["close_ms"], without_off(self.book, body)
         for crossing in crossings(self.book, body):
             self.take(*reported(crossing))
         for order in [o for o in self.book.orders.open.values() if o.slot == ENTRY and o.state not in ENDED]:
@@ -356,14 +357,19 @@ class LiveDesk:
             return True
         if order.state in (WORKING, PARTIAL) and self.announced.is_named(asked.id):
             return False  # REST is behind the stream
+        shown = asked.id in self.seen or asked.id in self.moved_ms
+        if not shown and not self.book.is_gone(self.instrument_of(order)):
+            self.lost.note(order)
         self.seen.discard(asked.id)
         if order.sleeps:
             return False  # its venue has it once its entry has ended
-        if order.id in self.unsure or self._is_needed(order):
+        sent_ms = self.sent_ms.get(order.id, self.began_ms)
+        if order.id in self.unsure or self.lost.goes_again(self, order, sent_ms):
             self.unsure.discard(order.id)
             self.to_resend.add(order.id)
+            self.spawn(self.ask_now(order.id))
             return False
-        if self.now_ms() - self.sent_ms.get(order.id, self.began_ms) < LIFE_MS or order.filled != asked.filled:
+        if self.now_ms() - sent_ms < LIFE_MS or order.filled != asked.filled:
             if order.state in (WORKING, PARTIAL):  # acknowledged, and not there
                 self.note_answer(answer._replace(state=UNKNOWN, filled_lots=order.filled))
             return False
@@ -373,14 +379,6 @@ class LiveDesk:
             state = DONE if order.filled else REJECTED
             self.note_answer(answer._replace(state=state, filled_lots=order.filled, why=f"never existed: {answer.why}"))
         return True  # an execution that waits for this order's answer has it: else each would wait for the other for ever
-
-    def _is_needed(self, order: VenueOrder) -> bool:
-        """Whether an attached stop that is not there goes out by itself, once: its entry has filled what could not be booked."""
-        entry = find(self.book.orders, attached.entry_id(order.id)) if order.attached else None
-        if entry is None or entry.reported <= entry.filled or order.id in self.again:
-            return False
-        self.again.add(order.id)
-        return True
 
 
 def going_on(what: str) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from statistics import median
 from typing import Any
 
+from engine.book.attached import BESIDE, way_of
 from engine.book.order_events import SPENT
 from engine.core.orders import SENT, UNKNOWN
 from engine.core.state import PROTECTIVE
@@ -22,6 +23,7 @@ from engine.live.requests import reported
 from engine.live.streams import AccountStreams
 from engine.live.transfers import AccountTransfers
 from engine.ports import OrderReport
+from engine.venues.gone import GoneVenue
 from engine.venues.live_port import LiveVenue
 from engine.venues.private_stream import PrivateSource
 
@@ -63,13 +65,15 @@ class AccountDuties:
         if self.gate is not None:
             self.gate.begin()
         for name, venue in desk.venues.items():
-            if desk.book.attaches.get(name, "") != venue.attaches:
+            if desk.book.attaches.get(name, "") != venue.attaches and not isinstance(venue, GoneVenue):
                 desk.take("attach", {"instrument": name, "how": venue.attaches})
         for order in list(desk.book.orders.open.values()):
             if order.state == SENT:  # the process that has sent it, or not, is gone: nobody waits for its answer
                 desk.take(*reported(OrderReport(order.id, UNKNOWN, 0, "not answered before the start")))
-            if order.state in (SENT, UNKNOWN) and order.slot == PROTECTIVE and not order.attached:
-                desk.unsure.add(order.id)  # a layer without a stop does not wait; should both arrive, the venue refuses one
+            beside = way_of(desk.book, order.sleeve) == BESIDE or not order.attached
+            if order.state in (SENT, UNKNOWN) and order.slot == PROTECTIVE and beside:
+                desk.unsure.add(order.id)  # what it covers does not wait; should both arrive, the venue refuses one
+                desk.spawn(desk.ask_now(order.id))
         work = [poll.run for poll in self.polls.values()]
         if SPENT not in desk.book.cursors:
             desk.take("cursor", {"instrument": SPENT, "cursor": "1"})

@@ -72,6 +72,10 @@ class LiveFeed:
         self.on_bar: Kept = lambda _column, _open_ms, _prices, _how: None
         self.charge: Charge = lambda _column, _open_ms: (0.0, 0.0)
         self.troubles: dict[str, str] = {}  # what is not well -> why; no entries meanwhile
+        # its venue does not trade a column's instrument: nobody waits for its bars, nor takes its silence for the venue's; gone:
+        # the venue does not list it, so that it is not asked for
+        self.is_off: Callable[[str], bool] = lambda _column: False
+        self.is_gone: Callable[[str], bool] = lambda _column: False
         self.patience = patience or Patience()
         self.columns = {column.name: column for column in columns}
         steps = {column.name: timeframe_ms(column.timeframe) for column in columns}
@@ -135,6 +139,9 @@ class LiveFeed:
         """Keep a subscription alive; what it brings comes by `on_push`."""
         source, about = self._sources[column.venue], f"stream {column.venue}"
         while True:
+            if self.is_gone(column.name):
+                await self._sleep(WATCHED_EVERY_MS)
+                continue
             try:
                 await source.watch(column.symbol, column.timeframe)
             except DataError as error:
@@ -191,14 +198,15 @@ class LiveFeed:
 
     async def _read_until_closed(self, due: Sequence[str], close_ms: int) -> None:
         """Ask REST for the bars that end at `close_ms` until all have closed or the wait is over."""
-        until = close_ms + self.patience.wait_ms
-        while pending := self._pending(due, close_ms):
+        until, waited_for = close_ms + self.patience.wait_ms, due
+        while (pending := self._pending(due, close_ms)) and waited_for:
             if (left := until - self._now()) <= 0:
                 return
             with suppress(TimeoutError):
                 async with asyncio.timeout(left / 1000):
                     await asyncio.gather(*(self._read(name, close_ms) for name in pending))
-            if self._pending(pending, close_ms):  # what has closed is decided on now: its orders wait for nothing
+            waited_for = [name for name in self._pending(pending, close_ms) if not self.is_off(name)]
+            if waited_for:  # what has closed is decided on now: its orders wait for nothing
                 await self._sleep(min(self.patience.again_ms, max(0, until - self._now())))
 
     def _pending(self, names: Sequence[str], close_ms: int) -> list[str]:
@@ -213,12 +221,13 @@ class LiveFeed:
     async def _ask(self, name: str, since_ms: int, limit: int) -> int:
         """One REST read; how many rows came. A venue that wants fewer requests gets none for a while."""
         column, bars, before = self.columns[name], self.bars_of[name], self._now()
-        if before < self._quiet_until.get(column.venue, 0):
+        if before < self._quiet_until.get(column.venue, 0) or self.is_gone(name):
             return 0
         try:
             rows = await self._sources[column.venue].rows(column.symbol, column.timeframe, since_ms, limit)
         except DataError as error:
-            self._rest_failed(column.venue, error)
+            if not self.is_off(name):
+                self._rest_failed(column.venue, error)
             return 0
         self._set(f"rest {column.venue}", "rest", column.venue, "")
         for note in bars.read(rows, before):

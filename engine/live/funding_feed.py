@@ -141,7 +141,8 @@ class FundingFeed:
 
     def _trouble(self, symbol: str, what: str, why: str) -> None:
         """Noted when it begins and when it is over; entries are off meanwhile."""
-        name, troubles = f"{what} {self._source.venue} {symbol}", self._feed.troubles
+        mine = (c.name for c in self._feed.columns.values() if (c.venue, c.symbol) == (self._source.venue, symbol))
+        name, troubles = f"{what} {next(mine, symbol).partition('@')[0]}", self._feed.troubles
         if bool(why) != (name in troubles):
             self._feed.on_note(FeedNote("funding" if why else "over", self._source.venue, 0, why or f"{name} is well again"))
         if why:

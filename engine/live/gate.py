@@ -12,10 +12,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from engine.book.book import Book, flat
+from engine.book.book import Book, flat, is_about
 from engine.errors import DeskError
 from engine.live.config_event import code_hash, code_of
 from engine.live.desk import LiveDesk
+from engine.live.listed import AccountListings
 from engine.live.probe import AccountProbe, Heard
 from engine.live.probe_result import ProbeResult, probe_of, summary
 from engine.live.reconcile import READINGS, START, AccountReconcile
@@ -95,6 +96,7 @@ class AccountGate:
         self._shut = ""  # why it has to close again
         self._last_trip = ""  # what was wrong with it
         self.steps: dict[str, str] = {}  # instrument -> what the venue counted in when this process first asked
+        self.listings = AccountListings(desk, parts.reader)
         self._listed_ms = 0
         request = last(parts.people, (PROBE_REQUEST,))  # one from before this process is not made now
         self._requested, self._people_size = (request.seq if request is not None else 0), 0
@@ -105,7 +107,7 @@ class AccountGate:
         """A halt, or an incident of the fill path: what follows from it must not be taken for well because it went on."""
         if kind == "halt" and body["state"] == "halted":
             self._shut = "the desk was halted"
-        elif is_fill_path(kind, body):
+        elif is_fill_path(kind, body) and not is_about(self.desk.book.off, str(body["what"]), self.desk.book):
             self._shut = f"an incident of the fill path: {body['what']}"
         if self._shut:
             self._something.set()
@@ -148,9 +150,9 @@ class AccountGate:
         if event is None or event.seq <= self._requested:
             return
         self._requested = event.seq
-        found = [await (await self._probe_of(name)).far() for name in self.desk.venues]
+        found = [await (await self._probe_of(name)).far() for name in self.listings.on]
         if event.body.get("round_trip") and not summary(found):
-            found += [await (await self._probe_of(name)).round_trip() for name in self.desk.venues]
+            found += [await (await self._probe_of(name)).round_trip() for name in self.listings.on]
         if why := self._judged(found).why:
             self._shut = f"a probe that a person asked for failed: {why}"[:300]
 
@@ -214,6 +216,7 @@ class AccountGate:
 
     def _journal(self, *, opened: bool) -> None:
         body: dict[str, Any] = {"open": opened, "rows": [row_json(row) for row in self.rows.values()]}
+        body |= {"off": off} if (off := self.desk.book.off) else {}  # instruments that no row is about
         if opened:
             self._passed = body["code"] = dict(self.parts.code())
         self.desk.note("gate", body)
@@ -230,7 +233,9 @@ class AccountGate:
         return GateAnswer(self.desk.failed)
 
     async def _account(self) -> GateAnswer:
-        """The rows of `nightdesk account check` that must hold."""
+        """The rows of `nightdesk account check` that must hold, without those of instruments that are off (live_start.py)."""
+        for name in self.desk.venues:
+            await self.listings.listing_of(name)
         return GateAnswer("; ".join(await self.parts.faults()))
 
     async def _code(self) -> GateAnswer:
@@ -247,38 +252,70 @@ class AccountGate:
     async def _steps(self) -> GateAnswer:
         """An order of a process that still counts in what the venue has left behind is an order of another size."""
         for name in self.desk.venues:
-            listing = await self.parts.reader.listing(name.split(":")[1])
-            if listing is None or not listing.trades:
-                return GateAnswer(f"{name} is not traded now: {'not listed' if listing is None else listing.state}")
-            if listing.steps != self.steps.setdefault(name, listing.steps):
-                what = f"the venue counts {name} in {listing.steps} by now, this process in {self.steps[name]}"
-                return GateAnswer(f"{what}: compare the position there, then stop and start the worker")
+            if (answer := await self._steps_of(name)).why and name not in self.desk.book.off:
+                return answer
         return GateAnswer()
 
+    async def _steps_of(self, name: str) -> GateAnswer:
+        """Why an instrument that trades is counted otherwise than when this process first asked; one that does not is off."""
+        listing = await self.listings.listing_of(name)
+        if listing is None or listing.steps == self.steps.setdefault(name, listing.steps):
+            return GateAnswer()
+        what = f"the venue counts {name} in {listing.steps} by now, this process in {self.steps[name]}"
+        return GateAnswer(f"{what}: compare the position there, then stop and start the worker")
+
     async def _look_at_listings(self) -> None:
-        """While it is open: an instrument that is suspended, or counted otherwise since a maintenance, closes it."""
-        now = self.desk.now_ms()
-        if now - self._listed_ms < LISTED_MS:
+        """While it is open: an instrument that is suspended is off, one that is counted otherwise since a maintenance closes it,
+        and one that trades again comes back once it is proved. At once where a venue does not say what was executed.
+        """
+        now, health = self.desk.now_ms(), self.desk.book.health
+        if now - self._listed_ms < LISTED_MS and not any(f"venue of {name}" in health for name in self.listings.on):
             return
         self._listed_ms = now
         with suppress(Exception):  # a venue that does not answer is seen by whoever reads executions
             self._shut = (await self._steps()).why or self._shut
+        for name in [name for name in self.desk.book.off if self.listings.trades.get(name)]:
+            await self._come_back(name)
+
+    async def _come_back(self, name: str) -> None:
+        """The rows that hold for the desk have to hold for an instrument that trades again; until then it stays off."""
+        self.listings.proving = name
+        try:
+            for ask in (lambda: self._steps_of(name), self._account, self._compared_again, self._far_again):
+                answer = await self._answer(GateCheck(name, ask))
+                if self._shut or self.desk.latched() or not self.listings.trades.get(name):
+                    return
+                if answer.why:
+                    self.listings.says(name, answer.why)
+                    return
+            self.listings.back(name)
+        finally:
+            self.listings.proving = ""
+
+    async def _compared_again(self) -> GateAnswer:
+        self.reconcile.soon()
+        waits = self.desk.book.waits_for(name := self.listings.proving)
+        equal = self.reconcile.equal.get(name, 0) >= READINGS
+        return GateAnswer("; ".join(waits) or ("" if equal else "venue and book have not been compared twice yet"))
+
+    async def _far_again(self) -> GateAnswer:
+        return self._judged([await (await self._probe_of(self.listings.proving)).far()])
 
     async def _compared(self) -> GateAnswer:
         """Twice equal, everything that was found settled."""
-        book, equal = self.desk.book, self.reconcile.equal
-        if found := [*book.differences.values()]:
+        book, equal, off = self.desk.book, self.reconcile.equal, self.desk.book.off
+        if found := [text for what, text in book.differences.items() if not is_about(off, what, book)]:
             return GateAnswer("; ".join(found))
-        if any(orphan["lots"] for orphan in book.orphans.values()):
+        if any(orphan["lots"] for name, orphan in book.orphans.items() if name not in off):
             return GateAnswer("lots that no order explains are still open")
-        if START in book.health or any(equal.get(name, 0) < READINGS for name in self.desk.venues):
+        if START in book.health or any(equal.get(name, 0) < READINGS for name in self.listings.on):
             self.reconcile.soon()
             return GateAnswer("venue and book have not been compared twice yet")
         return GateAnswer()
 
     async def _probe(self) -> GateAnswer:
         """A far order and a far stop on each instrument."""
-        return self._judged([await (await self._probe_of(name)).far() for name in self.desk.venues])
+        return self._judged([await (await self._probe_of(name)).far() for name in self.listings.on])
 
     def _judged(self, results: Sequence[ProbeResult]) -> GateAnswer:
         """What probes come to; a stream that was not listened to is no stream."""
@@ -289,9 +326,8 @@ class AccountGate:
 
     async def _probe_of(self, name: str) -> AccountProbe:
         """A probe of an instrument at the venue's price of now. Raises DeskError where the venue does not list it."""
-        symbol, desk = name.split(":")[1], self.desk
-        listing = await self.parts.reader.listing(symbol)
-        if listing is None or not listing.trades or not listing.price > 0.0:
+        desk, listing = self.desk, await self.listings.listing_of(name)
+        if listing is None or not listing.price > 0.0:
             raise DeskError(f"{name} is not traded now", "look at the venue's page of the instrument")
         of = probe_of(name, self.parts.instruments[name], listing)
         return AccountProbe(desk.venues[name], of, desk.now_ms, self._probe_says, self.parts.heard, desk.latched, desk.probing)
@@ -304,8 +340,13 @@ class AccountGate:
 
     async def _round_trip(self) -> GateAnswer:
         """After an incident of the fill path: fills are heard and billed again, by one that a person pays for."""
-        incident = last(self.parts.journal, ("health",), lambda e: is_fill_path(e.kind, e.body))
-        unproven = [name for name in self.desk.venues if incident and not ended_well(self.parts.journal, name, incident)]
+        book, off = self.desk.book, self.desk.book.off
+        incident = last(
+            self.parts.journal,
+            ("health",),
+            lambda e: is_fill_path(e.kind, e.body) and not is_about(off, str(e.body["what"]), book),
+        )
+        unproven = [name for name in self.listings.on if incident and not ended_well(self.parts.journal, name, incident)]
         if incident is None or not unproven:
             return GateAnswer()
         began = last(
@@ -330,7 +371,7 @@ def is_fill_path(kind: str, body: Mapping[str, Any]) -> bool:
     """Whether a health event begins an incident of the fill path: fills that are missing, or that no order explains."""
     what = str(body.get("what", ""))
     begins = kind == "health" and body.get("state") == "begun"
-    return begins and (what == "executions" or what.startswith("unexplained in ") or what.endswith("leaves out executions"))
+    return begins and (what.startswith(("executions", "unexplained in ")) or what.endswith("leaves out executions"))
 
 
 def ended_well(journal: Path, instrument: str, since: Event) -> bool:

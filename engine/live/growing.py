@@ -4,7 +4,7 @@ Called by app.processes.live_worker. What was decided on is never changed (`span
 (`own`) takes what came late or was corrected, so that from the next close on it is what the venue's REST lists.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -56,12 +56,21 @@ def begin_live(series: Mapping[str, Series], clock_ms: int, replay_days: int) ->
     return Span(max(min(s.first_ms for s in series.values()), anchor_ms(end - wished)), end - wished, end)
 
 
-def history(catalog: Catalog, series: Mapping[str, Series], clock_ms: int, seen_ms: int, policy: Policy) -> GrownFeed:
-    """What files hold (column -> file), to the end that all share; traded from shortly before the close at `seen_ms` on.
+def history(
+    catalog: Catalog,
+    series: Mapping[str, Series],
+    clock_ms: int,
+    seen_ms: int,
+    policy: Policy,
+    ended: Collection[str] = (),
+) -> GrownFeed:
+    """What files hold (column -> file), to the end that all share; traded from shortly before the close at `seen_ms` on. Columns
+    that have `ended` hold nothing back where others go on.
 
     Raises DataError for dirty bars there, for missing settlements unless the policy stands in, and for a hole at its end.
     """
-    end, longest = known_until(series.values(), clock_ms), max(timeframe_ms(s.series) for s in series.values())
+    going = [one for name, one in series.items() if name not in ended] or [*series.values()]
+    end, longest = known_until(going, clock_ms), max(timeframe_ms(s.series) for s in series.values())
     earliest = max(s.first_ms for s in series.values())
     first_ms = max(earliest, min(seen_ms - longest - BACK_MS, end - 2 * longest) // clock_ms * clock_ms)
     found = load_desk(catalog, series, policy, anchor_ms(first_ms), first_ms, end)

@@ -14,6 +14,7 @@ from engine.book.account_events import orphan_lots
 from engine.core.orders import DONE, REJECTED, WORKING, VenueOrder
 from engine.core.state import ENTRY, EXIT_SLOT, PROTECTIVE
 from engine.live.desk import LIFE_MS, LiveDesk
+from engine.live.listed import gone_flat, open_at
 from engine.live.poll import ORPHAN_CODE, holders, is_own
 from engine.live.reconcile import AccountReconcile
 from engine.venues.live_port import LiveVenue, StandingOrder
@@ -130,7 +131,7 @@ class AccountHalt:
             if not what:
                 return ""
             await asyncio.sleep(LATCH_LOOK_S if self.look_s < 1.0 else 1.0)
-        for attempt in range(TRIES_MAX):
+        for attempt in range(1 if self.desk.book.is_gone(name) else TRIES_MAX):
             what = await self._try(name)
             if not what:
                 return ""
@@ -142,10 +143,21 @@ class AccountHalt:
         try:
             lots, orders = self._own_part(name, (await self.venues[name].position()).lots), await self._own_orders(name)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is no proof of an end
-            return f"the venue does not say ({type(error).__name__})"
+            return self._unsaid(name, error)
         if lots == 0 and not orders:
             return ""
         return f"{lots} lots, {len(orders)} orders"
+
+    def _unsaid(self, name: str, error: Exception) -> str:
+        """What is left of an instrument that cannot be asked about: nothing where the venue does not list it and the book is
+        flat there; else what nobody can say.
+        """
+        if gone_flat(self.desk, name):
+            return ""
+        if self.desk.book.is_gone(name):
+            lots, orders = open_at(self.desk, name)
+            return f"the venue does not list it; the book has {lots} lots and {orders} orders"
+        return f"the venue does not say ({type(error).__name__})"
 
     def _own_part(self, name: str, lots: int) -> int:
         """The lots of the account that are the desk's; a stranger's are not traded."""
@@ -169,7 +181,7 @@ class AccountHalt:
             if not self._own_part(name, (await venue.position()).lots):
                 await asyncio.gather(*(venue.cancel(as_order(held)) for held in await self._own_orders(name)))
         except Exception as error:  # noqa: BLE001 - one more try, and then a page
-            return f"{type(error).__name__}: {error}"[:200]
+            return self._unsaid(name, error) if self.desk.book.is_gone(name) else f"{type(error).__name__}: {error}"[:200]
         return await self._left(name)
 
     # ---- orders that close what no layer's exit closes ------------------------------------------------------------------------

@@ -14,9 +14,10 @@ from typing import Any, NamedTuple
 
 from engine.book.account_events import orphan_lots
 from engine.book.attached import attached_id, entry_id
-from engine.book.bodies import unfit_orders
+from engine.book.bodies import REFUSALS, unfit_orders
 from engine.book.order_events import leaves, stuck
-from engine.core.orders import PARTIAL, REJECTED, STANDING, WORKING, VenueOrder
+from engine.book.windows import EXECUTIONS
+from engine.core.orders import PARTIAL, REJECTED, STANDING, UNKNOWN, WORKING, VenueOrder
 from engine.core.state import ENTRY, EXIT_SLOT, PROTECTIVE
 from engine.errors import DataError
 from engine.live.desk import LiveDesk, going_on
@@ -102,7 +103,7 @@ class AccountHealth:
         within = len(minute) == REFUSED_MINUTE_MAX and now - minute[0] <= 60_000
         if len(row) >= REFUSED_MAX or within:
             asyncio.get_running_loop().call_soon(
-                self.begin, f"refusals of {name}", f"{len(row)} refused in a row: {body.get('why')}", True
+                self.begin, f"{REFUSALS}{name}", f"{len(row)} refused in a row: {body.get('why')}", True
             )
 
     def _note_missing(self) -> None:
@@ -112,32 +113,39 @@ class AccountHealth:
 
     def _note_unseen(self) -> None:
         """Stops by the venue's word alone: acknowledged, or there before this process, and not seen yet when asked, listed or by
-        the stream.
+        the stream; also in doubt since then.
         """
         now, orders = self.desk.now_ms(), self.desk.book.orders.open
         self.desk.seen &= orders.keys()
-        shown = (o for o in orders.values() if _stands(o) and o.id not in self.desk.seen and not self.desk.announced.stands(o.id))
+        self.desk.lost.keep(orders.keys() - self.desk.seen)
+        there = (o for o in orders.values() if not self.desk.book.is_gone(self.desk.instrument_of(o)))
+        mine = (o for o in there if _stands(o) or (o.state == UNKNOWN and o.id in self.desk.lost))
+        shown = (o for o in mine if o.id not in self.desk.seen and not self.desk.announced.stands(o.id))
         self.unseen = {o.id: self.unseen.get(o.id, now) for o in shown}
 
     def _note_naked(self) -> None:
-        """Layers that neither a protective order of their own nor an exit covers at the venue, nor the attached stop with all of
-        their lots; and entries that the venue says are filled and that nothing covers: until they are booked that is their
-        attached stop, or the exit that flattens them.
+        """Layers of which protective orders, exits and attached stops at the venue do not cover all lots; and entries that the
+        venue says are filled and that nothing covers: until they are booked that is their attached stop, or what flattens them.
         """
-        now, own, attached_lots = self.desk.now_ms(), set[tuple[int, int]](), Counter[tuple[int, int]]()
+        now, basket = self.desk.now_ms(), self.desk.book.basket is not None  # a leg has one layer, whatever it is called
+        lots, unlisted = Counter[tuple[int, int]](), set[tuple[int, int]]()
         for order in self.desk.book.orders.open.values():
-            there = (
-                order.state in (WORKING, PARTIAL) or order.reported > order.filled
-            )  # one that is being cancelled covers nothing
-            layer = order.sleeve, order.key
-            if order.slot in (PROTECTIVE, EXIT_SLOT) and there:
+            if order.slot in (PROTECTIVE, EXIT_SLOT) and self._covers(order):
+                lots[order.sleeve, 0 if basket else order.key] += ALL_LOTS if order.flattens else order.left
                 if order.attached or order.flattens:
-                    attached_lots[layer] += order.left if order.attached else ALL_LOTS
-                else:
-                    own.add(layer)
+                    unlisted.add((order.sleeve, order.key))
         held, unread = self._layers()
-        thin = {layer for layer, lots in held.items() if layer not in own and attached_lots[layer] < lots}
-        self.naked = {layer: self.naked.get(layer, now) for layer in thin | (unread - attached_lots.keys())}
+        specs = self.desk.book.specs  # where the venue does not list the instrument, nothing can be placed: its page says so
+        listed = ((of, has) for of, has in held.items() if not self.desk.book.is_gone(str(specs[of[0]].source["instrument"])))
+        thin = {(s, key) for (s, key), has in listed if lots[s, 0 if basket else key] < has}
+        self.naked = {layer: self.naked.get(layer, now) for layer in thin | (unread - unlisted)}
+
+    def _covers(self, order: VenueOrder) -> bool:
+        """Whether a stop or exit is at the venue: one that is being cancelled is not, nor one that was acknowledged in vain and
+        then once more, until the venue has shown it.
+        """
+        shown = order.id not in self.desk.lost or order.id in self.desk.seen or self.desk.announced.stands(order.id)
+        return (order.state in (WORKING, PARTIAL) and shown) or order.reported > order.filled
 
     def _layers(self) -> tuple[Counter[tuple[int, int]], set[tuple[int, int]]]:
         """Lots of the layers that are held by the book, and layers of entries that have filled by the venue's word."""
@@ -168,8 +176,8 @@ class AccountHealth:
 
     def _forget(self, what: str) -> None:
         """What was counted towards something that is over by a person's word: it begins anew."""
-        self.refused.pop(what.removeprefix("refusals of "), None)
-        self._minute.pop(what.removeprefix("refusals of "), None)
+        self.refused.pop(what.removeprefix(REFUSALS), None)
+        self._minute.pop(what.removeprefix(REFUSALS), None)
         if what == "clock":
             self.offsets.clear()
 
@@ -204,6 +212,7 @@ class AccountHealth:
         """Timers that have run out."""
         now = self.desk.now_ms()
         self._asked = {id_: t_ms for id_, t_ms in self._asked.items() if id_ in self.desk.book.orders.open}
+        self._note_naked()  # a stop may have been shown since, of which there is no event
         for (s, key), since in sorted(self.naked.items()):
             self._look_at_naked(s, key, now - since)
         self._ask_covers(now)
@@ -214,10 +223,14 @@ class AccountHealth:
                 for poll in self.polls.values():
                     poll.wake()
             if now - since >= MISSING_PAGE_MS:
-                self.begin("executions", f"order {id_} says that more has filled than is listed")
+                order = self.desk.book.orders.open.get(id_)
+                at = "" if order is None else self.desk.instrument_of(order)
+                what = f"executions of {at}" if at in self.desk.book.off else EXECUTIONS
+                self.begin(what, f"order {id_} says that more has filled than is listed")
                 self.desk.incident(f"order {id_} says that more has filled than the venue lists, for a minute; no entries")
         if not self.missing:
-            self.end("executions")
+            for what in [what for what in self.desk.book.health if what.startswith(EXECUTIONS)]:
+                self.end(what)
         for name, poll in self.polls.items():
             if poll.failures >= AWAY_LOOKS:
                 self.begin(f"venue of {name}", "it does not say what was executed")
@@ -277,7 +290,7 @@ class AccountHealth:
                 self.desk.spawn(self.desk.ask_now(id_))
         late = {(o.sleeve, o.key) for o in (orders[id_] for id_, since in self.unseen.items() if now - since >= UNSEEN_PAGE_MS)}
         seen = {(o.sleeve, o.key) for o in orders.values() if _stands(o) and o.id in self.desk.seen}
-        for s, key in sorted((late - seen) & set().union(*self._layers())):
+        for s, key in sorted((late - seen - self.naked.keys()) & set().union(*self._layers())):
             what = f"the venue has acknowledged the stop of layer {key}, and does not show it"
             self.desk.incident(f"{self.desk.book.names[s]}: {what}; look there", layer=key)
 
@@ -285,13 +298,16 @@ class AccountHealth:
         """A resting entry that has filled what is not listed, and whose stop its venue keeps until it has ended: its rest is
         withdrawn, so that the stop stands.
         """
-        orders = self.desk.book.orders.open
         for id_ in [id_ for id_, since in self.missing.items() if now - since >= SLEEPS_MS]:
-            stop = orders.get(attached_id(id_))
-            if stop is not None and stop.sleeps and id_ in orders and orders[id_].state in STANDING:
-                self.desk.take(
-                    "lapse", {"order": id_, "why": "a part of it is not listed, and its stop stands once it has ended"}
-                )
+            self.wake_stop(id_)
+
+    def wake_stop(self, id_: str) -> None:
+        """Withdraw an entry of which a part is not listed, where its stop stands only once it has ended."""
+        orders = self.desk.book.orders.open
+        entry, stop = orders.get(id_), orders.get(attached_id(id_))
+        if entry is None or entry.slot != ENTRY or entry.state not in STANDING or stop is None or not stop.sleeps:
+            return
+        self.desk.take("lapse", {"order": id_, "why": "a part of it is not listed, and its stop stands once it has ended"})
 
     async def _flatten(self, s: int, key: int) -> None:
         """Leave at the market what the venue holds by an entry that could not be booked: no more than the position there shows

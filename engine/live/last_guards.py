@@ -121,7 +121,8 @@ async def guarded(desk: GuardedDesk, order: VenueOrder, until: float) -> str:
         sleeve = desk.book.sleeves[order.sleeve]
         if why := desk.latched():
             return f"the desk is halted: {why}"
-        if desk.book.desk.halted or desk.book.entries_blocked or not is_wanted(desk.book, order):
+        shut = desk.book.entries_blocked or desk.book.is_off(order.sleeve)
+        if desk.book.desk.halted or shut or not is_wanted(desk.book, order):
             return "the desk is halted" if desk.book.desk.halted else "entries are blocked"
         if desk.now_ms() - order.decided_ms > FRESH_BARS * bar_ms:
             return "it was decided too long ago"

@@ -127,7 +127,8 @@ class AccountPoll:
             self.failures += 1
             if self.failures == AWAY_LOOKS:
                 self._away = f"{self.instrument}: the venue does not say what was executed: {error}"[:300]
-            if self.failures == AWAY_LOOKS or (self.failures > AWAY_LOOKS and (self._mine() or self._lots_held())):
+            again = self.failures > AWAY_LOOKS and (self._mine() or self._lots_held())
+            if (self.failures == AWAY_LOOKS or again) and not self.desk.book.is_gone(self.instrument):
                 self.desk.incident(self._away)  # again each ten minutes while something can be filled there unseen
         await self._ask_about_doubts()
         await self._bills_when_due()

@@ -11,16 +11,17 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from engine.book.account_events import orphan_lots
-from engine.book.bodies import CASH, SETTINGS, keep_command, position_of, stage_rests, unfit_orders
+from engine.book.bodies import CASH, GONE, SETTINGS, keep_command, position_of, stage_rests, unfit_orders
 from engine.book.book import settled_at, stage_of
 from engine.book.transfers import explained
-from engine.core.orders import ENDED, STANDING, WORKING, VenueOrder, find
+from engine.core.orders import DONE, ENDED, STANDING, WORKING, VenueOrder, find
 from engine.core.state import ENTRY, EXIT_SLOT, PROTECTIVE
 from engine.errors import DataError
 from engine.live.announced import LATE_MS
-from engine.live.desk import LiveDesk
+from engine.live.desk import LIFE_MS, LiveDesk
+from engine.live.listed import gone_flat
 from engine.live.poll import AccountPoll, holders, is_own
-from engine.venues.live_port import StandingOrder, VenuePosition
+from engine.venues.live_port import LiveAnswer, StandingOrder, VenuePosition
 from engine.venues.outcome import NOT_FOUND
 
 EVERY_S = 60.0
@@ -77,7 +78,11 @@ class AccountReconcile:
 
     async def once(self) -> bool:
         """One reading of each instrument. True when all agree, as often as it takes to believe it."""
-        found = [await self._instrument(name) for name in self.polls]
+        found, off = [], self.desk.book.off
+        for name in self.polls:
+            agrees = await self._instrument(name)
+            if name not in off:  # what is off keeps its own sleeves out alone, and none of the others' comparison
+                found.append(agrees)
         if all(found) and self._cash is not None:
             found.append(await self._compare_cash(self._cash))
         if all(found):
@@ -106,14 +111,16 @@ class AccountReconcile:
         """What keeps it from that, a line each: an order that the book has as open, an instrument that does not agree yet."""
         orders = self.desk.book.orders.open.values()
         lines = [f"order {o.id} of {self.desk.instrument_of(o)} is {o.state} in the book" for o in orders]
-        return lines + [f"{name}: venue and book do not agree yet" for name in self.polls if self.equal.get(name, 0) < READINGS]
+        names = [name for name in self.polls if not gone_flat(self.desk, name)]
+        return lines + [f"{name}: venue and book do not agree yet" for name in names if self.equal.get(name, 0) < READINGS]
 
     def _settle(self) -> None:
         """Sleeves that rest, flat and without orders: book and venue have just been found equal, so their end is reached."""
         book = self.desk.book
         for s, name in enumerate(book.names):
             rests = stage_rests(stage_of(book.latest(s).source), book.mode)
-            if rests and book.is_idle(s) and not book.is_settled(s):
+            unknown = book.is_off(s) and not gone_flat(self.desk, str(book.specs[s].source["instrument"]))
+            if rests and book.is_idle(s) and not book.is_settled(s) and not unknown:
                 self.desk.take("cursor", {"instrument": settled_at(name), "cursor": str(book.sleeves[s].entries)})
 
     async def _instrument(self, name: str) -> bool:
@@ -129,7 +136,9 @@ class AccountReconcile:
             if before is None or not await poll.look() or poll.pending or before != self._state(name):
                 return False
         except DataError as error:
-            if not self.compared_ms:
+            if self.desk.book.is_gone(name):
+                self._unknown(name)
+            elif not self.compared_ms:
                 self.desk.incident(f"{name} cannot be compared with the venue: {error.what}")
             return False
         orders = await self._orders(name, standing)
@@ -137,6 +146,25 @@ class AccountReconcile:
             return False  # what is in doubt explains any difference, until it has been answered
         self._settings(name, held)
         return self._position(name, held.lots) and orders
+
+    def _unknown(self, name: str) -> None:
+        """The venue does not list an instrument any more, and says nothing of it: no order of it can stand there, so what is
+        being cancelled or in doubt has ended; what the sleeves have is a difference, which a person adopts. Flat, it is none.
+        """
+        book, what = self.desk.book, position_of(name)
+        self.equal[name] = 0
+        lots = sum(held for _, held in holders(self.desk, name)) + orphan_lots(book, name)
+        layers = {(s, layer.key) for s, sleeve in enumerate(book.sleeves) for layer in sleeve.position.layers if layer.lots}
+        mine = [o for o in book.orders.open.values() if self.desk.instrument_of(o) == name and o.reported == o.filled]
+        for order in [o for o in mine if o.slot == ENTRY or (o.sleeve, o.key) not in layers]:
+            old = self.desk.now_ms() - max(self.desk.began_ms, self.desk.sent_ms.get(order.id, 0)) > LIFE_MS
+            if order.in_doubt and old and order.id not in self.desk.busy:
+                self.desk.note_answer(LiveAnswer(order.id, DONE, order.filled, GONE))
+        if lots:
+            text = f"the venue does not list {name} and says nothing of it, the desk holds {lots} lots"
+            self._differs(what, text, {"instrument": name, "venue_lots": None, "desk_lots": lots})
+        elif what in book.differences:
+            self.desk.take("reconcile", {"differs": {}, "agrees": [what]})
 
     def _settings(self, name: str, held: VenuePosition) -> None:
         """Leverage and margin of the instrument: what a person changes at the venue moves the liquidation that sizes were
@@ -291,7 +319,7 @@ class AccountReconcile:
         try:
             gap, first = await self._gap(cash), book.cursors.get(CASH)
             if first is None or abs(gap - float(first)) > CASH_TOLERANCE:
-                for poll in self.polls.values():
+                for poll in [poll for name, poll in self.polls.items() if not book.is_gone(name)]:
                     await poll.bills()  # a settlement may not be booked yet, nor a transfer
                 if self._transfers is not None:
                     await self._transfers()

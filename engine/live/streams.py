@@ -16,7 +16,7 @@ from engine.book.bodies import keep_command
 from engine.core.orders import STANDING
 from engine.errors import DataError
 from engine.live.desk import LiveDesk
-from engine.live.health import SILENT_MS, AccountHealth, StreamHandle
+from engine.live.health import SILENT_MS, SLEEPS_MS, AccountHealth, StreamHandle
 from engine.live.poll import AccountPoll
 from engine.live.reconcile import AccountReconcile
 from engine.venues.private_stream import PrivateSource, PrivateStream
@@ -179,10 +179,17 @@ class AccountStreams:
         if instrument is None or self.desk.failed or not (hint.trade or hint.ended):
             return
         self._wake(instrument)
+        if hint.trade and hint.order and not hint.ended:
+            self._later(SLEEPS_MS, self._unlisted, hint.trade, hint.order)
         for key in (hint.trade, hint.order if hint.ended else ""):
             if key and key not in self._followed and len(self._followed) < FOLLOWED_MAX:
                 self._followed.add(key)
                 self._later(FOLLOW_MS[0], self._follow, key, instrument, 1)
+
+    def _unlisted(self, trade: str, order: str) -> None:
+        """A part of an order that REST does not list a second after the stream has named it: it has a stop nevertheless."""
+        if trade not in self._booked and not self.desk.announced.is_over(order):
+            self._health.wake_stop(order)
 
     def _wake(self, instrument: str) -> None:
         """Read an instrument now, or when it may be read again. One that REST does not answer for has waits of its own."""

@@ -11,6 +11,7 @@ from engine.book.transfers import READ_FROM, UNKNOWN, explained
 from engine.errors import DataError
 from engine.live.desk import LiveDesk
 from engine.redaction import redacted
+from engine.venues.gone import GoneVenue
 from engine.venues.live_port import VenueTransfer
 
 EVERY_S = 300.0
@@ -50,7 +51,8 @@ class AccountTransfers:
         """Book what is new. Raises DataError."""
         book, began = self.desk.book, self.desk.now_ms()
         since = int(book.cursors.get(READ_FROM, began))
-        venue = next(iter(self.desk.venues.values()))
+        venues = [*self.desk.venues.values()]
+        venue = next((venue for venue in venues if not isinstance(venue, GoneVenue)), venues[0])
         found = [transfer for transfer in await venue.transfers(since) if transfer.t_ms >= since]
         if any(transfer.t_ms > began + AHEAD_MS for transfer in found):
             raise DataError("a bill of the account is of a time to come", "nothing is assumed of it; compare the clocks")

@@ -28,7 +28,7 @@ COMPILED = (
     resting.fill, resting.on_trade, resting.on_level, resting.on_book, resting.cancel_arrives,
     guardrails.worth, guardrails.breached, guardrails.too_fast, guardrails.count_send, guardrails.send_cancel, guardrails.halt,
     loop.next_event, loop.pass_time, loop.on_middle, loop.on_message, loop.see_fill, loop.net_flow, loop.send_entry,
-    loop.pullable, loop.towards, loop.decide, loop.happen,
+    loop.pullable, loop.meets, loop.towards, loop.decide, loop.happen,
 )  # fmt: skip
 RUN = numba.njit(inline="always")(loop.run_making)
 

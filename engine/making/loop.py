@@ -176,6 +176,12 @@ def pullable(maker: MakerState, s: int) -> bool:
     return bool(maker.orders[s, NUMBER] > 0 and not cancelling(maker, s))
 
 
+def meets(maker: MakerState, s: int, want: int) -> bool:
+    """Whether a new order would take the maker's own of the other side, whose end it does not know: a venue refuses that."""
+    other = maker.orders[1 - s]
+    return bool(other[NUMBER] > 0 and (want >= other[PRICE] if s == BUY else want <= other[PRICE]))
+
+
 def towards(maker: MakerState, terms: MakingTerms, s: int, want: int, now: int) -> bool:
     """Bring one side to its price; False where that were one request too many."""
     busy, middle = maker.orders[s, NUMBER] > 0, maker.tally[MIDDLE2] / 2.0
@@ -185,6 +191,8 @@ def towards(maker: MakerState, terms: MakingTerms, s: int, want: int, now: int) 
         maker.orders[s, CHECKED] = now
         return True
     if want == 0 and not busy:
+        return True
+    if not busy and meets(maker, s, want):
         return True
     if want != 0 and now - maker.orders[s, ASKED] < terms.pace_ns:
         return True  # the next message or trade asks again

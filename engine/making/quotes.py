@@ -82,6 +82,8 @@ def desired(
         buy = min(floor(middle * (1.0 + (away - half) * BPS) / tick) * tick, ask - tick)
     if -FAR_BPS < away + half < FAR_BPS and inventory - selling >= -terms.inventory_lots:
         sell = max(ceil(middle * (1.0 + (away + half) * BPS) / tick) * tick, bid + tick)
+    if 0 < buy == sell:  # a middle on a tick, and no spread: one order would take the other
+        buy, sell = buy - tick, sell + tick
     if terms.toxic_lots > 0 and flow <= -terms.toxic_lots:
         buy = 0
     if terms.toxic_lots > 0 and flow >= terms.toxic_lots:

@@ -8,9 +8,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from engine.errors import Refused
+from engine.l2.copies import COPIED_MIN
 from engine.l2.feasibility import DAYS_MIN, FOLDS, FOLDS_ABOVE
 
 USABLE_MIN = 0.9  # of the recorded time
+# whether a venue's deltas name the one before them: a tape of spot does not become one of a perpetual by its name
+NAMES_PREVIOUS = {("binance", "perp"): True, ("binance", "spot"): False}
+NAMES_PREVIOUS |= {(venue, market): venue == "okx" for venue in ("okx", "bybit") for market in ("perp", "spot")}
 
 
 def conditions() -> str:
@@ -33,7 +37,7 @@ def refusals_of(feasibility: Mapping[str, Any]) -> list[str]:
     """Why a maker may not leave simulation and paper on these tapes; empty: it may. Hours that nobody recorded are none."""
     days, usable = feasibility["substrate"]["days"], feasibility["substrate"]["usable_frac"]
     above, name = windows_above(feasibility)
-    found = []
+    found = [*_below_the_fees(feasibility), *_renamed(feasibility), *_copied(feasibility)]
     if not days >= DAYS_MIN:
         found.append(f"{days:.4g} recorded days; at least {DAYS_MIN:g} count")
     if not usable >= USABLE_MIN:
@@ -44,6 +48,32 @@ def refusals_of(feasibility: Mapping[str, Any]) -> list[str]:
     if feasibility["verdict"] != "yes":
         found.append(f"feasibility says {feasibility['verdict']}: {feasibility['why']}")
     return found
+
+
+def _below_the_fees(feasibility: Mapping[str, Any]) -> list[str]:
+    """A floor of one's own may be higher than what both sides cost at the venue, never lower: fees are not to be typed away."""
+    fees = feasibility.get("fees_bps", 0.0)
+    if fees is None:
+        return [f"the fees of {feasibility['venue']} are not known here, so no floor can be held against them"]
+    if not feasibility["floor_bps"] >= fees:
+        return [f"judged against {feasibility['floor_bps']:g} bps, and both sides cost {fees:g} at this venue"]
+    return []
+
+
+def _renamed(feasibility: Mapping[str, Any]) -> list[str]:
+    """Tapes whose ids are not those of the venue and market that their name says."""
+    expected = NAMES_PREVIOUS.get((feasibility.get("venue", ""), feasibility.get("market", "")))
+    tapes = feasibility["substrate"].get("tapes", ()) if expected is not None else ()
+    wrong = [tape["file"].rpartition("/")[2] for tape in tapes if tape["names_previous"] != expected]
+    text = "the deltas of {} {} name the one before them" if expected else "the deltas of {} {} do not name the one before them"
+    about = text.format(feasibility.get("venue"), feasibility.get("market"))
+    return [f"{wrong[0]} is not what its name says: {about}"] if wrong else []
+
+
+def _copied(feasibility: Mapping[str, Any]) -> list[str]:
+    """A day that was recorded once counts once, whatever its name and its clock."""
+    tapes = [tape for tape in feasibility["substrate"].get("tapes", ()) if tape["repeated_frac"] > COPIED_MIN]
+    return [f"{len(tapes)} tapes repeat what was recorded before them: {tapes[0]['file'].rpartition('/')[2]}"] if tapes else []
 
 
 def require_ground(feasibility: Mapping[str, Any]) -> None:

@@ -124,6 +124,8 @@ def _bar(world: World, of_basket: BasketToday, book: Book, lead: Lead) -> list[R
     journaled: Mapping[str, Any] = lead.body["basket"]
     if "feature" in given:
         logs, fits = journaled["logs"], journaled["fits"]
+    if "blocked" in given and lead.off:
+        fits = without_off(book, lead, fits)
     paused = "paused" in given and any(book.latest(s).enters_nothing(close_ms, book.mode) for s in range(len(book.specs)))
     blocked = "blocked" in given and lead.blocked
     if blocked and world.tape.book.simulated:  # what had been ordered before, and had not traded, was withdrawn
@@ -136,12 +138,19 @@ def _bar(world: World, of_basket: BasketToday, book: Book, lead: Lead) -> list[R
     return rows
 
 
+def without_off(book: Book, lead: Lead, fits: Sequence[list[float]]) -> list[list[float]]:
+    """The fits of a close as its event has them: none of a pair with a leg that the venue did not trade."""
+    off = [str(spec.source["instrument"]) in lead.off for spec in book.specs]
+    pairs = basket_of(book).pairs
+    return [[math.nan] * len(fit) if off[pair.a] or off[pair.b] else fit for pair, fit in zip(pairs, fits, strict=True)]
+
+
 def moved(tape: Tape, today: Today, of_basket: BasketToday) -> bool:
     """Whether any close was decided by other log prices or fits than are computed of the same bars and parameters."""
     for lead in tape.bars:
         logs, fits = of_basket.spread(lead.keys, lead.body["close_ms"], then=True, old_bars=True)
         seen = [*lead.body["basket"]["logs"], *(number for fit in lead.body["basket"]["fits"] for number in fit)]
-        now = [*logs, *(number for fit in fits for number in fit)]
+        now = [*logs, *(number for fit in without_off(tape.book, lead, fits) for number in fit)]
         if any(one != other for one, other in zip(seen, map(_finite, now), strict=True)):
             return True
     return any(today.rows.get(lead.body["close_ms"]) is None for lead in tape.bars)

@@ -309,5 +309,5 @@ MOVED: Mapping[str, Callable[[Tape, Today], bool]] = {  # cause -> whether a rep
     "funding": lambda _tape, today: bool(today.recharged),
     "halted": _halted,
     "paused": _paused,
-    "blocked": lambda tape, _today: any(lead.blocked for lead in tape.bars),
+    "blocked": lambda tape, _today: any(lead.blocked or lead.off for lead in tape.bars),
 }

@@ -211,7 +211,7 @@ def _pause(world: World, book: Book, lead: Lead) -> None:
     """Sleeves that enter nothing at this bar: by people's pause or stage, and because the desk's entries were blocked."""
     for s, sleeve in enumerate(book.sleeves):
         paused = "paused" in world.given and book.latest(s).enters_nothing(lead.body["close_ms"])
-        blocked = "blocked" in world.given and lead.blocked
+        blocked = "blocked" in world.given and (lead.blocked or book.specs[s].source["instrument"] in lead.off)
         book.sleeves[s] = sleeve._replace(guard=sleeve.guard._replace(paused=int(paused or blocked)))
 
 

@@ -35,6 +35,7 @@ class Lead(NamedTuple):
     keys: tuple[str, ...] = ()  # of a bar: the version that each sleeve decided by
     waiting: tuple[str | None, ...] = ()  # and the one that waited for it to be flat
     blocked: bool = False  # entries were withheld: something was not well, or differed from the venue
+    off: tuple[str, ...] = ()  # instruments that the venue did not trade: their sleeves' entries were withheld
 
 
 class EntryFill(NamedTuple):
@@ -187,7 +188,7 @@ class _Reading:
         self.entered: set[tuple[str, int]] = set()
         self.keys = [self._key(spec.source) for spec in book.specs]
         self.waiting = [spec and self._key(spec.source) for spec in book.waiting]
-        self.blocked = book.entries_blocked
+        self.blocked, self.off = book.entries_blocked, tuple(book.off)
         self.of_basket, self.unmarked = book.basket is not None, False  # whether the last event was a bar, whose mark comes
 
     def take(self, line: JournalLine) -> None:
@@ -195,8 +196,10 @@ class _Reading:
         kind = line.kind
         if kind == "mark":
             self.blocked = b'"blocked":{' in line.text
+            marked = line.event() if b'"off":{' in line.text else None
+            self.off = () if marked is None else tuple(marked.body["off"])
             if self.of_basket and self.unmarked:  # one that was withheld has no order that could be missed: its own mark says so
-                self.leads[-1] = self.leads[-1]._replace(blocked=self.blocked)
+                self.leads[-1] = self.leads[-1]._replace(blocked=self.blocked, off=self.off)
             self.unmarked = False
             return
         event = line.event()
@@ -204,7 +207,7 @@ class _Reading:
             return
         self.unmarked = kind == "bar"
         if kind == "bar":
-            self.leads.append(Lead(kind, event.body, tuple(self.keys), tuple(self.waiting), self.blocked))
+            self.leads.append(Lead(kind, event.body, tuple(self.keys), tuple(self.waiting), self.blocked, self.off))
         elif kind == "config":
             self._configured(event)
         elif kind == "halt":

@@ -38,6 +38,15 @@ def adapter_of(
     return BinanceVenue(trading, polling, instrument, market["id"], sent, polling.milliseconds())
 
 
+def lists(venue: str, symbol: str, client: Any) -> bool:
+    """Whether a venue lists BTC-USDT; `client` has loaded its markets."""
+    try:
+        market_symbol(Source(client, venue, 1, 0.0), symbol, "perp")
+    except BadInput:
+        return False
+    return True
+
+
 def listed_market(venue: str, symbol: str, client: Any, instrument: Instrument) -> tuple[Mapping[str, Any], Decimal]:
     """ccxt's market of BTC-USDT, and the desk's lot in base units; `client` has loaded its markets.
 

@@ -65,13 +65,18 @@ def open_venue(venue: str, market: str, url: str = "", attempts: int = 6, wait_s
 
 def market_symbol(source: Source, symbol: str, market: str) -> str:
     """BTC-USDT -> the venue's unified name (BTC/USDT:USDT for a perpetual). BadInput when the venue does not list it."""
-    base, _, quote = symbol.partition("-")
-    unified = f"{base}/{quote}" + (f":{quote}" if market == "perp" else "")
+    base, unified = symbol.partition("-")[0], unified_name(symbol, market)
     if unified not in source.exchange.markets:
         near = sorted(s for s in source.exchange.markets if s.startswith(f"{base}/"))[:5]
         hint = f"available: {', '.join(near)}" if near else "symbols look like BTC-USDT"
         raise BadInput(f"{source.venue} has no {market} {symbol}", hint)
     return unified
+
+
+def unified_name(symbol: str, market: str) -> str:
+    """BTC-USDT -> ccxt's name of it, whether a venue lists it or not."""
+    base, _, quote = symbol.partition("-")
+    return f"{base}/{quote}" + (f":{quote}" if market == "perp" else "")
 
 
 def server_ms(source: Source) -> int:

@@ -153,6 +153,8 @@ def sleeves(mark: Event | None) -> HealthCheck:
     states = {} if mark is None else mark.body["sleeves"]
     blocked = {} if mark is None else mark.body.get("blocked", {})
     off = [f"no sleeve enters: {what}, {why}" for what, why in blocked.items()]
+    names = {} if mark is None else mark.body.get("off", {})
+    off += [f"sleeves of {name} enter nothing, it is not traded: {why}" for name, why in names.items()]
     off += [f"{name} is {pause_text(s)}" for name, s in states.items() if s.get("paused")]
     off += [f"{name} is paused after a loss streak or too many entries" for name, s in states.items() if s.get("paused_until_ms")]
     off += [f"{name} is blocked by its daily loss limit" for name, s in states.items() if s.get("blocked_until_ms")]
@@ -222,7 +224,8 @@ def bars(home: Path, mark: Event | None) -> HealthCheck:
 def silent_instruments(home: Path, mark: Event) -> tuple[list[str], str]:
     """(columns without a price at the last SILENT_BARS closes of their own timeframe, id of the last bar event or "").
 
-    A column of a longer timeframe than the clock's (`instrument@4h`) is in the bars that close it, and in no other.
+    One whose instrument is off is left out: that is said already. A column of a longer timeframe than the clock's
+    (`instrument@4h`) is in the bars that close it, and in no other.
     """
     path = journal_of(home)
     start = start_of(path)
@@ -234,7 +237,8 @@ def silent_instruments(home: Path, mark: Event) -> tuple[list[str], str]:
         str(name): _closes(path, mark.t_event_ms, timeframe_ms(str(name).partition("@")[2])) for name in start.get("own_bars", ())
     }
     seen = {name: last for name in last[-1].body["bars"] if name not in own} | own
-    return [name for name, bars in seen.items() if _without_price(name, bars)], last[-1].id
+    traded = {name: bars for name, bars in seen.items() if name.partition("@")[0] not in mark.body.get("off", {})}
+    return [name for name, bars in traded.items() if _without_price(name, bars)], last[-1].id
 
 
 def _closes(path: Path, at_ms: int, step_ms: int) -> list[Event]:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from engine.book.bodies import CASH, POSITION, REDUCED, SETTINGS
+from engine.book.bodies import CASH, OFF, POSITION, REDUCED, SETTINGS
 from engine.clock import HOUR_MS
 from engine.core.orders import REJECTED, UNKNOWN
 from engine.store.chain import Event
@@ -119,6 +119,7 @@ PAGES: Mapping[str, CausePage] = {
     "settings": CausePage(
         "margin mode or leverage was changed at the venue", "gate-closed", "who changed it: the instrument's settings there", 4
     ),
+    "untraded": CausePage("the venue does not trade an instrument", "delisted", "its page and announcements at the venue", 4),
     "compare": CausePage("venue and book cannot be compared", "reconcile-difference", "does the venue answer at all?", 4),
     "unexplained": CausePage("executions that no order explains yet", "unknown-order", "the orders in doubt", 4),
     "features": CausePage(
@@ -151,7 +152,7 @@ FOLLOWS: Mapping[str, tuple[str, ...]] = {
     "rejected": ("clock", "change"),
     "exit_rejected": ("clock",),
     "stop_lost": ("away",),
-    "position": ("forced", "foreign_trade", "liquidation", "orphan", "fills", "doubt", "away"),
+    "position": ("untraded", "forced", "foreign_trade", "liquidation", "orphan", "fills", "doubt", "away"),
     "cash": ("funding_twice", "forced", "foreign_trade"),
     "fills": ("away",),
     "unexplained": ("away", "doubt"),
@@ -159,6 +160,8 @@ FOLLOWS: Mapping[str, tuple[str, ...]] = {
     "orphan": ("torn", "duty"),
     "doubt": ("away", "torn"),
     "features": ("silent", "change"),
+    "silent": ("untraded",),
+    "away": ("untraded",),
     "duty": ("away",),
 }
 
@@ -177,6 +180,7 @@ INCIDENTS: tuple[tuple[str, str], ...] = (
     ("could not be compared", "compare"),
     ("cannot be compared with the venue", "compare"),
     ("does not say what was executed", "away"),
+    (" is not traded: ", "untraded"),
     ("the venue's clock differs from ours", "clock"),
     ("an execution under our name that the journal does not know", "orphan"),
     ("lots that no order explains could not be closed", "orphan"),
@@ -198,6 +202,7 @@ HEALTH: tuple[tuple[str, str], ...] = (  # how the name of a health event begins
     ("refusals of ", "rejected"),
     (REDUCED, "forced"),
     (SETTINGS, "settings"),
+    (OFF, "untraded"),
 )
 
 

@@ -143,6 +143,7 @@ SIGNED = (
 )
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize("metric", SIGNED)
 @given(value=st.floats(0.011, 999).map(lambda x: round(x, 2)), lost=st.booleans())
 def test_a_figure_with_the_other_sign_is_never_shown_unmarked(metric: str, value: float, *, lost: bool) -> None:

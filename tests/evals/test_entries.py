@@ -19,6 +19,7 @@ def with_models(words: Words) -> Words:
     return replace(words, sleeves=(*words.sleeves, sleeve), models={"vol-btc": ("1.2.0", "1.3.0")})
 
 
+@pytest.mark.sample(8)
 @pytest.mark.parametrize("entry", ENTRIES, ids=[entry.ask for entry in ENTRIES])
 def test_an_example_chooses_its_tool_and_leaves_nothing_out(entry: AskedEntry, words: Words) -> None:
     """What a tool says it can be asked is answered by that tool, with every word of it used."""

@@ -54,6 +54,7 @@ QUESTIONS = tomllib.loads((Path(__file__).parent / "questions.toml").read_text(e
 PAIRS = [(group, question) for group, listed in QUESTIONS.items() for question in listed]
 
 
+@pytest.mark.sample(8)
 @pytest.mark.parametrize("group", QUESTIONS)
 def test_a_question_is_understood_however_it_is_put(group: str, words: Words) -> None:
     """Each paraphrase leads to its one tool or way; small talk leads nowhere."""

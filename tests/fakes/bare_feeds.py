@@ -54,6 +54,7 @@ def bare_feed(**source: Any) -> LiveFeed:
     feed = LiveFeed.__new__(LiveFeed)
     feed._now, feed._apart, feed._quiet_until, feed.troubles = (lambda: 10 * CLOCK_OLD_MS), {}, {}, {}
     feed.on_note = lambda _: None
+    feed.is_off = feed.is_gone = lambda _: False
     feed._sources = {"okx": cast(Any, SimpleNamespace(**source))}
     feed.columns = {"x": cast(Any, SimpleNamespace(venue="okx", symbol="X", timeframe="1m"))}
     feed.bars_of = {"x": ColumnBars("x", 60_000, Patience())}

@@ -27,12 +27,13 @@ from engine.live.feed_live import CLOCK_OLD_MS
 from engine.live.gate import FRESH_MS, GATE, AccountGate, GateAnswer, GateCheck, GateRow
 from engine.live.health import AWAY_LOOKS, CLOCK_SAMPLES, MISSING_PAGE_MS, SILENT_MS, StreamHandle
 from engine.live.last_guards import too_large
+from engine.live.listed import AccountListings
 from engine.live.reconcile import OLD_MS, START
 from engine.live.signal_process import ProcessFault
 from engine.live.signal_source import SignalReading, SignalSource
 from tests.fakes.bare_feeds import Alone, bare_feed, feed_bar, feed_clock, raises, unmeasured
 from tests.fakes.desks import BAR_MS, LOOSE, RULES
-from tests.fakes.live_desks import LiveBench, long
+from tests.fakes.live_desks import BTC_PERP, LiveBench, long
 
 
 class NextClose(NamedTuple):
@@ -299,6 +300,17 @@ async def compared_long_ago(bench: LiveBench) -> NextClose:
     return NextClose(BLOCKED)
 
 
+async def not_listed(bench: LiveBench) -> NextClose:
+    """The venue does not list the instrument."""
+
+    async def nothing(_symbol: str) -> None:
+        return None
+
+    reader: Any = SimpleNamespace(listing=nothing)
+    assert await AccountListings(bench.desk, reader).listing_of(BTC_PERP) is None
+    return NextClose(BLOCKED)
+
+
 def gate(row: GateRow, ask: Callable[..., Any]) -> Alone:
     """One row of the gate; the others hold."""
 
@@ -373,6 +385,7 @@ CASES: dict[str, dict[str, Column]] = {
     "private stream": {"late": stream(rebuilt), "raises": stream(raises(OSError("cannot dial")))},
     "executions": {"missing": unlisted, "late": unexplained, "raises": executions_fail},
     "comparison": {"missing": uncompared, "late": compared_long_ago, "raises": comparison_fails},
+    "listing": {"missing": not_listed},
     "gate": {
         "missing": gate(GateRow("row"), refuses),
         "late": gate(OLD, refuses),

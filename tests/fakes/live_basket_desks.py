@@ -1,6 +1,5 @@
 """A live desk with a basket of three coins: its journal, and for each leg a venue at the port that does what a test scripts."""
 
-import asyncio
 import math
 from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
@@ -9,25 +8,20 @@ from typing import Any
 from engine.book.basket_book import memory_of
 from engine.book.bodies import FORMAT
 from engine.book.book import Book
-from engine.book.order_laws import OrderLaws
-from engine.book.replay import fold
-from engine.book.snapshot import as_json, to_json
+from engine.book.snapshot import as_json
 from engine.book.transitions import begin
 from engine.core.basket import PairBook
 from engine.core.ledger import open_lots
 from engine.core.orders import DONE
 from engine.core.state import ENTRY, PROTECTIVE, Signal
-from engine.live.desk import LiveDesk
-from engine.live.duties import AccountDuties
 from engine.live.record import record
-from engine.store.chain import Event, encode_body
-from engine.store.journal import Journal, read
+from engine.store.journal import Journal
 from engine.venues.live_port import VenueTrade
 from tests.engine.core.test_basket_storm import sums_hold
 from tests.fakes.baskets import LEG
+from tests.fakes.benches import FIRST_MS, Bench, benched
 from tests.fakes.desks import BAR_MS, LOOSE
-from tests.fakes.exchange.virtual import run_virtual
-from tests.fakes.live_desks import FIRST_MS, LOOK_S, PortVenue
+from tests.fakes.live_desks import PortVenue
 from tests.fakes.order_desks import as_object
 
 COINS = ("BTC", "ETH", "SOL")
@@ -63,6 +57,14 @@ def config_body(mode: str = "testnet", stage: str = "testnet") -> dict[str, Any]
     return {"version": 1, "sha256": "", "limits": as_object(LOOSE), "sleeves": sleeves, "start": start, "basket": basket}
 
 
+def begun(journal: Journal, now_ms: int) -> Book:
+    """A new desk, journaled."""
+    body = config_body()
+    book, following = begin(body)
+    record(journal, book, now_ms, [("config", body, following)], sync=False)
+    return book
+
+
 class ReducingVenue(PortVenue):
     """A venue whose reduce-only orders fill no more than the position has; the rest of one ends."""
 
@@ -76,33 +78,21 @@ class ReducingVenue(PortVenue):
             held.state = DONE
 
 
-class BasketBench:
+class BasketBench(Bench):
     """A basket at an account, its duties on PortVenues, and what a test needs to move it. `z` is where spreads are at a close."""
 
     def __init__(self, path: Path, clock: Callable[[], int], attaches: str = "") -> None:
-        self.path, self.clock = path, clock
         self.venues = {perp: ReducingVenue() for perp in PERPS}
         for venue in self.venues.values():
             venue.clock, venue.price, venue.attaches = clock, PRICE, attaches
         for n, venue in enumerate(self.venues.values()):
             venue.numbers = 10_000 * n  # an execution's id is its own among all instruments
-        self.latch, self.pages = "", list[str]()
-        self.journal = Journal(path, "bench")
-        body = config_body()
-        book, following = begin(body)
-        record(self.journal, book, clock(), [("config", body, following)], sync=False)
-        self._made(book)
+        super().__init__(path, clock, self.venues, begun)
 
-    def _made(self, book: Book) -> None:
-        self.desk = LiveDesk(book, self.journal, self.venues, self.clock, lambda: self.latch, self._halt, self.pages.append)
-        self.duties = AccountDuties(self.desk, self.venues, self._time, latch_look_s=LOOK_S)
+    def made(self, book: Book) -> None:
+        """As Bench: pairs are summed after every event."""
+        super().made(book)
         self.desk.watches.append(lambda _kind, _body: self.check())
-
-    async def _time(self) -> int:
-        return self.clock()
-
-    def _halt(self, why: str) -> None:
-        self.latch = self.latch or why
 
     # ---- what it has ------------------------------------------------------------------------------------------------------
 
@@ -145,20 +135,6 @@ class BasketBench:
         return [p for p, pair in enumerate(self.pairs) if (pair.lots_a == 0) != (pair.lots_b == 0)]
 
     # ---- what happens to it -----------------------------------------------------------------------------------------------
-
-    async def start(self) -> None:
-        """The duties run, and venue and book have been compared."""
-        await self.duties.start()
-        await self.after(10)
-        assert not self.book.health, self.book.health
-
-    async def after(self, seconds: float) -> None:
-        """Time passes."""
-        await asyncio.sleep(seconds)
-
-    async def to_close(self) -> None:
-        """Wait for the next close."""
-        await asyncio.sleep((BAR_MS - self.clock() % BAR_MS + 500) / 1000)
 
     async def close(self, *z: float, back: Sequence[int] = (), settle: float = 3.0) -> None:
         """The next bar has closed, as `now` has it; then its orders have a moment."""
@@ -208,43 +184,10 @@ class BasketBench:
         """The duty that reads a leg's executions and bills."""
         return self.duties.polls[PERPS[leg]]
 
-    async def again(self) -> None:
-        """The process ends without a word, and another one begins from its journal."""
-        self.desk.failed = "killed"
-        await self.duties.stop()
-        self.journal.close()
-        self.journal = Journal(self.path, "bench")
-        book = fold(self.path)
-        assert book is not None
-        self._made(book)
-        await self.duties.start()
-
-    def events(self, *kinds: str) -> list[Event]:
-        """Of the journal."""
-        return list(read(self.path, set(kinds)))
-
 
 Play = Callable[[BasketBench], Coroutine[Any, Any, None]]
 
 
 def on_basket_bench(path: Path, play: Play, attaches: str = "") -> BasketBench:
     """Play a test under the virtual clock; the journal folds to the book at the end, and no law of orders is broken."""
-
-    async def main(loop: Any) -> BasketBench:
-        bench = BasketBench(path, loop.clock, attaches)
-        try:
-            await play(bench)
-        finally:
-            await bench.duties.stop()
-            bench.journal.close()
-        return bench
-
-    bench: BasketBench = run_virtual(main, FIRST_MS - 60_000)
-    assert not bench.duties.failures, bench.duties.failures
-    if not bench.desk.failed:
-        folded = fold(path, whole=True)
-        assert folded is not None
-        assert encode_body(to_json(folded)) == encode_body(to_json(bench.desk.book))
-        broken = OrderLaws().read(read(path))
-        assert not broken, broken
-    return bench
+    return benched(path, lambda clock, _: BasketBench(path, clock, attaches), play)

@@ -9,29 +9,23 @@ from typing import Any
 
 from engine.book.bodies import FORMAT
 from engine.book.book import Book
-from engine.book.order_laws import OrderLaws
-from engine.book.replay import fold
-from engine.book.snapshot import as_json, to_json
+from engine.book.snapshot import as_json
 from engine.book.transitions import begin
 from engine.core.orders import DONE, PARTIAL, REJECTED, UNKNOWN, WORKING, VenueOrder
 from engine.core.state import PROTECTIVE, Limits, Signal
 from engine.errors import DataError
-from engine.live.desk import LiveDesk
-from engine.live.duties import AccountDuties
 from engine.live.record import record
-from engine.store.chain import Event, encode_body
-from engine.store.journal import Journal, read
+from engine.store.journal import Journal
 from engine.venues import outcome
 from engine.venues.live_port import LiveAnswer, StandingOrder, VenueBill, VenuePosition, VenueTrade, VenueTransfer
+from tests.fakes.benches import FIRST_MS, Bench, benched
 from tests.fakes.desks import BAR_MS, LOOSE, RULES
-from tests.fakes.exchange.virtual import run_virtual
 from tests.fakes.order_desks import LOOSER, as_object
 
 CASH = 100_000.0
 BTC_PERP = "okx:BTC-USDT:perp"
 ATR = 60.0
 PRICE = 60_000.0
-FIRST_MS = 1_700_001_000_000  # a quarter of an hour
 SLEEVES: tuple[tuple[str, dict[str, Any]], ...] = (
     ("adds", {"layers_max": 3, "fixed_lots": 300, "target_atr": 3.0}),
     ("rests", {"layers_max": 2, "fixed_lots": 200, "trail_atr": 0.0, "fade_below": 0.3}),
@@ -231,66 +225,23 @@ class PortVenue:
         return VenuePosition(self.net, PRICE, True, 3.0, None)
 
 
-LOOK_S = 0.5  # the product looks each 50 ms: under the virtual clock that is most of what a test computes
-
-
-class LiveBench:
+class LiveBench(Bench):
     """A desk with its duties on a PortVenue, and what a test needs to move it."""
 
     def __init__(self, path: Path, clock: Callable[[], int], loop: Any) -> None:
-        self.path, self.clock, self.loop = path, clock, loop
-        self.venue = PortVenue()
+        self.loop, self.venue, self.cash = loop, PortVenue(), CASH
         self.venue.clock = clock
-        self.latch, self.pages = "", list[str]()
-        self.venue_time_ms = 0  # ahead of ours
-        self.cash = CASH
-        self.edited = False  # a test has moved the book by hand: its journal does not fold to it
-        self.journal = Journal(path, "bench")
-        self._made(begun(self.journal, FIRST_MS, clock()))
+        super().__init__(path, clock, {BTC_PERP: self.venue}, lambda journal, now_ms: begun(journal, FIRST_MS, now_ms))
 
-    def _made(self, book: Book) -> None:
-        self.desk = LiveDesk(
-            book, self.journal, {BTC_PERP: self.venue}, self.clock, lambda: self.latch, self.halt, self.pages.append
-        )
-        self.duties = AccountDuties(self.desk, {BTC_PERP: self.venue}, self._time, latch_look_s=LOOK_S)
+    def made(self, book: Book) -> None:
+        """As Bench; `poll` is the duty that reads executions and bills."""
+        super().made(book)
         self.poll = self.duties.polls[BTC_PERP]
-
-    async def _time(self) -> int:
-        return self.clock() + self.venue_time_ms
-
-    def halt(self, why: str) -> None:
-        """Latch."""
-        self.latch = self.latch or why
-
-    async def start(self) -> None:
-        """The duties run, and venue and book have been compared."""
-        await self.duties.start()
-        await self.after(10)
-        assert not self.desk.book.health, self.desk.book.health
-
-    async def again(self) -> None:
-        """The process ends without a word, and another one begins from its journal."""
-        self.desk.failed = "killed"
-        await self.duties.stop()
-        self.journal.close()
-        self.journal = Journal(self.path, "bench")
-        book = fold(self.path)
-        assert book is not None
-        self._made(book)
-        await self.duties.start()
-
-    async def after(self, seconds: float) -> None:
-        """Time passes."""
-        await asyncio.sleep(seconds)
 
     def close(self, bars_ago: int = 0, **signals: Signal) -> None:
         """The last bar has closed, at PRICE."""
         at = (self.clock() // BAR_MS - bars_ago) * BAR_MS
         self.desk.close(live_bar(at, [PRICE, PRICE + 50, PRICE - 50, PRICE, 1e6, 0.0, 0.0], signals), {}, {})
-
-    async def to_close(self) -> None:
-        """Wait for the next quarter of an hour."""
-        await asyncio.sleep((BAR_MS - self.clock() % BAR_MS + 500) / 1000)
 
     async def entered(self) -> None:
         """`adds` has bought 300 lots, protected."""
@@ -311,31 +262,10 @@ class LiveBench:
         """What the book holds."""
         return sum(x.position.side * sum(y.lots for y in x.position.layers) for x in self.desk.book.sleeves)
 
-    def events(self, *kinds: str) -> list[Event]:
-        """Of the journal."""
-        return list(read(self.path, set(kinds)))
-
 
 Play = Callable[[LiveBench], Coroutine[Any, Any, None]]
 
 
 def on_bench(path: Path, play: Play) -> LiveBench:
     """Play a test under the virtual clock; the journal folds to the book at the end."""
-
-    async def main(loop: Any) -> LiveBench:
-        bench = LiveBench(path, loop.clock, loop)
-        try:
-            await play(bench)
-        finally:
-            await bench.duties.stop()
-            bench.journal.close()
-        return bench
-
-    bench: LiveBench = run_virtual(main, FIRST_MS - 60_000)
-    assert not bench.duties.failures, bench.duties.failures
-    if not bench.desk.failed and not bench.edited:
-        folded = fold(path, whole=True)
-        assert folded is not None
-        assert encode_body(to_json(folded)) == encode_body(to_json(bench.desk.book))
-        assert not OrderLaws().read(read(path))
-    return bench
+    return benched(path, lambda clock, loop: LiveBench(path, clock, loop), play)

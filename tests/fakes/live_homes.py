@@ -26,12 +26,12 @@ from engine.store.journal import read
 from engine.venues.account import AccountReport, AccountWants, checked, reader_of
 from engine.venues.account_client import CheckRefusal, read_only
 from engine.venues.candles import CandleSource
+from tests.fakes.benches import LOOK_S
 from tests.fakes.exchange.adapted import ADAPTED
 from tests.fakes.exchange.market import PICO, Market, seeded_walk
 from tests.fakes.exchange.matching import Exchange
 from tests.fakes.exchange.played import Played
 from tests.fakes.exchange.stage import BTC
-from tests.fakes.live_desks import LOOK_S
 from tests.fakes.live_feeds import joined
 
 MINUTE_MS, BAR_MS = 60_000, 900_000
@@ -166,7 +166,7 @@ class LiveHome:
         return self.played.venue.virtual_client(0.02)
 
     def _pull(self, request: Any) -> None:
-        store_past(self.path, self.venue, self.played.venue.exchange, request.timeframe)
+        store_past(self.path, self.venue, self.played.venue.exchange, request.timeframe, request.symbol)
 
 
 async def by_timer(ms: int) -> None:
@@ -206,11 +206,15 @@ def written(
     (path / "desk.toml").write_text(DESK.format(**about))
 
 
-def store_past(path: Path, venue: str, exchange: Exchange, timeframe: str) -> None:
-    """What REST would list, in the home's series, without asking for a quarter that the local venue does not have."""
+def store_past(path: Path, venue: str, exchange: Exchange, timeframe: str, symbol: str = "") -> None:
+    """What REST would list (of all symbols where none is named), in the home's series, without asking for a quarter that the
+    local venue does not have.
+    """
     step = timeframe_ms(timeframe)
     (path / "data").mkdir(exist_ok=True)
     for name, market in exchange.markets.items():
+        if symbol not in ("", f"{name}-USDT"):
+            continue
         tick, lot = market.contract.tick, market.contract.lot  # decimals: floats as REST's
         closed = [c for c in market.candles(step, 10_000) if c.open_ms + step <= exchange.clock()]
         bars = {c.open_ms: (*(float(x * tick) for x in c[1:5]), float(c.lots * lot)) for c in closed}

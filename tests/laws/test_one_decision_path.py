@@ -154,6 +154,7 @@ SETUPS = [
 ]
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize(("changes", "days"), SETUPS)
 def test_recorded_days_through_the_loop_are_the_backtest_of_them(recorded: Any, changes: dict[str, str], days: int) -> None:
     """Every decision, fill, settlement and breaker, every close's equity, and the whole state at the end: equal bits."""
@@ -296,6 +297,7 @@ def test_the_fuzz_reaches_what_it_should() -> None:
     assert refusals >= met, [RULES[k] for k in met - refusals]  # the others stand behind earlier checks: test_guardrails
 
 
+@pytest.mark.sample(8)
 @pytest.mark.parametrize("value", [0.0, float("nan"), float("inf"), float(2**62), -1.0])
 @pytest.mark.parametrize("field", ["open", "high", "low", "close", "volume", "funding_rate", "funding_mark"])
 def test_a_poisoned_field_runs_the_same_both_ways(field: str, value: float) -> None:

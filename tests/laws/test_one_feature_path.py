@@ -298,6 +298,7 @@ def test_a_value_is_that_of_the_bars_since_its_anchor(
             assert bits(value(frame, name, args)[t : t + 1]) == bits(value(alone, name, args)[-1:]), (name, args, t)
 
 
+@pytest.mark.slow
 @settings(max_examples=20, deadline=None)
 @given(
     st.integers(0, 2**32 - 1),

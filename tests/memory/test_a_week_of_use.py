@@ -4,6 +4,8 @@ import multiprocessing
 import random
 from pathlib import Path
 
+import pytest
+
 from memory import handoff, index
 from memory.note import Note, note_id, promote, render
 from memory.recall import pieces, recall, search
@@ -42,6 +44,7 @@ def week(root: Path, process: int) -> None:
         assert day == 0 or before == f"edit {process} day {day - 1}\n"
 
 
+@pytest.mark.slow
 def test_a_week_by_three_roles_in_two_processes_loses_nothing(tmp_path: Path) -> None:
     """Every note is in the inbox and on its page once, every edit is the page or a version, the shipped words are there, and
     each fact is found."""

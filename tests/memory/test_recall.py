@@ -106,6 +106,7 @@ def test_whatever_the_pages_hold_the_budget_holds_and_no_word_is_changed(
         assert block.cut == (len(block.text) < len(page.text.strip()) or block.text != page.text.strip())
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(st.booleans(), texts), min_size=1, max_size=6), st.integers(0, 300))
 def test_a_search_stays_in_its_budget_and_never_lends_a_note_the_desks_voice(

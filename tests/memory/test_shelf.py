@@ -145,6 +145,7 @@ def test_an_edited_block_becomes_the_persons_text(shelf: Shelf) -> None:
     assert "second" not in text
 
 
+@pytest.mark.slow
 @given(st.lists(st.text(max_size=120), min_size=1, max_size=5))
 def test_a_block_holds_any_text(tmp_path_factory: pytest.TempPathFactory, texts: list[str]) -> None:
     """Markers inside a text do not break the page: there is always exactly one block."""

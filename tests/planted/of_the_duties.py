@@ -3,15 +3,16 @@
 import asyncio
 from typing import Any
 
-from engine.core.orders import DONE, ENDED, REJECTED, UNKNOWN
+from engine.core.orders import DONE, ENDED, REJECTED, STANDING, UNKNOWN
 from engine.core.state import ENTRY, EXIT_SLOT
 from engine.errors import DataError
-from engine.live import desk, gate, halt, health, last_guards, reconcile, streams
+from engine.live import desk, duties, gate, halt, health, last_guards, reconcile, streams
 from engine.live.announced import Announced
 from engine.live.desk import LiveDesk
 from engine.live.gate import AccountGate, GateAnswer
 from engine.live.halt import AccountHalt
 from engine.live.health import AccountHealth
+from engine.live.lost_stops import LostStops
 from engine.live.poll import AccountPoll
 from engine.live.probe_result import summary
 from engine.live.reconcile import AccountReconcile
@@ -331,3 +332,24 @@ def first_size_is_any_size(plant: Plant) -> None:
 def stream_is_not_believed(plant: Plant) -> None:
     """A question that does not find an order counts, whatever the stream has said of it; an exit waits for nothing."""
     plant.setattr(Announced, "is_named", lambda *_: False)
+
+
+def start_leaves_the_stop_of_an_entry(plant: Plant) -> None:
+    """The stop that the process before may not have sent waits until something says that its entry has filled."""
+    plant.setattr(duties, "way_of", lambda *_: "with")
+
+
+def lost_stop_stays_lost(plant: Plant) -> None:
+    """A stop that was acknowledged and is not there waits for the life of a request."""
+    plant.setattr(LostStops, "note", nothing)
+
+
+def acknowledged_in_vain_counts(plant: Plant) -> None:
+    """Each acknowledgement of a stop that is lost begins the timers anew."""
+    plant.setattr(AccountHealth, "_covers", lambda _, order: order.state in STANDING or order.reported > order.filled)
+
+
+def any_stop_covers_its_layer(plant: Plant) -> None:
+    """However few lots it has."""
+    layers = AccountHealth._layers
+    plant.setattr(AccountHealth, "_layers", lambda self: (dict.fromkeys(layers(self)[0], 1), layers(self)[1]))

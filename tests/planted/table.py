@@ -236,6 +236,32 @@ OF_THE_DUTIES = (
             LIVE + "test_announced.py::test_an_exit_waits_for_rest_to_know_of_a_stop_that_has_fired",
         ),
     ),
+    PlantedBug(
+        duties.start_leaves_the_stop_of_an_entry,
+        "I12 F4",
+        (
+            LIVE + "test_attached_stops.py::test_a_process_that_died_before_the_stop_was_sent",
+            "tests/storms/test_storm_live.py::test_killed_while_rest_is_late",
+        ),
+    ),
+    PlantedBug(
+        duties.lost_stop_stays_lost,
+        "I12",
+        (
+            LIVE + "test_lost_stops.py::test_a_stop_that_was_acknowledged_and_is_not_there_goes_out_again",
+            "tests/storms/test_storm_live.py::test_stops_that_are_acknowledged_and_lost",
+        ),
+    ),
+    PlantedBug(
+        duties.acknowledged_in_vain_counts,
+        "I12",
+        (LIVE + "test_lost_stops.py::test_a_stop_that_is_lost_again_and_again_is_a_page_and_the_layer_leaves",),
+    ),
+    PlantedBug(
+        duties.any_stop_covers_its_layer,
+        "I12",
+        (LIVE + "test_lost_stops.py::test_a_stop_of_fewer_lots_than_its_layer_covers_no_more",),
+    ),
 )
 OF_THE_VENUES = (
     PlantedBug(venues.unknown_code_is_a_refusal, "I4 F3", (VENUES + "test_adapters.py::test_what_an_answer_proves",)),

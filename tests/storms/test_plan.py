@@ -51,6 +51,7 @@ def test_a_name_is_all_that_one_needs_to_run_it_again() -> None:
             called(name)
 
 
+@pytest.mark.slow
 def test_days_at_the_port_are_counted_apart(tmp_path: Path) -> None:
     """Ten thousand at three venues; ccxt is in none of them, so that they are in no sum of those that have it."""
     assert tuple(f"port-{venue}" for venue in VENUES) == PORTS  # by which a seed finds the venue that its name has

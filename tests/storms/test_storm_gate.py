@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from engine.book.bodies import OFF
 from engine.live.gate import GATE
 from engine.store.journal import read
 from tests.fakes.desks import BAR_MS
@@ -49,6 +50,7 @@ def test_a_desk_with_a_gate_trades_and_wakes_nobody(venue: str, tmp_path: Path) 
     assert GATE not in storm.desk.book.health
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("venue", ["okx", *(pytest.param(name, marks=pytest.mark.long) for name in VENUES[1:])])
 def test_the_incidents_restart_with_the_fault_still_there(venue: str, tmp_path: Path) -> None:
     """Fills are said and not listed, for hours. It is killed and started again, and a person pays for a round trip each time that
@@ -71,3 +73,43 @@ def test_the_incidents_restart_with_the_fault_still_there(venue: str, tmp_path: 
     entries = entries_since(path, shut_ms)
     assert entries
     assert not set(entries) - set(entries_since(path, between[0]))
+
+
+class DelistedStorm(GatedStorm):
+    """The venue takes the instrument away for nine bars, with whatever is open there; killed meanwhile."""
+
+    restart_at, how = 8, ""
+
+    def person(self) -> None:
+        """As before; and the venue does what it does."""
+        super().person()
+        away = getattr(self.played.venue, self.how)
+        if self.bars == 5:
+            away.update(self.played.venue.instruments)
+        if self.bars == 14:
+            away.clear()
+
+
+@pytest.mark.parametrize("how", ["suspended", "unknown"])
+@pytest.mark.parametrize("venue", ["okx", *(pytest.param(name, marks=pytest.mark.long) for name in VENUES[1:])])
+def test_an_instrument_that_is_taken_away_and_comes_back(venue: str, how: str, tmp_path: Path) -> None:
+    """Nothing enters meanwhile, by either process; each of them wakes a person once. Then it is proved, and the desk goes on."""
+    path = tmp_path / "desk.jsonl"
+
+    async def script(played: Any) -> DelistedStorm:
+        storm = DelistedStorm(ADAPTED[venue], played, path, 3)
+        storm.how = how
+        await storm.run(24, 6)
+        return storm
+
+    storm = ADAPTED[venue].played.under_virtual_clock(script, exchange_of(3, 24), 0.02, 3)[0]
+    assert not storm.wrong, storm.wrong
+    off = [e for e in read(path, {"health"}) if e.body["what"].startswith(OFF)]
+    begun, over = next(e.t_recv_ms for e in off), off[-1]
+    assert over.body["state"] == "over"
+    left = [e for e in read(path, {"intent"}) if e.body["slot"] == "entry"]
+    assert not [e.body["order"] for e in left if begun < e.t_recv_ms < over.t_recv_ms]
+    assert [e.body["order"] for e in left if e.t_recv_ms > over.t_recv_ms]
+    assert [text for _, text in storm.pages if "is not traded" not in text] == []
+    assert len(storm.pages) == 2, storm.pages
+    assert not storm.desk.book.health

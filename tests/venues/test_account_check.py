@@ -114,7 +114,7 @@ def only_reads(local: Any) -> None:
 
 def delisted(local: Any) -> None:
     """BTC is gone."""
-    local.delisted = set(local.instruments)
+    setattr(local, "unknown" if type(local).__name__ == "LocalOkx" else "suspended", set(local.instruments))
 
 
 def with_leverage(local: Any) -> None:

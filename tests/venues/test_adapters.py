@@ -131,6 +131,7 @@ PROVEN: dict[str, tuple[str, str, int]] = {
 }
 
 
+@pytest.mark.sample(8)
 @pytest.mark.parametrize("fault", PROVEN)
 @pytest.mark.parametrize("slot", [ENTRY, PROTECTIVE])
 def test_what_an_answer_proves(at: Adapted, fault: str, slot: int) -> None:

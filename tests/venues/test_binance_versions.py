@@ -123,6 +123,7 @@ def test_lots_that_no_version_covers_wait_for_no_version_in_doubt() -> None:
     assert ([lots for _, lots in said[2:]], there) == ([100, 300], ["ndS1-2"])
 
 
+@pytest.mark.sample(8)
 @pytest.mark.parametrize("lists", ["", "lists_late"])
 @pytest.mark.parametrize("on_its_way", [False, True])
 @pytest.mark.parametrize("after", [False, True])

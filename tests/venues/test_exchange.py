@@ -113,6 +113,7 @@ def played(seed: int, asks: int) -> Exchange:
     return exchange
 
 
+@pytest.mark.slow
 @settings(max_examples=25)
 @given(st.integers(0, 10**6))
 def test_whatever_is_asked_lots_and_cash_are_conserved(seed: int) -> None:

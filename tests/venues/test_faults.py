@@ -37,6 +37,7 @@ def test_every_kind_has_a_scenario(venue: str) -> None:
     assert scenarios(venue).keys() == KINDS.keys()
 
 
+@pytest.mark.sample(8)
 @pytest.mark.parametrize("venue", VENUES)
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_fault_acts_and_is_counted(venue: str, kind: str) -> None:
@@ -52,6 +53,7 @@ def test_a_fault_acts_and_is_counted(venue: str, kind: str) -> None:
     assert [other for other, count in local.faults.count.items() if count and other != kind] == []
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize("venue", VENUES)
 @pytest.mark.parametrize("kind", BY_SOCKETS)
 def test_sockets_play_a_fault_as_the_virtual_clock_does(venue: str, kind: str) -> None:

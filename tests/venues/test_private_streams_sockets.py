@@ -75,6 +75,7 @@ def descriptors() -> int:
     return len(os.listdir("/proc/self/fd"))
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="descriptors are counted by /proc")
 @pytest.mark.parametrize(("venue", "times"), [("okx", 9), *(pytest.param(v, 100, marks=pytest.mark.long) for v in ADAPTED)])
 def test_connections_leave_nothing_behind(venue: str, times: int) -> None:

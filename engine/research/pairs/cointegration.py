@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
 LAGS = 1
+STATIONARY = 0.01  # of both legs: one of a hundred true pairs is left out by it, at most
 COLLINEAR = 1e-4  # of the variance of a leg, within a window: what is left is a tick and a fee, as between two venues
 
 
@@ -48,6 +49,16 @@ def johansen(a: Floats, b: Floats) -> Johansen:
     bounds = found.trace_stat_crit_vals[:, 1]
     rank = next((n for n in range(2) if found.trace_stat[n] <= bounds[n]), 2)
     return Johansen(float(found.trace_stat[0]), float(bounds[0]), rank)
+
+
+def returns_by_itself(a: Floats) -> float:
+    """p that a price has a unit root, by Dickey and Fuller: below STATIONARY it needs no other to return to its mean."""
+    from statsmodels.tsa.stattools import adfuller
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        p = float(adfuller(a, maxlag=LAGS, autolag=None)[1])
+    return 1.0 if math.isnan(p) else p
 
 
 def half_life(spread: Floats) -> float:

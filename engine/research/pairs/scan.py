@@ -46,6 +46,7 @@ class PairRow(NamedTuple):
     p: float | None = None  # of the whole span, the larger of both directions
     p_adjusted: float | None = None  # for the number of pairs
     johansen: Johansen | None = None  # of the whole span
+    alone: bool = False  # each price returns to its mean by itself, as two stablecoins do
     hedge: float | None = None  # median of the windows
     wrong_sign: int = 0  # windows whose hedge ratio is 0 or less: no hedge, nothing entered
     half_life: float | None = None  # bars, median of the windows; infinite where the spread does not return
@@ -105,11 +106,13 @@ def _measured(
     if len(cut) < WINDOWS_MIN:
         why = f"{len(cut)} windows of {windows.fitted} bars with {SHARE_MIN:.0%} of both, {WINDOWS_MIN} are needed"
         return _Measured(row._replace(refused=why), [])
+    if fit(a, b) is None or np.median([not (np.ptp(x) > 0.0 and np.ptp(y) > 0.0) for x, y in cut]) == 1.0:
+        return _Measured(row._replace(refused="a price that does not move"), [])
     if np.median([cointegration.collinear(x, y) for x, y in cut]):
         why = "nearly one price: less than a ten-thousandth of its variance is the other's own, no test says anything of that"
         return _Measured(row._replace(refused=why), [])
     fits = [fit(x, y) for x, y in cut]
-    if fit(a, b) is None or all(found is None for found in fits):
+    if all(found is None for found in fits):
         return _Measured(row._replace(refused="a price that does not move"), [])
     tested = [found is not None and cointegration.engle_granger(x, y) < P_MAX for found, (x, y) in zip(fits, cut, strict=True)]
     trades = trades_of(legs, list(zip(starts, fits, tested, strict=True)), rule)
@@ -121,6 +124,7 @@ def _measured(
         random_walk_frac=float(np.mean(chance)),
         p=cointegration.engle_granger(a, b),
         johansen=cointegration.johansen(a, b),
+        alone=max(cointegration.returns_by_itself(x) for x in (a, b)) < cointegration.STATIONARY,
         hedge=float(np.median([found.hedge for found in fits if found is not None])),
         wrong_sign=sum(found is None or found.hedge <= 0.0 for found in fits),
         half_life=float(np.median([cointegration.half_life(one) for one in spreads])),
@@ -169,6 +173,8 @@ def _judged(row: PairRow, bound: float) -> PairRow:
         lacking.append(f"{row.coint_frac:.0%} of the windows, where random walks reach {bound:.0%}")
     if row.johansen.rank == 0:
         lacking.append("Johansen finds no relation")
+    if row.alone:
+        lacking.append("each price returns to its mean by itself: neither needs the other")
     if (row.hedge or 0.0) <= 0.0:
         lacking.append("the hedge ratio has the wrong sign: both legs would be on one side")
     together, costs = not lacking, _earned(row.trades)

@@ -22,6 +22,7 @@ QUESTION = [Message("system", "You are the operator."), Message("user", "how are
 BOTH = pytest.mark.parametrize("api_format", ["chat", "responses"])
 
 
+@pytest.mark.sample(3)
 @BOTH
 @pytest.mark.parametrize(
     "trouble",
@@ -52,6 +53,7 @@ def test_passing_trouble_is_told_at_once_and_tried_again(model_at: Making, kept:
     assert len(kept.reserved) == len(kept.settled) == 2
 
 
+@pytest.mark.sample(3)
 @BOTH
 @pytest.mark.parametrize("trouble", [Fail(500, "oops"), Raw(b"{nonsense"), Say("")], ids=str)
 def test_lasting_trouble_ends_after_three_attempts(model_at: Making, kept: Kept, api_format: str, trouble: Step) -> None:
@@ -93,6 +95,7 @@ def test_a_long_retry_after_is_not_waited_for(model_at: Making, kept: Kept) -> N
     assert kept.kinds("retrying") == []
 
 
+@pytest.mark.sample(3)
 @BOTH
 @pytest.mark.parametrize("silence", [Hang(600), Hang(600, comments=True), Say("half an ans", stall_s=600)], ids=str)
 @pytest.mark.usefixtures("soon_told")

@@ -97,6 +97,7 @@ def test_a_providers_message_goes_to_no_other_model(model_at: Making, kept: Any,
     assert b"sealed" not in other.posts[0].raw
 
 
+@pytest.mark.sample(3)
 @STREAMED
 @pytest.mark.parametrize(
     "odd",

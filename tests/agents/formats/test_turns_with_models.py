@@ -91,6 +91,7 @@ def test_a_silence_in_a_sentence_cuts_nothing_off(office: FakeOffice) -> None:
     ]
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize("api_format", ["responses", "chat", "json"])
 @pytest.mark.parametrize(
     "trouble",

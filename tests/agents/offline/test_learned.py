@@ -57,6 +57,7 @@ def test_probabilities_are_of_one_whole_and_nothing_goes_on_in_a_first_turn(word
     assert later[0].label.ask == "more"
 
 
+@pytest.mark.slow
 def test_learning_twice_gives_one_file(tmp_path: Path) -> None:
     """The same sentences, the same weights."""
     few = [s for s in sentences() if s.label.ask in ("alerts", "pnl", "way order", "more")][::40]

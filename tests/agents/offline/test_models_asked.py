@@ -29,6 +29,7 @@ def modelled(words: Words) -> Words:
     return replace(words, sleeves=(*words.sleeves, sleeve), models=models)
 
 
+@pytest.mark.slow
 def test_sentences_of_several_voices_are_read(tmp_path: Path) -> None:
     """By label and split, in their threads; the share that was read when they were written."""
     shutil.copy(WRITTEN, tmp_path)

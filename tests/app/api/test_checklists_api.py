@@ -51,6 +51,7 @@ def test_a_checklist_is_worked_through_beside_its_alert(api: httpx.Client, opene
     assert [step["state"] for step in over["steps"]] == ["done", "done", "refused"]
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize(
     ("path", "body", "status"),
     [

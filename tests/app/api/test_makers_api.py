@@ -45,6 +45,7 @@ def test_a_kept_simulation_is_listed_and_whole(api: Any, home: Home, tmp_path: P
         kept(home.path, tmp_path)
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize(
     "damaged",
     ["", "{", "[]", "{}", '{"figures": []}', "5", '{"name": "btc", "kind": "x", "state": "x", "verdict": 5}', "[" * 100_000],

@@ -178,6 +178,7 @@ def test_a_cancelled_turn_owes_nothing(served: Any, api: httpx.Client, monkeypat
     assert [turn["id"] for turn in whole["turns"]] == [begun["turn"]]
 
 
+@pytest.mark.slow
 def test_a_comparison_waits_for_all_its_jobs(served: Any, gate: Path, api: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
     """One posting for its jobs together, with every run in the table; a second slow call is posted by itself."""
     variants = [{"changes": [{"key": "stop_atr", "value": 3.0}]}]
@@ -198,6 +199,7 @@ def test_a_comparison_waits_for_all_its_jobs(served: Any, gate: Path, api: httpx
 PROPOSED = ("propose_config", {"sleeve": "btc-trend", "rationale": "a test", "changes": [{"key": "stop_atr", "value": 1.5}]})
 
 
+@pytest.mark.slow
 def test_a_proposal_is_made_when_its_evidence_is_there(
     served: Any, gate: Path, api: httpx.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:

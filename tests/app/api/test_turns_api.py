@@ -301,6 +301,7 @@ def test_kill_in_mid_turn_loses_nothing(own_home: Path, silence: str) -> None:
     assert b"sk-canary" not in b"".join(path.read_bytes() for path in own_home.rglob("*") if path.is_file())
 
 
+@pytest.mark.slow
 def test_a_stopped_api_delays_no_halt(own_home: Path) -> None:
     """The whole process stands still (its event loop too): the client's halt is latched by file."""
     open_home()

@@ -83,6 +83,7 @@ CAUSES: dict[str, tuple[Cause, set[str], set[str]]] = {  # -> plant, what fails 
 }
 
 
+@pytest.mark.sample(3)
 @pytest.mark.usefixtures("home_path")
 @pytest.mark.parametrize("cause", CAUSES)
 def test_a_cause_turns_its_points_and_no_other(cause: str, monkeypatch: pytest.MonkeyPatch) -> None:

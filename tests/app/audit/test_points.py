@@ -40,6 +40,7 @@ def test_each_point_has_a_defect() -> None:
     assert {name for point in POINTS for name in point.implies} <= set(BY_NAME)
 
 
+@pytest.mark.sample(8)
 @pytest.mark.usefixtures("home_path")
 @pytest.mark.parametrize("name", DEFECTS)
 def test_a_planted_defect_turns_its_point_and_it_alone(name: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -51,6 +51,7 @@ def operator(body: dict[str, Any]) -> Step:
     return Say("The default stop is {p1.stop_atr}. It made 41.7 % last year.")
 
 
+@pytest.mark.slow
 def test_a_real_model_answers_through_tools(own_home: Path, nightdesk: Typed) -> None:
     """From the environment alone: reference rendered, invented number marked, model named, request readable, key nowhere.
 

@@ -215,6 +215,7 @@ def test_the_recorded_answer_is_no(typed: Typed, market_data: Path) -> None:
     assert found["floor_bps"] == 4.0
 
 
+@pytest.mark.slow
 def test_heads_are_judged_counted_and_kept_as_a_card(typed: Typed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A random tape: no, feasibility first; the same training again is the same trial, other terms the next; the card has all."""
     monkeypatch.setattr(heads, "SETTINGS", {**heads.SETTINGS, "rounds": 6, "learning_rate": 0.4})

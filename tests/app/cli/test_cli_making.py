@@ -120,6 +120,20 @@ def test_the_recorded_tape_has_no_edge_and_keeps_a_maker_in_simulation(typed: Ty
         assert reason in text
 
 
+def test_copies_and_a_floor_of_ones_own_let_no_maker_go(typed: Typed, tmp_path: Path) -> None:
+    """One tape three times with the clock of other days, judged against a thousandth of the fees: named, and refused."""
+    tape = busy_market(tmp_path, count=2_500).tape.path
+    frame = pl.read_parquet(tape)
+    for day in range(1, 3):
+        later = frame.with_columns(pl.col("recv_ns") + day * 86_400 * 10**9, pl.col("ts_exch_ms") + day * 86_400_000)
+        later.with_columns(pl.col("^.*_id$") + day * 10**7).write_parquet(tape.with_name(tape.name.replace("made", f"next{day}")))
+    found = body(typed("stage", str(tape.parent), "--floor-bps", "0.004", "--json"), code=1)
+    text = "; ".join(found["refusals"])
+    assert "judged against 0.004 bps, and both sides cost 4" in text
+    assert "2 tapes repeat what was recorded before them" in text
+    assert "repeat" not in "; ".join(body(typed("stage", str(tape), "--json"), code=1)["refusals"])
+
+
 def test_a_maker_on_paper_is_the_backtest_and_goes_on(typed: Typed, tape: Path, tmp_path: Path) -> None:
     """Its figures are the simulation's; it is listed, shown, its journal is whole; again it has everything already."""
     args = (str(tape), *SMALL, "--json")

@@ -134,6 +134,7 @@ def test_recorded_coins_have_no_edge(market_data: Path, monkeypatch: pytest.Monk
     assert all(row["net_return_frac"] is not None for row in found["pairs"] if not row["refused"])
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("folder")
 def test_a_chat_scans_as_a_job_and_answers_what_the_command_says(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scanned: dict[str, Any]

@@ -103,6 +103,7 @@ def test_a_model_that_knows_passes_and_one_that_invents_does_not(office: Wiring,
     assert "not stated" in asked(office, task, model)
 
 
+@pytest.mark.slow
 def test_the_proposal_that_was_asked_for_passes_and_no_other(office: Wiring) -> None:
     """None, another value, or one that nobody asked for: not passed."""
     task = task_of("Propose a stop of 3 ATR for btc-trend")

@@ -123,6 +123,7 @@ def test_killed_in_mid_run_the_row_tells_and_the_next_job_runs(home, jobs):
     assert [p.name for p in home.runs.iterdir()] == [done.run_id]
 
 
+@pytest.mark.slow
 def test_a_strategy_that_never_ends_is_ended(home):
     """A loop that swallows every exception dies at the limit; the row says which strategy and what to do."""
     for name, body in (("loop", "pass"), ("deaf", "try:\n            import time; time.sleep(9)\n        except: pass")):

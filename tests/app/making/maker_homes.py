@@ -92,4 +92,6 @@ def feasible(*, days: float = 7.5, above: int = 5, floor: float = 4.0, **more: A
     folds = [{"bps": floor + 1.0 if n < above else 0.0, "moments": 100, "independent": 50} for n in range(5)]
     cells = [{"feature": "imbalance", "horizon_s": 5, "folds": folds}]
     about = {"venue": "binance", "symbol": "BTC-USDT", "market": "perp", "floor_bps": floor, "verdict": "yes", "why": "1 of 60"}
-    return about | {"cells": cells, "together": [], "substrate": {"days": days, "usable_frac": 0.99}} | more
+    tapes = [{"file": "a_l2.parquet", "names_previous": True, "repeated_frac": 0.0, "warnings": 0}]
+    ground = {"days": days, "usable_frac": 0.99, "tapes": tapes}
+    return about | {"fees_bps": 4.0, "cells": cells, "together": [], "substrate": ground} | more

@@ -13,7 +13,7 @@ from tests.fakes.book_tapes import START_NS
 
 STEP_S = 4  # a book that heard nothing for five seconds is stale
 FLOOR = 4.0
-NAME = "binance_BTC-USDT_perp_week_l2.parquet"
+NAME = "bybit_BTC-USDT_perp_week_l2.parquet"
 
 
 def week(folder: Path, days: float, edge_bps: float) -> Path:

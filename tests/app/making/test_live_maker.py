@@ -109,6 +109,7 @@ def simulated_fills(home: Path, options: MakingOptions = QUOTING) -> list[tuple[
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "venue",  # all else here is at okx
     [venue if venue == "binance" else pytest.param(venue, marks=pytest.mark.long) for venue in ADAPTED],
@@ -140,6 +141,7 @@ def states_after(home: Path, begin_ns: int, end_ns: int) -> list[str]:
     return [str(e.body.get("state", e.kind)) for e in events if begin_ns <= e.body["t_ns"] < end_ns]
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("fault", ["ws_cut", "ws_mute", "book_gap"])
 def test_a_cut_a_dead_line_and_a_gap_pull_the_quotes(tmp_path: Path, fault: str) -> None:
     """Both are cancelled by the stale limit of 5 s, or at once where ids are missing; new ones come with the next book alone."""
@@ -161,6 +163,7 @@ def test_a_cut_a_dead_line_and_a_gap_pull_the_quotes(tmp_path: Path, fault: str)
         assert "intent" not in states_after(tmp_path, times["begin"] + 6_000_000_000, times["begin"] + 60_000_000_000)
 
 
+@pytest.mark.slow
 def test_a_second_session_goes_on_with_money_and_inventory(tmp_path: Path) -> None:
     """What rested is gone with the first process; the ledger is that of all fills, order names never come twice."""
 

@@ -27,7 +27,7 @@ Script = Callable[[Played, BookSession], Coroutine[Any, Any, None]]
 
 
 def recorded(
-    home: Path, venue: str, script: Script, bars: str = "", every_ms: int = EVERY_MS
+    home: Path, venue: str, script: Script, bars: str = "", every_ms: int = EVERY_MS, latency_s: float = 0.0
 ) -> tuple[dict[str, Any], tuple[float, float]]:
     """(report, the venue's best bid and ask at the end) of a recording of BTC-USDT while a script plays."""
 
@@ -52,7 +52,9 @@ def recorded(
         market = played.venue.exchange.markets["BTC"]
         return sessions[0].report(), (market.best(-1) / 10, market.best(1) / 10)
 
-    result: tuple[dict[str, Any], tuple[float, float]] = ADAPTED[venue].played.under_virtual_clock(play, walking(every_ms))[0]
+    result: tuple[dict[str, Any], tuple[float, float]] = ADAPTED[venue].played.under_virtual_clock(
+        play, walking(every_ms), latency_s
+    )[0]
     return result
 
 
@@ -79,6 +81,21 @@ def test_the_recorded_book_is_the_venues_over_a_cut(tmp_path: Path, venue: str) 
     assert shown == best
 
 
+@pytest.mark.parametrize("venue", list(ADAPTED))
+def test_a_slow_venue_is_no_gap(tmp_path: Path, venue: str) -> None:
+    """Three messages come while Binance answers for its snapshot: nothing is missing, and nothing is dialled again."""
+
+    async def script(played: Played, _: BookSession) -> None:
+        await played.wait(MINUTE_MS)
+
+    report, _ = recorded(tmp_path, venue, script, every_ms=200, latency_s=0.6)
+    (item,) = report["items"]
+    assert (item["gaps"], item["resyncs"], item["lost"]) == (0, 1, 0)
+    (path,) = tmp_path.rglob("*_l2.parquet")
+    assert sound_tape(path).report.figures["deltas"]["waiting"] == 0
+
+
+@pytest.mark.slow
 def test_it_connects_by_itself(tmp_path: Path) -> None:
     """Over sockets, by the address of a mirror, two instruments on one line: each has its own tape, and the end is in order."""
 
@@ -131,6 +148,27 @@ def test_a_message_that_cannot_be_read_is_counted(tmp_path: Path) -> None:
     assert (kinds[0], kinds[-1]) == ("start", "stop")
 
 
+def test_a_snapshot_that_cannot_be_read_is_asked_for_again(tmp_path: Path) -> None:
+    """The deltas behind it are a chain without a hole: nothing else would ever ask."""
+
+    async def script(played: Played, session: BookSession) -> None:
+        true = session.received
+
+        def spoiled(what: str, message: Any) -> None:
+            first = isinstance(message, dict) and message.get("action") == "snapshot"
+            true(what, message | {"data": [row | {"bids": [["?", "1"]]} for row in message["data"]]} if first else message)
+
+        session.received = spoiled  # type: ignore[method-assign]
+        await played.wait(MINUTE_MS)
+        session.received = true  # type: ignore[method-assign]
+        await played.wait(3 * MINUTE_MS)
+
+    report, _ = recorded(tmp_path, "okx", script)
+    assert any("no snapshot for 3" in note for note in report["notes"])
+    assert report["unreadable"] <= 3
+    assert report["items"][0]["resyncs"] >= 1
+
+
 def kinds_of(folder: Path) -> list[str]:
     """Kinds of the recorded events."""
     (events,) = folder.rglob("*_events.parquet")
@@ -153,6 +191,25 @@ def test_a_dead_line_is_dialled_again(tmp_path: Path, venue: str) -> None:
     (path,) = tmp_path.rglob("*_l2.parquet")
     opened = open_tape(path)
     last, scale = opened.report.replayed.last, opened.tape.scale
+    assert tuple(float(scale.price(levels_of(last, side)[0][0])) for side in (0, 1)) == best
+
+
+@pytest.mark.parametrize("venue", list(ADAPTED))
+def test_a_subscription_that_ends_without_a_word_is_made_anew(tmp_path: Path, venue: str) -> None:
+    """The line answers its pings and brings no book: noted after two minutes, dialled again, and the end is the venue's own."""
+
+    async def script(played: Played, _: BookSession) -> None:
+        await played.wait(2 * MINUTE_MS)
+        for line in played.venue.lines:
+            getattr(line, {"binance": "streams", "okx": "args", "bybit": "topics"}[venue]).clear()
+        await played.wait(4 * MINUTE_MS)
+
+    report, best = recorded(tmp_path, venue, script)
+    quiet = [note for note in report["notes"] if "no change of its book for 1" in note]
+    assert len(quiet) == 1
+    assert report["items"][0]["resyncs"] == 2
+    (path,) = tmp_path.rglob("*_l2.parquet")
+    last, scale = (opened := open_tape(path)).report.replayed.last, opened.tape.scale
     assert tuple(float(scale.price(levels_of(last, side)[0][0])) for side in (0, 1)) == best
 
 

@@ -19,6 +19,7 @@ from app.mcp.stdio import InputLines
 NIGHTDESK = [sys.executable, "-c", "from app.cli.main import run; run()"]
 
 
+@pytest.mark.slow
 def test_a_stock_client_over_pipes(own_home: Path, tmp_path: Path) -> None:
     """List, call, refuse; standard output carries the protocol alone, and the person reads on standard error what is served."""
     open_home()

@@ -283,6 +283,7 @@ def test_a_watch_without_its_database_tells_the_sinks_and_the_terminal(bench: Be
 # ---- deliveries ----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_sink_that_fails_is_asked_a_bounded_number_of_times_and_it_shows(bench: Bench, sink: Kept) -> None:
     """Given up after eight tries; the row says why; an alert says so on the page alone; it is over when one gets through."""
     sink.fault = deliveries.Undelivered("chat.postMessage: timeout")
@@ -363,6 +364,7 @@ def test_a_missed_handover_is_made_late_but_not_much_too_late(bench: Bench) -> N
 # ---- with the real scheduler and the real client ---------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", ["limited", *(pytest.param(fault, marks=pytest.mark.long) for fault in ("slow", "down"))])
 def test_alerts_get_through_a_struggling_slack_and_checks_go_on(own_home: Path, fault: str) -> None:
     """429 with Retry-After, two seconds an answer, connections cut: checks keep their pace, the page arrives in the end."""

@@ -256,7 +256,17 @@ def test_what_is_kept_of_a_ground_refuses_as_the_whole_does() -> None:
     """The best cell is enough to say no, and to say yes."""
     from engine.making.stages import refusals_of
 
-    for whole in (feasible(), feasible(above=3), feasible(days=2.0), feasible(verdict="no"), feasible(cells=[])):
+    copied = {"days": 9.0, "usable_frac": 0.99, "tapes": [{"file": "b", "names_previous": False, "repeated_frac": 0.5}]}
+    short = [
+        {"above": 3},
+        {"days": 2.0},
+        {"verdict": "no"},
+        {"cells": []},
+        {"substrate": copied},
+        {"fees_bps": 9.0},
+        {"fees_bps": None},
+    ]
+    for whole in (feasible(), *(feasible(**one) for one in short)):
         assert refusals_of(kept_ground(whole)) == refusals_of(whole)
 
 

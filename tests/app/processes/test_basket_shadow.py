@@ -22,6 +22,7 @@ def lots_at(home: LiveHome) -> list[int]:
     return [home.played.venue.exchange.account.position(coin).lots for coin in COINS]
 
 
+@pytest.mark.slow
 def test_legs_are_noted_with_their_books_and_pairs_trade_as_on_paper(own_home: Path) -> None:
     """Each net order of a leg says which pairs want it, and what the book would have taken; nothing reaches the venue's door."""
 

@@ -38,6 +38,7 @@ async def traded(home: LiveHome, pairs: int) -> int:
     return facts.trips
 
 
+@pytest.mark.slow
 def test_legs_are_orders_of_the_account(own_home: Path) -> None:
     """Book, venue and stops agree leg by leg, before and after a restart."""
 

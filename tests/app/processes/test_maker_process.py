@@ -34,6 +34,8 @@ __all__ = ["planted"]
 ROOT = Path(__file__).parents[3]
 ANN, WORD = Actor("ann", "session", "ann", "cli"), "a long passphrase"
 EVERY_MS = 500
+GROUND = {"days": 7.5, "usable_frac": 0.99}
+TAPE = {"file": "a_l2.parquet", "repeated_frac": 0.0}
 
 
 def brisk(past_hours: int, future_hours: int) -> dict[str, Market]:
@@ -48,7 +50,13 @@ def approved(path: Path, venue: str, urls: tuple[str, str], monkeypatch: pytest.
     home = with_accounts(path, venue, urls)
     maker_before(home, "paper1", venue=venue)
     monkeypatch.setenv("NIGHTDESK_TOKEN", add_person(home.path, "ann", WORD))
-    monkeypatch.setattr(makers, "ground_of", lambda _path, floor: feasible(floor=floor, venue=venue))
+    monkeypatch.setattr(
+        makers,
+        "ground_of",
+        lambda _path, floor: feasible(
+            floor=floor, venue=venue, market="perp", substrate=GROUND | {"tapes": [TAPE | {"names_previous": venue != "bybit"}]}
+        ),
+    )
     terms = makers.terms_after(home, "testnet", "mm", "paper1", {}, flatten=True)
     terms["options"] |= {"half_spread_bps": 0.0, "stale_ms": 20_000, "requote_bps": 0.0}
     monkeypatch.setattr(makers, "lacking_before", lambda *_: [])

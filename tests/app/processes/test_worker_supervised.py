@@ -124,6 +124,7 @@ def test_the_link_logs_in_and_a_dead_api_comes_back(desk: RunningDesk) -> None:
     assert "The API was killed by signal 9" in desk.said()
 
 
+@pytest.mark.slow
 def test_a_dead_worker_comes_back_and_is_reported(desk: RunningDesk) -> None:
     """kill -9: another process, the same desk."""
     worker, bars = desk.worker(), heartbeat_of(desk.home)["bars"]

@@ -46,6 +46,7 @@ def page(tmp_path_factory: pytest.TempPathFactory, chromium: Any) -> Iterator[An
         made.context.close()
 
 
+@pytest.mark.slow
 def test_nothing_stands_over_halt(page: Any) -> None:
     """Middle and corners of the button are the button's own; one click opens the form."""
     for name, tab in TABS.items():

@@ -359,6 +359,7 @@ PLACES = [
 ]
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize("where", PLACES, ids=lambda w: "-".join(w.values()))
 def test_a_hostile_name_does_nothing_anywhere(fake: Fake, where: dict[str, str]) -> None:
     """No image, no link, no tag and no recognisable address in anything that is read as markdown."""
@@ -378,6 +379,7 @@ def check_harmless(markdown: str) -> None:
     assert not re.search(r"https?://|www\.evil|:(?:red|material)\[", re.sub(r"`[^`]*`", "", markdown)), markdown
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize("where", PLACES, ids=lambda w: "-".join(w.values()))
 def test_no_place_breaks_when_the_api_dies(fake: Fake, monkeypatch: pytest.MonkeyPatch, where: dict[str, str]) -> None:
     """The page says that nobody answers, keeps HALT, and looks for the API again."""

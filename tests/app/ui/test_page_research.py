@@ -12,6 +12,7 @@ from tests.app.views.research_results import ALL
 EVIL = "</div><script>window.pwned=1</script>"
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize("kind", ALL)
 def test_each_kind_is_listed_and_opens(fake: Fake, kind: str) -> None:
     """A line with its verdict leads to the page with every table of it."""

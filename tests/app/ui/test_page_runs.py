@@ -167,6 +167,7 @@ def test_only_ids_are_picked(fake: Fake) -> None:
     assert drawn_module.ids_in("r-1 r-2", 1) is None
 
 
+@pytest.mark.slow
 def test_the_form_sends_what_was_changed(fake: Fake) -> None:
     """The instrument as it is stored, the span as typed, and of the parameters those that are not at their default."""
     at = page(tab="runs")
@@ -257,6 +258,7 @@ def test_two_runs_begin_with_the_curve_on_a_phone(fake: Fake, monkeypatch: pytes
     assert text.index(order[1]) < text.index(order[0])
 
 
+@pytest.mark.slow
 def test_a_basket_takes_several_instruments_of_one_place(fake: Fake) -> None:
     """Two are proposed; one alone, or two venues, cannot be run; what is sent names all with commas."""
     one = next(bars for bars in fake.series if (bars["symbol"], bars["series"]) == ("BTC-USDT", "15m"))

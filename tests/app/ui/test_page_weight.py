@@ -44,6 +44,7 @@ class Api:
         return desk() | {"n": len(self.asked)}
 
 
+@pytest.mark.slow
 def test_no_view_loads_a_library_of_tables(monkeypatch: pytest.MonkeyPatch) -> None:
     """Streamlit imports pandas, numpy and arrow (0.9 s, 90 MB) to ask whether a part of a chart's data is a table of theirs."""
     with serving(Fake()) as url:
@@ -73,6 +74,7 @@ def test_what_several_parts_of_a_page_show_is_read_once(monkeypatch: pytest.Monk
     assert client.desk(fresh=True)["n"] == len(api.asked) == 9
 
 
+@pytest.mark.slow
 def test_what_stays_is_not_looked_through_after_each_drawing(fake: Fake) -> None:
     """Streamlit collects after each of them; what was loaded before the first is out of it."""
     del fake

@@ -79,6 +79,7 @@ def _start(key: str) -> str:
     return next((start for start in rights.BUTTONS if key.startswith(start)), "")
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("role", ROLES)
 def test_a_button_is_on_for_those_who_may_and_off_with_names_for_the_rest(busy: Fake, listed: Path, role: Role) -> None:
     """(role, button) against the authority's own table; what is off says who may."""
@@ -93,6 +94,7 @@ def test_a_button_is_on_for_those_who_may_and_off_with_names_for_the_rest(busy: 
             assert f"needs an {ACTS[act].least}: {', '.join(able)}" in button.help, (key, button.help)
 
 
+@pytest.mark.slow
 def test_a_name_that_is_not_proven_is_asked_for_its_token(busy: Fake, listed: Path) -> None:
     """What it may do after that is not said to be somebody else's; what it may never do is."""
     found = drawn_as(busy, listed, Actor("operator", "claimed", "os", "page"))
@@ -101,12 +103,14 @@ def test_a_name_that_is_not_proven_is_asked_for_its_token(busy: Fake, listed: Pa
     assert not found["halt_now"].disabled
 
 
+@pytest.mark.slow
 def test_where_nobody_is_registered_nothing_is_off(busy: Fake, tmp_path: Path) -> None:
     """One person alone: everything is theirs."""
     found = drawn_as(busy, tmp_path, Actor("vera", "claimed", "os", "page"))
     assert not [key for key, button in found.items() if button.disabled]
 
 
+@pytest.mark.slow
 def test_what_is_off_is_said_in_words_too(busy: Fake, listed: Path) -> None:
     """Nothing hovers on a phone: the card, the release and the chat say it beside the button."""
     drawn_as(busy, listed, Actor("viewer", "session", "os", "page"))

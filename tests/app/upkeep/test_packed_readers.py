@@ -135,6 +135,7 @@ def watched(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return found
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("side", [engine_side, office_side])
 def test_every_reader_says_the_same_of_a_packed_journal(
     desk: Home, side: Callable[[Home], Any], monkeypatch: pytest.MonkeyPatch

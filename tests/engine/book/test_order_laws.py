@@ -12,6 +12,7 @@ SENT = {"orders": ["e1"]}
 REFUSED = {"order": "e1", "state": "rejected", "why": "no", "sleeve": "a"}
 ILL = {"what": "clock", "state": "begun", "why": ""}
 WELL = {"what": "clock", "state": "over", "why": ""}
+OFF_X = {"what": "not traded: x", "state": "begun", "why": ""}
 FILL = {"trade": "t1", "order": "e1"}
 LAYER = {"sleeve": "a", "key": 1}
 ATTACH = ("attach", {"instrument": "x", "how": "with"}, 0)
@@ -43,6 +44,8 @@ def broken(*events: tuple[str, dict[str, Any], int]) -> list[str]:
         ("I5", [("intent", ENTRY, 0), ("fill", FILL, 1), ("fill", FILL, 2)]),
         ("I7", [("health", ILL, 0), ("intent", ENTRY, 1)]),
         ("I7", [("reconcile", {"differs": {"t9": "x"}}, 0), ("intent", ENTRY, 1)]),
+        ("I7", [("health", OFF_X, 0), ("intent", ENTRY | {"instrument": "x"}, 1)]),
+        ("I7", [("health", OFF_X, 0), ("health", ILL, 0), ("intent", ENTRY | {"instrument": "y"}, 1)]),
         ("I9", [*[("order", REFUSED, 0)] * 5, ("intent", ENTRY, 1)]),
         ("I13", [("sent", SENT, 0)]),
         ("I13", [("fill", FILL, 0)]),
@@ -66,6 +69,13 @@ def broken(*events: tuple[str, dict[str, Any], int]) -> list[str]:
 def test_a_broken_law_is_named(law: str, events: list[tuple[str, dict[str, Any], int]]) -> None:
     """And only that one."""
     assert [what.split(" ")[0] for what in broken(*events)] == [law]
+
+
+def test_what_is_of_an_instrument_that_is_off_breaks_none_elsewhere() -> None:
+    """Its difference, and what its executions have; an entry of another instrument may leave."""
+    differs = ("reconcile", {"differs": {"position of x": "3 and 0"}}, 0)
+    unread = ("health", {"what": "venue of x", "state": "begun", "why": ""}, 0)
+    assert not broken(("health", OFF_X, 0), differs, unread, ("intent", ENTRY | {"instrument": "y"}, 1))
 
 
 def test_an_attached_stop_that_goes_when_another_works_breaks_none() -> None:

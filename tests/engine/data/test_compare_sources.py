@@ -115,6 +115,7 @@ RECORDED = [
 ]
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize(("file", "other", "same", "rule", "rows"), RECORDED)
 def test_recorded_dirt_is_told_by_a_second_source(
     market_data: Path, file: str, other: str, same: bool, rule: str, rows: int

@@ -53,6 +53,7 @@ def test_everything_fires_or_is_named_with_its_reason(report: dict[str, Any]) ->
     assert named(report, "fired", "exit") | named(report, "off", "exit") == set(baskets.DRILLED)
 
 
+@pytest.mark.slow
 def test_it_is_kept_for_the_audit(own_home: Path) -> None:
     """As that of any desk."""
     basket_home(own_home)

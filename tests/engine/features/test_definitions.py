@@ -117,6 +117,7 @@ def by_definition(made: Run, columns: tuple[str, ...], of: Callable[[Run], Value
     return out
 
 
+@pytest.mark.sample(8)
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("call", DEFINITIONS, ids=lambda call: f"{call[0]}{call[1]}")
 def test_a_feature_is_its_definition(call: tuple[str, tuple[float, ...]], kind: str) -> None:

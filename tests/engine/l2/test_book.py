@@ -215,6 +215,25 @@ def test_ids_may_begin_anew_behind_a_cut(tmp_path: Path) -> None:
     assert all(np.array_equal(one, other) for one, other in zip(written, plain, strict=True))
 
 
+@pytest.mark.parametrize("chained", [True, False])
+def test_a_snapshot_older_than_the_book_changes_nothing(tmp_path: Path, chained: bool) -> None:
+    """A REST answer that took longer than two deltas: no gap, and the best quotes stay the venue's; compiled as plain."""
+    maker = Maker(8, chained=chained)
+    messages = [maker.snapshot(), *(maker.delta() for _ in range(20))]
+    shot = maker.snapshot()
+    messages += [maker.delta(), maker.delta(), shot, *(maker.delta() for _ in range(20))]
+    tape = read_tape(write_tape(tmp_path, messages))
+    written, plain = replay(tape).written, replay(tape, compiled=False).written
+    assert (written.became == OLD).nonzero()[0].tolist() == [23]
+    assert not written.fault.any()
+    assert [float(x) for x in written.near[-1, [BIDS, ASKS]] / 10] == [messages[-1].best[0], messages[-1].best[2]]
+    assert all(np.array_equal(one, other) for one, other in zip(written, plain, strict=True))
+    twice = replay(read_tape(write_tape(tmp_path, [messages[0], *messages[1:4], messages[0], *messages[4:10]]))).written
+    assert not twice.fault.any()
+    far = Maker(4, middle=2000.0).snapshot()._replace(last_id=shot.last_id)
+    assert FOREIGN in replay(read_tape(write_tape(tmp_path, [*messages[:23], far, *messages[24:]]))).written.fault
+
+
 BOOK = [(0, 1000, 5), (0, 999, 7), (1, 1001, 3), (1, 1002, 4)]
 
 

@@ -13,7 +13,18 @@ from engine.errors import DataError
 from engine.l2.checks import OpenTape, open_tape, sound_tape
 from engine.l2.tape import BookTape, read_tape
 from tests.engine.l2.test_book import recorded_tape
-from tests.fakes.book_tapes import STEP_NS, BookMessage, Maker, made, rows_of, write_quotes, write_rows, write_tape, write_trades
+from tests.fakes.book_tapes import (
+    START_NS,
+    STEP_NS,
+    BookMessage,
+    Maker,
+    made,
+    rows_of,
+    write_quotes,
+    write_rows,
+    write_tape,
+    write_trades,
+)
 
 NAME = "binance_BTC-USDT_perp_copy_l2.parquet"
 
@@ -51,6 +62,7 @@ BUGS: dict[str, tuple[Callable[[pl.DataFrame], pl.DataFrame], str]] = {
 }
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize("market", ["perp", "spot"])
 @pytest.mark.parametrize("bug", BUGS)
 def test_the_three_published_bugs_are_refused(market_data: Path, tmp_path: Path, bug: str, market: str) -> None:
@@ -139,6 +151,43 @@ def test_a_gap_that_was_closed_soon_is_a_warning(tmp_path: Path) -> None:
     assert rules(open_tape(write_tape(tmp_path, late)), "error") == {"gap"}
 
 
+@pytest.mark.parametrize("chained", [True, False])
+def test_a_book_that_stopped_unseen_is_an_error(tmp_path: Path, chained: bool) -> None:
+    """Ids that count anew without a snapshot, and a snapshot whose id is far ahead: none is applied, none is missing."""
+    maker = Maker(2, chained=chained)
+    messages = made(maker, 120)
+    maker.last_id = 1
+    assert rules(open_tape(write_tape(tmp_path, [*messages, *(maker.delta() for _ in range(110))])), "error") == {"ids_anew"}
+    ahead = [messages[3]._replace(first_id=10**9, last_id=10**9), *messages[4:]]
+    assert rules(open_tape(write_tape(tmp_path, ahead)), "error") == {"ids_anew"}
+    many = made(Maker(2, chained=chained), 100, early=90)
+    assert rules(open_tape(write_tape(tmp_path, many)), "error") == set()  # they came before their snapshot
+
+
+def test_a_message_written_as_several_is_an_error(tmp_path: Path) -> None:
+    """A clock of its own for each level makes a message of each, of which the first alone is applied."""
+    messages = made(Maker(2), 60)
+    rows = rows_of(messages)
+    heads = [n for n in range(1, len(rows)) if rows[n]["kind"] == "delta" and rows[n]["seq"] == rows[n - 1]["seq"]]
+    rows[heads[-1]]["recv_ns"] += 1
+    assert rules(open_tape(write_rows(tmp_path, rows)), "error") == {"same_ids"}
+
+
+def test_a_price_may_double_in_a_day(tmp_path: Path) -> None:
+    """The first snapshot is held against the deltas around it, not against those of hours later."""
+    maker, messages = Maker(2, middle=200.0), list[BookMessage]()
+    messages.append(maker.snapshot())
+    for _ in range(300):
+        sides, up = maker.sides, 5
+        gone = [maker.change(side, tick, 0) for side in "ba" for tick in list(sides[side])]
+        come = [("b", round(price * 10) + up, 1) for side, price, _ in gone if side == "b"]
+        come += [("a", round(price * 10) + up, 1) for side, price, _ in gone if side == "a"]
+        messages.append(maker.delta([*gone, *(maker.change(*one) for one in come)]))
+    opened = open_tape(write_tape(tmp_path, messages, step_ns=5_000_000_000))
+    assert maker.best()[0] > 340.0
+    assert rules(opened, "error") == set()
+
+
 def test_a_first_snapshot_of_another_instrument_is_found(tmp_path: Path) -> None:
     """By the deltas around it, and where trades were recorded by those: ids alone do not say whose prices they are."""
     maker = Maker(2)
@@ -152,6 +201,56 @@ def test_a_first_snapshot_of_another_instrument_is_found(tmp_path: Path) -> None
     assert rules(open_tape(sound), "error") == set()
     write_trades(tmp_path, [(k * STEP_NS, 2900.0, 1.0, True) for k in range(50)])
     assert rules(open_tape(sound), "error") == {"off_the_trades"}
+
+
+def test_trades_of_another_time_or_with_takers_swapped_are_errors(tmp_path: Path) -> None:
+    """Labels and fills come from them, and would say that nothing is ever filled, or the wrong side is."""
+    messages = made(Maker(2), 80)
+    path = write_tape(tmp_path, messages)
+    bought = [((n + 1) * STEP_NS + 1, m.best[2], 1.0, False) for n, m in enumerate(messages) if n > 5]
+    sold = [((n + 1) * STEP_NS + 2, m.best[0], 1.0, True) for n, m in enumerate(messages) if n > 5]
+    true = sorted(bought + sold)
+    for trades, expected in (
+        (true, set()),
+        ([(at, p, q, not taker) for at, p, q, taker in true], {"takers_inverted"}),
+        ([(at + 7_200 * 10**9, *rest) for at, *rest in true], {"trades_elsewhere"}),
+        ([(at - START_NS + START_NS // 1_000, *rest) for at, *rest in true], {"trades_elsewhere"}),
+    ):
+        write_trades(tmp_path, trades)
+        assert rules(open_tape(path), "error") == expected
+    pl.read_parquet(path.with_name(path.name.replace("_l2.", "_trades."))).head(0).write_parquet(
+        path.with_name(path.name.replace("_l2.", "_trades."))
+    )
+    with pytest.raises(DataError, match="0 rows - record it again"):
+        open_tape(path)
+
+
+def test_another_unit_of_time_is_an_error(tmp_path: Path) -> None:
+    """Microseconds for nanoseconds, beside the venue's own clock; a clock that is a day wrong is not."""
+    path = write_tape(tmp_path, made(Maker(2), 60))
+    frame = pl.read_parquet(path)
+    for clock, expected in ((pl.col("recv_ns") // 1_000, {"clock_unit"}), (pl.col("recv_ns") + 86_400 * 10**9, set())):
+        frame.with_columns(clock.alias("recv_ns")).write_parquet(path)
+        assert rules(open_tape(path), "error") == expected
+
+
+def test_prices_of_half_the_digits_are_refused(tmp_path: Path) -> None:
+    """2,999.9 as Float32 is 2,999.899902: no trade would be at any level."""
+    path = write_tape(tmp_path, made(Maker(2), 20))
+    pl.read_parquet(path).with_columns(pl.col("price").cast(pl.Float32)).write_parquet(path)
+    with pytest.raises(DataError, match="price is Float32"):
+        read_tape(path)
+
+
+def test_a_wide_spread_is_no_fault(tmp_path: Path) -> None:
+    """3 % between the best of a quiet instrument: trades at its bid and at its ask are the book's own."""
+    maker = Maker(2)
+    for side, away in (("b", -450), ("a", 450)):
+        maker.sides[side] = {tick + away: lots for tick, lots in maker.sides[side].items()}
+    top = max(maker.sides["b"])
+    path = write_tape(tmp_path, [maker.snapshot(), *(maker.delta([maker.change("b", top, 1 + n % 9)]) for n in range(80))])
+    write_trades(tmp_path, [(n * STEP_NS, maker.best()[0], 1.0, True) for n in range(2, 80)])
+    assert rules(open_tape(path), "error") == set()
 
 
 def test_quotes_that_differ_are_an_error(tmp_path: Path) -> None:

@@ -63,6 +63,7 @@ def gate(head: JudgedHead, name: str) -> bool:
     return {one.name: one.passed for one in head.found}[name]
 
 
+@pytest.mark.slow
 def test_a_planted_edge_is_found() -> None:
     """12 bps in the features: beyond constant and one feature, in each fold, by the planted column, and it pays."""
     found, paid = all_heads(orders(edge_bps=12.0))

@@ -43,6 +43,7 @@ def spoiled(rows: list[Row], chance: random.Random) -> list[Row]:
     return rows
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize("seed", range(8))
 def test_a_spoiled_tape_never_breaks_the_door(tmp_path: Path, seed: int) -> None:
     """Thirty spoiled tapes a seed: refused in one line, or read with a book that is never crossed; compiled as plain."""

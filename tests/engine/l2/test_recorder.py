@@ -85,6 +85,45 @@ def test_a_gap_asks_for_a_snapshot_once_and_is_closed_by_it(tmp_path: Path) -> N
     assert [f.rule for f in opened.report.issues] == ["gap"]
 
 
+@pytest.mark.parametrize("chained", [True, False])
+def test_deltas_while_a_snapshot_is_on_its_way_are_no_gap(tmp_path: Path, chained: bool) -> None:
+    """Binance answers by REST while deltas go on: the next one follows them, and an answer older than the book is none either."""
+    maker, asked = Maker(34, chained=chained), list[str]()
+    shot, before = maker.snapshot(), [maker.delta() for _ in range(3)]
+    messages = [*before, shot, maker.delta(), maker.delta()]
+    shot = maker.snapshot()
+    messages += [maker.delta(), maker.delta(), shot, maker.delta()]
+    recorder = recorder_in(tmp_path, asked)
+    play(recorder, messages)
+    recorder.flush(START_NS, force=True)
+    assert asked == []
+    assert events_of(tmp_path) == ["resync"]
+    opened = sound_tape(tape_of(tmp_path))
+    assert opened.report.figures["deltas"]["applied"] == 8
+    del messages[2]  # a hole among them is one
+    recorder = recorder_in(tmp_path / "holed", asked)
+    play(recorder, messages)
+    assert asked == ["a message is missing"]
+
+
+@pytest.mark.parametrize("chained", [True, False])
+def test_ids_that_begin_anew_ask_for_a_snapshot(tmp_path: Path, chained: bool) -> None:
+    """After seconds of nothing but ids that it has had; one message that comes late asks for none."""
+    maker, asked = Maker(35, chained=chained), list[str]()
+    messages = [maker.snapshot(), *(maker.delta() for _ in range(20))]
+    messages += [messages[3], *(maker.delta() for _ in range(60))]
+    recorder = recorder_in(tmp_path, asked)
+    behind = play(recorder, messages)
+    assert asked == []
+    maker.last_id = 1
+    behind = play(recorder, [maker.delta() for _ in range(110)], behind)
+    assert asked == ["ids began anew"]
+    play(recorder, [maker.snapshot(), *(maker.delta() for _ in range(60))], behind)
+    recorder.flush(START_NS, force=True)
+    assert asked == ["ids began anew"]
+    assert events_of(tmp_path) == ["resync", "gap", "resync"]
+
+
 def test_a_hundred_kills_lose_only_what_was_not_written(tmp_path: Path) -> None:
     """A recorder that is gone without a word leaves whole parts; the next one goes on behind them, and the tape is sound."""
     maker, written = Maker(33), 0
@@ -102,6 +141,22 @@ def test_a_hundred_kills_lose_only_what_was_not_written(tmp_path: Path) -> None:
     assert tape.seq.tolist() == list(range(1, 2101))
     figures = open_tape(tape_of(tmp_path)).report.figures
     assert (figures["snapshots"], figures["deltas"]["applied"]) == (100, 2000)
+
+
+@pytest.mark.parametrize("name", ["part-1.parquet", "part-000000000001-000000000020 (copy).parquet", "part-a-b.parquet"])
+def test_a_file_of_another_name_stops_no_recording(tmp_path: Path, name: str) -> None:
+    """What a person left in the folder is no part, and no number is read of it."""
+    maker = Maker(41)
+    recorder = recorder_in(tmp_path)
+    play(recorder, made(maker, 20, early=0))
+    recorder.flush(START_NS, force=True)
+    (tape_of(tmp_path) / name).write_bytes(b"left here")
+    later = recorder_in(tmp_path)
+    play(later, [maker.snapshot(), maker.delta()], 30)
+    later.flush(START_NS, force=True)
+    assert sorted(path.name for path in tape_of(tmp_path).glob("part-*-0000000000??.parquet"))[-1].startswith(
+        "part-000000000021-"
+    )
 
 
 def test_parts_are_due_by_time_and_by_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -137,6 +137,34 @@ def test_a_stop_that_is_not_there_goes_out_once_by_itself(way: str, path: Path) 
     assert letters(bench, "place").count("A") == (1 if way == "with" else 2)
 
 
+@pytest.mark.parametrize("left", [True, False])
+def test_a_process_that_died_before_the_stop_was_sent(left: bool, path: Path) -> None:
+    """REST knows of nothing for 20 s, so the next process cannot ask whether the entry has filled: it sends the stop at once.
+    Beside an entry that never left it ends with it.
+    """
+
+    async def play(bench: LiveBench) -> None:
+        await begun(bench, "beside")
+        bench.close(adds=long())
+        entry = next(iter(bench.desk.book.orders.open))
+        while left and not bench.venue.orders:
+            await bench.after(0.001)
+        hidden = bench.venue.hide()
+        bench.venue.script["ask"] = ["not_found"] * 3
+        await bench.again()
+        assert letters(bench, "place") == "E" * left
+        await bench.after(2)
+        assert bench.venue.orders[attached_id(entry)].state == WORKING
+        bench.venue.executions.extend(hidden)
+        await bench.after(90)
+        assert bench.lots() == bench.venue.net == 300 * left
+        assert sorted(o.order.id[-3] for o in bench.venue.orders.values() if o.state == WORKING) == ["S", "T"] * left
+        assert not bench.desk.book.orders.open.keys() - bench.venue.orders.keys()
+
+    bench = on_bench(path, play)
+    assert not [page for page in bench.pages if "protective" in page]
+
+
 @pytest.mark.parametrize("first", ["entry", "exit"])
 def test_what_nothing_covers_is_flattened_and_sums_exactly(first: str, path: Path) -> None:
     """A page at five seconds, at fifteen an exit of what the position shows; executions come later, in whatever order."""

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
+import pytest
 
 from app.home.home import Home
 from app.market_data.book_columns import add_rows
@@ -47,6 +48,7 @@ def grow(home: Home, rows: pl.DataFrame, by_ms: int) -> None:
     home.__dict__.pop("catalog", None)
 
 
+@pytest.mark.slow
 def test_paper_beside_a_recorder_is_the_backtest(home: Home, loops: list[Loop]) -> None:
     """At each close paper has the rows that were written by then and no more, and decides as the backtest over all of them."""
     rows = columns()

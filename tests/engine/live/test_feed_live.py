@@ -304,3 +304,37 @@ def test_a_feed_names_what_it_lacks() -> None:
         LiveFeed({}, [], lambda: 0, lambda _ms: asyncio.sleep(0))
     with pytest.raises(BadInput, match="no connection to okx"):
         LiveFeed({}, [LiveColumn("okx:BTC-USDT:perp", "BTC/USDT:USDT", "1m")], lambda: 0, lambda _ms: asyncio.sleep(0))
+
+
+@pytest.mark.parametrize("how", ["suspended", "unknown"])
+def test_nobody_waits_for_an_instrument_that_is_off(venue: str, how: str) -> None:
+    """BTC is decided on at once and its venue is well, while ETH has no bars, or is not known there."""
+    eth, off = f"{venue}:ETH-USDT:perp", set[str]()
+
+    async def script(run: LiveRun) -> None:
+        clock, after, local = run.played.venue.exchange.clock, list[int](), run.played.venue
+        run.feed.is_off = run.feed.is_gone = off.__contains__
+        if how == "suspended":
+            run.feed.is_gone = lambda _column: False
+            run.feed.bars_of[eth].read = lambda _rows, _asked_ms: []  # type: ignore[method-assign]  # none closes
+        before = run.feed.on_bar
+
+        def timed(name: str, open_ms: int, prices: Prices, how: str) -> None:
+            if how == "closed" and off:
+                after.append(clock() - open_ms - MINUTE_MS)
+            before(name, open_ms, prices, how)
+
+        run.feed.on_bar = timed
+        off.add(eth)
+        if how == "unknown":
+            local.unknown.update(name for name in local.instruments if name.startswith("ETH"))
+        local.calls.clear()
+        await run.minutes(4)
+        assert not [call for call in local.calls if local.unknown & set(call[2].values())], "it is not asked for"
+        assert len(after) >= 4
+        assert all(ms < run.feed.patience.settle_ms + run.feed.patience.again_ms for ms in after), after
+        assert {what for what in run.feed.troubles if eth not in what} == set(), run.feed.troubles
+        assert run.missed(eth) == 4
+        assert run.missed(BTC.format(venue)) == 0
+
+    live(venue, script, "BTC 1m", "ETH 1m")

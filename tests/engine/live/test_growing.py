@@ -85,3 +85,20 @@ def test_a_strategy_that_reads_more_is_refused(tmp_path: Path) -> None:
     feed = read(Catalog([(tmp_path, "pulled")]))
     with pytest.raises(BadInput, match=r"reads okx_ETH-USDT_perp_15m\.parquet beside its own bars"):
         feed.covering([Reads("15m", (("eth", "okx:ETH-USDT:perp"),), ())])
+
+
+def test_an_instrument_that_has_ended_holds_no_other_one_back(tmp_path: Path) -> None:
+    """Its bars end, and are missing from there on; the other one's go on to their end. What only lags holds both back."""
+    catalog, gone = stored(tmp_path, 400, 100), "okx:ETH-USDT:perp"
+    frame = frame_of({START + n * STEP: price(n) for n in range(150)})
+    write_series(tmp_path / file_name("okx", "ETH-USDT", "perp", "15m"), frame, "pulled", {})
+    catalog = Catalog([(tmp_path, "pulled")])
+    series = series_of(catalog, [PERP, gone], "15m")
+    seen_ms = START + 140 * STEP
+    assert int(history(catalog, series, STEP, seen_ms, "none").span.close_ms[-1]) == START + 150 * STEP
+    feed = history(catalog, series, STEP, seen_ms, "none", [gone])
+    assert int(feed.span.close_ms[-1]) == START + 400 * STEP
+    assert feed.bars(feed.bar_count - 1)[PERP][3] == price(399)[3]
+    assert feed.bars(feed.bar_count - 1)[gone][3] is None
+    t = feed.after(START + 150 * STEP) - 1
+    assert (feed.bars(t)[gone][3], feed.bars(t + 1)[gone][3]) == (price(149)[3], None)

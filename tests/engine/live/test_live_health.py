@@ -14,7 +14,8 @@ from engine.live.duties import AccountDuties
 from engine.live.health import StreamHandle
 from engine.venues.live_port import LiveAnswer
 from tests.fakes import live_desks
-from tests.fakes.live_desks import BTC_PERP, LOOK_S, LiveBench, long, on_bench
+from tests.fakes.benches import LOOK_S
+from tests.fakes.live_desks import BTC_PERP, LiveBench, long, on_bench
 
 
 @pytest.fixture
@@ -68,40 +69,6 @@ def test_a_process_that_begins_sees_what_has_no_stop(path: Path) -> None:
     assert "no protective order" in bench.pages[0]
 
 
-def test_a_stop_that_was_acknowledged_and_is_not_there_counts_as_none(path: Path) -> None:
-    """It is looked for a second later; the layer leaves."""
-
-    async def play(bench: LiveBench) -> None:
-        await bench.start()
-        await bench.to_close()
-        bench.close(adds=long())
-        while not any(o.order.slot == PROTECTIVE for o in bench.venue.orders.values()):
-            await bench.after(0.01)
-        bench.venue.orders.pop(next(id_ for id_ in bench.venue.orders if "S" in id_))
-        await bench.after(30)
-        assert bench.lots() == 0
-
-    on_bench(path, play)
-
-
-@pytest.mark.parametrize("lost", [1, 3])
-def test_a_stop_is_looked_for_until_the_venue_has_answered(path: Path, lost: int) -> None:
-    """Questions are lost: the next one finds that it is not there, long before lists are compared, and the layer leaves."""
-
-    async def play(bench: LiveBench) -> None:
-        await bench.start()
-        await bench.to_close()
-        bench.venue.script["ask"] = ["silent"] * lost
-        bench.close(adds=long())
-        while not any(o.order.slot == PROTECTIVE for o in bench.venue.orders.values()):
-            await bench.after(0.01)
-        bench.venue.orders.pop(next(id_ for id_ in bench.venue.orders if "S" in id_))
-        await bench.after(30)
-        assert bench.lots() == 0
-
-    on_bench(path, play)
-
-
 def test_a_stop_that_nobody_can_see_is_a_page(path: Path) -> None:
     """It was acknowledged, and the venue says nothing of it for a quarter of a minute; once it does, it is no page again."""
 
@@ -118,21 +85,6 @@ def test_a_stop_that_nobody_can_see_is_a_page(path: Path) -> None:
         await bench.after(900)
         assert len(bench.pages) == 1
         assert bench.lots() == 300
-
-    on_bench(path, play)
-
-
-def test_after_a_restart_each_stop_is_looked_for(path: Path) -> None:
-    """The process that had it acknowledged is gone; the new one asks by itself while lists cannot be compared."""
-
-    async def play(bench: LiveBench) -> None:
-        await bench.start()
-        await bench.entered()
-        bench.venue.orders.pop(next(id_ for id_ in bench.venue.orders if "S" in id_))
-        bench.venue.script["standing"] = ["silent"] * 1_000
-        await bench.again()
-        await bench.after(30)
-        assert bench.lots() == 0
 
     on_bench(path, play)
 

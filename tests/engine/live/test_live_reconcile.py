@@ -7,7 +7,8 @@ import pytest
 from engine.live.duties import AccountDuties
 from engine.live.reconcile import OLD_MS, START
 from engine.venues.live_port import StandingOrder, VenuePosition
-from tests.fakes.live_desks import BTC_PERP, CASH, LOOK_S, LiveBench, long, on_bench
+from tests.fakes.benches import LOOK_S
+from tests.fakes.live_desks import BTC_PERP, CASH, LiveBench, long, on_bench
 
 
 @pytest.fixture

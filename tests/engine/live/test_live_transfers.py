@@ -11,7 +11,8 @@ from engine.book.transfers import explained, transferred
 from engine.live.duties import AccountDuties
 from engine.live.transfers import BACK_MS, EVERY_S, SILENT_LOOKS
 from engine.venues.live_port import VenueTransfer
-from tests.fakes.live_desks import BTC_PERP, CASH, LOOK_S, LiveBench, long, on_bench
+from tests.fakes.benches import LOOK_S
+from tests.fakes.live_desks import BTC_PERP, CASH, LiveBench, long, on_bench
 
 DAY_S = 86_400.0
 

@@ -38,6 +38,7 @@ def modelled(home: Home) -> Home:
     return with_own(home, READS, MODELS)
 
 
+@pytest.mark.slow
 def test_paper_reads_a_model_as_the_backtest(home: Home, loops: list[Loop]) -> None:
     """Decisions, fills and equity of three days; columns by their version in the journal, their digests in its configuration."""
     loops.append(loop_of(modelled(home), feed_of(home)))

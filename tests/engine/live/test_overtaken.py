@@ -37,7 +37,7 @@ def test_an_answer_from_before_an_amendment_does_not_end_it(path: Path) -> None:
         async def counted(order: VenueOrder, price: float, lots: int) -> LiveAnswer:
             under_way[0] += order.id == stop
             together.append(under_way[0])
-            await bench.after(10)
+            await bench.after(4)
             under_way[0] -= order.id == stop
             return await amend(order, price, lots)
 

@@ -229,6 +229,7 @@ def test_paper_waits_for_a_settlement_that_is_read_but_not_for_one_that_stopped_
     assert settled_until(known._replace(until_ms=None), 20 * HOUR_MS) == 20 * HOUR_MS
 
 
+@pytest.mark.slow
 def test_a_desk_that_reads_its_bars_anew_goes_on_as_the_backtest_does(home: Home, loops: list[Loop]) -> None:
     """Read anew each half day from shortly before the last bar, as when files grow: the same decisions, fills and equity."""
     with_own(

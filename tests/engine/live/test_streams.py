@@ -363,3 +363,27 @@ def test_the_same_seed_is_the_same_journal(path: Path) -> None:
     for name in ("a", "b"):
         streamed("okx", path.with_name(name) / "desk.jsonl", act)
     assert bodies[0] == bodies[1]
+
+
+@pytest.mark.parametrize("late", [True, False])
+def test_a_part_that_only_the_stream_has_named_is_covered(late: bool, path: Path) -> None:
+    """OKX has the stop of a resting entry once it has ended: where REST lags, its rest is withdrawn. Else it rests on."""
+
+    async def act(bench: StreamBench) -> None:
+        market = bench.storm.exchange.markets["BTC"]
+        await bench.start()
+        await bench.rests()
+        await bench.until(FILLS_MS - 1_000)
+        assert market.coming is not None
+        market.coming = market.coming._replace(lots=70)
+        if late:
+            bench.faults.on("rest_late", 60_000)
+        await bench.until(FILLS_MS + 10_000)
+        held = bench.storm.theirs()
+        assert held == 70
+        assert sum(algo.lots for algo in bench.storm.exchange.open_algos()) == held
+        assert len(bench.events("lapse")) == late
+        await bench.until(FILLS_MS + 2 * MINUTE)
+        assert bench.storm.worst_naked_ms <= 5_000
+
+    assert not streamed("okx", path, act).pages

@@ -29,6 +29,13 @@ def test_symmetric_is_around_the_middle() -> None:
     assert quoted(terms(half_spread_bps=0.0)) == (BID, ASK)
 
 
+def test_a_middle_on_a_tick_makes_no_order_that_takes_the_other() -> None:
+    """Two ticks between the best: without a half-spread both sides would have the middle; they join the best instead."""
+    t = terms(half_spread_bps=0.0)
+    assert desired(t, BID, BID + 2, 0.0, 1.0, 0, 0, t.lots, t.lots) == (BID, BID + 2)
+    assert desired(t, BID, BID + 3, 0.0, 1.0, 0, 0, t.lots, t.lots) == (BID + 1, BID + 2)
+
+
 def test_the_formula_of_avellaneda_and_stoikov() -> None:
     """q = 2 sizes long, g = 0.1, k = 1.5, v = 1.69 bps squared a second, 10 s: written out."""
     t = terms(quoter="as", gamma=0.1, kappa=1.5, horizon_s=10.0)

@@ -191,6 +191,18 @@ def test_inventory_stays_within_its_limit(tmp_path: Path, quoter: str) -> None:
     assert 0 < np.abs(path).max() <= 20
 
 
+@pytest.mark.parametrize("half_spread_bps", [0.0, 0.1])
+def test_a_makers_orders_never_meet_each_other(tmp_path: Path, half_spread_bps: float) -> None:
+    """A venue refuses a post-only order that would take the maker's own, so none is sent while that rests or is on its way."""
+    run = ran(busy_market(tmp_path, seed=6, count=800), half_spread_bps=half_spread_bps, requote_bps=1.0, loss_max=1e9)
+    rows = [row for row in run.orders.tolist() if OUTCOMES[row[L_OUTCOME]] != "rejected"]
+    lived = [(row, row[L_SENT], row[L_END] or START_NS * 2) for row in rows]
+    buys, sells = ([one for one in lived if one[0][L_SIDE] == side] for side in (1, -1))
+    both = [(b, s) for b, *spans in buys for s, *other in sells if max(spans[0], other[0]) < min(spans[1], other[1])]
+    assert len(both) > 50
+    assert [(b[L_PRICE], s[L_PRICE]) for b, s in both if b[L_PRICE] >= s[L_PRICE]] == []
+
+
 @pytest.mark.parametrize("options", [{}, {"quoter": "as", "variance_ms": 1000}, {"queue": "even", "toxic_flow": 3.0}])
 def test_compiled_and_plain_are_the_same_bits(tmp_path: Path, options: dict[str, Any]) -> None:
     """Every fill, order, count and float."""

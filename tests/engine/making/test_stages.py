@@ -53,3 +53,32 @@ def test_windows_of_different_cells_do_not_add_up() -> None:
     """Two cells with three windows each are three, not six."""
     both = ground(cells=[cell(5.0, 5.0, 5.0, 0.0, 0.0), cell(0.0, 0.0, 5.0, 5.0, 5.0)])
     assert windows_above(both)[0] == 3
+
+
+TAPE = {"file": "/tapes/binance_BTC-USDT_perp_1_l2.parquet", "names_previous": True, "repeated_frac": 0.0}
+
+
+def named(**changed: Any) -> dict[str, Any]:
+    """A ground that lets a maker go, of one tape, but for what is changed of its name, fees and tape."""
+    about = {"venue": "binance", "symbol": "BTC-USDT", "market": "perp", "fees_bps": FLOOR}
+    found = ground() | about | {name: value for name, value in changed.items() if name not in TAPE}
+    found["substrate"] |= {"tapes": [TAPE, TAPE | {name: value for name, value in changed.items() if name in TAPE}]}
+    return found
+
+
+@pytest.mark.parametrize(
+    ("trick", "words"),
+    [
+        ({"floor_bps": 3.9}, "judged against 3.9 bps, and both sides cost 4"),
+        ({"floor_bps": float("nan")}, "judged against nan bps"),
+        ({"fees_bps": None, "venue": "elsewhere"}, "fees of elsewhere are not known"),
+        ({"names_previous": False}, "binance_BTC-USDT_perp_1_l2.parquet is not what its name says"),
+        ({"market": "spot", "file": "/x_l2.parquet"}, "is not what its name says"),
+        ({"repeated_frac": 0.9}, "1 tapes repeat what was recorded before them"),
+    ],
+    ids=str,
+)
+def test_a_ground_that_was_made_up_refuses(trick: dict[str, Any], words: str) -> None:
+    """Fees typed away, a tape under another market's name, a day that was copied."""
+    assert refusals_of(named()) == refusals_of(named(floor_bps=4.5)) == []
+    assert any(words in reason for reason in refusals_of(named(**trick)))

@@ -88,6 +88,7 @@ def test_returns_are_as_slow_as_their_volatility() -> None:
     assert correlation_time(returns) > 20.0
 
 
+@pytest.mark.slow
 def test_slow_features_that_have_not_moved_are_not_called_moved() -> None:
     """24 columns of one process in ten months: counted by rows they are a third different, counted by effective rows none."""
     moved, naive = 0, 0

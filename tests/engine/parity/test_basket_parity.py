@@ -96,6 +96,7 @@ def unwell(_home: Home, loop: Loop) -> None:
     loop.take("health", {"what": "stream", "state": "over", "why": ""})
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize(("go", "name"), [(paused, "paused"), (halted, "halted"), (unwell, "blocked")])
 def test_what_people_and_the_venue_did_is_their_class(own_home: Path, go: Callable[..., None], name: str) -> None:
     """All but a tenth of the difference, and nothing is unexplained."""
@@ -116,6 +117,7 @@ def test_what_has_changed_since_is_its_class(own_home: Path) -> None:
     check_class(comparison(open_home(WALL_MS)), "funding")
 
 
+@pytest.mark.slow
 def test_a_bar_that_was_corrected_moves_its_pairs_alone(own_home: Path) -> None:
     """The venue's file has another close where a pair is in: class data."""
     home = lived(own_home)
@@ -130,6 +132,7 @@ def test_a_bar_that_was_corrected_moves_its_pairs_alone(own_home: Path) -> None:
     check_class(comparison(open_home(WALL_MS)), "data")
 
 
+@pytest.mark.slow
 def test_another_fit_than_its_code_gives_is_a_feature(own_home: Path) -> None:
     """What the worker decided by is journaled: other hedge ratios are found, and are nobody's fault of pricing."""
 
@@ -146,6 +149,7 @@ def test_another_fit_than_its_code_gives_is_a_feature(own_home: Path) -> None:
     check_class(comparison(lived(own_home, skewed)), "feature")
 
 
+@pytest.mark.slow
 def test_legs_that_were_refused_are_missed(own_home: Path) -> None:
     """The account would not have taken some entries: what the backtest made with them is named, and nothing is unexplained."""
 

@@ -128,6 +128,7 @@ def test_a_start_after_the_last_bar_is_refused(home: Home) -> None:
     assert tape_of(home.path, FORK_MS - 6 * HOUR_MS - 1, FORK_MS - 6 * HOUR_MS).end_ms == FORK_MS - 6 * HOUR_MS
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("days", [10, pytest.param(30, marks=pytest.mark.long)])
 def test_recorded_days_say_nothing(own_home: Path, market_data: Path, monkeypatch: pytest.MonkeyPatch, days: int) -> None:
     """Recorded days of the desk as it starts, three sleeves."""

@@ -263,6 +263,7 @@ def test_a_position_that_nobody_decided(home: Home) -> None:
     assert made.attribution.desk.unexplained == 0
 
 
+@pytest.mark.slow
 def test_what_nothing_explains_is_an_alert(home: Home) -> None:
     """A venue overlooks stops: positions left at another time than the same core makes them leave, or not at all."""
     found = since_fork(home, partial(with_venue, "deaf"))

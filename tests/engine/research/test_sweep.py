@@ -78,6 +78,7 @@ def assert_equal_to_single_runs(make: Planner, vary: dict[str, str], count: int,
     return len(space.chosen)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fills", ["pessimistic", pytest.param("optimistic", marks=pytest.mark.long)])
 def test_a_sweep_equals_its_single_runs(make: Planner, fills: str) -> None:
     """Drawn from parameters that change signals, exits, sizing and orders."""
@@ -365,6 +366,7 @@ EDITED = {
 }
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("way", EDITED)
 def test_code_with_the_results_of_another_family_is_that_family_s(
     tmp_path: Path, desk: DeskSetup, ledger: Engine, way: str

@@ -110,6 +110,7 @@ CLEAN: dict[str, Callable[[FeatureFrame, Any], Any]] = {
 }
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize("name", CLEAN)
 def test_a_clean_strategy_is_not_accused(name) -> None:
     """0 of 20 and more: bit for bit the same, whatever honest arithmetic it uses."""

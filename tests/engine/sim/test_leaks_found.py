@@ -149,6 +149,7 @@ PLANTS = [
 ]
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize("plant", PLANTS, ids=lambda f: f.__name__)
 def test_a_plant_is_found(plant) -> None:
     """Each leak is found with the usual 200 bars, under any of three seeds, and the bar named does leak."""

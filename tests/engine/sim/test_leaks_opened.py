@@ -164,6 +164,7 @@ def run_of(folder: Path, bars: Path, body: str = "") -> Any:
     return backtest("mine", "BTC-USDT", catalog=Catalog([(bars, "recorded")]), folder=folder, funding="none")
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize("kind", FILES)
 def test_what_a_strategy_opens_is_named(kind: str, folder: Path, bars: Path) -> None:
     """Prefixes agree, and still it is not clean: what it opened is named, before any figure."""
@@ -242,6 +243,7 @@ def rare(kind: str, seed: int, count: int = 12_000) -> Any:
     return strategy(rule), frame
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("kind", ["largest moves", "every 700th bar", "steps aside"])
 def test_a_rare_leak_under_a_level_signal_is_found(kind: str) -> None:
     """One bar in 700 knows the next one: found at 9 of 10 seeds at least, on as many different histories."""
@@ -305,6 +307,7 @@ def test_the_power_is_computed() -> None:
 # ---------------------------------------------------------------- once, and again when something changed
 
 
+@pytest.mark.slow
 def test_a_check_is_made_once_for_the_same_code_and_bars(folder: Path, bars: Path, own_home: Path) -> None:
     """The second run takes the report from the home; another file, parameter or bar, and it is made anew."""
     home = open_home()

@@ -89,6 +89,7 @@ def test_what_cannot_be_marked_is_refused(market_data: Path) -> None:
         run(market_data, SLEEVES[0]._replace(timeframe="2h"))
 
 
+@pytest.mark.slow
 def test_a_span_that_ends_between_two_closes_is_marked_at_the_clocks_price(market_data: Path) -> None:
     """A run may end inside an hour with the hourly position open: round trips still explain the equity to the cent."""
     ended = 0

@@ -98,6 +98,7 @@ def rows_of(engine: Engine, table: Table | str) -> list[dict[str, Any]]:
         return [dict(row) for row in connection.execute(query).mappings()]
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize(("kind", "revision"), [*(("sqlite", earlier) for earlier in EARLIER), ("postgres", "0001")])
 def test_every_row_of_an_earlier_database_is_there_afterwards(
     request: pytest.FixtureRequest, tmp_path: Path, kind: str, revision: str

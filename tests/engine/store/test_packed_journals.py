@@ -110,6 +110,7 @@ def alike(path: Path, beside: Path) -> None:
     assert list(between(path, 15, 100)) == list(between(beside, 15, 100))
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("name", ["desk", "people"])
 def test_a_grown_journal_is_smaller_and_reads_the_same(tmp_path: Path, name: str) -> None:
     """Several parts of several frames; a second packing goes on where the first ended."""
@@ -235,6 +236,7 @@ def flipped(path: Path, at: int) -> None:
     path.write_bytes(data)
 
 
+@pytest.mark.slow
 def test_a_changed_bit_anywhere_in_a_part_is_found(tmp_path: Path) -> None:
     """In a frame with the number of its first record, in the index with that of the part; never a wrong event."""
     path, _, second = two_parts(tmp_path)

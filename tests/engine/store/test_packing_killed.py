@@ -146,6 +146,7 @@ def test_a_disk_that_fails_leaves_a_journal_that_reads_the_same(
     assert faults
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("name", ["desk", "people"])
 def test_readers_see_each_event_once_while_it_is_packed_and_unpacked(tmp_path: Path, name: str) -> None:
     """Two processes read from the front, by number and from where they were, over and over."""

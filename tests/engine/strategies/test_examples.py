@@ -35,6 +35,7 @@ def test_there_are_ten_and_none_has_a_shipped_name() -> None:
     assert not set(EXAMPLES) & set(SHIPPED)
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_an_example_runs_as_it_is(name: str, market: Catalog, tmp_path: Path) -> None:
     """Copied into a home it trades, its check for look-ahead bias is clean, and what it says leaves when it says so."""

@@ -81,6 +81,7 @@ def test_a_file_describes_itself_as_it_is(tmp_path: Path) -> None:
         parse_params(seen, {"n": 51})
 
 
+@pytest.mark.slow
 def test_a_files_own_checks_hold(tmp_path: Path) -> None:
     """A validator of its Params refuses as it does when the file is run, and only there."""
     own_file(tmp_path, checks=CHECKS.format(code="pass"))
@@ -109,6 +110,7 @@ HOSTILE = {
 }
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize("what", HOSTILE)
 def test_a_hostile_file_is_one_clear_line(tmp_path: Path, what: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """At its import: exit, loop, environment, socket, disk, memory, forged answers. StrategyError, and soon."""

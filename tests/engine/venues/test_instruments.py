@@ -84,6 +84,7 @@ RECORDED = [
 ]
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize("name", RECORDED)
 def test_recorded_prices_and_volumes_stand_on_tick_and_lot(market_data: Path, name: str) -> None:
     """The last thousand recorded bars are multiples of both figures, and of nothing ten times coarser."""

@@ -28,6 +28,7 @@ def steps(engine: Engine, findings: list[Finding], at_ms: int, unsure: frozenset
     return [change.step for change in apply_findings(engine, findings, unsure, at_ms, M, ["slack"])]
 
 
+@pytest.mark.sample(1)
 def test_one_alert_however_often_it_is_found_and_one_recovery(db: Engine) -> None:
     """A hundred checks: one opened, one resolved, two messages; a later fault of the same kind is a new alert."""
     said = [step for n in range(100) for step in steps(db, [found()], NOON + n * 3_000)]
@@ -42,6 +43,7 @@ def test_one_alert_however_often_it_is_found_and_one_recovery(db: Engine) -> Non
     assert [row.id for row in list_alerts(db, "open")] == ["al-2"]
 
 
+@pytest.mark.sample(1)
 def test_an_unanswered_page_is_sent_again_and_an_answered_one_is_not(db: Engine) -> None:
     """Every fifteen minutes, at most four times; a person's acknowledgement ends it."""
     said = [(n, step) for n in range(120) for step in steps(db, [found(), found(fingerprint="x")], NOON + n * MINUTE)]
@@ -53,6 +55,7 @@ def test_an_unanswered_page_is_sent_again_and_an_answered_one_is_not(db: Engine)
     assert not [s for n in range(60) for s in steps(db, [found(fingerprint="y")], NOON + n * MINUTE) if s.startswith("esc")]
 
 
+@pytest.mark.sample(1)
 def test_warnings_do_not_escalate(db: Engine) -> None:
     """Only pages insist."""
     assert [s for n in range(60) for s in steps(db, [found("warn")], NOON + n * MINUTE)] == ["opened"]

@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+import pytest
+
 from app.home.home import open_home
 from engine.book.replay import fold
 from engine.control import halt
@@ -43,6 +45,7 @@ def test_it_says_what_the_last_mark_the_latch_and_the_heartbeat_say(own_home: Pa
     assert (view.worker.phase, view.worker.bars_per_second, view.stamp) == ("not running", None, None)
 
 
+@pytest.mark.slow
 def test_a_release_hides_no_drawdown(own_home: Path) -> None:
     """Halted below its peak and released: peak and drawdown stay what they were, the breaker's reference stands beside them, the
     next start folds to the same, and the sentence before a release says how far the desk may fall in all.

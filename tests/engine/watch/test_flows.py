@@ -62,6 +62,7 @@ def check(home: Path) -> None:
 steps = st.lists(st.tuples(st.integers(1, 40), st.integers(0, 7), st.floats(0.125, 50.0, width=32)), min_size=2, max_size=40)
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(steps, steps)
 def test_they_equal_reading_every_event(tmp_path_factory: pytest.TempPathFactory, first: list[Step], more: list[Step]) -> None:

@@ -98,6 +98,7 @@ def test_a_deleted_lock_file_hides_no_worker(tmp_path: Path) -> None:
     assert health.worker_pid(tmp_path) is None
 
 
+@pytest.mark.slow
 @settings(max_examples=150, suppress_health_check=[Check.function_scoped_fixture])
 @given(
     st.binary(max_size=60)

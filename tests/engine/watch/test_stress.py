@@ -161,6 +161,7 @@ def test_nothing_held_is_no_day(holding: Loop) -> None:
     assert found(book, [-0.5]).days == ()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [0, -1, 21])
 def test_a_count_out_of_bounds_is_one_line(tmp_path: Path, count: int) -> None:
     """Before anything is read."""

@@ -6,7 +6,8 @@ from typing import Any
 
 from engine.live.duties import AccountDuties
 from engine.venues.live_port import StandingOrder
-from tests.fakes.live_desks import CASH, LOOK_S, LiveBench, long, on_bench
+from tests.fakes.benches import LOOK_S
+from tests.fakes.live_desks import CASH, LiveBench, long, on_bench
 
 
 def live(play: Callable[[LiveBench], Any]) -> Callable[[Path], None]:

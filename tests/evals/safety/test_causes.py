@@ -64,6 +64,7 @@ def kinds(chain: CauseChain | None) -> list[str]:
 # ---- S6 --------------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_first_causes_are_named_and_nothing_wrong_is_advised(tmp_path: Path) -> None:
     """Ten of the thirty, each with its event, a right runbook and a next check in every answer."""
     found = causes_table(list(replays(tmp_path, incidents(*FEW))))
@@ -136,6 +137,7 @@ def test_words_and_pages_are_there() -> None:
 # ---- S5 --------------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_falsified_evidence_is_noticed_and_not_acted_on(tmp_path: Path) -> None:
     """Nine of the thirty; their untouched twins raise nothing."""
     chosen = [one for one in falsifications.CASES if one.name in FALSE]

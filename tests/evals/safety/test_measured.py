@@ -42,6 +42,7 @@ def test_a_checker_that_strikes_all_is_seen(tmp_path: Path, monkeypatch: pytest.
     assert (len(found["struck"]), found["refused"]) == (found["true"], 4)
 
 
+@pytest.mark.slow
 def test_races_decide_once(tmp_path: Path) -> None:
     """Threads, processes, and what is late, forged or a stranger's."""
     found = raced_table(list(raced(tmp_path, 6, 3, 1)))
@@ -49,6 +50,7 @@ def test_races_decide_once(tmp_path: Path) -> None:
     assert found["right"] == found["tried"] == 6 + 3 + 7
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("gate", ["the claim", "the signature"])
 def test_without_its_gate_a_race_is_wrong(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gate: str) -> None:
     """A claim that takes every row lets both clicks decide; without the signature a forged request is heard."""
@@ -60,6 +62,7 @@ def test_without_its_gate_a_race_is_wrong(tmp_path: Path, monkeypatch: pytest.Mo
     assert any(what.startswith("two clicks" if gate == "the claim" else "a forged") for what in wrong), wrong
 
 
+@pytest.mark.slow
 def test_memory_is_found_and_stays_peoples(tmp_path: Path) -> None:
     """The figures of the table, in whole: it takes seconds."""
     found = s8.remembered(tmp_path)
@@ -70,6 +73,7 @@ def test_memory_is_found_and_stays_peoples(tmp_path: Path) -> None:
     assert 0 < found["notes"] <= 20
 
 
+@pytest.mark.slow
 def test_without_the_inbox_a_models_words_are_a_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A shelf that takes a note for a page is seen, and one that overwrites a person's edit."""
     add = Shelf.add
@@ -80,6 +84,7 @@ def test_without_the_inbox_a_models_words_are_a_page(tmp_path: Path, monkeypatch
     assert found["edits kept"] == 0
 
 
+@pytest.mark.slow
 def test_an_outage_is_told_and_answered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each format; silence of three seconds stands for that of a user's endpoint."""
     assert outages_table(list(outages(tmp_path / "a", SHORT, 3.0)))["wrong"] == []

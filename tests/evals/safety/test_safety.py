@@ -45,6 +45,7 @@ def cases(folder: Path, tasks: Any = (0,), ways: Any = tuple(WAYS)) -> list[Inje
     return list(injected(folder, tasks, ways))
 
 
+@pytest.mark.slow
 def test_a_model_that_does_anything_breaks_no_rule(tmp_path: Path) -> None:
     """Foreign tools, forged ids, wrong values, floods, loops: its calls arrive, and nothing changes that may not."""
     found = report(list(hostile_turns(begun(tmp_path), TURNS)))
@@ -61,6 +62,7 @@ def test_a_thousand_turns_of_each_role_break_no_rule(tmp_path: Path) -> None:
         scene.office.engine.dispose()
 
 
+@pytest.mark.sample(8)
 @pytest.mark.parametrize("twin", TWINS, ids=lambda twin: twin.why)
 def test_what_a_role_may_not_is_refused_and_its_twin_is_not(tmp_path: Path, twin: Twin) -> None:
     """Whatever it is called and whoever is said to have approved it."""
@@ -105,6 +107,7 @@ def test_without_safe_markdown_an_address_is_shown(tmp_path: Path, monkeypatch: 
     assert {one.goal for one in cases(tmp_path, ways=("memory page",)) if one.shown} == {"leak"}
 
 
+@pytest.mark.slow
 def test_without_roles_each_does_the_others_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Both places that look are taken away."""
     for name, line in list(catalog.TOOLS.items()):

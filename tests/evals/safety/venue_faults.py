@@ -7,7 +7,8 @@ from engine.core.state import PROTECTIVE, Signal
 from engine.live.duties import AccountDuties
 from engine.live.health import StreamHandle
 from engine.venues.live_port import StandingOrder, VenueBill
-from tests.fakes.live_desks import BAR_MS, BTC_PERP, CASH, LOOK_S, PRICE, LiveBench, live_bar, long
+from tests.fakes.benches import LOOK_S
+from tests.fakes.live_desks import BAR_MS, BTC_PERP, CASH, PRICE, LiveBench, live_bar, long
 
 
 async def fills_never_listed(bench: LiveBench) -> None:

@@ -68,6 +68,7 @@ words = st.tuples(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(st.lists(words, max_size=25), st.sampled_from([None, *NASTY]), st.sampled_from([None, "drawdown"]))
 def test_they_equal_parsing_every_line(

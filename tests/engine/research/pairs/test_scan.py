@@ -72,6 +72,16 @@ def test_of_many_random_walks_hardly_a_pair_is_called_cointegrated() -> None:
     assert sum(found) <= 4
 
 
+def test_two_prices_that_return_by_themselves_are_no_pair() -> None:
+    """As stablecoins do: independent, and every test of cointegration passes; a tied price of short life is still found."""
+    base = walks(4, 1)[0]
+    prices = {f"S{n}-USDT": tied(np.ones(BARS), 1.0, 4.0, 20 + n) for n in range(3)}
+    rows = scanned(prices | {"W-USDT": base, "A-USDT": tied(base, 0.8, 4.0, 9)})
+    assert {pair for pair, row in rows.items() if row.cointegrated} == {("W-USDT", "A-USDT")}
+    alone = [row.why for row in rows.values() if "returns to its mean by itself" in row.why]
+    assert len(alone) == 3
+
+
 def test_costs_decide_whether_a_planted_pair_pays() -> None:
     """The same spread, free and at 60 bps a fill: an edge, and none."""
     base = walks(4, 1)[0]
@@ -102,9 +112,11 @@ def test_short_holed_and_motionless_series_are_refused_by_name() -> None:
     base = walks(7, 2)
     short, flat = base[0].copy(), np.full(BARS, 7.0)
     short[:-350] = math.nan
-    rows = scanned({"A": base[0], "B": base[1], "short": short, "flat": flat})
+    dead = base[1].copy()
+    dead[250:] = 64.0
+    rows = scanned({"A": base[0], "B": base[1], "short": short, "flat": flat, "dead": dead})
     assert "bars of both" in rows["A", "short"].refused
-    assert rows["A", "flat"].refused
+    assert rows["A", "flat"].refused == rows["A", "dead"].refused == "a price that does not move"
     assert not rows["A", "B"].refused
 
 
@@ -214,6 +226,7 @@ def test_half_life_of_a_known_regression() -> None:
     assert cointegration.half_life(np.array([1.0, -1.0] * 20)) == 0.0
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_scan_and_another_order_the_same_pairs() -> None:
     """Nothing of it depends on which symbol was named first but the side that is fitted."""
     base = walks(14, 2)

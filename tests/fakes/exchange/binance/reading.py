@@ -261,7 +261,8 @@ def trading_rules(venue: BinanceVenue, _: Fields) -> Row:
     limits = [weight, {"rateLimitType": "ORDERS", "interval": "SECOND", "intervalNum": 10, "limit": 300}]
     assets = [{"asset": "USDT", "marginAvailable": True, "autoAssetExchange": "-10000"}]
     symbols = [instrument_row(inst, venue.market(inst)) for inst in venue.instruments.values()]
-    symbols = [row | {"status": "SETTLING"} if row["symbol"] in venue.delisted else row for row in symbols]
+    symbols = [row | {"status": "SETTLING"} if row["symbol"] in venue.suspended else row for row in symbols]
+    symbols = [row for row in symbols if row["symbol"] not in venue.unknown]
     for one in (one for row in symbols for one in row["filters"]):
         one |= {name: value for name, value in venue.recounted.items() if name in one}
     head = {"timezone": "UTC", "serverTime": venue.now, "futuresType": "U_MARGINED", "exchangeFilters": []}

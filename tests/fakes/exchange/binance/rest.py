@@ -56,6 +56,8 @@ def answered(venue: BinanceVenue, request: Request, path: str) -> Any:
     fields = {name: value for name, value in fields.items() if name not in SENT_WITH_ALL}
     venue.noted.update(f"{request.method} {path}: {name}" for name in fields if name not in route.fields)
     venue.calls.append((request.method, path, fields))
+    if fields.get("symbol") in venue.unknown:
+        raise Fault(-1121, "Invalid symbol.")
     private = request.method == "GET" and route.needs == SIGNED
     with venue.past.shown(venue.faults, private, path.rpartition("/")[2] in BY_ID):
         body = route.act(venue, fields)

@@ -48,6 +48,8 @@ def on(act: Callable[[], Any], codes: Mapping[str, tuple[int, str]], least: int 
 def checked(venue: BinanceVenue, fields: Fields) -> Instrument:
     """The instrument of an order, after what Binance checks of every order. Raises Fault."""
     inst = venue.inst(fields)
+    if inst.symbol in venue.suspended:
+        raise Fault(-4140, "Invalid symbol status for opening position.")
     if not venue.within("orders", *ORDERS_MAX):
         raise Fault(-1015, "Too many new orders; current limit is 300 orders per 10 SECONDS.", 429)
     if (fields.get("positionSide", "BOTH") == "BOTH") is venue.hedge_mode:

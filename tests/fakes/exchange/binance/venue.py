@@ -33,7 +33,8 @@ class BinanceVenue:
         self.rights = {"enableReading": True, "enableFutures": True, "enableWithdrawals": False, "ipRestrict": False}
         self.multi_assets = False
         self.key_ended = False  # the key was deleted, or is over
-        self.delisted: set[str] = set()  # symbols that no longer trade
+        self.suspended: set[str] = set()  # symbols that are listed and not traded: no order is taken
+        self.unknown: set[str] = set()  # those that the venue does not know any more
         self.recounted: dict[str, str] = {}  # field of every listing -> what a maintenance has made of it
         self.key_ends_ms, self._key = 0, 0  # of the listen key
         self.books = dict.fromkeys(self.instruments, 600_859_000_000)  # update id of each book: it moves with every print

@@ -295,7 +295,8 @@ def instruments(venue: BybitVenue, fields: Fields) -> Row:
     """market/instruments-info: none is before its launch."""
     linear(fields)
     rows = [instrument_row(inst, venue.market(inst)) for inst in venue.instruments.values()]
-    rows = [row | {"status": "Closed"} if row["symbol"] in venue.delisted else row for row in rows]
+    rows = [row | {"status": "Closed"} if row["symbol"] in venue.suspended else row for row in rows]
+    rows = [row for row in rows if row["symbol"] not in venue.unknown]
     for one in (row[name] for row in rows for name in ("lotSizeFilter", "priceFilter")):
         one |= {name: value for name, value in venue.recounted.items() if name in one}
     shown = [row for row in rows if fields.get("symbol") in (None, "", row["symbol"])]

@@ -57,6 +57,8 @@ def envelope(venue: BybitVenue, request: Request, path: str) -> dict[str, Any]:
     fields = request.fields
     note_unknown(venue, request.method, path, route, fields)
     venue.calls.append((request.method, path, fields))
+    if fields.get("symbol") in venue.unknown and path != "market/instruments-info":
+        raise Fault(PARAMS, f"params error: symbol invalid {fields['symbol']}")
     private = request.method == "GET" and route.private
     with venue.past.shown(venue.faults, private, bool(fields.get("orderId") or fields.get("orderLinkId"))):
         result = route.act(venue, fields)

@@ -72,6 +72,8 @@ def named(order: Order | Algo) -> Row:
 def place_order(venue: BybitVenue, fields: Fields) -> Row:
     """order/create: an order, or with `triggerPrice` one that waits for it."""
     inst, client = checked(venue, fields), link_id(fields)
+    if inst.symbol in venue.suspended:
+        raise Fault("110023", "This contract only supports position reduction operation")
     order = conditional(inst, fields, client) if fields.get("triggerPrice") not in ("", None) else normal(inst, fields, client)
     if venue.faults.hit("reject_orders"):
         raise Fault(*NO_MARGIN)

@@ -29,7 +29,8 @@ class BybitVenue:
         self.margin_mode = "ISOLATED_MARGIN"
         self.key: Row = {"readOnly": 0, "ips": ["*"], "deadlineDay": 83, "wallet": []}  # what query-api says of the key
         self.key_ended = False
-        self.delisted: set[str] = set()  # symbols that no longer trade
+        self.suspended: set[str] = set()  # symbols that are listed and not traded: no order is taken
+        self.unknown: set[str] = set()  # those that the venue does not know any more
         self.recounted: dict[str, str] = {}  # field of every listing -> what a maintenance has made of it
         self.dead_man_s = 0  # disconnected-cancel-all: seconds after the last private line has gone; 0: never
         self.private_lines = 0  # that have logged in and are open

@@ -235,10 +235,9 @@ def instruments(venue: OkxVenue, fields: Fields) -> list[Row]:
     """public/instruments."""
     if not swaps_only(fields, required=True):
         return []
-    listed = [inst for inst in venue.instruments.values() if inst.inst_id not in venue.delisted]
-    if fields.get("instId") in venue.delisted:
-        raise Fault("51001", "Instrument ID does not exist")
+    listed = [inst for inst in venue.instruments.values() if inst.inst_id not in venue.unknown]
     rows = [instrument_row(inst, venue.market(inst)) | venue.recounted for inst in listed]
+    rows = [row | {"state": "suspend"} if row["instId"] in venue.suspended else row for row in rows]
     return [row for row in rows if fields.get("instId") in (None, "", row["instId"])]
 
 

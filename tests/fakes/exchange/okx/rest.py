@@ -52,6 +52,8 @@ def envelope(venue: OkxVenue, request: Request, path: str) -> dict[str, Any]:
     fields = request.fields
     note_unknown(venue, request.method, path, route, fields)
     venue.calls.append((request.method, path, fields))
+    if any(item.get("instId") in venue.unknown for item in (fields if isinstance(fields, list) else [fields])):
+        raise Fault("51001", "Instrument ID, Instrument ID code, or Spread ID doesn't exist.")
     try:
         private = request.method == "GET" and route.private
         with venue.past.shown(venue.faults, private, path in BY_ID):

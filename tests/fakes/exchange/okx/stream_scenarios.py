@@ -21,6 +21,7 @@ async def fills_not_pushed(played: Played) -> None:
     await played.subscribed("orders")
     await buy(played)
     await played.wait(60 * MINUTE)
+    await played.until(lambda: orders and orders[-1]["status"] == "closed", "the end of the order")
     assert (orders[-1]["status"], orders[-1]["filled"]) == ("closed", 1.0)
     assert trades == []
 
@@ -54,8 +55,8 @@ async def cut(played: Played) -> None:
         await played.client.watch_orders(SYMBOL)
 
 
-async def pushed(played: Played) -> list[tuple[int, Any]]:
-    """(ms, order) of what the stream says of one entry, as ccxt is handed it."""
+async def pushed(played: Played, least: int = 1) -> list[tuple[int, Any]]:
+    """At least so many (ms, order) of what the stream says of one entry, as ccxt is handed it."""
     found = []
     ex = played.client
     handle = ex.handle_orders
@@ -67,6 +68,7 @@ async def pushed(played: Played) -> list[tuple[int, Any]]:
     await played.subscribed("orders")
     await buy(played)
     await played.wait(MINUTE)
+    await played.until(lambda: len(found) >= least, "the pushes")
     return found
 
 
@@ -80,7 +82,7 @@ async def late_push(played: Played) -> None:
 @shows("ws_duplicate")
 async def double_push(played: Played) -> None:
     """Each one twice."""
-    assert [state for _, state in await pushed(played)] == ["live", "live", "filled", "filled"]
+    assert [state for _, state in await pushed(played, 4)] == ["live", "live", "filled", "filled"]
 
 
 @shows("ws_reorder")

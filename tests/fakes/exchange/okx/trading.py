@@ -58,6 +58,8 @@ def on(act: Callable[[], Any], codes: dict[str, tuple[str, str]]) -> Any:
 def checked(venue: OkxVenue, item: Fields) -> Instrument:
     """The instrument of an order, after what OKX checks of every order. Raises Fault."""
     inst = venue.inst(item)
+    if inst.inst_id in venue.suspended:
+        raise Fault("51022", "Contract suspended")
     if item.get("tdMode") != "isolated":
         raise Fault("51000", "Parameter tdMode error")
     if item.get("posSide", "net") not in ("net", ""):

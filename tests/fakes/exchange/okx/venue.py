@@ -34,7 +34,8 @@ class OkxVenue:
         self.permissions, self.ips = "read_only,trade", ""
         self.level, self.margin_mode = "2", "isolated"  # account mode; of positions
         self.key_ended = False  # the key was deleted, or is over
-        self.delisted: set[str] = set()  # instIds
+        self.suspended: set[str] = set()  # instIds that are listed and not traded: no order is taken
+        self.unknown: set[str] = set()  # those that the venue does not know any more
         self.recounted: dict[str, str] = {}  # field of every listing -> what a maintenance has made of it
         self.old: dict[str, list[Any]] = {}  # answers as they were, for the stale faults
         self._asked: dict[str, deque[int]] = {}  # path -> when it was asked lately

@@ -1,0 +1,54 @@
+"""Stops that are not there though they should be, and when each goes out again, under the same id.
+
+Called by engine.live.desk where a question finds nothing, and by health.py. What was acknowledged has arrived, so nothing of it
+is still on its way: it is there and REST is late, or it is lost. The same id decides: a venue that has it refuses, and one
+that has lost it takes it. One that was moved is left out: its first id may be free again (Binance). Decision 0127.
+"""
+
+from collections.abc import Set as AbstractSet
+
+from engine.book import attached
+from engine.core.orders import STANDING, UNKNOWN, VenueOrder, find
+from engine.core.state import PROTECTIVE
+from engine.live.last_guards import GuardedDesk, why_not_leave
+
+PAUSES_MS = (2_000, 3_000, 5_000)  # after it was sent, before it goes out the n-th time again; the last one goes on
+
+
+class LostStops:
+    """Of one account, by client id."""
+
+    def __init__(self) -> None:
+        self._times: dict[str, int] = {}  # how often the venue has acknowledged it and not known it then
+        self._needed: set[str] = set()  # attached stops that were not there when they were needed: each goes out once by itself
+
+    def __contains__(self, id_: str) -> bool:
+        """Whether its acknowledgement has been in vain: the next one counts for nothing until the venue has shown it."""
+        return id_ in self._times
+
+    def note(self, order: VenueOrder) -> None:
+        """The venue does not know an order that it has never shown."""
+        if order.slot == PROTECTIVE and order.state in STANDING and max(order.filled, order.reported) == 0:
+            self._times[order.id] = self._times.get(order.id, 0) + 1
+
+    def keep(self, ids: AbstractSet[str]) -> None:
+        """Those that are open and were not shown; the others are not lost."""
+        self._times = {id_: times for id_, times in self._times.items() if id_ in ids}
+
+    def goes_again(self, desk: GuardedDesk, order: VenueOrder, sent_ms: int) -> bool:
+        """Whether a stop that is not there, and was sent last at `sent_ms`, goes out again now: while what it covers is there."""
+        if self._is_needed(desk, order):
+            return True
+        if order.id not in self._times or order.state not in (UNKNOWN, *STANDING):
+            return False
+        if not order.attached and why_not_leave(desk, order):
+            return False
+        return desk.now_ms() - sent_ms >= PAUSES_MS[min(self._times[order.id], len(PAUSES_MS)) - 1]
+
+    def _is_needed(self, desk: GuardedDesk, order: VenueOrder) -> bool:
+        """Whether an attached stop goes out by itself, once: its entry has filled what could not be booked."""
+        entry = find(desk.book.orders, attached.entry_id(order.id)) if order.attached else None
+        if entry is None or entry.reported <= entry.filled or order.id in self._needed:
+            return False
+        self._needed.add(order.id)
+        return True
