@@ -298,7 +298,16 @@ def again(slots: Slots, past: Sequence[PastTurn], facts: Facts) -> PlannedCall |
         return PlannedCall(
             *(("alerts", {"alert_id": listed[0]}) if last.name == "alerts" else ("proposals", {"proposal_id": listed[0]}))
         )
+    window = _FROM_TO.search(last.text) if _WINDOW_ASKED.search(slots.text) else None
+    if window is not None:
+        return PlannedAnswer(f"From {window[1]} to {window[2]}.", read_as="the window of the answer above")
     return figure(slots, past, facts) or no_more(last)
+
+
+_FROM_TO = re.compile(r"\b[Ff]rom (\{[^}]+\}|\d{4}-\S+(?: \S+Z)?) to (\{[^}]+\}|\d{4}-\S+(?: \S+Z)?)")
+_WINDOW_ASKED = re.compile(
+    r"\b(?:since when|from when|over (?:what|which|how long)|(?:which|what) (?:window|period|time|dates|days))\b"
+)
 
 
 def figure(slots: Slots, past: Sequence[PastTurn], facts: Facts) -> PlannedCall | PlannedAnswer | None:

@@ -82,17 +82,25 @@ def unanswered(slots: Slots, answer: str, asked: str = "") -> tuple[str, ...]:
     return tuple(dict.fromkeys(t.word for t in left if t.stem not in said and not meant.intersection(meanings(t.stem))))
 
 
+def unused(entry: AskedEntry, slots: Slots, answer: str, asked: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """(words that the answer does not have and that may have made it another one; those that may not, of which the tool says
+    nothing of itself either)."""
+    missed = unanswered(slots, answer, asked)
+    plain = set(unanswered(slots, f"{answer} {about(entry)}", asked))
+    return tuple(w for w in missed if weighs(w)), tuple(w for w in missed if w in plain and not weighs(w))
+
+
 def foreign(slots: Slots, ask: str) -> tuple[str, ...]:
     """The words that an entry says nothing like of itself; of any other label those that nothing here knows."""
     entry = entry_of(ask)
-    examples = " ".join(text for of in entry.tool.asked for text in of.examples) if entry else ""
-    return tuple(strange_words(slots)) if entry is None else unanswered(slots, f"{about(entry)} {examples}")
+    return tuple(strange_words(slots)) if entry is None else unanswered(slots, about(entry))
 
 
 @cache
 def about(entry: AskedEntry) -> str:
-    """What an entry says of itself: the names and the description of its tool, and what its answers are of."""
-    return " ".join((entry.ask.replace("_", " "), entry.tool.about, what_of(entry.tool.name)))
+    """What an entry says of itself: the names, the description and the examples of its tool, and what its answers are of."""
+    examples = (text for of in entry.tool.asked for text in of.examples)
+    return " ".join((entry.ask.replace("_", " "), entry.tool.about, what_of(entry.tool.name), *examples))
 
 
 def meanings(word: str) -> tuple[str, ...]:
@@ -106,6 +114,12 @@ def _covers() -> Mapping[str, tuple[str, ...]]:
     return {word: tuple(sense for of, sense in named if of == word) for word, _ in named}
 
 
+def weighs(word: str) -> bool:
+    """Whether an answer without this word may be another one: it compares, counts, turns or gives a direction."""
+    return word in _WEIGHTY or (word.endswith("est") and len(word) > 5)
+
+
+_WEIGHTY = frozenset(LISTS["weighty"].split())
 SENSES_MAX = 3  # a word with more of them proves none
 _EMPTY = (*STOP, *MARKER, *ASKING, *LISTS["empty"].split())
 _NO_CONTENT = frozenset((*_EMPTY, *map(stem, _EMPTY)))
@@ -170,7 +184,7 @@ def takes_out(entry: AskedEntry, slots: Slots) -> bool:
     if entry.tool.name == "trips":
         split = slots.out is not None and (slots.out[0] in ("side", "outcome") or not slots.by or slots.by == (slots.out[0],))
         return (split and not (slots.count and slots.which is None)) or (bool(slots.without) and slots.which in ("worst", "best"))
-    if entry.tool.name == "backtest" and slots.out is not None and slots.out[0] == "side":
+    if entry.tool.name == "backtest" and slots.out is not None and slots.out[0] in ("side", "costs"):
         return True
     if entry.tool.name == "excursions" and slots.out is None:
         return re.search(r"\bminus\b", slots.text) is not None  # `how deep in minus`: below the entry, nothing excepted

@@ -68,6 +68,7 @@ _NAMES: Mapping[str, Callable[[ShortSentence], str]] = {
     "picked_sleeve": _picked_sleeve,
     "window": _window,
     "day": _day,
+    "when": lambda heard: words_of("span", heard.read.span) or " ",
     "values": _values,
     "filed_strategy": lambda heard: _one([s.strategy for s in heard.above.words.sleeves if s.name == _cell(heard, "sleeve")]),
     "filed_sleeve": lambda heard: _cell(heard, "sleeve"),

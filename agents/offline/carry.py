@@ -124,6 +124,8 @@ def fired(heard: ShortSentence) -> Any:
     above, text = heard.above, heard.text
     if above.last is not None and above.last.name in ("propose_watch", "watches"):
         return PlannedCall("watches", {})
+    if above.last is not None and above.last.name == "alerts":
+        return PlannedCall("counts", {"what": "alert", "by": "rule", "since": EVER})
     named = rule_named(text) if re.search(r"\b(?:one|that|this)\b", text) else ""
     if rule := named or rule_of(above, heard.read.place):
         return PlannedCall("counts", {"rule": rule, "since": heard.read.span.start or EVER})
@@ -204,6 +206,17 @@ def how_come(heard: ShortSentence) -> PlanOf | None:
     kept = heard.kept("subject", "sleeve", "side", "since", "until")
     calls = [PlannedCall("trips", {**kept, "outcome": outcome}) for outcome in ("winners", "losers")]
     return with_lead("No tool weighs reasons. The parts: the winners, then the losers, with number, mean and costs.", calls)
+
+
+@KINDS(most=9, of=("performance", "desk"))
+def recovered(heard: ShortSentence) -> PlanOf | None:
+    """`are we out of it yet`, after the desk's drawdown: how far below the peak it is now."""
+    row = next(iter(heard.last.rows()), {})
+    if heard.last.args.get("subject", "desk") != "desk" or "recovered" not in row:
+        return None
+    over = row["recovered"]
+    lead = "No: it has not recovered." if over.startswith("not") else f"Yes: it recovered at {over}."
+    return with_lead(f"{lead} The peak was at {row['peak']}, the trough at {row['trough']}.", [PlannedCall("desk", {})])
 
 
 @KINDS(most=14, of=("trials",))

@@ -214,6 +214,8 @@ def _of_each(s: Slots) -> bool:
 # what is asked (`...`: of any kind), what a sentence names beside it, and which tool has that
 _INSTEAD: tuple[tuple[tuple[str, ...], Callable[[Slots], object], str], ...] = (
     (("backtest",), lambda s: PATTERNS["choose.stored"].search(s.text), "run"),
+    (("pauses",), lambda s: s.span.start and not s.span.to_now, "journal_search breaker"),  # `paused in november`
+    (("compare", "version_effect"), lambda s: s.periods and not (s.strategies or s.common or s.variants), "pnl"),
     (("backtest", "compare", "propose_config", "propose_tightening"), lambda s: s.axes, "sweep"),
     (("way all_symbols", "sweep", "judge", "performance", "trips", "list_strategies"), _of_each, "backtest"),
     (("what_if",), lambda s: s.strategies and s.symbols and s.common, "compare"),

@@ -125,6 +125,8 @@ def refiled(heard: ShortSentence) -> PlanOf | None:
     if last.name == "propose_pause":
         if (unit := re.match(r"\d+ (hours?|days?)", str(last.args.get("ends")))) and re.fullmatch(r"\d+[?.! ]*", rest):
             return partial(anew, {"ends": f"{int(rest.rstrip('?.! '))} {unit[1]}"}, True)
+        if lasts := re.fullmatch(r"(?:only |just |for )*(\d{1,3}|an?) ?(minutes?|hours?|h|days?|d)[?.! ]*", rest):
+            return partial(anew, {"ends": f"{lasts[1]} {lasts[2]}"}, True)
         if (ends := _clock(rest)) is not None:
             return partial(anew, {"ends": f"until {ends}"}, True)
         named = [name for name in read.sleeves if name != last.args.get("sleeve")]

@@ -78,13 +78,13 @@ def read_span(text: str, desk_ms: int | None) -> tuple[TimeSpan, list[tuple[int,
 _OF = r"(?:(?:in|for|the|over|that of)\s+)*"
 _AGAINST = re.compile(
     r"(?:\s+(?:go|do|look|perform|fare|went|any better|better|worse))?\s*,?\s*"
-    rf"(?:vs\.?|versus|against|compared to|compared with|than|or|(?:and )?then)\s+(?:from )?{_OF}"
+    rf"(?:vs\.?|versus|against|compared? to|compared? with|than|or|(?:and )?then)\s+(?:from )?{_OF}"
 )
 _BESIDE = re.compile(rf"\s*,?\s*(?:(?:any |so |very )?different(?:ly)? )?(?:to|with|from|and|than)\s+{_OF}")
 _COMPARES = re.compile(
     r"\b(?:compar\w*|differ\w*|side by side|beside|next to|(?:which|what) (?:year|quarter|month|half)|better|worse)\b"
 )
-_ONE_BEFORE = re.compile(r"(?:the )?\b(day|week|month|year) before(?: that)?\b(?! yesterday)")
+_ONE_BEFORE = re.compile(r"(?:the )?\b(day|week|month|year|one) before(?: that)?\b(?! yesterday)")
 
 
 def _joins(text: str, between: str) -> bool:
@@ -98,6 +98,7 @@ def periods(text: str, desk_ms: int | None) -> tuple[list[TimeSpan], list[tuple[
     before = _ONE_BEFORE.search(text) if len(points) == 1 else None
     if before and _joins(text, text[points[0].stop : before.start()]):  # `last week with the week before`
         a, days = points[0], {"day": 1, "week": 7}.get(before[1])
+        days = (a.last - a.first).days if before[1] == "one" else days
         first = a.first - timedelta(days=days) if days else a.first - relativedelta(**{f"{before[1]}s": 1})
         return [TimeSpan(_text(x), _text(y)) for x, y in ((a.first, a.last), (first, a.first))], [(a.start, before.end())]
     if len(points) < 2 or {p.size for p in points} & {"clock", "minute"}:

@@ -11,9 +11,10 @@ from agents.offline.fill import arguments
 from agents.offline.follow import bound, points_back
 from agents.offline.measured import fall_limit
 from agents.offline.read_back import PlannedCall
-from agents.offline.steps import Plan, Question, asks_back, drafted, name_list, reckoned, result_text, window
+from agents.offline.steps import CallResult, Plan, Question, asks_back, drafted, name_list, reckoned, result_text, window
 from agents.offline.tables import handle_of, number_of
 from agents.offline.words import COINS, LISTS, PATTERNS, Words
+from engine.clock import utc
 from tools.common import render
 from tools.common.contract import Table
 from tools.common.time_words import instant
@@ -38,10 +39,10 @@ def sleeves(q: Question) -> Plan:
         )
     if opened:
         return draft.after("\n\n".join(_lines(q, rows, LISTS["of_position"], "entry") or ["No position is open there."]))
-    return draft.after("" if "version" in text else _positions(rows))
+    return draft.after("" if "version" in text else positions_of(rows))
 
 
-def _positions(rows: Sequence[Sequence[Any]]) -> str:
+def positions_of(rows: Sequence[Sequence[Any]]) -> str:
     """Which of these sleeves hold a position, in a sentence."""
     held = [f"{row[0]} {row[2]}{'' if str(row[3]) == '-' else f', out at {row[3]}'}" for row in rows if str(row[2]) != "flat"]
     if len(rows) == 1:
@@ -87,6 +88,8 @@ def desk(q: Question) -> Plan:
         call = PlannedCall("desk", {})
         (result,) = yield [call]
         limits = fall_limit(result, q.facts) if q.chosen.asked.kind == "limits" else lead(q, result)
+        if (h := handle_of(result, "drawdown_frac")) and re.search(r"\b(?:peak|high|top)\b", q.slots.text):
+            limits = f"Equity is {{{h}.drawdown_frac}} below its peak."
         return drafted([call], [result]).after(limits)
     limit = PlannedCall("define", {"word": "day_loss_frac_max"})
     draft = yield from made([PlannedCall("pnl", {"unit": "day", "limit": 1}), limit])
@@ -193,11 +196,15 @@ def handover(q: Question) -> Plan:
     args |= {"proposals": {"state": "pending"}, "journal_search": window(q.slots.span) or {"since": "12h"}}
     calls = [PlannedCall(tool, args.get(tool, {})) for tool in tools]
     results = yield calls
+    return drafted(calls, results).after(f"{counted(results)}.")
+
+
+def counted(results: Sequence[CallResult]) -> str:
+    """How much of each kind a handover has: `Positions open 1, orders working 2`."""
     rows = {
         r.name: [row for row in r.table.rows if r.name != "sleeves" or str(row[2]) != "flat"] if r.table else [] for r in results
     }
-    counted = [f"{head} {len(rows[tool])}" for tool, head in LISTS["handover_heads"].items() if tool in rows]
-    return drafted(calls, results).after(f"{', '.join(counted).capitalize()}.")
+    return ", ".join(f"{head} {len(rows[tool])}" for tool, head in LISTS["handover_heads"].items() if tool in rows).capitalize()
 
 
 _ONE_WAY = PATTERNS["desk_plans.one_way"]
@@ -274,9 +281,16 @@ def orders(q: Question) -> Plan:
     return draft.after(f"Of these the first {count}; open ones come first, then the newest.")
 
 
+_LAST_BAR = PATTERNS["desk_plans.last_bar"]
+
+
 def data(q: Question) -> Plan:
     """The recorded series; of a window those that reach into it."""
     call, gaps = PlannedCall("list_data", arguments(q)), not_given(q)
+    if _LAST_BAR.search(q.slots.text) and q.words.desk_ms is not None:
+        of = f" of {q.slots.symbol}" if q.slots.symbol else ""
+        draft = yield from made([PlannedCall("health", {})])
+        return draft.after(f"The last bar{of} that the desk decided on closed at {utc(q.words.desk_ms)}, its own time.")
     (result,) = yield [call]
     start, end, table = q.slots.span.start or q.slots.span.at, q.slots.span.end, result.table
     if table is None or gaps or not (start or end) or not {"first", "last"} <= set(table.columns):

@@ -150,12 +150,28 @@ def trips(q: Question) -> Plan:
     rate = PATTERNS["figure_plans.hit_rate"].search(text)
     if q.slots.outcome and (rate or (q.slots.outcome == "both" and by)) and (not by or q.chosen.splits(by)):
         return (yield from _win_and_loss({name: args[name] for name in args if name != "outcome"} | {"by": (*by, "sleeve")[0]}))
+    if q.slots.outcome and PATTERNS["figure_plans.longer"].search(text):
+        return (yield from _held_longer({name: args[name] for name in args if name != "outcome"}))
     if q.slots.outcome == "both":
         return (yield from made([PlannedCall("trips", args | {"outcome": kind}) for kind in ("winners", "losers")], q))
     if q.slots.which != "both" or by:
         return (yield from once(q))
     n = q.slots.count or (1 if re.search(r"\b(?:winner|loser|win|loss|trade)\b", text) else EXTREMES)
     return (yield from made([PlannedCall("trips", args | {"best": n}), PlannedCall("trips", args | {"worst": n})]))
+
+
+def _held_longer(args: dict[str, Any]) -> Plan:
+    """Whether losers are held longer than winners."""
+    q_args = [args | {"outcome": kind} for kind in ("losers", "winners")]
+    calls = [PlannedCall("trips", of) for of in q_args]
+    results = yield calls
+    lost, won = (handle_of(result, "median_hold_ms") for result in results)
+    if not (lost and won):
+        return drafted(calls, results)
+    lead = (
+        f"In the middle losers are held {{{lost}.median_hold_ms}} ({{{lost}.trips}} of them), winners {{{won}.median_hold_ms}} "
+    )
+    return drafted(calls, results).after(f"{lead}({{{won}.trips}}).")
 
 
 def _win_and_loss(args: dict[str, Any]) -> Plan:

@@ -253,8 +253,8 @@ def carried(read: Slots, old: Slots, of: AskedEntry, chosen: Chosen) -> tuple[Sl
     more: dict[str, Any] = {}
     lost: list[str] = []
     for name, fields in CARRIED.items():
-        if name != "sleeves" and of.proposes and not entry.proposes:
-            continue  # the window of its evidence, or the end of a pause
+        if of.proposes and not entry.proposes and not (name == "sleeves" and entry.takes("sleeve")):
+            continue  # the window of its evidence, the end of a pause, the coin of one watch
         value, own = getattr(old, name), reading.given(getattr(read, name))
         if own or not reading.given(value) or (name == "sleeves" and (read.symbols or read.everything)):
             continue
@@ -351,7 +351,7 @@ def going_on(text: str, read: Slots, older: Part, words: Words, past: Sequence[P
     chosen = older.chosen
     other = entry_of("counts" if tool == "journal_search" else "trips")
     split = read.by and not chosen.entry.splits(read.by) and other.entry.splits(read.by)
-    part_of_it = bool(lost) and tool == "run" and not lost_of(other.entry, read)
+    part_of_it = bool(lost) and tool in ("run", "backtest") and not lost_of(other.entry, read)
     if part_of_it or (split and family(tool) in ("figures", "runs", "journal_search")):
         chosen, lost = other, lost_of(other.entry, read)  # a part of it, not its figures
     if tool == "compare" and len(older.slots.symbols) > 1 and read.symbols and not older.slots.variants:  # `and sol too`

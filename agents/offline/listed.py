@@ -3,14 +3,26 @@ Called by above_kinds.py, before a row is read by other means.
 """
 
 import re
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
 from agents.offline.above import row_ids, row_of
 from agents.offline.account import tokens_of
+from agents.offline.desk_plans import counted, positions_of
 from agents.offline.read_back import PlannedCall
 from agents.offline.slots import ORDINALS, Slots
-from agents.offline.steps import CallResult, Plan, PlannedAnswer, Question, asks_back, drafted, reckoned, result_text
+from agents.offline.steps import (
+    CallResult,
+    Plan,
+    PlannedAnswer,
+    Question,
+    asks_back,
+    drafted,
+    first_sentence,
+    reckoned,
+    result_text,
+)
 from agents.offline.tables import rows_of
 from agents.offline.tables_shown import OF_RUNS
 from agents.offline.talk import asked_of, tables_above
@@ -89,26 +101,34 @@ def numbered(heard: ShortSentence) -> Any:
 
 
 _SHORTER = PATTERNS["listed.shorter"]
-_THEN = PATTERNS["listed.then"]
+_GOES_ON = re.compile(rf"{PATTERNS['listed.then'].pattern}|\bnext\b")
 _STEP = re.compile(r"^\s*(?:\d+[.)]|[-*])\s+(.*)$", re.MULTILINE)
-_NTH = {"second": 1, "two": 1, "2": 1, "third": 2, "three": 2, "3": 2, "last": -1}
+_NTH = {"first": 0, "one": 0, "1": 0, "second": 1, "two": 1, "2": 1, "third": 2, "three": 2, "3": 2, "4": 3, "5": 4, "last": -1}
 
 
 @KINDS(most=8, of=ANY)
 def shorter(heard: ShortSentence) -> Any:
-    """`too long, first step only`: one step of the page above, or the first sentence of the answer."""
-    last, then = heard.last, _THEN.match(heard.text)
+    """`too long, first step only`: one step of the page above, the next one, or the first sentence of the answer."""
+    last = heard.last
     if last.name == "runbook":
-        asked = [turn.asked.lower() for turn in reversed(heard.above.past)]
-        steps = next((n for n, text in enumerate(asked) if not (_SHORTER.search(text) or _THEN.match(text))), len(asked))
-        further = then or re.search(r"\bnext\b", heard.text)
-        return partial(
-            _step, last, next((_NTH[t.word] for t in tokens_of(heard.read) if t.word in _NTH), steps if further else 0)
-        )
+        step = 0
+        for text in (*(turn.asked.lower() for turn in heard.above.past[1:]), heard.text):
+            named = next((_NTH[word] for word in re.findall(r"\w+", text) if word in _NTH), None)
+            step = named if named is not None and _SHORTER.search(text) else step + 1 if _GOES_ON.search(text) else 0
+        return partial(_step, last, step)
     if not _SHORTER.search(heard.text):
         return None
-    sentence = re.split(r"(?<=[a-z)}%])\. (?=[A-Z])", last.text, maxsplit=1)[0].rstrip(".")
-    return PlannedAnswer(f"{sentence}.", read_as="the first sentence of the answer above")
+    shown = heard.above.shown
+    if shown is not None and len({result.name for result in shown.results}) > 2:
+        of = (*_counted_of(shown.results), first_sentence(last.text))
+        return PlannedAnswer(" ".join(of), read_as="the answer above, in short")
+    return PlannedAnswer(first_sentence(last.text), read_as="the first sentence of the answer above")
+
+
+def _counted_of(results: Sequence[CallResult]) -> list[str]:
+    """What a handover counts, and the positions in it."""
+    positions = [positions_of(r.table.rows) for r in results if r.name == "sleeves" and r.table is not None]
+    return [f"{counted(results)}.", *positions]
 
 
 def _step(last: CallResult, place: int, q: Question) -> Plan:  # noqa: ARG001 - a plan takes its question
@@ -252,7 +272,10 @@ def of_picked(heard: ShortSentence) -> Any:
         a, values = heard.last.args, " and ".join("=".join(part.rsplit(" ", 1)) for part in name.split(", "))
         when = found[1] if read.span.start else f" from {a.get('start')} to {a.get('end')}"
         return f"backtest {a.get('strategy')} on {a.get('symbol')} {a.get('timeframe')} with {values} {_IT.sub('', when)}"
-    if above.table.columns[0] not in (_NAMED if place is not None else _NAMED[:2]) or len(tokens_of(read)) < 3:
+    if (
+        above.table.columns[0] not in (_NAMED if place is not None or re.search(r"\bits\b", text) else _NAMED[:2])
+        or len(tokens_of(read)) < 3
+    ):
         return None
     if nth is None and place is not None:
         begin, stop = read.places["place"][0]

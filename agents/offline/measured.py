@@ -14,7 +14,7 @@ from agents.offline.above import FromAbove, figure, newest, run_shown, two_runs
 from agents.offline.moves import unsized
 from agents.offline.params import keys_named
 from agents.offline.read_back import PlannedCall
-from agents.offline.slots import Slots
+from agents.offline.slots import ORDINALS, Slots
 from agents.offline.steps import (
     CallResult,
     PastTurn,
@@ -24,10 +24,11 @@ from agents.offline.steps import (
     Question,
     asks_back,
     drafted,
+    first_sentence,
     reckoned,
     result_text,
 )
-from agents.offline.tables import Facts, column_of, handle_of, number_of, ordered, ranks
+from agents.offline.tables import Facts, column_of, extreme, handle_of, number_of, ordered, ranks
 from agents.offline.talk import figure_meant, key_of, tables_above
 from agents.offline.turn_above import ANY, Kinds, Rest, ShortSentence
 from agents.offline.words import PATTERNS
@@ -66,8 +67,7 @@ def judged(slots: Slots, past: Sequence[PastTurn], facts: Facts) -> FromAbove:
 
 def _verdict_of(last: CallResult) -> PlannedAnswer:
     """The first sentence of a search, a comparison or a check, which is its verdict; then all of it."""
-    verdict = re.split(r"(?<=[a-z)}%])\. (?=[A-Z])", last.text, maxsplit=1)[0].rstrip(".")
-    return PlannedAnswer(f"{verdict}.\n\n{result_text(last)}", read_as="the verdict above")
+    return PlannedAnswer(f"{first_sentence(last.text)}\n\n{result_text(last)}", read_as="the verdict above")
 
 
 def _runs_above(past: Sequence[PastTurn]) -> list[CallResult]:
@@ -231,7 +231,7 @@ def fall_limit(result: CallResult, facts: Mapping[str, Any]) -> str:
     return f"{'A limit is reached' if broken else 'No desk limit is reached'}. Nearest first: {parts}."
 
 
-@KINDS(most=14, of=ANY, table=True)
+@KINDS(most=18, of=ANY, table=True)
 def noise(heard: ShortSentence) -> FromAbove | None:
     """`is the top one really better or noise`: what a comparison or a search says itself, the two best values of a search or two
     runs of one window compared; of any other rows that their table has no interval."""
@@ -244,8 +244,18 @@ def noise(heard: ShortSentence) -> FromAbove | None:
         or above.table.columns[-1] == "value"
     ):
         return None
+    told = (
+        extreme(last.table, facts, heard.above.question, above.result.args.get("which"))
+        if last.table and last.args.get("by")
+        else ""
+    )
+    if last.name == "trips" and told:
+        return PlannedAnswer(f"{told} That is of the table above.", read_as="the table above")
     text = figure_meant(heard.read, above)
     order, at = ordered(above.table, facts, text, "best", above.rows), column_of(above.table, text)
+    named = [ORDINALS[word] for word in re.findall(r"\b(?:first|second|third|fourth|last)\b", heard.text)]
+    if len(named) == 2 and all(-len(above.rows) <= place < len(above.rows) for place in named):
+        order = [above.rows[place] for place in named]
     if last.name == "sweep" and len(order) > 1 and (call := _two_values(last, [str(above.table.rows[n][0]) for n in order[:2]])):
         return partial(_told_apart, call)
     if (both := two_runs(past)) is not None:

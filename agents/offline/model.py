@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from agents.model import ALONE, Call, Caller, Message, Reply, Usage, tokens_of
-from agents.offline.account import free, strange_words, unanswered
+from agents.offline.account import free, strange_words, unused
 from agents.offline.calls import made
 from agents.offline.changes import BETTER, only_asked
 from agents.offline.choose import QUESTION, Chosen
@@ -112,11 +112,16 @@ def plan_for(question: str, context: OfflineContext, tools: frozenset[str], resu
         except StopIteration as done:
             draft = _kept(done.value, part.kept)
             checked = used and entry is not None and not (free(entry.tool.name) or entry.asked.kind == "handover")
-            said = f"{entry.ask} {draft.text} {draft.read_as} {' '.join(part.beyond)}" if checked and entry else ""
+            if checked and entry and not draft.asked_back:
+                said = f"{entry.ask} {draft.text} {draft.read_as} {' '.join(part.beyond)}"
+                weighty, plain = unused(entry, part.slots, said, part.text)
+                draft = draft._replace(unused=draft.unused + weighty)
+                draft = (
+                    draft._replace(read_as=f"{draft.read_as}; not read: {', '.join(plain)}") if plain and draft.read_as else draft
+                )
             if used and not draft.asked_back:  # something was looked up
                 draft = draft.after(unsure_text(part, q.past[-1].asked if q.past else "")).after(wider_text(part))
-            missed = (*part.left, *(unanswered(part.slots, said, part.text) if said else ()))
-            drafts.append(draft if draft.asked_back else draft._replace(unused=draft.unused + missed))
+            drafts.append(draft if draft.asked_back else draft._replace(unused=(*part.left, *draft.unused)))
     return joined(drafts)
 
 

@@ -9,7 +9,8 @@ from agents.offline.account import words_left
 from agents.offline.calls import ask_for, made
 from agents.offline.fill import free_words
 from agents.offline.read_back import PlannedCall
-from agents.offline.steps import CallResult, Plan, PlannedAnswer, PlanOf, Question, asks_back, drafted, result_text
+from agents.offline.steps import CallResult, Plan, PlannedAnswer, PlanOf, Question, asks_back, drafted, reckoned, result_text
+from agents.offline.tables import handle_of
 from agents.offline.ways import SAY
 from agents.offline.words import LISTS, PATTERNS
 from tools.common import render
@@ -167,6 +168,19 @@ def note(q: Question) -> Plan:
     return (yield from made([PlannedCall("note", args | ({"evidence": ids[:10]} if ids else {}))]))
 
 
+def _watch_of_share(share: float) -> Plan:
+    """A watch on the day's P&L at a share of the equity, as the amount that it is now."""
+    (desk,) = yield [PlannedCall("desk", {})]
+    h = handle_of(desk, "equity")
+    (amount,) = yield from reckoned(f"-{h}.equity*{share:g}")
+    level = re.match(r"-?[\d,]+(?:\.\d+)?", amount)
+    if not h or level is None:
+        return asks_back(SAY["no_percent_watch"])
+    args = {"metric": "day_pnl", "subject": "desk", "beyond": "below", "level": round(float(level[0].replace(",", "")), 2)}
+    draft = yield from made([PlannedCall("propose_watch", args)])
+    return draft.after(f"A watch takes an amount: {share:.4g} of the equity of now, {{{h}.equity}}, is {amount.lstrip('-')}.")
+
+
 _BELOW = PATTERNS["page_plans.below"]
 _ABOVE = PATTERNS["page_plans.above"]
 _SCALE = {"k": 1e3, "m": 1e6}
@@ -181,7 +195,10 @@ def watch(q: Question) -> Plan:
     ]
     if re.search(r"\bdraw-?down\b", text):
         return asks_back(SAY["no_drawdown_watch"])
-    if not numbers and q.slots.percent:
+    share = re.search(r"(\d+(?:\.\d+)?) ?(?:%|percent|pct)", text) if not numbers else None
+    if share is not None and not q.slots.symbol and PATTERNS["page_plans.money"].search(text):
+        return (yield from _watch_of_share(float(share[1]) / 100))
+    if share is not None:
         return asks_back(SAY["no_percent_watch"])
     if len(numbers) != 1:
         return asks_back("At which level? Name one number, such as `tell me when BTC falls below 80000`.")

@@ -84,8 +84,8 @@ def journal(q: Question) -> Plan:
         before = (
             [PlannedCall("proposals", {"state": "applied"})] if PATTERNS["plans.signed"].search(text) else []
         )  # by whom: the cards say it
-    elif kind == "refused":
-        args |= {"kinds": ["refused"]}
+    elif kind in ("refused", "breaker") and (start or kind == "refused"):
+        args = {"kinds": [kind]} | args
     elif kind == "halt":
         after, args = [PlannedCall("health", {})], {"since": "30d"} | args | {"kinds": ["halt"]}
     if (
@@ -108,6 +108,9 @@ def journal(q: Question) -> Plan:
         (reason,) = yield [PlannedCall("explain_event", {"event_id": events[-1]})]
         text = f"The last of them, {events[-1]}: {result_text(reason)}\n\n{result_text(found)}"
         return PlannedAnswer(text, read_as=f"why the last entry was refused, {events[-1]}")
+    newest = max(found.rows(), key=lambda row: row.get("desk time", ""), default=None)
+    if newest is not None and slots.which == "last" and not slots.count and found.status == "ok" and "event" in newest:
+        return drafted([call], [found]).after(f"The last: {newest['desk time']}, {newest['what']} ({newest['event']}).")
     return drafted([call], [found])
 
 

@@ -23,11 +23,12 @@ from agents.offline.steps import (
     changes_of,
     drafted,
     name_list,
+    reckoned,
     result_text,
     value_in,
     which_sleeve,
 )
-from agents.offline.tables import heads_of
+from agents.offline.tables import handle_of, heads_of
 from agents.offline.words import PATTERNS, SleeveName
 from tools.common import render
 from tools.common.contract import Table
@@ -69,6 +70,12 @@ def backtest(q: Question) -> Plan:
     results = yield calls
     more = [call for r in results if r.data.get("run_id") and (call := _read_of_run(q, str(r.data["run_id"])))]
     found = (yield more) if more else []
+    if s.out is not None and s.out[0] == "costs" and len(results) == 1 and (h := handle_of(results[0], "fees")):
+        parts = [name for name in " ".join(s.out[1]).split() if f"{h}.{name}" in q.facts]
+        (gross,) = yield from reckoned("+".join(f"{h}.{name}" for name in ("net_profit", *parts)))
+        first = f"With {name_list(parts)} added back it made {gross}, instead of {{{h}.net_profit}}; the trips stay the same."
+    else:
+        first = ""
     other = {"long": "shorts", "short": "longs"}.get(s.side or "", "")
     texts = (
         [f"No run takes one side alone, without the {other}: its {s.side} round trips, of a run of both, come first."]
@@ -77,7 +84,7 @@ def backtest(q: Question) -> Plan:
     )
     if s.move and s.move.by is None and calls[0].args["changes"]:
         texts.append(f"No value was named, so I took {changes_text({c['key']: c['value'] for c in calls[0].args['changes']})}.")
-    texts += [first for first in (not_given(q), _first(q, results, found)) if first]
+    texts += [text for text in (first, not_given(q), _first(q, results, found)) if text]
     texts += [result_text(result) for result in found]
     texts += [result_text(result, table=len(results) == 1) for result in results]
     return PlannedAnswer("\n\n".join(texts), read_as=read_as(calls))

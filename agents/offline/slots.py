@@ -136,7 +136,8 @@ def read_slots(question: str, words: Words, *, searching: bool = False) -> Slots
     out = _out(s, without, words) if not off else None
     s.take("reason", [m.span(1) for m in PATTERNS["slots.reason"].finditer(s.rest)])
     versions, (place, count, number) = s.every("version"), (s.first(name) for name in ("place", "count", "number"))
-    funding, lasting, unit, weekday = names.funding_of(s), s.first("lasting"), s.first("unit"), _weekday(s)
+    past = "over the weekend" in s.rest and not PATTERNS["slots.rests"].search(s.rest)  # a window, not how long a pause lasts
+    funding, lasting, unit, weekday = names.funding_of(s), None if past else s.first("lasting"), s.first("unit"), _weekday(s)
     (periods, beside), (span, used) = dates.periods(s.rest, words.desk_ms), dates.read_span(s.rest, words.desk_ms)
     s.take("span", used + beside)
     s.every("ever")
@@ -329,7 +330,8 @@ _WHICH = {which: PATTERNS[f"slots.{which}"] for which in ("worst", "best", "last
 
 def _which(s: Sentence) -> str | None:
     """Which of several: the worst, the best, both ends, the last."""
-    found = {which: [m.span() for m in pattern.finditer(s.text)] for which, pattern in _WHICH.items()}
+    when = s.places.get("span", [])  # the `last` of `last week` is a window's
+    found = {which: [at for m in of.finditer(s.text) if not _meet([at := m.span()], when)] for which, of in _WHICH.items()}
     s.note("which", found["worst"] + found["best"])
     named = [which for which, places in found.items() if places]
     return "both" if named[:2] == ["worst", "best"] else named[0] if named else None
@@ -368,7 +370,7 @@ def _side(s: Sentence, out: tuple[str, tuple[str, ...]] | None) -> str | None:
     """The one side that is named, or that is left where the other is not wanted; both are a split or no narrowing."""
     if out is not None and out[0] == "side" and s.places.get("strategies"):
         return next(iter({"long", "short"} - set(out[1])), None)
-    lasts = re.search(r"\b(?:how|as) long\b", s.rest)
+    lasts = re.search(r"\b(?:how|as|too|so|very|that) long\b", s.rest)
     found = {side: [m.span() for m in re.finditer(rf"\b{side}s?\b", s.rest)] for side in ("long", "short")}
     named = [side for side, places in found.items() if places and not (side == "long" and lasts)]
     s.note("side", found[named[0]] if len(named) == 1 else [])

@@ -156,6 +156,11 @@ def result_text(result: CallResult, *, table: bool = True) -> str:
     return text + (f"\n\n{shown}" if shown else "")
 
 
+def first_sentence(text: str) -> str:
+    """The first sentence of an answer, which is its verdict."""
+    return re.split(r"(?<=[a-z)}%])\. (?=[A-Z])", text, maxsplit=1)[0].rstrip(".") + "."
+
+
 def name_list(names: Sequence[str], last: str = "and") -> str:
     """`a, b and c`."""
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} {last} {names[-1]}" if names else "none"

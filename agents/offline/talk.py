@@ -36,6 +36,7 @@ _KEYED = ("name", "check", "limit", "configuration")
 _RANKED, _NOT_OF_A_TABLE = PATTERNS["talk.ranked"], PATTERNS["talk.other"]  # a reason, a condition, advice are none of a table's
 COUNT, SHARE, SUM, MEAN, SORT, PART = (PATTERNS[f"talk.{name}"] for name in ("count", "share", "sum", "mean", "sort", "part"))
 _OF_CELLS, _SEVERAL, REST = (PATTERNS[f"talk.{name}"] for name in ("of_cells", "several", "rest"))
+_DISTANCE = PATTERNS["choose.to_stop"]  # no table of positions has it
 _ROWS = re.compile(r"^(?:(?:and|but|so|ok) )*(?:which|how many|(?:sum|average|avg|total)\b)")
 _NARROWS = re.compile(r"^(?:(?:and|but|so|ok|now) )*(?:only|just)\b")  # other round trips, not rows of these
 _WENT = re.compile(r"\bhow much (?:went|goes|was spent|did we spend|is|was|were) (?:to|on|in|for|into)\b")
@@ -116,7 +117,7 @@ def in_focus(above: TableAbove) -> int | None:
 
 def question_of(slots: Slots, past: Sequence[PastTurn], facts: Facts, words: Words) -> tuple[TableAbove, RowsAsked] | None:
     """The table above that a sentence is wholly of, and what it asks of it; None for any other sentence."""
-    if len(tokens_of(slots)) > 12 or _NOT_OF_A_TABLE.search(REST.sub("", slots.text)):
+    if len(tokens_of(slots)) > 12 or _NOT_OF_A_TABLE.search(REST.sub("", slots.text)) or _DISTANCE.search(slots.text):
         return None
     for above in tables_above(past, facts, words):
         own = above.table.columns[key_of(above.table)]
@@ -218,7 +219,14 @@ def asked_of(slots: Slots, above: TableAbove, facts: Facts) -> RowsAsked:
 _MOMENTS = "since until peak trough recovered entry_ms exit_ms made expires first last"
 TIMES = {"desk time", "since (wall time)", *_MOMENTS.split()}
 _PERSONS = {"by", "acknowledged by"}
-_WHO = {"who": _PERSONS, "whom": _PERSONS, "why": {"why", "reason"}, "when": TIMES}  # what a question word asks for
+_LONG = {"lasted", "median_hold_ms", "until", "half-life"}
+_WHO = {
+    "how long": _LONG,
+    "who": _PERSONS,
+    "whom": _PERSONS,
+    "why": {"why", "reason"},
+    "when": TIMES,
+}  # what a question word asks for
 _THINGS = "trip day week month drawdown run alert proposal variant variation configuration parameter pair watch event"
 _ITEMS = ("desk time", "test window", *_THINGS.split())
 
@@ -227,7 +235,7 @@ def _left(slots: Slots, used: set[str], table: Table) -> list[str]:
     """The words that carry something and are neither the table's nor an operation on it."""
     taken = {"which", "place", "count", "filters"} if used else set()
     of_runs = "run month year coin symbol week window version value setting" if table.columns[0] in ("metric", "run") else ""
-    own = {stem(word) for word in (table.columns[key_of(table)], *of_runs.split())}
+    own = {stem(word) for word in (*table.columns[key_of(table)].split(), *of_runs.split())}
     words = [t for t in tokens_of(slots) if t.word not in used and t.slot not in taken and t.stem not in own]
     return [
         t.word
@@ -317,7 +325,13 @@ def _metric_rows(slots: Slots, table: Table, used: set[str]) -> list[int]:
         used |= parts if rows else set()
         return rows
     said = [{t.word for t in tokens_of(slots) if t.stem in forms_of(name)} for name in names]
-    used |= set[str]().union(*said)
+    every = set[str]().union(*said)
+    own = [n for n, name in enumerate(names) if set(name.split("_")) - {"frac", "ms"} <= every]  # `trades` is no `traded_days`
+    if set[str]().union(*(said[n] for n in own)) == every:
+        said = [words if n in own else set() for n, words in enumerate(said)]
+    elif not re.search(r"\b(?:and|or|vs|with)\b|,", slots.text) and every not in said:
+        return []  # `the worst trade` is neither `worst_day` nor `trades`
+    used |= every
     return [n for n, words in enumerate(said) if words]
 
 

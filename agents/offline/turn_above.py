@@ -27,6 +27,7 @@ _ONE_THING = PATTERNS["turn_above.one_thing"]
 _RULES, _NAMED_RULE = LISTS["rule_of_limit"], LISTS["rule_named"]
 _IN_A_DAY = PATTERNS["turn_above.in_a_day"]
 RULES = ("daily loss", "loss streak", "entry frequency", "desk drawdown", "entries paused")
+_SAYS_RULE = re.compile("(?:refused(?: by)?: |breaker )({0})|({0}) breaker".format("|".join(RULES)))
 _EXITS = (("trail", "trail"), ("take profit|target", "target"), ("stop", "stop"))
 
 
@@ -188,8 +189,8 @@ def rule_of(above: TurnAbove, place: int | None = None) -> str:
     if last is not None and last.name == "counts" and last.table is not None and "rule" in last.table.columns and last.table.rows:
         rows, at = last.table.rows, last.table.columns.index("rule")
         return str(rows[place if place is not None and -len(rows) <= place < len(rows) else 0][at])
-    if last is not None and (said := re.search(r"\brefused(?: by)?: (" + "|".join(RULES) + ")", last.text.lower())):
-        return said[1]
+    if last is not None and (said := _SAYS_RULE.search(last.text.lower())):
+        return said[1] or said[2]
     words = (
         [str(r.args["word"]) for r in above.past[-1].results if r.name == "define" and r.args.get("word")] if above.past else []
     )

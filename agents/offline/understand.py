@@ -21,6 +21,7 @@ from agents.offline.tables import Facts
 from agents.offline.turn_above import Rest, TurnAbove
 from agents.offline.ways import SAY, Way, way_of, ways
 from agents.offline.words import PATTERNS, Words
+from tools.exposure import glossary
 
 PAST_MAX = 8  # turns before that a question is read against
 SURE_WITH_ODD = 0.55  # of a sentence with a word that no sentence of its label has
@@ -96,6 +97,7 @@ def understand(
         past, read = past[-PAST_MAX:], {}
     thread = ThreadSoFar(words, past, facts, tools, read)
     texts = [text for text in _CLAUSE.split(question) if text.strip(" ,;.?!")]
+    texts = [*texts[:1], *(_of_first(text, texts[0], words) for text in texts[1:])]
     halves = _HALVES.split(question) if len(texts) == 1 else []
     if len(texts) > 1 and (several := _several(texts, thread)) is not None:
         return by_sleeve(several)
@@ -124,6 +126,15 @@ def understand(
     return by_sleeve([wider.widened(one)])
 
 
+def _of_first(text: str, first: str, words: Words) -> str:
+    """A clause about the word that the first one asks for (`and what is ours`), with that word."""
+    if not PATTERNS["understand.of_first"].match(slots.tidy(text, words)):
+        return text
+    keys, said = slots.read_slots(first, words).keys, slots.tidy(first, words)
+    word = max((of for of in glossary() if len(of) > 2 and re.search(rf"\b{re.escape(of)}\b", said)), key=len, default="")
+    return f"what is {keys[0]} of all sleeves" if keys else f"what is our {word}" if word else text
+
+
 def _several(texts: Sequence[str], thread: ThreadSoFar) -> list[Part] | None:
     """The clauses as questions of their own, where each surely is one and no two ask the same."""
     parts: list[Part] = []
@@ -135,9 +146,12 @@ def _several(texts: Sequence[str], thread: ThreadSoFar) -> list[Part] | None:
         bare_value = len(text.split()) < 3 and bool(part.slots.common)  # `leverage 2`
         if part.empty or part.unsure or certain < CLAUSE_SURE or len(text.split()) < 2 or bare_value:
             return None
+        if parts and not account.words_left(part.slots):  # `handover. from midnight`: of the one before
+            return None
         parts.append(part)
     if any(part.chosen for part in parts):  # `dumb question, what is R`: what stands beside a question is none
-        parts = [part for part in parts if part.ask not in ("way own_words", "way thanks", "way help")]
+        beside_it = ("way own_words", "way thanks", "way help")
+        parts = [part for part in parts if part.ask not in beside_it and (part.chosen or len(part.text.split()) > 2)]
     files = any(part.chosen is not None and part.chosen.entry.proposes for part in parts)
     if any(part.lost for part in parts) and not files:
         return None
