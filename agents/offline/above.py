@@ -6,6 +6,7 @@ understand.py.
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -230,7 +231,9 @@ def why(slots: Slots, older: "Part | None", newest_turn: "Part | None", past: Se
             last.rows()[slots.place if slots.place is not None and _there(slots.place, last.rows()) else 0]["rule"], last
         )
     if last.name in _FIGURES:
-        picked = newest_turn and row_span(newest_turn.slots, past, facts)  # of the row that was read from the table
+        asked = newest_turn.slots if newest_turn is not None and newest_turn.slots.span.start else None
+        asked = asked or (newest_turn and older and replace(newest_turn.slots, span=older.slots.span))
+        picked = asked and row_span(asked, past, facts)
         span = picked or (older and (row_span(older.slots, past, facts) or older.slots.span))
         kept = {key: last.args[key] for key in ("since", "until") if last.args.get(key)}
         return PlannedCall("attribution", {**kept, **(window(span) if span else {})})  # of the worst day, not of all days
@@ -298,16 +301,15 @@ def again(slots: Slots, past: Sequence[PastTurn], facts: Facts) -> PlannedCall |
         return PlannedCall(
             *(("alerts", {"alert_id": listed[0]}) if last.name == "alerts" else ("proposals", {"proposal_id": listed[0]}))
         )
-    window = _FROM_TO.search(last.text) if _WINDOW_ASKED.search(slots.text) else None
+    window = (_FROM_TO.search(last.text) or _LASTS.search(last.text)) if _WINDOW_ASKED.search(slots.text) else None
     if window is not None:
         return PlannedAnswer(f"From {window[1]} to {window[2]}.", read_as="the window of the answer above")
     return figure(slots, past, facts) or no_more(last)
 
 
 _FROM_TO = re.compile(r"\b[Ff]rom (\{[^}]+\}|\d{4}-\S+(?: \S+Z)?) to (\{[^}]+\}|\d{4}-\S+(?: \S+Z)?)")
-_WINDOW_ASKED = re.compile(
-    r"\b(?:since when|from when|over (?:what|which|how long)|(?:which|what) (?:window|period|time|dates|days))\b"
-)
+_LASTS = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\dZ): .*?\buntil (\d{4}-\d\d-\d\d \d\d:\d\dZ)")
+_WINDOW_ASKED = PATTERNS["above.window"]
 
 
 def figure(slots: Slots, past: Sequence[PastTurn], facts: Facts) -> PlannedCall | PlannedAnswer | None:
@@ -335,9 +337,10 @@ def _day_of(table: Table, place: int, facts: Facts) -> datetime | None:
 
 def row_span(older: Slots, past: Sequence[PastTurn], facts: Facts) -> TimeSpan | None:
     """The day, week or month that the last answer named as the best or the worst; None when it named none."""
-    last = next((t.results[-1] for t in reversed(past) if t.results), None)
-    if last is not None and "trough" in next(iter(last.rows()), {}) and PATTERNS["measured.fall"].search(older.text):
-        ends = [utc(int(number_of(last.rows()[0][name], facts) or 0))[:16].replace(" ", "T") for name in ("peak", "trough")]
+    last = newest(past)
+    falls = [row for t in past[-3:] for r in t.results for row in r.rows()[:1] if "trough" in row]
+    if falls and PATTERNS["measured.fall"].search(older.text):
+        ends = [utc(int(number_of(falls[-1][name], facts) or 0))[:16].replace(" ", "T") for name in ("peak", "trough")]
         return TimeSpan(ends[0], ends[1])  # of the deepest drawdown, from its peak to its trough
     if last is None or last.name != "pnl" or last.table is None or not (ranks(older.text) or older.which in ("worst", "best")):
         return None

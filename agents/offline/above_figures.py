@@ -11,7 +11,7 @@ from typing import Any
 
 from agents.offline.read_back import PlannedCall
 from agents.offline.slots import words_of
-from agents.offline.steps import CallResult, Plan, PlannedAnswer, Question, reckoned, result_text
+from agents.offline.steps import CallResult, Plan, PlannedAnswer, PlanOf, Question, reckoned, result_text
 from agents.offline.tables import ranks
 from agents.offline.talk import tables_above
 from agents.offline.turn_above import ANY, Kinds, ShortSentence, of_above, short
@@ -19,7 +19,7 @@ from agents.offline.words import LISTS
 
 KINDS = Kinds()
 ROWS_SUMMED = 8  # an expression of calc is bounded
-_EVENTS_MAX = 8
+_EVENTS_MAX = 10
 _COSTS = re.compile(r"\b(?:costs?|fees?|commissions?|slippage|funding|charges?)\b")
 
 
@@ -94,6 +94,13 @@ def of_fills(heard: ShortSentence) -> Any:
     if read.place is not None and -len(events) <= read.place < len(events):
         events = [events[read.place]]
     return partial(_summed, events[-_EVENTS_MAX:], keys, len(events)) if events else None
+
+
+def costs_of(text: str, found: CallResult) -> PlanOf | None:
+    """The sum of a cost over the fills of a list, of what a sentence asks for; None where it asks for none."""
+    keys = next((keys for form, keys in LISTS["cost_of"].items() if re.search(rf"\b(?:{form})", text)), None)
+    events = [row["event"] for row in found.rows() if row.get("kind") == "fill"]
+    return None if keys is None or not events else partial(_summed, events[-_EVENTS_MAX:], keys, len(events))
 
 
 def _summed(events: Sequence[str], keys: Sequence[str], listed: int, q: Question) -> Plan:  # noqa: ARG001 - a plan takes its question

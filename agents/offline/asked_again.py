@@ -12,7 +12,7 @@ from typing import Any
 
 from agents.offline.slots import ORDINALS, words_of
 from agents.offline.talk import tables_above
-from agents.offline.turn_above import ANY, LEAD, Kind, Rest, ShortSentence, word_of
+from agents.offline.turn_above import ANY, LEAD, Kind, Rest, ShortSentence, window_of, word_of
 from agents.offline.words import LISTS
 
 _CHANGE = re.compile(r"(\w+) \S+ -> (\S+?)(?:,|$)")
@@ -32,13 +32,6 @@ def _picked_sleeve(heard: ShortSentence) -> str:
     """The sleeve of the row that was picked."""
     name = _picked(heard)
     return _one([s.name for s in heard.above.words.sleeves if s.name in name or f":{s.symbol}:" in name])
-
-
-def _window(heard: ShortSentence) -> str:
-    """The window of the answer above, in words; a blank where it had none."""
-    args, older = heard.last.args, heard.above.older
-    asked = " ".join(f"{word} {args[name]}" for word, name in (("since", "since"), ("up to", "until")) if args.get(name))
-    return asked or (words_of("span", older.slots.span) if older is not None else "") or " "
 
 
 def _day(heard: ShortSentence) -> str:
@@ -66,7 +59,7 @@ def _one(found: Sequence[str]) -> str:
 _NAMES: Mapping[str, Callable[[ShortSentence], str]] = {
     "pair": lambda heard: " and ".join(one.split(":")[1] if ":" in one else one for one in _picked(heard).split()),
     "picked_sleeve": _picked_sleeve,
-    "window": _window,
+    "window": lambda heard: window_of(heard) or " ",
     "day": _day,
     "when": lambda heard: words_of("span", heard.read.span) or " ",
     "values": _values,
@@ -78,6 +71,7 @@ _NAMES: Mapping[str, Callable[[ShortSentence], str]] = {
     "card": lambda heard: _one(heard.last.ids("prop-")),
     "subject": lambda heard: _one(heard.read.symbols) or _cell(heard, "subject"),
     "sleeve": lambda heard: _one(heard.read.sleeves),
+    "sleeve_said": lambda heard: str(heard.last.args.get("sleeve") or " "),
     "key": lambda heard: str(heard.last.args.get("word", "")),
     "word": lambda heard: word_of(heard.above),
     "rate_said": lambda heard: heard.found["figure"] or heard.found["rate"],

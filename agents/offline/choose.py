@@ -167,6 +167,8 @@ def refined(guess: Guess, slots: Slots, tools: frozenset[str] | None) -> Guess:
     ask, args = guess.label.ask, guess.label.args
     of = (ask, f"{ask.split(maxsplit=1)[0]} ...")
     other = next((other for asks, fits, other in _INSTEAD if any(one in asks for one in of) and fits(slots)), ask)
+    if other != ask and other.startswith("journal_search "):
+        args = {**args, "kinds": other.partition(" ")[2]}
     if tools is not None and other.partition(" ")[0] not in tools:  # what this role has of the same
         if other == "attribution sleeves":
             other, args = "trips", {**args, "by": "symbol" if re.search(r"\b(?:coin|symbol|market)", slots.text) else "sleeve"}

@@ -151,7 +151,7 @@ def trips(q: Question) -> Plan:
     if q.slots.outcome and (rate or (q.slots.outcome == "both" and by)) and (not by or q.chosen.splits(by)):
         return (yield from _win_and_loss({name: args[name] for name in args if name != "outcome"} | {"by": (*by, "sleeve")[0]}))
     if q.slots.outcome and PATTERNS["figure_plans.longer"].search(text):
-        return (yield from _held_longer({name: args[name] for name in args if name != "outcome"}))
+        return (yield from _held_longer({name: args[name] for name in args if name != "outcome"}, q))
     if q.slots.outcome == "both":
         return (yield from made([PlannedCall("trips", args | {"outcome": kind}) for kind in ("winners", "losers")], q))
     if q.slots.which != "both" or by:
@@ -160,18 +160,17 @@ def trips(q: Question) -> Plan:
     return (yield from made([PlannedCall("trips", args | {"best": n}), PlannedCall("trips", args | {"worst": n})]))
 
 
-def _held_longer(args: dict[str, Any]) -> Plan:
+def _held_longer(args: dict[str, Any], q: Question) -> Plan:
     """Whether losers are held longer than winners."""
-    q_args = [args | {"outcome": kind} for kind in ("losers", "winners")]
-    calls = [PlannedCall("trips", of) for of in q_args]
+    calls = [PlannedCall("trips", args | {"outcome": kind}) for kind in ("losers", "winners")]
     results = yield calls
-    lost, won = (handle_of(result, "median_hold_ms") for result in results)
-    if not (lost and won):
+    handles = [handle_of(result, "median_hold_ms") for result in results]
+    lost, won = (number_of(f"{{{h}.median_hold_ms}}", q.facts) for h in handles)
+    if lost is None or won is None:
         return drafted(calls, results)
-    lead = (
-        f"In the middle losers are held {{{lost}.median_hold_ms}} ({{{lost}.trips}} of them), winners {{{won}.median_hold_ms}} "
-    )
-    return drafted(calls, results).after(f"{lead}({{{won}.trips}}).")
+    said = [f"{{{h}.median_hold_ms}} in the middle ({{{h}.trips}} of them)" for h in handles]
+    first = "longer than" if lost > won else "shorter than" if lost < won else "as long as"
+    return drafted(calls, results).after(f"Losers are held {first} winners: {said[0]} against {said[1]}.")
 
 
 def _win_and_loss(args: dict[str, Any]) -> Plan:
@@ -275,6 +274,9 @@ def pnl(q: Question) -> Plan:
         first = f"Net {words_of('span', spans[0])}: {total}."
     if len(spans) == 1 and starts[0][11:16] not in ("", "00:00"):
         first = f"P&L is by whole days here: all of {starts[0][:10]} counts, not from {starts[0][11:16]} on."
+    nets = [str(row["net"]) for row in result.rows() if "net" in row]
+    if len(spans) == len(nets) > 1:  # one row each
+        first = "; ".join(f"{words_of('span', of)} {net}" for of, net in zip(sorted(spans), nets, strict=True)) + "."
     n = n or (EXTREMES if extremes and not starts else None)
     if n and table is not None and "net" in table.columns:
         draft = draft._replace(text=drafted([call], [result.only(ordered(table, q.facts, "net", q.slots.which)[:n])]).text)

@@ -26,7 +26,7 @@ from agents.offline.steps import (
 from agents.offline.tables import rows_of
 from agents.offline.tables_shown import OF_RUNS
 from agents.offline.talk import asked_of, tables_above
-from agents.offline.turn_above import ANY, OWN_NAMES, Kinds, ShortSentence, run_of
+from agents.offline.turn_above import ANY, OWN_NAMES, Kinds, ShortSentence, run_of, window_of
 from agents.offline.ways import SAY
 from agents.offline.words import PATTERNS
 from tools.common import render
@@ -233,7 +233,8 @@ def run_meant(heard: ShortSentence) -> Any:
     return re.sub(r"\b(?:for|of|from|on|in|with) *$", "of ", text[: found.start()]) + identity + text[found.end() :]
 
 
-_IT = re.compile(r"\b(?:it|that one|this one|that|its)\b")
+_ITS = PATTERNS["listed.its"]
+_IT = re.compile(rf"{_ITS.pattern}|\b(?:it|that one|this one|that)\b")
 _NTH_OF = re.compile(r"\bthe (first|second|third|fourth|last)(?: one)? of (?:them|those|these)\b")
 _NAMED = ("run", "parameter", "strategy", "sleeve", "symbol")  # a sleeve by its place alone: `it` may be its result
 
@@ -273,14 +274,15 @@ def of_picked(heard: ShortSentence) -> Any:
         when = found[1] if read.span.start else f" from {a.get('start')} to {a.get('end')}"
         return f"backtest {a.get('strategy')} on {a.get('symbol')} {a.get('timeframe')} with {values} {_IT.sub('', when)}"
     if (
-        above.table.columns[0] not in (_NAMED if place is not None or re.search(r"\bits\b", text) else _NAMED[:2])
+        above.table.columns[0] not in (_NAMED if place is not None or _ITS.search(text) else _NAMED[:2])
         or len(tokens_of(read)) < 3
     ):
         return None
     if nth is None and place is not None:
         begin, stop = read.places["place"][0]
         return f"{text[:begin]}{name}{text[stop:]}".replace(f"the {name}", name)
-    return (_NTH_OF if nth else _IT).sub(name, text, count=1)
+    window = "" if read.span.start else window_of(heard)
+    return f"{(_NTH_OF if nth else _IT).sub(f'{name} ', text, count=1)} {window}".replace("  ", " ").strip()
 
 
 @KINDS(most=8, back=True)

@@ -120,7 +120,9 @@ def plan_for(question: str, context: OfflineContext, tools: frozenset[str], resu
                     draft._replace(read_as=f"{draft.read_as}; not read: {', '.join(plain)}") if plain and draft.read_as else draft
                 )
             if used and not draft.asked_back:  # something was looked up
-                draft = draft.after(unsure_text(part, q.past[-1].asked if q.past else "")).after(wider_text(part))
+                unsure = unsure_text(part, q.past[-1].asked if q.past else "")
+                draft = draft.after(unsure if part.faint else "").after(wider_text(part))
+                draft = draft if part.faint or not unsure else draft._replace(text=f"{draft.text}\n\n{unsure}")
             drafts.append(draft if draft.asked_back else draft._replace(unused=(*part.left, *draft.unused)))
     return joined(drafts)
 
@@ -283,7 +285,7 @@ def unsure_text(part: Part, before: str = "") -> str:
     if not part.unsure:
         return ""
     others = " or ".join(dict.fromkeys(meant_text(guess, part, before) for guess in part.unsure))
-    return f"**I am not sure that this is what you ask.** It is the likeliest reading; others: {others}."
+    return f"**I am not sure that this is what you ask**; it may also be {others}."
 
 
 _GOING_ON: Mapping[str, str] = LISTS["going_on"]

@@ -9,8 +9,8 @@ from agents.offline.account import words_left
 from agents.offline.calls import ask_for, made
 from agents.offline.fill import free_words
 from agents.offline.read_back import PlannedCall
-from agents.offline.steps import CallResult, Plan, PlannedAnswer, PlanOf, Question, asks_back, drafted, reckoned, result_text
-from agents.offline.tables import handle_of
+from agents.offline.steps import CallResult, Plan, PlannedAnswer, PlanOf, Question, asks_back, drafted, result_text
+from agents.offline.tables import handle_of, number_of
 from agents.offline.ways import SAY
 from agents.offline.words import LISTS, PATTERNS
 from tools.common import render
@@ -168,17 +168,16 @@ def note(q: Question) -> Plan:
     return (yield from made([PlannedCall("note", args | ({"evidence": ids[:10]} if ids else {}))]))
 
 
-def _watch_of_share(share: float) -> Plan:
+def _watch_of_share(share: float, q: Question) -> Plan:
     """A watch on the day's P&L at a share of the equity, as the amount that it is now."""
     (desk,) = yield [PlannedCall("desk", {})]
     h = handle_of(desk, "equity")
-    (amount,) = yield from reckoned(f"-{h}.equity*{share:g}")
-    level = re.match(r"-?[\d,]+(?:\.\d+)?", amount)
-    if not h or level is None:
+    equity = number_of(f"{{{h}.equity}}", q.facts)
+    if equity is None:
         return asks_back(SAY["no_percent_watch"])
-    args = {"metric": "day_pnl", "subject": "desk", "beyond": "below", "level": round(float(level[0].replace(",", "")), 2)}
+    args = {"metric": "day_pnl", "subject": "desk", "beyond": "below", "level": -round(share * equity, 2)}
     draft = yield from made([PlannedCall("propose_watch", args)])
-    return draft.after(f"A watch takes an amount: {share:.4g} of the equity of now, {{{h}.equity}}, is {amount.lstrip('-')}.")
+    return draft.after(f"A watch takes an amount: its level is {share * 100:g} % of the equity of now, {{{h}.equity}}.")
 
 
 _BELOW = PATTERNS["page_plans.below"]
@@ -197,7 +196,7 @@ def watch(q: Question) -> Plan:
         return asks_back(SAY["no_drawdown_watch"])
     share = re.search(r"(\d+(?:\.\d+)?) ?(?:%|percent|pct)", text) if not numbers else None
     if share is not None and not q.slots.symbol and PATTERNS["page_plans.money"].search(text):
-        return (yield from _watch_of_share(float(share[1]) / 100))
+        return (yield from _watch_of_share(float(share[1]) / 100, q))
     if share is not None:
         return asks_back(SAY["no_percent_watch"])
     if len(numbers) != 1:

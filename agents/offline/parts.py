@@ -38,6 +38,7 @@ class Part(NamedTuple):
     lost: tuple[str, ...] = ()  # what would be left out of that, or of the sentence: asked back about
     beyond: tuple[str, ...] = ()  # what the answer cannot be narrowed to: named before it
     unsure: tuple[Guess, ...] = ()  # what else may be meant, where the reading is answered and not sure
+    faint: bool = False  # the others are as likely: said before the answer
     kept: tuple[str, ...] = ()  # what it is narrowed to without naming it, as before
     carries: bool = False  # it goes on with a call of its own tool, with what that was narrowed to
     maybe: tuple[Guess, ...] = ()  # what may be meant, where nothing is sure: asked back about

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from agents.offline import desk_plans, figure_plans, model_plans, page_plans, research_plans, run_plans
+from agents.offline.above_figures import costs_of
 from agents.offline.calls import made, not_given, once
 from agents.offline.changes import propose
 from agents.offline.figure_plans import SLEEVES_MAX
@@ -84,8 +85,8 @@ def journal(q: Question) -> Plan:
         before = (
             [PlannedCall("proposals", {"state": "applied"})] if PATTERNS["plans.signed"].search(text) else []
         )  # by whom: the cards say it
-    elif kind in ("refused", "breaker") and (start or kind == "refused"):
-        args = {"kinds": [kind]} | args
+    elif kind == "refused":
+        args |= {"kinds": ["refused"]}
     elif kind == "halt":
         after, args = [PlannedCall("health", {})], {"since": "30d"} | args | {"kinds": ["halt"]}
     if (
@@ -108,6 +109,8 @@ def journal(q: Question) -> Plan:
         (reason,) = yield [PlannedCall("explain_event", {"event_id": events[-1]})]
         text = f"The last of them, {events[-1]}: {result_text(reason)}\n\n{result_text(found)}"
         return PlannedAnswer(text, read_as=f"why the last entry was refused, {events[-1]}")
+    if slots.count and found.status == "ok" and (summed := costs_of(text, found)) is not None:  # `slippage on the last 10 fills`
+        return (yield from summed(q)).after("No tool says how much is normal.")
     newest = max(found.rows(), key=lambda row: row.get("desk time", ""), default=None)
     if newest is not None and slots.which == "last" and not slots.count and found.status == "ok" and "event" in newest:
         return drafted([call], [found]).after(f"The last: {newest['desk time']}, {newest['what']} ({newest['event']}).")

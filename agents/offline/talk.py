@@ -132,6 +132,8 @@ def question_of(slots: Slots, past: Sequence[PastTurn], facts: Facts, words: Wor
         of_runs = above.table.columns[:2] == OF_RUNS
         if others or (of_runs and not _SEVERAL.search(slots.text)):
             continue
+        if _ONE_TRADE.search(slots.text) and above.table.columns[0] != "trip":
+            continue
         found = asked_of(slots, above, facts)
         if not found.operations or (found.left and not (SORT.search(slots.text) and len(above.rows) > 1)):
             continue
@@ -150,6 +152,7 @@ def question_of(slots: Slots, past: Sequence[PastTurn], facts: Facts, words: Wor
 
 
 _ONE = re.compile(r"\b(?:its?|that|this)\b")
+_ONE_TRADE = re.compile(r"\b(?:worst|best|biggest|largest) (?:\w+ )?(?:trades?|trips?|winners?|losers?|loss(?:es)?|wins?)\b")
 _EACH = re.compile(r"\b(?:all|each|every|which|them|those|these|both|others?)\b")
 _OF_A_CALL = "span params axes variants timeframe venue lasting funding fills ids handles percent by unit without"
 _OWN = frozenset(_OF_A_CALL.split())
@@ -206,9 +209,9 @@ def asked_of(slots: Slots, above: TableAbove, facts: Facts) -> RowsAsked:
             used |= {w for m in pattern.finditer(text) for w in m[0].split()}
     if above.result.name == "trips" and re.search(r"\bwhy\b", text):
         heads = []  # the word `stop` is no reason why it lost
-    heads = (
-        heads or [i for i, head in enumerate(table.columns) if head in TIMES and i][:1] if re.search(r"\bwhen\b", text) else heads
-    )
+    if not heads and re.search(r"\bwhen\b", text):
+        heads = [i for i, head in enumerate(table.columns) if head in TIMES and i][:1]
+        operations += bool(heads)
     columns = {table.columns[i] for i in heads}
     who = {w: of for w, of in _WHO.items() if not (w == "who" and not listed and _ranks(how))}
     left = [*_left(slots, used, table), *(w for w, of in who.items() if re.search(rf"\b{w}\b", text) and not columns & of)]
@@ -396,9 +399,7 @@ def _ranked(slots: Slots, above: TableAbove, facts: Facts, rows: Sequence[int], 
             return None
         used |= {t.word for t in tokens_of(slots) if t.slot == "place"}
         return [list(rows)[slots.place]], f"row {list(rows)[slots.place] + 1}"
-    if len(table.rows) < (1 if table.columns[:2] == OF_RUNS else 2) or not (
-        nth or ranks(said) or slots.which in ("worst", "best")
-    ):
+    if not (nth or ranks(said) or slots.which in ("worst", "best")):
         return None
     text = figure_meant(slots, above)
     at, order = column_of(table, text), ordered(table, facts, text, slots.which, rows)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from agents.offline.account import tokens_of
 from agents.offline.page_plans import limits_meant
-from agents.offline.slots import Slots
+from agents.offline.slots import Slots, words_of
 from agents.offline.steps import CallResult, PastTurn, PlannedAnswer
 from agents.offline.tables import Facts
 from agents.offline.words import LISTS, PATTERNS, Words
@@ -144,6 +144,13 @@ class ShortSentence(NamedTuple):
     def kept(self, *names: str) -> dict[str, Any]:
         """What the call above was narrowed to, of these arguments."""
         return {name: value for name, value in self.last.args.items() if name in names}
+
+
+def window_of(heard: ShortSentence) -> str:
+    """The window of the answer above, in words; empty where it had none."""
+    args, older = heard.last.args, heard.above.older
+    asked = " ".join(f"{word} {args[name]}" for word, name in (("since", "since"), ("up to", "until")) if args.get(name))
+    return asked or (words_of("span", older.slots.span) if older is not None else "")
 
 
 class Kind(NamedTuple):

@@ -15,6 +15,7 @@ from agents.offline.choose import SHOWN, chosen_of, entry_of, likely, refined, s
 from agents.offline.labels import FOLLOWS, MORE, PICK, REPEAT, WHICH, AskLabel
 from agents.offline.learned import Guess
 from agents.offline.parts import ALIKE, CLAUSE_SURE, Part, bare_reading, beside, by_sleeve, symbols_so_far
+from agents.offline.read_back import what_of
 from agents.offline.slots import COUNTED
 from agents.offline.steps import PastTurn, PlannedAnswer, asks_back
 from agents.offline.tables import Facts
@@ -30,6 +31,7 @@ _CLAUSE, _HALVES = PATTERNS["understand.clause"], PATTERNS["understand.halves"]
 COMPARED = Guess(AskLabel("compare", {}), 1.0)
 NOTHING_WAITS = "Nothing here waits for a yes, and a chat applies nothing. Say what you want to see."
 NOTHING_DONE = "Nothing was done. What was filed stays until a person decides or it expires: `which proposals are pending?`"
+CAN_BE = "A window, a sleeve, a side or a split can be named where the tool has one."
 UNCHANGED = "I cannot tell what this changes in the question before. Name the window, the sleeve, the side or the value."
 
 
@@ -199,8 +201,20 @@ def part_of(text: str, thread: ThreadSoFar, earlier: Sequence[Part] = ()) -> Par
     part = _as_read(text, read, best, thread, earlier)
     if part.call == asks_back(UNCHANGED):
         fresh = _by_itself(read)
-        return _as_read(text, read, fresh, thread, earlier) if fresh else part._replace(call=None, maybe=likely(read)[:SHOWN])
+        if fresh is not None:
+            return _as_read(text, read, fresh, thread, earlier)
+        return part._replace(call=_not_narrowed(read, thread)) if thread.older is not None else part
     return part
+
+
+def _not_narrowed(read: slots.Slots, thread: ThreadSoFar) -> PlannedAnswer:
+    """That the question before cannot be asked with what a short sentence says, where nothing of that is read."""
+    chosen, words = thread.older.chosen if thread.older is not None else None, " ".join(account.words_left(read))
+    if chosen is None or not words:
+        return asks_back(UNCHANGED)
+    return asks_back(
+        f'No: {what_of(chosen.entry.tool.name)} cannot be narrowed to "{words}", so nothing was looked up again. {CAN_BE}'
+    )
 
 
 def _from_above(text: str, read: slots.Slots, thread: ThreadSoFar) -> Part | None:
@@ -372,7 +386,8 @@ def _on_frame(part: Part, frame: Part, thread: ThreadSoFar, *, within: bool) -> 
     """A sentence of its own that looks back: with what the one before was narrowed to; what cannot be carried is asked back."""
     assert part.chosen is not None  # noqa: S101 - asked before
     assert frame.chosen is not None  # noqa: S101 - asked before
-    span = above.row_span(frame.slots, thread.past, thread.facts) if follow.points_back(part.slots) else None
+    asked = [of.slots for of in (thread.newest, frame) if of is not None and follow.points_back(part.slots)]
+    span = next((of for slots_of in asked if (of := above.row_span(slots_of, thread.past, thread.facts))), None)
     if span is not None:  # `which sleeve was that from`, after a day
         taken = any(map(part.chosen.entry.takes, follow.CARRIED["span"][:3]))
         return part._replace(slots=replace(part.slots, span=span), frame=None) if taken else part._replace(lost=("that",))

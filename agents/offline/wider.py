@@ -20,7 +20,8 @@ from agents.offline.read_back import what_of
 from agents.offline.slots import words_of
 from tools.common.contract import Effect
 
-LIKELY = 0.3  # from here on a tool of reading is asked, and the answer says that it may not be what was meant
+LIKELY = 0.2  # from here on a tool of reading is asked, and the answer says that it may not be what was meant
+MARGIN = 1.5  # times as probable as the next: what else may be meant is then said after the answer
 _CHEAP = ("attribution",)  # computes in no time, and stores nothing
 RUNS = ("run", "round_trip", "trials")
 OF_NOW = ("desk", "sleeves", "health", "pauses", "exposure", "what_if", "weights", "watches")  # what holds now holds no yesterday
@@ -53,12 +54,16 @@ def _frames(part: Part) -> list[Part]:
 
 def likely_meant(listed: Sequence[Guess]) -> Guess | None:
     """The reading that is answered though it is not sure: of a tool that reads; None where nothing is that probable."""
-    best = listed[0]
-    if best.probability < LIKELY or best.label.ask in (GO_AHEAD, NO) or best.label.ask.startswith("way "):
-        return None
-    entry = entry_of(best.label.ask) if best.label.ask.split()[0] not in _GOING_ON else None
-    reads = entry is None or entry.tool.effect is Effect.READ or entry.tool.name in _CHEAP
-    return best._replace(probability=1.0) if reads else None
+    found = next((guess for guess in listed[:2] if guess.probability >= LIKELY and _reads(guess.label.ask)), None)
+    return None if found is None else found._replace(probability=1.0)
+
+
+def _reads(ask: str) -> bool:
+    """Whether what is asked looks something up, or goes on with what was looked up."""
+    if ask in (GO_AHEAD, NO) or ask.startswith("way "):
+        return False
+    entry = entry_of(ask) if ask.split(maxsplit=1)[0] not in _GOING_ON else None
+    return entry is None or entry.tool.effect is Effect.READ or entry.tool.name in _CHEAP
 
 
 _GOING_ON = ("more", "pick", "why", "which", "better", "repeat")
@@ -71,7 +76,10 @@ def not_sure(part: Part, listed: Sequence[Guess]) -> Part | None:
         return None
     if getattr(part.call, "asked_back", False):
         return None
-    return part._replace(unsure=tuple(listed[1:SHOWN]))
+    others = [guess for guess in listed[:SHOWN] if guess.label.ask != part.ask]
+    return part._replace(
+        unsure=tuple(others), faint=listed[0].label.ask != part.ask or listed[0].probability < MARGIN * listed[1].probability
+    )
 
 
 def wider_text(part: Part) -> str:
