@@ -15,12 +15,11 @@ from agents.offline.steps import CallResult, Plan, PlannedAnswer, PlanOf, Questi
 from agents.offline.tables import ranks
 from agents.offline.talk import tables_above
 from agents.offline.turn_above import ANY, Kinds, ShortSentence, of_above, short
-from agents.offline.words import LISTS
+from agents.offline.words import LISTS, says
 
 KINDS = Kinds()
 ROWS_SUMMED = 8  # an expression of calc is bounded
 _EVENTS_MAX = 10
-_COSTS = re.compile(r"\b(?:costs?|fees?|commissions?|slippage|funding|charges?)\b")
 
 
 @KINDS(most=11, of=("attribution", "pnl", "trips"), table=True)
@@ -39,7 +38,12 @@ def parts_of_it(heard: ShortSentence) -> PlannedAnswer | PlannedCall | None:
 def without_costs(heard: ShortSentence) -> Any:
     """`what is left without them`: of a P&L or a run what its costs took, added back by `calc`."""
     last, above, said = heard.last, heard.above, heard.found[0]
-    if not (_COSTS.search(said) or "gross" in said or _COSTS.search(above.question) or last.name == "attribution"):
+    if not (
+        says("above_figures.costs", said)
+        or "gross" in said
+        or says("above_figures.costs", above.question)
+        or last.name == "attribution"
+    ):
         return None
     if last.name == "attribution":
         return _price_alone(heard)

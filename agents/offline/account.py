@@ -14,7 +14,20 @@ from agents.offline.entries import WORD, AskedEntry, entry_of
 from agents.offline.features import senses
 from agents.offline.read_back import what_of
 from agents.offline.slots import COUNTED, Slots, given, words_of
-from agents.offline.words import ASKING, CALENDAR, LISTS, MARKER, MONTHS, PATTERNS, STOP, TURNING, is_common, stem, vocabulary
+from agents.offline.words import (
+    ASKING,
+    CALENDAR,
+    LISTS,
+    MARKER,
+    MONTHS,
+    PATTERNS,
+    STOP,
+    TURNING,
+    is_common,
+    says,
+    stem,
+    vocabulary,
+)
 
 # the arguments that take what a sentence names
 TAKERS: Mapping[str, tuple[str, ...]] = {slot: tuple(names.split()) for slot, names in LISTS["takers"].items()}
@@ -137,10 +150,10 @@ def takes(entry: AskedEntry, name: str, slots: Slots) -> bool:
     if (
         name in ("symbols", "strategies", "sleeves", "timeframe", "span" if tool == "run" else "")
         and tool in _OF_A_RUN
-        and PATTERNS["choose.spoken_run"].search(slots.text)
+        and says("choose.spoken_run", slots.text)
     ):
         return True  # `the stored btc run`: which one is meant
-    if tool == "performance" and name in ("symbols", "sleeves") and PATTERNS["account.one_coin"].search(slots.text):
+    if tool == "performance" and name in ("symbols", "sleeves") and says("account.one_coin", slots.text):
         return True  # the answer says first that it is beside all that the desk trades
     if name == "by":
         return entry.splits(slots.by) or (more and (tool == "backtest" or tuple(slots.by) == ("day",)))
@@ -159,12 +172,12 @@ def takes(entry: AskedEntry, name: str, slots: Slots) -> bool:
         return any(map(entry.takes, ("worst", "best") if ranks else ("n", "limit", "last"))) or more
     if name in ("without", "never"):
         return takes_out(entry, slots)
-    if name == "side" and tool == "journal_search" and PATTERNS["account.one_side"].search(slots.text):
+    if name == "side" and tool == "journal_search" and says("account.one_side", slots.text):
         return False
     if name == "span" and all(slots.text[a:b] in _NOW for a, b in slots.places["span"]) and tool in _OF_NOW:
         return True
     if name == "span" and entry.takes("days"):  # of a number of days alone
-        return PATTERNS["account.last_days"].search(slots.text) is not None
+        return says("account.last_days", slots.text) is not None
     if name == "span" and tool == "propose_pause":  # its end alone: a pause begins when it is approved
         return slots.span.start is None
     if name == "timeframe" and not any(map(entry.takes, ("timeframe", "series"))):
@@ -245,7 +258,7 @@ def only_narrows(entry: AskedEntry, slots: Slots) -> bool:
     return (
         all(t.slot in _NARROWING for t in unused)
         and not any(t.word in TURNING or (t.word in strange and not t.slot) for t in tokens_of(slots))
-        and not (_denied(slots) or PATTERNS["account.denies"].search(slots.text) or _IF.search(slots.text))
+        and not (_denied(slots) or says("account.denies", slots.text) or _IF.search(slots.text))
     )
 
 
@@ -257,7 +270,6 @@ _OF_NOW = tuple(_PRESENT.split())
 _NOW = ("today", "now", "tonight", "right now", "at the moment", "this morning", "overnight")
 _OF_A_RUN = ("run", "trips", "performance", "pnl", "excursions", "round_trip", "trials")
 _RUN_TOOLS = "backtest compare sweep walkforward"
-_OTHER_COSTS = PATTERNS["account.other_costs"]
 _DENIED, _IF, _PER = PATTERNS["account.denied"], PATTERNS["account.if"], PATTERNS["account.per"]
 
 
@@ -273,11 +285,11 @@ def _circumstances(entry: AskedEntry, slots: Slots) -> tuple[str, ...]:
         m for m in PATTERNS["account.that_time"].finditer(slots.text) if not (given(slots.span) and takes(entry, "span", slots))
     ]
     found += (
-        list(PATTERNS["account.number"].finditer(slots.text))
-        if figures and not PATTERNS["account.enough"].search(slots.text)
-        else []
+        list(PATTERNS["account.number"].finditer(slots.text)) if figures and not says("account.enough", slots.text) else []
     )  # `+1R`
-    found += list(_OTHER_COSTS.finditer(slots.text)) if tool in _RUN_TOOLS.split() else []  # a run's are those of the model
+    found += (
+        list(PATTERNS["account.other_costs"].finditer(slots.text)) if tool in _RUN_TOOLS.split() else []
+    )  # a run's are those of the model
     if tool == "propose_pause" and not (slots.lasting or slots.span.at or slots.span.end):  # `till the cows come home`
         found += list(re.finditer(r"\b(?:until|till|before|by) (?!the way)\w+(?: \w+){0,2}", slots.text))
     found += list(re.finditer(r"\bnever\b", slots.text)) if entry.asked.kind in ("refused", "breaker", "halt") else []
@@ -293,17 +305,14 @@ def _denials(entry: AskedEntry, slots: Slots, taken: set[str]) -> tuple[str, ...
     return tuple(m[0].strip() for m in found)
 
 
-_NOT_THAT = PATTERNS["account.not_that"]
-
-
 def _denied(slots: Slots) -> tuple[str, ...]:
     """`not costs`: what the answer is not to be about."""
-    return tuple(found[1] or found[2] for found in _NOT_THAT.finditer(slots.text))
+    return tuple(found[1] or found[2] for found in PATTERNS["account.not_that"].finditer(slots.text))
 
 
 def _unsplit(entry: AskedEntry, slots: Slots) -> tuple[str, ...]:
     """`by candlestick`: a split that nothing here knows."""
-    found = PATTERNS["account.by_what"].search(slots.text) if not slots.by and entry.takes("by") else None
+    found = says("account.by_what", slots.text) if not slots.by and entry.takes("by") else None
     known = found is None or any(a < found.end(1) and found.start(1) < b for places in slots.places.values() for a, b in places)
     return () if found is None or known or is_common(found[1].split()[1]) else (found[1],)
 

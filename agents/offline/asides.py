@@ -7,9 +7,8 @@ from typing import Any
 from agents.offline.above import row_span
 from agents.offline.carry import EVER
 from agents.offline.read_back import PlannedCall
-from agents.offline.steps import PlannedAnswer, asks_back, window
+from agents.offline.steps import PlannedAnswer, window
 from agents.offline.turn_above import ANY, Kinds, ShortSentence
-from agents.offline.ways import ways
 
 KINDS = Kinds()
 _PEOPLE = ("config", "proposal", "halt")
@@ -45,19 +44,6 @@ def which_sleeve(heard: ShortSentence) -> PlannedCall | PlannedAnswer | None:
     return PlannedCall("trips", {"by": "sleeve", **(window(span) if span else _window(heard))})
 
 
-@KINDS(of=("journal_search",))
-def how_many(heard: ShortSentence) -> PlannedAnswer:
-    """`how many`, of events that were listed: the tool's own count, as a row may be several of them."""
-    return PlannedAnswer(heard.last.text, read_as="the answer above, its counts")
-
-
-@KINDS(of=("pnl", "attribution"), ok=False)
-def how_many_trades(heard: ShortSentence) -> PlannedCall:
-    """`how many trades was that`, after a P&L: the round trips of its window and sleeve."""
-    kept = {name: value for name, value in heard.kept("sleeve").items() if value}
-    return PlannedCall("trips", {**kept, **_window(heard)})
-
-
 @KINDS(most=7, of=ANY)
 def who(heard: ShortSentence) -> PlannedCall | None:
     """`who did it`: the card of a proposal; of a change or a halt the actions of people."""
@@ -67,38 +53,3 @@ def who(heard: ShortSentence) -> PlannedCall | None:
     if last.name == "journal_search" and set(last.args.get("kinds") or ()) & set(_PEOPLE):
         return PlannedCall("journal_search", {**last.args, "kinds": list(_PEOPLE), "since": last.args.get("since", EVER)})
     return None
-
-
-@KINDS(of=("journal_search",))
-def more_rows(heard: ShortSentence) -> PlannedCall:
-    """`show me more`, `all of them`, of events that were listed in part."""
-    return PlannedCall("journal_search", {**heard.last.args, "limit": ROWS_MAX})
-
-
-@KINDS(of=("define", "sleeves"))
-def value_of_it(heard: ShortSentence) -> Any:
-    """`and what is it now`, `can I make it 10`, of a parameter that was explained: what the sleeves have, how it is changed."""
-    keys = heard.above.older.slots.keys if heard.above.older is not None else ()
-    word = str(heard.last.args.get("word", next(iter(keys), "")))
-    if "_" not in word:
-        return None
-    if heard.found["now"]:
-        return f"what is {word} of all sleeves"
-    return asks_back(
-        f"Within its bounds (`limits of {word}`) a person may approve it, of one sleeve at a time. The developer proposes it: "
-        f"`set {word}={heard.found['n']} for {next((s.name for s in heard.above.words.sleeves), 'SLEEVE')}`."
-    )
-
-
-@KINDS(most=9, of=ANY, ok=False, back=True)
-def changing(heard: ShortSentence) -> Any:
-    """`can I change that`, of a limit: not by a chat; of a sleeve's setting: the sentence that proposes it."""
-    last, name = heard.last, heard.last.args.get("sleeve")
-    if heard.above.of_limits or (last.name in ("desk", "define") and "limit" in heard.above.question):
-        return ways()["limits"]
-    if last.name != "sleeves" or not name:
-        return None
-    return PlannedAnswer(
-        "A chat proposes it and a person approves: name the parameter and the value, such as "
-        f"`propose stop_atr=1.5 for {name}`, by the developer, or by the operator where it tightens."
-    )

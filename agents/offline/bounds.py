@@ -4,10 +4,9 @@ import re
 from typing import NamedTuple
 
 from agents.offline.tables import column_of
-from agents.offline.words import PATTERNS
+from agents.offline.words import PATTERNS, says
 from tools.common.contract import Table
 
-_BOUND = PATTERNS["bounds.bound"]
 _SIZES = {"m": 60_000, "h": 3_600_000, "d": 86_400_000}
 
 
@@ -27,9 +26,9 @@ def bound_of(text: str) -> Bound | None:
     """`below 2r`, `longer than 6 hours`: the level in the unit of the facts (milliseconds, fractions)."""
     found = re.search(
         r"(-?\d[\d,.]*|an?|one|half an?)\s?(r\b|%|percent|bps|usdt?|dollars?|hours?|hrs?|h\b|minutes?|mins?|days?|d\b)?",
-        _BOUND.sub("", text).strip(),
+        PATTERNS["bounds.bound"].sub("", text).strip(),
     )
-    sense = _BOUND.search(text)
+    sense = says("bounds.bound", text)
     if found is None or sense is None or not found[1]:
         return None
     words = {"a": 1.0, "an": 1.0, "one": 1.0, "half a": 0.5, "half an": 0.5}

@@ -16,7 +16,6 @@ from agents.offline.read_back import PlannedCall
 from agents.offline.steps import Plan, PlannedAnswer, PlanOf, Question, asks_back, drafted, result_text
 from agents.offline.turn_above import (
     ANY,
-    OWN_NAMES,
     Kinds,
     ShortSentence,
     exit_of,
@@ -27,7 +26,7 @@ from agents.offline.turn_above import (
     word_of,
 )
 from agents.offline.ways import SAY, ways
-from agents.offline.words import PATTERNS
+from agents.offline.words import PATTERNS, says
 from engine.clock import DAY_MS, utc
 
 KINDS = Kinds()
@@ -167,15 +166,11 @@ def who_may(heard: ShortSentence) -> Any:
     return ways()[key] if key else None
 
 
-_UNTIL = PATTERNS["carry.until"]
-_CAUSE = re.compile(r"\bwhat (?:triggered|caused|tripped|set off|led to|paused|stopped|blocked|brought|put)\b")
-
-
 @KINDS(most=9, of=ANY)
 def times(heard: ShortSentence) -> Any:
     """`since when`, `until when`, `what triggered that`: of a state, by the tool that has the times."""
     last, above = heard.last, heard.above
-    until, cause = _UNTIL.search(heard.text), _CAUSE.search(heard.text)
+    until, cause = says("carry.until", heard.text), says("carry.cause", heard.text)
     shown = above.shown.results if above.shown is not None else ()
     if until and last.name == "journal_search" and (before := next((r for r in shown if r.name == "pauses"), None)) is not None:
         return PlannedCall("pauses", dict(before.args))
@@ -219,21 +214,6 @@ def recovered(heard: ShortSentence) -> PlanOf | None:
     return with_lead(f"{lead} The peak was at {row['peak']}, the trough at {row['trough']}.", [PlannedCall("desk", {})])
 
 
-@KINDS(most=14, of=("trials",))
-def what_survives(heard: ShortSentence) -> PlannedCall | None:
-    """`what is left of it`: of a Sharpe ratio after its trials."""
-    return PlannedCall("trials", dict(heard.last.args)) if heard.last.args.get("hypothesis") else None
-
-
-@KINDS(of=("performance", "pnl", "trips", "attribution"))
-def how_far_below(heard: ShortSentence) -> PlannedCall | None:
-    """`and how far below the peak now`: of the desk."""
-    of_run = str(heard.last.args.get("subject", "desk")).startswith("r-")
-    return None if of_run or heard.read.places.keys() & (OWN_NAMES - {"span"}) else PlannedCall("desk", {})
-
-
-_UNDO = re.compile(r"\b(?:undo|end|lift|release|get out of|stop|reverse|cancel|clear|reset|leave|remove|resume|recover from)\b")
-_OPENS = re.compile(r"\b(?:open|add|create|make|start|begin|set up|file|get|enter|record)\b")
 _HERE = {"halt": ("how_to_halt", "release"), "pause": ("", "resume")}
 
 
@@ -249,15 +229,10 @@ def how_to(heard: ShortSentence) -> Any:
         asked = [turn.asked.lower() for turn in reversed(heard.above.past[-4:])]
         named = [[word for word in ("halt", "pause", "incident") if word in text] for text in asked]
         thing = next((words[0] for words in named if len(words) == 1), "")
-    if "incident" in thing and _OPENS.search(heard.text):
+    if "incident" in thing and says("carry.opens", heard.text):
         return PlannedAnswer(SAY["incident"])
-    key = next((keys for word, keys in _HERE.items() if word in thing), ("", ""))[1 if _UNDO.search(heard.text) else 0]
+    key = next((keys for word, keys in _HERE.items() if word in thing), ("", ""))[1 if says("carry.undo", heard.text) else 0]
     return ways()[key] if key else None
-
-
-_OF_DESK = re.compile(r"\b(?:sharpe|sortino|calmar|volatility)\b")
-_GOOD = PATTERNS["carry.good"]
-_PRONOUN = re.compile(r"\b(?:of it|it|ours|one|that|them|those)\b")
 
 
 @KINDS(of=ANY, ok=False)
@@ -266,14 +241,14 @@ def of_a_word(heard: ShortSentence) -> Any:
     read, text, word, size = heard.read, heard.text, word_of(heard.above), len(heard.text.split())
     if not word or size > 11:
         return None
-    explained, ours, good = heard.last.name == "define", _OURS.search(text), _GOOD.match(text)
+    explained, ours, good = heard.last.name == "define", _OURS.search(text), PATTERNS["carry.good"].match(text)
     if explained and len(read.sleeves) == 1 and size < 6 and not read.places.keys() & {"span", "by", "ids"}:
         lead = f"No tool gives the {word} of one sleeve: it is of the desk, or of a run. The desk's is below."
         of_desk = with_lead(lead, [PlannedCall("performance", {})])
-        return of_desk if _OF_DESK.search(word) else f"what is the {word} of {read.sleeves[0]}"  # `and of ETH alone?`
-    if explained and _OF_DESK.search(word) and (good or (ours and size < 5)):
+        return of_desk if says("carry.of_desk", word) else f"what is the {word} of {read.sleeves[0]}"  # `and of ETH alone?`
+    if explained and says("carry.of_desk", word) and (good or (ours and size < 5)):
         return PlannedCall("performance", {})
     if (explained and good) or (ours and size < (8 if explained else 4) and not re.search(r"\b(?:it|of)\b", text)):
         return f"what is our {word}"
-    goes_on = re.search(r"\b(?:we|us|our|on|for|in|of) \w+|\bhow much of it\b", text) and _PRONOUN.search(text)
-    return _PRONOUN.sub(word, text, count=1) if explained and goes_on else None
+    goes_on = re.search(r"\b(?:we|us|our|on|for|in|of) \w+|\bhow much of it\b", text) and says("carry.pronoun", text)
+    return PATTERNS["carry.pronoun"].sub(word, text, count=1) if explained and goes_on else None

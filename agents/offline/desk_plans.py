@@ -13,7 +13,7 @@ from agents.offline.measured import fall_limit
 from agents.offline.read_back import PlannedCall
 from agents.offline.steps import CallResult, Plan, Question, asks_back, drafted, name_list, reckoned, result_text, window
 from agents.offline.tables import handle_of, number_of
-from agents.offline.words import COINS, LISTS, PATTERNS, Words
+from agents.offline.words import COINS, LISTS, PATTERNS, Words, says
 from engine.clock import utc
 from tools.common import render
 from tools.common.contract import Table
@@ -25,8 +25,8 @@ def sleeves(q: Question) -> Plan:
     call = PlannedCall("sleeves", arguments(q))
     (result,) = yield [call]
     draft, text, rows = drafted([call], [result]), q.slots.text, result.table.rows if result.table is not None else None
-    opened = PATTERNS["desk_plans.opened"].search(f"{text} {q.raw}".lower())
-    of_settings = _SETTING.search(text) and not (opened or re.search(r"\b(?:where|far|distance|version)\b", text))
+    opened = says("desk_plans.opened", f"{text} {q.raw}".lower())
+    of_settings = says("plans.setting", text) and not (opened or re.search(r"\b(?:where|far|distance|version)\b", text))
     if result.data.get("sleeves") and (q.slots.keys or of_settings):
         return draft._replace(text=f"{_settings(q, result.data['sleeves'])}\n\n{result_text(result, table=False)}")
     if rows is None:
@@ -37,7 +37,7 @@ def sleeves(q: Question) -> Plan:
         return draft.after(
             "\n\n".join([*([f"Cash in all: {total}."] if total else []), *_lines(q, rows, LISTS["of_account"], "equity cash")])
         )
-    if PATTERNS["desk_plans.worth"].search(text):
+    if says("desk_plans.worth", text):
         return draft.after((yield from _worth(q, rows)))
     if opened:
         return draft.after("\n\n".join(_lines(q, rows, LISTS["of_position"], "entry") or ["No position is open there."]))
@@ -78,13 +78,9 @@ def _lines(q: Question, rows: Sequence[Sequence[Any]], forms: Mapping[str, str],
     return lines
 
 
-_SETTING = PATTERNS["plans.setting"]
-_SET = PATTERNS["plans.set"]
-
-
 def _settings(q: Question, listed: Any) -> str:
     """The parameters of sleeves as a table, those that the sentence speaks of alone."""
-    asked = set(_SET.findall(q.slots.text))
+    asked = set(PATTERNS["plans.set"].findall(q.slots.text))
     keys = list(dict.fromkeys(key for sleeve in listed for key in sleeve["params"]))
     named = [key for key in keys if key in q.slots.keys]
     keys = named or [key for key in keys if key in q.slots.text or asked & set(key.split("_"))] or keys
@@ -94,14 +90,11 @@ def _settings(q: Question, listed: Any) -> str:
     return render.markdown_table(Table(("parameter", *(sleeve["name"] for sleeve in listed)), rows))
 
 
-_DAY_LOSS = PATTERNS["desk_plans.day_loss"]
-
-
 def desk(q: Question) -> Plan:
     """The desk now; asked for the loss of a day, today's P&L and that limit, which the desk's own figures leave out."""
     above = next(reversed(q.results()), None)
     of_the_day = above is not None and above.name == "define" and re.search(r"daily|day.loss", str(above.args.get("word", "")))
-    if not (of_the_day or _DAY_LOSS.search(q.slots.text)):
+    if not (of_the_day or says("desk_plans.day_loss", q.slots.text)):
         call = PlannedCall("desk", {})
         (result,) = yield [call]
         limits = fall_limit(result, q.facts) if q.chosen.asked.kind == "limits" else lead(q, result)
@@ -124,7 +117,7 @@ def exposure(q: Question) -> Plan:
     if pairs and len(symbols) > 1:
         last = "times equity or correlation"
         return drafted([call], [result]).after(" ".join(f"Correlation of {row['name']}: {row[last]}." for row in pairs))
-    if result.status != "ok" or result.table is None or PATTERNS["desk_plans.one_bet"].search(q.slots.text):
+    if result.status != "ok" or result.table is None or says("desk_plans.one_bet", q.slots.text):
         return drafted([call], [result]).after(lead(q, result))
     largest = lead(q, result.only([n for n, row in enumerate(result.table.rows) if row[0] == "symbol"]))
     result = result._replace(text=re.sub(r"^No[^.:]*:? ?[^.]*\. ", "", result.text))
@@ -224,9 +217,6 @@ def counted(results: Sequence[CallResult]) -> str:
     return ", ".join(f"{head} {len(rows[tool])}" for tool, head in LISTS["handover_heads"].items() if tool in rows).capitalize()
 
 
-_ONE_WAY = PATTERNS["desk_plans.one_way"]
-
-
 def what_if(q: Question) -> Plan:
     """A sudden move; where no word says which way, a rise and a fall, the fall first."""
     if len(moves := moves_of(q.slots.text, q.words)) > 1:
@@ -237,8 +227,8 @@ def what_if(q: Question) -> Plan:
     both = len(past) == 2 and past[0] == -past[1] != 0.0 and bound(q.slots)  # `and 20 %?`, after both
     if (
         args.get("move_frac") is None
-        or _ONE_WAY.search(q.slots.text)
-        or not (PATTERNS["desk_plans.moves"].search(q.slots.text) or both)
+        or says("desk_plans.one_way", q.slots.text)
+        or not (says("desk_plans.moves", q.slots.text) or both)
     ):
         return (yield from once(q))
     size = abs(args["move_frac"])
@@ -262,8 +252,8 @@ def moves_of(text: str, words: Words) -> dict[str, float]:
             waiting.append(symbols[m["coin"]])
             continue
         said, between = m["n"] or "", text[at : m.end()]
-        falls = PATTERNS["slots.down"].search(between) or re.search(r"\bhal(?:f|ve[sd]?)\b", between)
-        sign = -1.0 if "-" in said or falls else 1.0 if "+" in said or PATTERNS["desk_plans.up"].search(between) else sign
+        falls = says("slots.down", between) or re.search(r"\bhal(?:f|ve[sd]?)\b", between)
+        sign = -1.0 if "-" in said or falls else 1.0 if "+" in said or says("desk_plans.up", between) else sign
         size = abs(float(re.sub(r"[-+ ]", "", said))) / 100 if said else _PARTS.get(m["part"], 0.5)
         found |= dict.fromkeys(waiting, round(sign * size, 6)) if sign else {}
         waiting, at = [], m.end()
@@ -298,13 +288,10 @@ def orders(q: Question) -> Plan:
     return draft.after(f"Of these the first {count}; open ones come first, then the newest.")
 
 
-_LAST_BAR = PATTERNS["desk_plans.last_bar"]
-
-
 def data(q: Question) -> Plan:
     """The recorded series; of a window those that reach into it."""
     call, gaps = PlannedCall("list_data", arguments(q)), not_given(q)
-    if _LAST_BAR.search(q.slots.text) and q.words.desk_ms is not None:
+    if says("desk_plans.last_bar", q.slots.text) and q.words.desk_ms is not None:
         of = f" of {q.slots.symbol}" if q.slots.symbol else ""
         draft = yield from made([PlannedCall("health", {})])
         return draft.after(f"The last bar{of} that the desk decided on closed at {utc(q.words.desk_ms)}, its own time.")

@@ -30,7 +30,7 @@ from agents.offline.steps import (
 )
 from agents.offline.table_answers import ROWS_SUMMED
 from agents.offline.tables import AT_A_LOSS, column_of, extreme, handle_of, heads_of, number_of, ordered, ranks, rows_named
-from agents.offline.words import LISTS, PATTERNS
+from agents.offline.words import LISTS, says
 from tools.common import render
 from tools.common.contract import Table
 from tools.common.split_words import of_rows, spread
@@ -39,7 +39,7 @@ from tools.common.time_words import instant
 
 def attribution(q: Question) -> Plan:
     """Where the P&L comes from, in the window named; of one sleeve its row first, since the rest is the whole desk's."""
-    if q.sleeve() is None and not q.slots.span.start and _COSTS_SHARE.search(q.slots.text):
+    if q.sleeve() is None and not q.slots.span.start and says("figure_plans.costs_share", q.slots.text):
         return (yield from costs_measured(q))
     call = PlannedCall("attribution", window(q.slots.span))
     (result,) = yield [call]
@@ -64,9 +64,6 @@ def attribution(q: Question) -> Plan:
     return draft.after(f"{sleeve.name} alone: {figures}. What follows is the whole desk's." if figures else "")
 
 
-_COSTS_SHARE = PATTERNS["figure_plans.costs_share"]
-
-
 def about_run(q: Question) -> Generator[list[PlannedCall], list[CallResult], tuple[Question, str]]:
     """The question about the stored run that it speaks of, and which one that is where several are; of none such, that."""
     spoken, span = SPOKEN_RUN.search(q.slots.text), q.slots.span.start or ""
@@ -88,16 +85,13 @@ def about_run(q: Question) -> Generator[list[PlannedCall], list[CallResult], tup
     own = replace(q.slots, sleeves=(), span=NO_SPAN if dated else q.slots.span)
     said = f"Meant is {_run_named((run, row))}." if stored else ""
     more = f" Stored of the same, too: {'; '.join(map(_run_named, others[:5]))}; name one by its id for that." if others else ""
-    newest = PATTERNS["figure_plans.newest"].search(q.slots.text)
+    newest = says("figure_plans.newest", q.slots.text)
     return replace(q, slots=own, past=past), f"{said}{more}" if said and not newest else ""
 
 
 def _run_named(run: tuple[str, Mapping[str, str]]) -> str:
     """A stored run by its id, with what it is of and its window."""
     return f"{run[0]} ({run[1].get('about', '')}, {run[1].get('first', '')} to {run[1].get('last', '')})"
-
-
-_OF_RUNS = PATTERNS["figure_plans.of_runs"]
 
 
 def performance(q: Question) -> Plan:
@@ -109,7 +103,7 @@ def performance(q: Question) -> Plan:
         return asks_back(
             "No run with folds stands above. Ask for one: `walk forward trend on BTC for 2025 over stop_atr 2, 3, 4`."
         )
-    named, of_desk = _OF_RUNS.search(q.slots.text), (FILLERS["subject"](q) or "desk") == "desk"
+    named, of_desk = says("figure_plans.of_runs", q.slots.text), (FILLERS["subject"](q) or "desk") == "desk"
     holds = named is not None and re.search("hold|held|benchmark", named[0]) is not None
     if named and not of_desk and not holds:
         return (yield from made([PlannedCall("run", {"run_id": q.run_id()})], q))
@@ -122,9 +116,9 @@ def performance(q: Question) -> Plan:
         return asks_back(
             "Of which runs? Name one by its id, `list the latest runs` shows them; two: `compare the two stored runs`."
         )
-    if of_desk and (holds or PATTERNS["measured.good"].search(q.slots.text)):
+    if of_desk and (holds or says("measured.good", q.slots.text)):
         return (yield from measured("", q.slots.text, q))
-    if PATTERNS["measured.fall"].search(q.slots.text):
+    if says("measured.fall", q.slots.text):
         call = PlannedCall("performance", arguments(q))
         (result,) = yield [call]
         return drafted([call], [result]).after(deepest(result))
@@ -136,21 +130,21 @@ def trips(q: Question) -> Plan:
     if (asked := remainder.wanted(q)) is not None:
         return (yield from asked)
     args, text, by = arguments(q), q.slots.text, q.slots.by
-    if args.keys() == {"sleeve"} and PATTERNS["figure_plans.than_all"].search(text):  # beside all of them
+    if args.keys() == {"sleeve"} and says("figure_plans.than_all", text):  # beside all of them
         return (yield from made([PlannedCall("trips", args), PlannedCall("trips", {})], q))
     of_parts = LISTS["wider"].items() if args.get("by") in ("weekday", "hour") else ()
     if wider := next((by for by, form in of_parts if re.search(form, text)), ""):
         args["by"] = wider  # `weekends against weekdays`, `do we lose at night`
         return (yield from made([PlannedCall("trips", args)], q))
-    if "by" not in args and not q.slots.sleeves and PATTERNS["figure_plans.all_sleeves"].search(text):  # `hit rate, all three`
+    if "by" not in args and not q.slots.sleeves and says("figure_plans.all_sleeves", text):  # `hit rate, all three`
         return (yield from made([PlannedCall("trips", args | {"by": "sleeve"})], q))
     if len(by) > 1 and q.chosen.splits(by):
         draft = yield from made([PlannedCall("trips", args | {"by": one}) for one in by[:3]])
         return draft.after(f"No tool splits by {name_list(by)} at once: each by itself is below.")
-    rate = PATTERNS["figure_plans.hit_rate"].search(text)
+    rate = says("figure_plans.hit_rate", text)
     if q.slots.outcome and (rate or (q.slots.outcome == "both" and by)) and (not by or q.chosen.splits(by)):
         return (yield from _win_and_loss({name: args[name] for name in args if name != "outcome"} | {"by": (*by, "sleeve")[0]}))
-    if q.slots.outcome and PATTERNS["figure_plans.longer"].search(text):
+    if q.slots.outcome and says("figure_plans.longer", text):
         return (yield from _held_longer({name: args[name] for name in args if name != "outcome"}, q))
     if q.slots.outcome == "both":
         return (yield from made([PlannedCall("trips", args | {"outcome": kind}) for kind in ("winners", "losers")], q))
@@ -198,11 +192,11 @@ def excursions(q: Question) -> Plan:
     if _no_run(q):
         return asks_back(NO_RUN)
     args, by = arguments(q), q.slots.by
-    if args.get("exit") == "open" or not PATTERNS["figure_plans.ended"].search(q.slots.text):
+    if args.get("exit") == "open" or not says("figure_plans.ended", q.slots.text):
         args.pop("exit", None)
-    if not (q.slots.count or PATTERNS["figure_plans.listed"].search(q.slots.text)):  # `at their worst` ranks no trades
+    if not (q.slots.count or says("figure_plans.listed", q.slots.text)):  # `at their worst` ranks no trades
         args.pop("worst", None)
-    if PATTERNS["figure_plans.kept"].search(q.slots.text) and "trips" in q.tools and not (by or "subject" in args):
+    if says("figure_plans.kept", q.slots.text) and "trips" in q.tools and not (by or "subject" in args):
         return (yield from _kept_of_best(args))
     calls = [PlannedCall("excursions", args)]
     if "sleeve" in by and "sleeve" not in args and "subject" not in args:
@@ -234,7 +228,7 @@ def pnl(q: Question) -> Plan:
     if _no_run(q):
         return asks_back(NO_RUN)
     args, text, now, span = arguments(q), q.slots.text, q.words.desk_ms, q.slots.span
-    if PATTERNS["figure_plans.equity"].search(text):
+    if says("figure_plans.equity", text):
         args["equity"] = True
     args.pop("subject", None)
     if _run_meant(q):
@@ -300,9 +294,7 @@ def _run_meant(q: Question) -> bool:
     """Whether the sentence speaks of a run: by its id, in words, or as equity right after one was made or shown."""
     last, text = next(reversed(q.results()), None), q.slots.text
     subject = "" if last is None else str(last.args.get("subject") or last.args.get("run_id") or "")
-    after = (
-        last is not None and (last.name in _ONE_RUN or subject.startswith("r-")) and PATTERNS["figure_plans.equity"].search(text)
-    )
+    after = last is not None and (last.name in _ONE_RUN or subject.startswith("r-")) and says("figure_plans.equity", text)
     named = q.slots.handles or any(identity.startswith("r-") for identity in q.slots.ids)
     spoken = speaks_of_run(text)
     return q.run_id() is not None and bool(named or spoken or (after and not DESKWARD.search(text)))

@@ -31,7 +31,7 @@ from agents.offline.steps import (
 from agents.offline.tables import Facts, column_of, extreme, handle_of, number_of, ordered, ranks
 from agents.offline.talk import figure_meant, key_of, tables_above
 from agents.offline.turn_above import ANY, Kinds, Rest, ShortSentence
-from agents.offline.words import PATTERNS
+from agents.offline.words import PATTERNS, says
 
 KINDS = Kinds()
 _COUNTS = ("trips", "trades", "round trips")
@@ -60,7 +60,7 @@ def judged(slots: Slots, past: Sequence[PastTurn], facts: Facts) -> FromAbove:
     if re.search(r"\b(?:difference|between|the two|both)\b", text):
         return asks_back("The difference of what two? Name both values: `compare stop_atr=2 with stop_atr=3`.")
     asked = f"{next((turn.asked for turn in reversed(past) if turn.results), '')} {text}".lower()
-    if PATTERNS["measured.costs"].search(asked) and last.name in ("attribution", "pnl", "trips"):
+    if says("measured.costs", asked) and last.name in ("attribution", "pnl", "trips"):
         return costs_measured
     return partial(measured, str(run_shown(last) or ""), asked)
 
@@ -178,10 +178,10 @@ def measured(subject: str, asked: str, q: Question) -> Plan:
 
 def verdict(result: CallResult, facts: Mapping[str, Any], asked: str = "") -> str:
     """Whether a performance can be told from chance, or beats holding, in a sentence; empty where it has no ratio."""
-    enough = PATTERNS["measured.enough"].search(asked)
+    enough = says("measured.enough", asked)
     h = handle_of(result, "sharpe")
     low, high, total = (number_of(f"{{{h}.{name}}}", facts) for name in ("sharpe_low", "sharpe_high", "return_frac"))
-    hold = number_of(f"{{{h}.hold_return_frac}}", facts) if PATTERNS["measured.holds"].search(asked) else None
+    hold = number_of(f"{{{h}.hold_return_frac}}", facts) if says("measured.holds", asked) else None
     if low is None or high is None or total is None:
         return ""
     told = low > 0 or high < 0
@@ -253,9 +253,9 @@ def noise(heard: ShortSentence) -> FromAbove | None:
         return PlannedAnswer(f"{told} That is of the table above.", read_as="the table above")
     text = figure_meant(heard.read, above)
     order, at = ordered(above.table, facts, text, "best", above.rows), column_of(above.table, text)
-    named = [ORDINALS[word] for word in re.findall(r"\b(?:first|second|third|fourth|last)\b", heard.text)]
-    if len(named) == 2 and all(-len(above.rows) <= place < len(above.rows) for place in named):
-        order = [above.rows[place] for place in named]
+    places = [ORDINALS[word] for word in re.findall(r"\b(?:first|second|third|fourth|last)\b", heard.text)]
+    if len(places) == 2 and all(-len(above.rows) <= place < len(above.rows) for place in places):
+        order = [above.rows[place] for place in places]
     if last.name == "sweep" and len(order) > 1 and (call := _two_values(last, [str(above.table.rows[n][0]) for n in order[:2]])):
         return partial(_told_apart, call)
     if (both := two_runs(past)) is not None:
@@ -351,14 +351,6 @@ def dated(proposal: str, q: Question) -> Plan:  # noqa: ARG001 - a plan takes it
     return drafted([call], [result]).after(times if h else "")
 
 
-@KINDS(most=9, of=("run", "backtest"))
-def when_it_fell(heard: ShortSentence) -> str | None:
-    """`and when was that`, `how long till it came back`, after the drawdown of a run: its drawdowns with their dates."""
-    run, fell = run_shown(heard.last), heard.found["back"] or _FALL.search(heard.above.question)
-    return f"when was the deepest drawdown of {run}" if run is not None and fell else None
-
-
-_FILES = re.compile(r"\b(?:propos\w*|file|set)\b|\bthe \w+ (?:one|variant|row)\b")
 _MOVED = ("define", "sleeves", "list_strategies", "backtest", "compare", "propose_config", "propose_tightening", "sweep")
 
 
@@ -371,7 +363,7 @@ def moved_on(heard: ShortSentence) -> Rest | str | None:
     if (
         (read.move is None and not off)
         or older is None
-        or _FILES.search(read.text)
+        or says("measured.files", read.text)
         or read.places.keys() & {"span", "symbols", "sleeves", "strategies"}
     ):
         return None

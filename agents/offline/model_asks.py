@@ -10,7 +10,7 @@ from functools import partial
 
 from agents.offline.labels import AskLabel, label_of
 from agents.offline.slots import Slots
-from agents.offline.words import PATTERNS
+from agents.offline.words import says
 
 GOES_ON = re.compile(r"\b(?:they|it|them)\b|\bsince when\b|^ *who\b")
 ASKS = ("train_model", "models", "models gates", "predictions", "model_drift", "propose_model", "compare models")
@@ -18,7 +18,7 @@ ASKS = ("train_model", "models", "models gates", "predictions", "model_drift", "
 
 def _says(name: str, text: str) -> bool:
     """Whether a pattern of words.toml is in a text."""
-    return PATTERNS[f"model_asks.{name}"].search(text) is not None
+    return says(f"model_asks.{name}", text) is not None
 
 
 def _masked(slots: Slots) -> str:

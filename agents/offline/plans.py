@@ -26,7 +26,7 @@ from agents.offline.steps import (
     which_sleeve,
     window,
 )
-from agents.offline.words import PATTERNS
+from agents.offline.words import PATTERNS, says
 from engine.clock import HOUR_MS, utc
 from tools.common.time_words import instant
 
@@ -83,15 +83,13 @@ def journal(q: Question) -> Plan:
     elif kind == "config":
         args = {"since": "30d"} | args | {"kinds": ["config", "proposal"]}
         before = (
-            [PlannedCall("proposals", {"state": "applied"})] if PATTERNS["plans.signed"].search(text) else []
+            [PlannedCall("proposals", {"state": "applied"})] if says("plans.signed", text) else []
         )  # by whom: the cards say it
     elif kind == "refused":
         args |= {"kinds": ["refused"]}
     elif kind == "halt":
         after, args = [PlannedCall("health", {})], {"since": "30d"} | args | {"kinds": ["halt"]}
-    if (
-        not before and PATTERNS["plans.missed"].search(text) and "kinds" not in args
-    ):  # what waits for a person is no event of the desk's
+    if not before and says("plans.missed", text) and "kinds" not in args:  # what waits for a person is no event of the desk's
         after = [PlannedCall("alerts", {}), PlannedCall("proposals", {"state": "pending"})]
     if before or after:
         return (yield from made([*before, PlannedCall("journal_search", args), *after]))
@@ -139,13 +137,13 @@ def explain(q: Question) -> Plan:
         return (yield from made([PlannedCall("explain_event", {"event_id": args["event_id"]})]))
     if q.chosen.asked.kind == "idle" or q.slots.span.at:
         return (yield from _at(q))
-    lost, won = (PATTERNS[f"plans.{how}"].search(text) for how in ("lost", "won"))
+    lost, won = (says(f"plans.{how}", text) for how in ("lost", "won"))
     ended = "round trip -" if lost else "round trip +" if won else ""  # `the last losing trade`
     since = window(q.slots.span) or ({"since": "30d"} if ended else {})
     search = {"kinds": ["fill"], **since, **({"sleeve": sleeve.name} if sleeve else {})}
     (found,) = yield [PlannedCall("journal_search", search)]
     events = [e for e in found.evidence if re.fullmatch(r"d-\d+", e)]
-    entries, exits = PATTERNS["plans.entry"].search(text), PATTERNS["plans.exit"].search(text)
+    entries, exits = says("plans.entry", text), says("plans.exit", text)
     if found.table is not None and (entries or exits):  # a fill that ended it is no entry
         events = [str(row[1]) for row in found.table.rows if ("to enter" in str(row[-1])) == bool(entries)]
     if found.table is not None and ended:
@@ -196,23 +194,19 @@ def proposals(q: Question) -> Plan:
         args["state"] = "applied"
     elif "state" not in args and not re.search(r"\b(?:all|last|latest|list|recent|history|previous)\b", q.slots.text):
         args["state"] = "pending"
-    if args.get("state") == "pending" and _OF_CARD.search(q.slots.text):  # of the only one its card
+    if args.get("state") == "pending" and says("plans.of_card", q.slots.text):  # of the only one its card
         (listed,) = yield [PlannedCall("proposals", args)]
         args = {"proposal_id": listed.ids("prop-")[0]} if len(set(listed.ids("prop-"))) == 1 else args
     return (yield from made([PlannedCall("proposals", args)]))
 
 
-_OF_CARD = re.compile(r"\b(?:evidence|reasons?|why|rationale|who|whom|prove\w*|based on|worst case)\b")
-
-
 _LAST = {"hour": "1h", "day": "24h", "week": "7d", "weekend": "3d", "month": "31d"}
-_WHEN = PATTERNS["plans.when"]
 
 
 def alerts(q: Question) -> Plan:
     """Alerts: the one named, those of a window of wall time, or the open ones and those of the last day."""
     text, since, args = q.slots.text, None, dict[str, Any]()
-    if found := _WHEN.search(text):
+    if found := says("plans.when", text):
         since = re.sub(r"^(?:the )?(?:last|past) (?=\d)", "", found[1])
     elif found := re.search(r"\b(?:this|last|past|the last|the past) (hour|day|weekend|week|month)\b", text):
         since = _LAST[found[1]]

@@ -29,7 +29,7 @@ from agents.offline.steps import (
     which_sleeve,
 )
 from agents.offline.tables import handle_of, heads_of
-from agents.offline.words import PATTERNS, SleeveName
+from agents.offline.words import PATTERNS, SleeveName, says
 from tools.common import render
 from tools.common.contract import Table
 
@@ -108,7 +108,7 @@ def _first(q: Question, results: list[CallResult], found: list[CallResult]) -> s
     """What a question about runs is answered with first: which made most, whether it beat holding or luck, whether it paid."""
     made, text = [r for r in results if r.status == "ok"], q.slots.text
     of = [r for r in found if r.name == "performance"]
-    lines = [deepest(r) if _DATED.search(text) else verdict(r, q.facts, text) for r in of]
+    lines = [deepest(r) if says("run_plans.dated", text) else verdict(r, q.facts, text) for r in of]
     if len(made) > 1:
         return " ".join(filter(None, (ranked_runs(made, q.facts, text), *lines)))
     if len(results) > 1 or not made:
@@ -120,8 +120,6 @@ def _first(q: Question, results: list[CallResult], found: list[CallResult]) -> s
 _SLEEVES, _SYMBOLS, _STRATEGIES, _PAYS, _PROPOSED, _LIVE = (
     PATTERNS[f"run_plans.{name}"] for name in ("sleeves", "symbols", "strategies", "pays", "proposed", "live")
 )
-_DATED = re.compile(r"\bwhen\b|\bhow long\b|\brecover")
-_WHEN_OF_A_RUN = PATTERNS["run_plans.when_of_a_run"]
 
 
 def _read_of_run(q: Question, run_id: str) -> PlannedCall | None:
@@ -129,7 +127,7 @@ def _read_of_run(q: Question, run_id: str) -> PlannedCall | None:
     if q.slots.side or (q.slots.by and q.slots.by[0] not in ("day", "symbol", "strategy", "sleeve")):
         of = {"side": q.slots.side} if q.slots.side else {"by": q.slots.by[0]}
         return PlannedCall("trips", {"subject": run_id, **of})
-    return PlannedCall("performance", {"subject": run_id}) if _WHEN_OF_A_RUN.search(q.slots.text) else None
+    return PlannedCall("performance", {"subject": run_id}) if says("run_plans.when_of_a_run", q.slots.text) else None
 
 
 _UNITS = (("atr", "_atr"), ("bar", "_bars"), ("%", "_frac"), ("percent", "_frac"))
@@ -151,14 +149,11 @@ def unclear(q: Question) -> str:
     return f"{which}? Write it as key=value, such as stop_atr=2; `what parameters does trend have` lists them."
 
 
-_THEM = re.compile(r"\b(?:them|both|these|those|the two|which|runs)\b")
-
-
 def compare(q: Question) -> Plan:
     """Variants against the live configuration; two strategies, two symbols or two runs side by side."""
     s, sleeve, said = q.slots, q.sleeve(), ""
     variants = [{**s.common, **variant} for variant in s.variants] or ([s.common] if s.common else [])
-    runs = _named(q) or (_made(q) if _THEM.search(s.text) else [])
+    runs = _named(q) or (_made(q) if says("run_plans.them", s.text) else [])
     if len(runs) < 2 and not variants and re.search(r"\b(?:two|both|all|the|stored|last|latest)\b.*\bruns\b", s.text):
         (latest,) = yield [PlannedCall("run", {})]
         few = re.search(r"\b(?:two|both|last|latest|newest)\b", s.text)

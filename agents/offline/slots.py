@@ -14,7 +14,7 @@ from agents.offline import dates, names, params, ranges
 from agents.offline.leftout import BEFORE_COSTS, left_out
 from agents.offline.moves import SettingMove, read_move
 from agents.offline.sentence import BLANK, Places, Sentence, mentions
-from agents.offline.words import BY, PATTERNS, Words, tidy, vocabulary
+from agents.offline.words import BY, PATTERNS, Words, says, tidy, vocabulary
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,7 +136,7 @@ def read_slots(question: str, words: Words, *, searching: bool = False) -> Slots
     out = _out(s, without, words) if not off else None
     s.take("reason", [m.span(1) for m in PATTERNS["slots.reason"].finditer(s.rest)])
     versions, (place, count, number) = s.every("version"), (s.first(name) for name in ("place", "count", "number"))
-    past = "over the weekend" in s.rest and not PATTERNS["slots.rests"].search(s.rest)  # a window, not how long a pause lasts
+    past = "over the weekend" in s.rest and not says("slots.rests", s.rest)  # a window, not how long a pause lasts
     funding, lasting, unit, weekday = names.funding_of(s), None if past else s.first("lasting"), s.first("unit"), _weekday(s)
     (periods, beside), (span, used) = dates.periods(s.rest, words.desk_ms), dates.read_span(s.rest, words.desk_ms)
     s.take("span", used + beside)
@@ -219,7 +219,7 @@ def _values(s: Sentence, own: Mapping[str, Any], written: Any) -> tuple[params.P
 
 def _length(s: Sentence, words: Words) -> dates.TimeSpan:
     """`1 year btc trend`: as long as the run is to be, up to now."""
-    bare = PATTERNS["slots.bare_span"].search(s.rest)
+    bare = says("slots.bare_span", s.rest)
     s.take("span", [bare.span()] if bare else [])
     return dates.read_span(f"last {bare[0]}", words.desk_ms)[0] if bare else dates.NO_SPAN
 
@@ -277,7 +277,7 @@ def _by(s: Sentence) -> tuple[str, ...]:
             rf"(?:(?<=\bbest )|(?<=\bworst ))(?:{said})\b|(?:(?<=\bbiggest )|(?<=\bsingle ))(?:{said})(?= (?:loss|gain|profit))"
         )
         patterns += [rf"{single}|\brank (?:the |our |my |all )*(?:{said})\b"] if name in _RANKED else []
-        patterns += [rf"\b(?:which|what) (?:{said})\b"] if name in _RANKED and PATTERNS["slots.ranks"].search(s.rest) else []
+        patterns += [rf"\b(?:which|what) (?:{said})\b"] if name in _RANKED and says("slots.ranks", s.rest) else []
         patterns += [rf"\b{_EVERY[name]}\b(?! loss| limit)"] if name in _EVERY and "correlat" not in s.rest else []
         if found := next((m for pattern in patterns if (m := re.search(pattern, s.rest))), None):
             found_all.append(name)
@@ -299,13 +299,13 @@ def _percent(s: Sentence) -> float | None:
     """A move of a price in percent, signed; a percent of a parameter is left to the parameters."""
     if re.search(r"\b(?:risk|leverage)\b.*\bto \d", s.rest):  # `lower btc risk to 0.25%`
         return None
-    found = PATTERNS["slots.percent"].search(s.rest)
+    found = says("slots.percent", s.rest)
     near = [m for m in PATTERNS["slots.move"].finditer(s.rest) if found and abs(found.start() - m.start()) <= 24]
     if not found or not near:
         return None
     moves = near[0]
     value = float(found[1]) / 100
-    value = -abs(value) if PATTERNS["slots.down"].search(s.rest) else value
+    value = -abs(value) if says("slots.down", s.rest) else value
     s.take("percent", [found.span(), moves.span()])
     return value
 
@@ -382,7 +382,7 @@ def _keys_named(s: Sentence, words: Words, read: params.ParamReading) -> tuple[s
     set_here = {*read.common, *(key for variant in read.variants for key in variant)}
     found = {key: [m.span() for m in mentions(key, s.rest)] for key in words.params if "_" in key and key not in set_here}
     found = {key: places for key, places in found.items() if places}
-    setting = None if found or set_here else _SETTING_OF.search(s.text)
+    setting = None if found or set_here else says("slots.setting_of", s.text)
     spoken = [m.span() for sleeve in words.sleeves for m in mentions(sleeve.name.replace("-", " "), s.text)] if setting else []
     s.note("sleeves", spoken)
     if setting is not None and (spoken or any(mentions(sleeve.name, s.text) for sleeve in words.sleeves)):
@@ -394,5 +394,4 @@ def _keys_named(s: Sentence, words: Words, read: params.ParamReading) -> tuple[s
 
 
 # what a question about a setting says beside the parameter's own words; where a level is asked for, or what happened, it is none
-_SETTING_OF = PATTERNS["slots.setting_of"]
 _UNITS_OF_SETTINGS = {"atr": re.compile(r"\batrs?\b"), "bars": re.compile(r"\bbars?\b"), "frac": re.compile(r"%|\bper ?cent\b")}

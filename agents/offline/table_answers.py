@@ -27,15 +27,12 @@ from agents.offline.talk import (
     key_of,
     question_of,
 )
-from agents.offline.words import PATTERNS, Words
+from agents.offline.words import PATTERNS, Words, says
 from tools.common import render
 from tools.common.contract import Table
 
 NONE = "none so far"
 ROWS_SUMMED = 20  # of a P&L in its first answer
-_WHETHER = PATTERNS["talk.whether"]
-_CUT = re.compile(r"The table has [^.]*\.")
-_OF_THE_WHOLE = re.compile(r"\bnet \{(\w+\.net)\}")
 _OF_SKILL = ("total_return_frac", "net_profit", "sharpe")
 _RUN_COLUMNS = ("total_return_frac", "sharpe", "max_drawdown_frac", "trades")
 NO_SKILL = "Two runs beside each other do not tell skill from luck: a comparison of two values over the same days does."
@@ -63,7 +60,7 @@ def _answered(slots: Slots, above: TableAbove, found: RowsAsked, facts: Facts) -
         return _mostly(above, found)
     if SORT.search(text):
         return sorted_rows(slots, above, found, facts)
-    cut = "" if above.result.args.get("limit") or found.how == "" else _CUT.search(above.result.text)
+    cut = "" if above.result.args.get("limit") or found.how == "" else says("table_answers.cut", above.result.text)
     of = f"{len(above.rows)} rows {'of the table' if len(above.rows) == size else 'kept'} above"
     some = f"{len(rows) or 'None'} of the {of}{f': {found.how}' if found.how else ''}.{f' {cut[0]}' if cut else ''}"
     if not rows:
@@ -129,7 +126,7 @@ def _others(above: TableAbove, n: int, at: int) -> str:
 
 def _verdict(text: str, kept: int, size: int, some: str) -> str:
     """Yes or no first, where a sentence asks whether all or any are so."""
-    asked = _WHETHER.match(text)
+    asked = PATTERNS["talk.whether"].match(text)
     if asked is None:
         return some
     return f"{'Yes' if (kept == size if asked['all'] else kept) else 'No'}: {some[0].lower()}{some[1:]}"
@@ -185,7 +182,11 @@ def _reckoned(slots: Slots, above: TableAbove, found: RowsAsked, facts: Facts) -
     if not rows or (MEAN.search(slots.text) and table.columns[at] in ("wins", "trips", "trades")):  # `avg winner` is no count
         return None
     if SHARE.search(slots.text):
-        whole = _OF_THE_WHOLE.search(above.result.text) if table.columns[0] == "trip" and table.columns[at] == "net" else None
+        whole = (
+            says("table_answers.of_the_whole", above.result.text)
+            if table.columns[0] == "trip" and table.columns[at] == "net"
+            else None
+        )
         every = [whole[1]] if whole else [str(table.rows[n][at])[1:-1] for n in summed[:ROWS_KEPT]]
         return partial(_shares, above, found, at, rows, every)
     return partial(_sums, above, found, at, rows, "mean" if MEAN.search(slots.text) else "sum")

@@ -26,7 +26,7 @@ from agents.offline.tables import (
     signed_rows,
 )
 from agents.offline.tables_shown import OF_RUNS, TableAbove, of_figures, runs_as_table, whole_table
-from agents.offline.words import CELLS, FIGURE_WORDS, HEADS, LIGHT, MARKER, PATTERNS, STOP, Words, stem
+from agents.offline.words import CELLS, FIGURE_WORDS, HEADS, LIGHT, MARKER, PATTERNS, STOP, Words, says, stem
 from tools.common.contract import Table
 from tools.exposure import glossary
 
@@ -36,10 +36,6 @@ _KEYED = ("name", "check", "limit", "configuration")
 _RANKED, _NOT_OF_A_TABLE = PATTERNS["talk.ranked"], PATTERNS["talk.other"]  # a reason, a condition, advice are none of a table's
 COUNT, SHARE, SUM, MEAN, SORT, PART = (PATTERNS[f"talk.{name}"] for name in ("count", "share", "sum", "mean", "sort", "part"))
 _OF_CELLS, _SEVERAL, REST = (PATTERNS[f"talk.{name}"] for name in ("of_cells", "several", "rest"))
-_DISTANCE = PATTERNS["choose.to_stop"]  # no table of positions has it
-_ROWS = re.compile(r"^(?:(?:and|but|so|ok) )*(?:which|how many|(?:sum|average|avg|total)\b)")
-_NARROWS = re.compile(r"^(?:(?:and|but|so|ok|now) )*(?:only|just)\b")  # other round trips, not rows of these
-_WENT = re.compile(r"\bhow much (?:went|goes|was spent|did we spend|is|was|were) (?:to|on|in|for|into)\b")
 
 
 class RowsAsked(NamedTuple):
@@ -117,7 +113,7 @@ def in_focus(above: TableAbove) -> int | None:
 
 def question_of(slots: Slots, past: Sequence[PastTurn], facts: Facts, words: Words) -> tuple[TableAbove, RowsAsked] | None:
     """The table above that a sentence is wholly of, and what it asks of it; None for any other sentence."""
-    if len(tokens_of(slots)) > 12 or _NOT_OF_A_TABLE.search(REST.sub("", slots.text)) or _DISTANCE.search(slots.text):
+    if len(tokens_of(slots)) > 12 or _NOT_OF_A_TABLE.search(REST.sub("", slots.text)) or says("choose.to_stop", slots.text):
         return None
     for above in tables_above(past, facts, words):
         own = above.table.columns[key_of(above.table)]
@@ -132,15 +128,15 @@ def question_of(slots: Slots, past: Sequence[PastTurn], facts: Facts, words: Wor
         of_runs = above.table.columns[:2] == OF_RUNS
         if others or (of_runs and not _SEVERAL.search(slots.text)):
             continue
-        if _ONE_TRADE.search(slots.text) and above.table.columns[0] != "trip":
+        if says("talk.one_trade", slots.text) and above.table.columns[0] != "trip":
             continue
         found = asked_of(slots, above, facts)
         if not found.operations or (found.left and not (SORT.search(slots.text) and len(above.rows) > 1)):
             continue
         if not (found.heads or found.keeps) and (slots.place is not None or above.result.name == "compare"):
             continue  # a thing that is shown by its id; a comparison has a verdict of its own
-        every, one = len(found.rows) == len(above.rows) > 1, _ONE.search(slots.text)
-        again = found.heads and (above.later or above.result.name == "performance") and not _EACH.search(slots.text)
+        every, one = len(found.rows) == len(above.rows) > 1, says("talk.one", slots.text)
+        again = found.heads and (above.later or above.result.name == "performance") and not says("talk.each", slots.text)
         if every and not (found.keeps or SORT.search(slots.text)) and (one or again):
             row = in_focus(above)
             if row is None and one and not (SUM.search(slots.text) or SHARE.search(slots.text)):
@@ -151,9 +147,6 @@ def question_of(slots: Slots, past: Sequence[PastTurn], facts: Facts, words: Wor
     return None
 
 
-_ONE = re.compile(r"\b(?:its?|that|this)\b")
-_ONE_TRADE = re.compile(r"\b(?:worst|best|biggest|largest) (?:\w+ )?(?:trades?|trips?|winners?|losers?|loss(?:es)?|wins?)\b")
-_EACH = re.compile(r"\b(?:all|each|every|which|them|those|these|both|others?)\b")
 _OF_A_CALL = "span params axes variants timeframe venue lasting funding fills ids handles percent by unit without"
 _OWN = frozenset(_OF_A_CALL.split())
 
@@ -163,7 +156,7 @@ def asked_of(slots: Slots, above: TableAbove, facts: Facts) -> RowsAsked:
     table, used, how, text = above.table, set[str](), list[str](), slots.text
     rows, operations, keeps = list(above.rows), 0, False
     of_figures = table.columns[:2] == ("metric", "value")
-    own_part = PART.search(text) or (of_figures and _WENT.search(text))
+    own_part = PART.search(text) or (of_figures and says("talk.went", text))
     if own_part:  # `how much of it went to fees`: of its own P&L, no share in those of all rows
         used |= set(own_part[0].split())
     if names := _named_rows(slots, above, used):
@@ -174,7 +167,7 @@ def asked_of(slots: Slots, above: TableAbove, facts: Facts) -> RowsAsked:
         rows, operations, keeps = [n for n in above.base if n not in out and not _is_sum(table, n)], operations + 1, True
         used |= set(re.findall(r"[a-z]+", rest[0]))
         how.append(f"without {' and '.join(str(table.rows[n][key_of(table)]) for n in out)}")
-    other_trips = above.result.name == "trips" and (not listed or _NARROWS.match(text) is not None)
+    other_trips = above.result.name == "trips" and (not listed or PATTERNS["talk.narrows"].match(text) is not None)
     part = "The table has" in above.result.text and not above.result.args.get("limit")  # asked for anew, it is whole
     of_cells = listed and len(rows) > 1 and _OF_CELLS.search(text) and not other_trips and not (part and not COUNT.search(text))
     cells = _of_cells(slots, table, rows, used) if of_cells else None
@@ -186,9 +179,11 @@ def asked_of(slots: Slots, above: TableAbove, facts: Facts) -> RowsAsked:
     used |= {"biggest", "largest", "deepest"} if any("drawdown" in table.columns[i] for i in heads) else set()
     if own_part and heads and (net := next((i for i, head in enumerate(table.columns) if head in ("net", "change")), None)):
         heads = list(dict.fromkeys((net, *heads)))
-    sign = None if COUNT.search(text) and "wins" in table.columns else PATTERNS["above.signed"].search(text)
+    sign = None if COUNT.search(text) and "wins" in table.columns else says("above.signed", text)
     if sign and (signed := signed_rows(table, facts, losing=sign["red"] is not None)) is not None:
-        if other_trips and (listed or not _ROWS.match(text)):  # `the winning ones` of a split are other round trips, not its rows
+        if other_trips and (
+            listed or not PATTERNS["talk.rows"].match(text)
+        ):  # `the winning ones` of a split are other round trips, not its rows
             return RowsAsked(rows, (), "", [sign[0]], 0)
         every = rows if set(rows) & set(signed) else above.base  # `and the green ones`, after the red ones
         rows, operations, keeps = [n for n in every if n in signed and not _is_sum(table, n)], operations + 1, True
@@ -329,9 +324,9 @@ def _metric_rows(slots: Slots, table: Table, used: set[str]) -> list[int]:
         return rows
     said = [{t.word for t in tokens_of(slots) if t.stem in forms_of(name)} for name in names]
     every = set[str]().union(*said)
-    own = [n for n, name in enumerate(names) if set(name.split("_")) - {"frac", "ms"} <= every]  # `trades` is no `traded_days`
-    if set[str]().union(*(said[n] for n in own)) == every:
-        said = [words if n in own else set() for n, words in enumerate(said)]
+    exact = [n for n, name in enumerate(names) if set(name.split("_")) - {"frac", "ms"} <= every]  # `trades` is no `traded_days`
+    if set[str]().union(*(said[n] for n in exact)) == every:
+        said = [words if n in exact else set() for n, words in enumerate(said)]
     elif not re.search(r"\b(?:and|or|vs|with)\b|,", slots.text) and every not in said:
         return []  # `the worst trade` is neither `worst_day` nor `trades`
     used |= every

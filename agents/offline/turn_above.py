@@ -14,7 +14,7 @@ from agents.offline.page_plans import limits_meant
 from agents.offline.slots import Slots, words_of
 from agents.offline.steps import CallResult, PastTurn, PlannedAnswer
 from agents.offline.tables import Facts
-from agents.offline.words import LISTS, PATTERNS, Words
+from agents.offline.words import LISTS, Words, says
 from tools.common.contract import Table
 from tools.exposure import glossary
 
@@ -23,9 +23,7 @@ if TYPE_CHECKING:
 
 # what a sentence names by itself: then it is of that, not of the turn above
 OWN_NAMES = frozenset(("span", "sleeves", "symbols", "strategies", "ids", "handles", "everything"))
-_ONE_THING = PATTERNS["turn_above.one_thing"]
 _RULES, _NAMED_RULE = LISTS["rule_of_limit"], LISTS["rule_named"]
-_IN_A_DAY = PATTERNS["turn_above.in_a_day"]
 RULES = ("daily loss", "loss streak", "entry frequency", "desk drawdown", "entries paused")
 _SAYS_RULE = re.compile("(?:refused(?: by)?: |breaker )({0})|({0}) breaker".format("|".join(RULES)))
 _EXITS = (("trail", "trail"), ("take profit|target", "target"), ("stop", "stop"))
@@ -99,7 +97,7 @@ def run_of(result: CallResult) -> str:
 
 def of_above(read: Slots) -> bool:
     """Whether a sentence speaks of one thing and names none itself."""
-    return not read.places.keys() & OWN_NAMES and bool(_ONE_THING.search(read.text))
+    return not read.places.keys() & OWN_NAMES and bool(says("turn_above.one_thing", read.text))
 
 
 def short(read: Slots, most: int) -> bool:
@@ -204,7 +202,7 @@ def rule_of(above: TurnAbove, place: int | None = None) -> str:
     named = [rule for rule in RULES if rule in above.question]
     keys = [*words, *limits_meant(above.question)]
     by_key = [_RULES[key] for key in keys if key in _RULES]
-    in_a_day = ["daily loss"] if _IN_A_DAY.search(above.question) else []
+    in_a_day = ["daily loss"] if says("turn_above.in_a_day", above.question) else []
     return next(iter((*named, *in_a_day, *by_key)), "")
 
 
@@ -231,11 +229,8 @@ def word_of(above: TurnAbove) -> str:
     return max(said, key=len, default="")
 
 
-_PAIR = PATTERNS["turn_above.pair"]
-
-
 def pair_of(above: TurnAbove) -> tuple[str, ...]:
     """The two things that the question above set against each other: halt and pause; none where a table was shown for it."""
-    found = _PAIR.search(above.question)
+    found = says("turn_above.pair", above.question)
     shown = above.last is not None and above.last.name != "define"
     return () if found is None or shown else (found[1], found[2])

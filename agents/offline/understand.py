@@ -21,7 +21,7 @@ from agents.offline.steps import PastTurn, PlannedAnswer, asks_back
 from agents.offline.tables import Facts
 from agents.offline.turn_above import Rest, TurnAbove
 from agents.offline.ways import SAY, Way, way_of, ways
-from agents.offline.words import PATTERNS, Words
+from agents.offline.words import PATTERNS, Words, says, tidy
 from tools.exposure import glossary
 
 PAST_MAX = 8  # turns before that a question is read against
@@ -130,9 +130,9 @@ def understand(
 
 def _of_first(text: str, first: str, words: Words) -> str:
     """A clause about the word that the first one asks for (`and what is ours`), with that word."""
-    if not PATTERNS["understand.of_first"].match(slots.tidy(text, words)):
+    if not PATTERNS["understand.of_first"].match(tidy(text, words)):
         return text
-    keys, said = slots.read_slots(first, words).keys, slots.tidy(first, words)
+    keys, said = slots.read_slots(first, words).keys, tidy(first, words)
     word = max((of for of in glossary() if len(of) > 2 and re.search(rf"\b{re.escape(of)}\b", said)), key=len, default="")
     return f"what is {keys[0]} of all sleeves" if keys else f"what is our {word}" if word else text
 
@@ -186,7 +186,9 @@ def part_of(text: str, thread: ThreadSoFar, earlier: Sequence[Part] = ()) -> Par
     before = "" if earlier else thread.before
     listed = likely(read, before)
     best = listed[0]
-    doubtful = best.label.ask == "note" and _ASKS.match(read.text) is not None  # `so will the bots stop then`, after a note
+    doubtful = (
+        best.label.ask == "note" and PATTERNS["understand.asks"].match(read.text) is not None
+    )  # `so will the bots stop then`, after a note
     # a fixed text claims no figure: a name that nothing knows alone makes it doubtful
     odd = account.foreign(read, best.label.ask)
     alone = _named_alone(read, thread) if not earlier else None
@@ -244,12 +246,8 @@ def _by_itself(read: slots.Slots) -> Guess | None:
 def _completes(read: slots.Slots, thread: ThreadSoFar) -> bool:
     """Whether a sentence names things and nothing else: what was missing in a question back, or one more (`and sol too`)."""
     named = read.places.keys() - {"place", "ever", "without"}
-    waits = not thread.past[-1].results or _TOO.search(read.text) is not None
+    waits = not thread.past[-1].results or says("understand.too", read.text) is not None
     return waits and thread.older is not None and bool(named) and not account.words_left(read)
-
-
-_TOO = re.compile(r"\b(?:too|as well|also)[?.! ]*$")
-_ASKS = re.compile(r"(?:so |and |but )*(?:will|does|do|did|is|are|what|why|how|when|who|which)\b")
 
 
 def _meant(read: slots.Slots, waits: Part) -> Guess | None:

@@ -104,6 +104,11 @@ PATTERNS: Mapping[str, re.Pattern[str]] = {name: re.compile(pattern) for name, p
 PHRASES: Mapping[str, re.Pattern[str]] = {label: re.compile(pattern) for label, pattern in LISTS["phrases"].items()}
 
 
+def says(name: str, text: str) -> "re.Match[str] | None":
+    """Where a text says what a pattern of words.toml has, anywhere in it; None where it does not."""
+    return PATTERNS[name].search(text)
+
+
 def _pairs(name: str) -> Mapping[str, str]:
     """A list of `forms = word; ...` as form -> word."""
     listed = [pair.partition("=") for pair in LISTS[name].replace("\n", " ").split(";")]
