@@ -13,21 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 from agents.offline.account import tokens_of
 from agents.offline.dates import TimeSpan
+from agents.offline.drafts import asks_back, drafted, result_text, window
 from agents.offline.page_plans import rule_story
 from agents.offline.read_back import PlannedCall
-from agents.offline.slots import COUNTED, Slots
-from agents.offline.steps import (
-    CallResult,
-    PastTurn,
-    Plan,
-    PlannedAnswer,
-    PlanOf,
-    Question,
-    asks_back,
-    drafted,
-    result_text,
-    window,
-)
+from agents.offline.slots import COUNTED, ORDINALS, Slots
+from agents.offline.steps import CallResult, PastTurn, Plan, PlannedAnswer, PlanOf, Question
 from agents.offline.tables import Facts, extreme, extreme_row, number_of, only, ranks
 from agents.offline.talk import LOOKS_BACK
 from agents.offline.words import PATTERNS, says
@@ -75,15 +65,12 @@ def row(slots: Slots, past: Sequence[PastTurn], facts: Facts) -> FromAbove:
     return asks_back(WHICH_ROW) if place is None else row_of(place, past, facts, slots.text)
 
 
-_ORDINAL = {"first": 0, "second": 1, "third": 2, "fourth": 3, "fifth": 4, "1st": 0, "2nd": 1, "3rd": 2, "4th": 3, "5th": 4}
-
-
 def _picked_before(past: Sequence[PastTurn]) -> tuple[Sequence[PastTurn], int] | None:
     """The turns up to a list of which a row was picked since by its place, and that place."""
     for n in range(len(past) - 1, 0, -1):
-        found = re.search(rf"\b({'|'.join(_ORDINAL)})\b", past[n].asked.lower())
+        found = re.search(r"\b(first|second|third|fourth|fifth|[12345](?:st|nd|rd|th))\b", past[n].asked.lower())
         if found and any(turn.results for turn in past[:n]):
-            return past[:n], _ORDINAL[found[1]]
+            return past[:n], ORDINALS[found[1]]
     return None
 
 
@@ -213,9 +200,6 @@ def why(slots: Slots, older: "Part | None", newest_turn: "Part | None", past: Se
     call = newest_turn.call if newest_turn is not None else None
     waits = newest_turn is not None and (newest_turn.lost or newest_turn.maybe)
     read = past[-1].results or waits or (isinstance(call, PlannedAnswer) and not call.asked_back)
-    open_run = last is not None and last.name in ("backtest", "run") and last.status == "ok" and says("above.lost", slots.text)
-    if last is not None and open_run and not read:  # what was asked since is not answered
-        return partial(_of_last_run, str(_run_of(last) or last.evidence[0]))
     if last is None or not read:
         return asks_back("Why what? Nothing was looked up for the last answer: name the day, the trade or the event.")
     if last.status in ("refused", "failed"):
@@ -243,13 +227,6 @@ def why(slots: Slots, older: "Part | None", newest_turn: "Part | None", past: Se
     if (run := run_shown(last)) is not None:
         return PlannedCall("trips", {"subject": str(run), "by": "exit"})
     return asks_back("What stands above says no more of the reason. Name the trade, the event or the day, and I look it up.")
-
-
-def _of_last_run(run: str, q: Question) -> Plan:  # noqa: ARG001 - a plan takes its question
-    """How the round trips of a run ended, named as that of the last run made."""
-    call = PlannedCall("trips", {"subject": run, "by": "exit"})
-    results = yield [call]
-    return drafted([call], results).after(f"Of {run}, the last run made here; what was asked since was not run.")
 
 
 def compared(past: Sequence[PastTurn]) -> bool:

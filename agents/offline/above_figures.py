@@ -9,9 +9,10 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
+from agents.offline.drafts import reckoned, result_text
 from agents.offline.read_back import PlannedCall
 from agents.offline.slots import words_of
-from agents.offline.steps import CallResult, Plan, PlannedAnswer, PlanOf, Question, reckoned, result_text
+from agents.offline.steps import CallResult, Plan, PlannedAnswer, PlanOf, Question
 from agents.offline.tables import ranks
 from agents.offline.talk import tables_above
 from agents.offline.turn_above import ANY, Kinds, ShortSentence, of_above, short
@@ -38,12 +39,8 @@ def parts_of_it(heard: ShortSentence) -> PlannedAnswer | PlannedCall | None:
 def without_costs(heard: ShortSentence) -> Any:
     """`what is left without them`: of a P&L or a run what its costs took, added back by `calc`."""
     last, above, said = heard.last, heard.above, heard.found[0]
-    if not (
-        says("above_figures.costs", said)
-        or "gross" in said
-        or says("above_figures.costs", above.question)
-        or last.name == "attribution"
-    ):
+    of_costs = any(says("above_figures.costs", text) for text in (said, above.question))
+    if not (of_costs or "gross" in said or last.name == "attribution"):
         return None
     if last.name == "attribution":
         return _price_alone(heard)

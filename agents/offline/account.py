@@ -13,21 +13,9 @@ from agents.offline.bounds import bound_of
 from agents.offline.entries import WORD, AskedEntry, entry_of
 from agents.offline.features import senses
 from agents.offline.read_back import what_of
+from agents.offline.rules import fits, has_all
 from agents.offline.slots import COUNTED, Slots, given, words_of
-from agents.offline.words import (
-    ASKING,
-    CALENDAR,
-    LISTS,
-    MARKER,
-    MONTHS,
-    PATTERNS,
-    STOP,
-    TURNING,
-    is_common,
-    says,
-    stem,
-    vocabulary,
-)
+from agents.offline.words import ASKING, DATED, LISTS, MARKER, PATTERNS, STOP, TURNING, is_common, says, stem, vocabulary
 
 # the arguments that take what a sentence names
 TAKERS: Mapping[str, tuple[str, ...]] = {slot: tuple(names.split()) for slot, names in LISTS["takers"].items()}
@@ -36,9 +24,6 @@ OF_IDS: Mapping[str, tuple[str, ...]] = {kind: tuple(names.split()) for kind, na
 _PERCENT = ("performance", "run", "backtest", "compare", "desk")
 _FREE = frozenset(("note", "memory", "runbook", "define", "checklist", "runbook_steps"))  # these take the sentence itself
 _NOT_SHOWN: Mapping[str, str] = LISTS["not_shown"]  # of holding times `trips` shows the mean and the median
-_DATED = frozenset(
-    stem(word) for word in CALENDAR.split() if word.endswith(("day", "ber", "ary")) or word in MONTHS
-)  # of no window
 _NO_WEIGHT = ("place", "everything", "ever", "which")  # the answer's own order says which is the worst
 _NAMES = ("sleeve", "symbol", "strategy", "subject")  # arguments that a name nobody knows here could have meant
 
@@ -76,7 +61,11 @@ def words_left(slots: Slots) -> list[str]:
 def strange_words(slots: Slots) -> list[str]:
     """The words of a sentence that are in no sentence for training and no everyday words: perhaps a name."""
     left = [w for w in words_left(slots) if w.isalpha() and len(w) > 2 and w not in COUNTED]
-    return [w for w in left if stem(w) not in _stems_of_vocabulary() and not is_common(w)]
+    return [w for w in left if _is_strange(w)]
+
+
+def _is_strange(word: str) -> bool:
+    return stem(word) not in _stems_of_vocabulary() and not is_common(word)
 
 
 def unanswered(slots: Slots, answer: str, asked: str = "") -> tuple[str, ...]:
@@ -84,7 +73,7 @@ def unanswered(slots: Slots, answer: str, asked: str = "") -> tuple[str, ...]:
 
     asked: as it was typed; a word that is not in it was put there by a reading.
     """
-    left = [t for t in tokens_of(slots) if not t.slot and len(t.word) > 2 and t.word.isalpha() and t.stem not in _DATED]
+    left = [t for t in tokens_of(slots) if not t.slot and len(t.word) > 2 and t.word.isalpha() and t.stem not in DATED]
     left = [
         t for t in left if not {t.word, t.stem} & _NO_CONTENT and t.word not in COUNTED and t.word in (asked.lower() or t.word)
     ]
@@ -128,8 +117,9 @@ def _covers() -> Mapping[str, tuple[str, ...]]:
 
 
 def weighs(word: str) -> bool:
-    """Whether an answer without this word may be another one: it compares, counts, turns or gives a direction."""
-    return word in _WEIGHTY or (word.endswith("est") and len(word) > 5)
+    """Whether an answer without this word may be another one: it compares, counts, turns or gives a direction, or nothing here
+    knows it."""
+    return word in _WEIGHTY or (word.endswith("est") and len(word) > 5) or _is_strange(word)
 
 
 _WEIGHTY = frozenset(LISTS["weighty"].split())
@@ -147,39 +137,24 @@ def takes(entry: AskedEntry, name: str, slots: Slots) -> bool:
     """Whether the entry's tool can use what a slot of the sentence holds."""
     tool = entry.tool.name
     more = name in _MORE.get(tool, "").split()
-    if (
-        name in ("symbols", "strategies", "sleeves", "timeframe", "span" if tool == "run" else "")
-        and tool in _OF_A_RUN
-        and says("choose.spoken_run", slots.text)
-    ):
-        return True  # `the stored btc run`: which one is meant
-    if tool == "performance" and name in ("symbols", "sleeves") and says("account.one_coin", slots.text):
-        return True  # the answer says first that it is beside all that the desk trades
+    for names, tools, conditions, taken in LISTS["taken"]:
+        if fits(names, name) and fits(tools, tool) and has_all(conditions, slots, {}, slots.text):
+            return bool(taken)
     if name == "by":
         return entry.splits(slots.by) or (more and (tool == "backtest" or tuple(slots.by) == ("day",)))
-    if name == "venue" and tool == "orders":  # its sleeves say nothing of another venue's
-        return False
     if name == "unit":
         of_r, of_percent = slots.unit in ("r", "r multiples"), slots.unit in ("percent", "pct", "%")
-        return (
-            slots.unit == "usdt"
-            or (slots.unit == "bps" and tool == "trips")
-            or (of_r and more)
-            or (of_percent and tool in _PERCENT)
-        )
+        known = slots.unit == "usdt" or (slots.unit == "bps" and tool == "trips")
+        return known or (of_r and more) or (of_percent and tool in _PERCENT)
     if name == "count":
         ranks = slots.which in ("worst", "best")
         return any(map(entry.takes, ("worst", "best") if ranks else ("n", "limit", "last"))) or more
     if name in ("without", "never"):
         return takes_out(entry, slots)
-    if name == "side" and tool == "journal_search" and says("account.one_side", slots.text):
-        return False
     if name == "span" and all(slots.text[a:b] in _NOW for a, b in slots.places["span"]) and tool in _OF_NOW:
         return True
     if name == "span" and entry.takes("days"):  # of a number of days alone
         return says("account.last_days", slots.text) is not None
-    if name == "span" and tool == "propose_pause":  # its end alone: a pause begins when it is approved
-        return slots.span.start is None
     if name == "timeframe" and not any(map(entry.takes, ("timeframe", "series"))):
         return bool(slots.strategies or slots.symbols) or more  # `15m`: which sleeve; of `1 hour` alone none is
     if name == "filters" and tool == "trips":
@@ -326,7 +301,7 @@ def _unsaid(entry: AskedEntry, slots: Slots) -> tuple[str, ...]:
 def _unused(entry: AskedEntry, token: Token, taken: set[str]) -> bool:
     if token.slot:
         return token.slot not in taken
-    if token.stem in _DATED:
+    if token.stem in DATED:
         return True
     return token.word in TURNING or (token.word in _NOT_SHOWN.get(entry.tool.name, "").split() and not entry.asked.kind)
 

@@ -12,11 +12,12 @@ from typing import Any
 
 from agents.offline.above import run_shown
 from agents.offline.account import words_left
+from agents.offline.drafts import asks_back
 from agents.offline.read_back import PlannedCall
 from agents.offline.slots import ORDINALS, words_of
-from agents.offline.steps import PlannedAnswer, asks_back
+from agents.offline.steps import PlannedAnswer
 from agents.offline.talk import tables_above
-from agents.offline.turn_above import ANY, LEAD, OWN_NAMES, Kind, Rest, ShortSentence, window_of, word_of
+from agents.offline.turn_above import ANY, LEAD, OWN_NAMES, Kind, Rest, ShortSentence, rule_of, window_of, word_of
 from agents.offline.ways import ways
 from agents.offline.words import LISTS, PATTERNS, says
 
@@ -61,6 +62,13 @@ def _one(found: Sequence[str]) -> str:
     return found[0] if len(set(found)) == 1 else ""
 
 
+def _of_a_limit(heard: ShortSentence) -> str:
+    """A blank where the turn above was about the desk's limits, or explained one."""
+    last = heard.above.last
+    explained = last is not None and last.name in ("define", "desk") and "limit" in heard.above.question
+    return " " if heard.above.of_limits or explained else ""
+
+
 def _key(heard: ShortSentence) -> str:
     """The parameter that was explained, or asked about."""
     older = heard.above.older
@@ -68,7 +76,7 @@ def _key(heard: ShortSentence) -> str:
     return word if "_" in word else ""
 
 
-_OTHERS, _TIMES = OWN_NAMES - {"span"}, {"span", "place", "ever"}
+_OTHERS, _TIMES = OWN_NAMES - {"span"}, {"place", "ever"}
 _NAMES: Mapping[str, Callable[[ShortSentence], str]] = {
     "pair": lambda heard: " and ".join(one.split(":")[1] if ":" in one else one for one in _picked(heard).split()),
     "picked_sleeve": _picked_sleeve,
@@ -94,8 +102,10 @@ _NAMES: Mapping[str, Callable[[ShortSentence], str]] = {
     "run": lambda heard: run_shown(heard.last) or "",
     "fallen_run": lambda heard: (says("measured.fall", heard.above.question) and run_shown(heard.last)) or "",
     "of_desk": lambda heard: "" if heard.read.places.keys() & _OTHERS or run_shown(heard.last) else " ",
-    "alone": lambda heard: "" if words_left(heard.read) or heard.read.places.keys() - _TIMES else " ",
+    "alone": lambda heard: " " if not words_left(heard.read) and heard.read.places.keys() - _TIMES == {"span"} else "",
     "of_limits": lambda heard: " " if heard.above.of_limits else "",
+    "of_a_limit": _of_a_limit,
+    "of_a_rule": lambda heard: _of_a_limit(heard) or rule_of(heard.above),
 }
 
 
@@ -124,7 +134,7 @@ def _kind(name: str, rule: Mapping[str, Any]) -> Kind:
     finds.__name__, finds.__doc__ = name, f"`{rule['example']}`"
     of = ANY if rule.get("of") == "any" else tuple(rule.get("of", "").split())
     form = re.compile(rule["form"].replace("{LEAD}", LEAD))
-    return Kind(form, finds, rule.get("most", 9), of, rule.get("ok", True), bool(rule.get("table")), False)
+    return Kind(form, finds, rule.get("most", 9), of, rule.get("ok", True), bool(rule.get("table")), rule.get("it", False))
 
 
 KINDS = [_kind(name, rule) for name, rule in LISTS["asked_again"].items()]

@@ -3,9 +3,10 @@ plans.py and the plans of each kind."""
 
 import re
 
+from agents.offline.drafts import asks_back, drafted, name_list, which_sleeve
 from agents.offline.fill import arguments
 from agents.offline.read_back import PlannedCall
-from agents.offline.steps import CallResult, Plan, Question, asks_back, drafted, name_list, which_sleeve
+from agents.offline.steps import CallResult, Plan, Question
 from agents.offline.tables import column_of, extreme, handle_of, heads_of, ordered, ranks, rows_named, rows_of
 from agents.offline.ways import NOT_GIVEN, SAY
 from agents.offline.words import LISTS, says

@@ -10,21 +10,13 @@ from functools import partial
 from typing import Any
 
 from agents.offline import trip_ends
-from agents.offline.above import again, why
+from agents.offline.above import again, row_span, why
+from agents.offline.drafts import asks_back, drafted, result_text, window
 from agents.offline.page_plans import rule_story
 from agents.offline.read_back import PlannedCall
-from agents.offline.steps import Plan, PlannedAnswer, PlanOf, Question, asks_back, drafted, result_text
-from agents.offline.turn_above import (
-    ANY,
-    Kinds,
-    ShortSentence,
-    exit_of,
-    of_above,
-    pair_of,
-    rule_named,
-    rule_of,
-    word_of,
-)
+from agents.offline.slots import Slots
+from agents.offline.steps import Plan, PlannedAnswer, PlanOf, Question
+from agents.offline.turn_above import ANY, Kinds, ShortSentence, exit_of, of_above, pair_of, rule_named, rule_of, word_of
 from agents.offline.ways import SAY, ways
 from agents.offline.words import PATTERNS, says
 from engine.clock import DAY_MS, utc
@@ -151,21 +143,6 @@ def left_alone(heard: ShortSentence) -> Any:
     return PlannedCall("alerts", of_one) if last.name in ("alerts", "health") else None
 
 
-_WAY_OF = {"proposals": "who_decides", "alerts": "ack", "watches": "confirm", "propose_watch": "confirm"}
-
-
-@KINDS(most=8, back=True)
-def who_may(heard: ShortSentence) -> Any:
-    """`who may change it`: of a limit, a proposal, an alert, a watch."""
-    above, name = heard.above, heard.above.last.name if heard.above.last is not None else ""
-    if above.newest is None:
-        return None
-    limit = above.newest.ask == "desk limits" or (name in ("define", "desk") and "limit" in above.question) or rule_of(above)
-    filed = name.startswith("propose_") and name != "propose_watch"
-    key = "limits" if limit else "who_decides" if filed else _WAY_OF.get(name, "")
-    return ways()[key] if key else None
-
-
 @KINDS(most=9, of=ANY)
 def times(heard: ShortSentence) -> Any:
     """`since when`, `until when`, `what triggered that`: of a state, by the tool that has the times."""
@@ -183,11 +160,8 @@ def times(heard: ShortSentence) -> Any:
         if not paused:
             return trip_ends.opened(last)
         pauses = PlannedCall("pauses", one)
-        return (
-            with_lead("", [pauses, PlannedCall("journal_search", {"kinds": ["breaker"], "since": "2d", **one})])
-            if cause
-            else pauses
-        )
+        breakers = PlannedCall("journal_search", {"kinds": ["breaker"], "since": "2d", **one})
+        return with_lead("", [pauses, breakers]) if cause else pauses
     filed = last.name.startswith("propose_") or last.name == "proposals"
     listed = set(last.ids("prop-")) if until and filed and last.name != "propose_watch" else ()
     return PlannedCall("proposals", {"proposal_id": listed.pop()}) if len(listed) == 1 else None
@@ -252,3 +226,41 @@ def of_a_word(heard: ShortSentence) -> Any:
         return f"what is our {word}"
     goes_on = re.search(r"\b(?:we|us|our|on|for|in|of) \w+|\bhow much of it\b", text) and says("carry.pronoun", text)
     return PATTERNS["carry.pronoun"].sub(word, text, count=1) if explained and goes_on else None
+
+
+_PEOPLE = ("config", "proposal", "halt")
+
+
+@KINDS(of=ANY)
+def which_sleeve(heard: ShortSentence) -> PlannedCall | PlannedAnswer | None:
+    """`which sleeve was it`, `on which coin mostly`: what was counted, listed or earned above, by sleeve."""
+    last = heard.last
+    if last.args.get("sleeve"):
+        return None
+    if last.name == "counts":
+        return PlannedCall("counts", {**last.args, "by": "sleeve"})
+    if "refused" in (last.args.get("kinds") or ()) or (last.name == "explain_event" and "entry refused" in last.text):
+        return PlannedCall("counts", {"what": "refused", "by": "sleeve", **heard.kept("since", "until")})
+    if last.name in ("alerts", "joint_risk", "explain_event", "proposals", "incidents"):
+        shown = (
+            last.text.lower() if last.name == "joint_risk" else f"{last.text} {last.rows()}"
+        )  # its rows set all beside each other
+        named = [s.name for s in heard.above.words.sleeves if s.name in shown]
+        said = f"It names {' and '.join(named)}." if named else "What stands above names no sleeve."
+        return PlannedAnswer(said, read_as="the answer above")
+    if last.name not in ("pnl", "performance", "attribution") or str(last.args.get("subject", "desk")).startswith("r-"):
+        return None
+    of = heard.above.older.slots if heard.above.older is not None else Slots()
+    span = row_span(of, heard.above.past, heard.above.facts) or of.span
+    return PlannedCall("trips", {"by": "sleeve", **window(span)})
+
+
+@KINDS(most=7, of=ANY)
+def who(heard: ShortSentence) -> PlannedCall | None:
+    """`who did it`: the card of a proposal; of a change or a halt the actions of people."""
+    last, listed = heard.last, set(heard.last.ids("prop-"))
+    if last.name.startswith("propos") and last.name != "propose_watch" and len(listed) == 1:
+        return PlannedCall("proposals", {"proposal_id": listed.pop()})
+    if last.name == "journal_search" and set(last.args.get("kinds") or ()) & set(_PEOPLE):
+        return PlannedCall("journal_search", {**last.args, "kinds": list(_PEOPLE), "since": last.args.get("since", EVER)})
+    return None

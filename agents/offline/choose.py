@@ -6,7 +6,7 @@ Below a bound nothing is chosen: the person is asked which of the three most pro
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial, reduce
+from functools import partial
 from typing import Any
 
 from agents.offline import entries as catalog
@@ -18,7 +18,8 @@ from agents.offline.learned import Guess, guesses
 from agents.offline.leftout import EXITS
 from agents.offline.model_asks import model_label
 from agents.offline.names import BASKET
-from agents.offline.slots import Slots, given
+from agents.offline.rules import first_of
+from agents.offline.slots import Slots
 from agents.offline.words import FIGURE_WORDS, LISTS, PATTERNS, PHRASES, says
 from tools.exposure import glossary
 
@@ -81,8 +82,8 @@ def likely(slots: Slots, before: str = "") -> tuple[Guess, ...]:
         label, best = label_of(said), listed[0].label
         return (Guess(best if best.ask == label.ask else label, 1.0), *listed)
     first = listed[0].label.ask
-    surely = (ask for asks, conditions, ask in LISTS["surely"] if _fits(asks, first) and has_all(conditions, slots))
-    if (ask := next(surely, "")) and not (before and ask == "backtest"):
+    ask = first_of("surely", slots, _READ, first)
+    if ask and not (before and ask == "backtest"):
         return (Guess(AskLabel(ask, {}), 1.0), *listed)
     if listed[0].label.ask == "way off_topic" and (slots.places.keys() & _OURS):
         listed = _without(listed, "way off_topic")  # it names what is of this desk
@@ -97,7 +98,7 @@ def likely(slots: Slots, before: str = "") -> tuple[Guess, ...]:
         FIGURE_WORDS if ours[1] == "the" else glossary()
     ):
         return _without(listed, "define", *FOLLOWS)
-    named = None if sure(listed) else _by_id(slots) or _by_what_is_named(slots)
+    named = None if sure(listed) else _by_id(slots) or first_of("named", slots, _READ) or None
     return listed if named is None else (Guess(AskLabel(named, listed[0].label.args), 1.0), *listed)
 
 
@@ -110,22 +111,6 @@ def _without(listed: Sequence[Guess], *asks: str) -> tuple[Guess, ...]:
 
 _OURS = {"sleeves", "strategies", "symbols", "ids"}
 _HELD = ("sleeves", "exposure", "orders", "desk")
-
-
-def _by_what_is_named(slots: Slots) -> str | None:
-    """What a sentence asks by what it names alone: several values are a search, a strategy on a symbol in a window is a run."""
-    if slots.axes:
-        return "sweep"
-    if _is_share(slots):
-        return "trips"
-    if _of_strategy(slots) and says("choose.in_general", slots.text):
-        return "list_strategies"
-    if SPOKEN_RUN.search(slots.text) and (slots.by or slots.symbols or slots.strategies):
-        return "trips" if slots.by or slots.outcome or slots.count else "run"
-    if slots.strategies and slots.symbols and (slots.common or slots.variants or slots.move):
-        return "compare"
-    runs = says("choose.a_run", slots.text) and slots.symbols and (slots.span.start or slots.timeframe)
-    return "backtest" if runs or (len(slots.strategies) > 1 and slots.symbols) or BASKET in slots.strategies else None
 
 
 _OF_ID: dict[str, str] = {"r": "run", "d": "explain_event", "p": "explain_event", "al": "alerts", "prop": "proposals"}
@@ -144,8 +129,7 @@ def _by_id(slots: Slots) -> str | None:
 def refined(guess: Guess, slots: Slots, tools: frozenset[str] | None) -> Guess:
     """The guess, where the sentence names what only another tool of the kind can do: several values, ranges of them, a split."""
     ask, args = guess.label.ask, guess.label.args
-    rules = (other for asks, conditions, other in LISTS["instead"] if _fits(asks, ask) and has_all(conditions, slots))
-    other = next(rules, ask)
+    other = first_of("instead", slots, _READ, ask) or ask
     if other != ask and other.startswith("journal_search "):
         args = {**args, "kinds": other.partition(" ")[2]}
     if tools is not None and other.partition(" ")[0] not in tools:  # what this role has of the same
@@ -185,28 +169,6 @@ def _of_each(s: Slots) -> bool:
     return bool((sleeves and runs) or (symbols and s.strategies and not s.axes) or (strategies and s.symbols))
 
 
-def _fits(asks: str, ask: str) -> bool:
-    """Whether what is asked is one of `a|b`; of any kind of a tool where that is `tool *`; of all where it is empty."""
-    if asks.startswith("!"):
-        return not _fits(asks[1:], ask)
-    return not asks or any(one in (ask, f"{ask.split(maxsplit=1)[0]} *") for one in asks.split("|"))
-
-
-def has_all(conditions: str, slots: Slots) -> bool:
-    """Whether a sentence has all that a rule of words.toml names: a slot (`by=day`: with this value), `@` a slot's place in the
-    text, `?` a pattern, `:` what is read by code; `!` before one that it may not have."""
-    return all(_has(one.lstrip("!"), slots) != one.startswith("!") for one in conditions.split())
-
-
-def _has(one: str, slots: Slots) -> bool:
-    kind, name = one[0], one[1:]
-    if kind in "?@:":
-        return bool(says(name, slots.text) if kind == "?" else name in slots.places if kind == "@" else _READ[name](slots))
-    name, _, value = one.partition("=")
-    found: Any = reduce(getattr, name.split("."), slots)
-    return found == (value,) if value else given(found)
-
-
 def _by_time(slots: Slots) -> bool:
     """Whether money is asked for by day, week or month, or as a curve: no count or rate of round trips."""
     by = slots.by and set(slots.by) <= {"day", "week", "month"} and says("choose.money_by_time", slots.text)
@@ -226,6 +188,8 @@ _READ: Mapping[str, Callable[[Slots], object]] = {
     "runs": _runs,
     "more": words_left,
     "variants": lambda s: len(s.variants) > 1,
+    "strategies": lambda s: len(s.strategies) > 1,
+    "basket": lambda s: BASKET in s.strategies,
     "last": lambda s: s.which == "last",
     "out_of_trips": lambda s: s.out is not None and s.out[0] in ("outcome", "exit", "side"),
     **{f"not_by_{ask}": partial(lambda ask, s: _splits_otherwise(s, ask), ask) for ask in ("pnl", "performance", "run")},

@@ -14,12 +14,13 @@ from dateutil.relativedelta import relativedelta
 
 from agents.offline.account import tokens_of, words_left
 from agents.offline.choose import entry_of
+from agents.offline.drafts import drafted
 from agents.offline.follow import time_of
 from agents.offline.listed import ended_by
 from agents.offline.parts import Part
 from agents.offline.read_back import PlannedCall
 from agents.offline.slots import COUNTED, Slots, read_slots
-from agents.offline.steps import CallResult, Plan, PlannedAnswer, PlanOf, Question, drafted
+from agents.offline.steps import CallResult, Plan, PlannedAnswer, PlanOf, Question
 from agents.offline.turn_above import OWN_NAMES, Kinds, Rest, ShortSentence, run_of
 from agents.offline.words import LIGHT, PATTERNS, STOP, says
 from tools.common.contract import Effect
@@ -30,11 +31,9 @@ _LEVEL = r"\$?(\d[\d,]*(?:\.\d+)?) ?(k)?[?.! ]*$"
 
 def _stripped(text: str) -> str:
     """A sentence without the words that correct."""
-    return (
-        PATTERNS["correct.make"]
-        .sub("", PATTERNS["correct.after"].sub("", PATTERNS["correct.corrects"].sub("", text)))
-        .strip(" ,")
-    )
+    for name in ("corrects", "after", "make"):
+        text = PATTERNS[f"correct.{name}"].sub("", text)
+    return text.strip(" ,")
 
 
 def _number(text: str) -> int | float:

@@ -6,12 +6,13 @@ from typing import Any
 
 from agents.offline.above import exit_of
 from agents.offline.calls import lead, made, not_given, once
+from agents.offline.drafts import asks_back, drafted, name_list, reckoned, result_text, window
 from agents.offline.entries import choices_of
 from agents.offline.fill import arguments
 from agents.offline.follow import bound, points_back
 from agents.offline.measured import fall_limit
 from agents.offline.read_back import PlannedCall
-from agents.offline.steps import CallResult, Plan, Question, asks_back, drafted, name_list, reckoned, result_text, window
+from agents.offline.steps import CallResult, Plan, Question
 from agents.offline.tables import handle_of, number_of
 from agents.offline.words import COINS, LISTS, PATTERNS, Words, says
 from engine.clock import utc
@@ -225,11 +226,8 @@ def what_if(q: Question) -> Plan:
         return (yield from _together(moves))
     args, past = arguments(q), [float(r.args.get("move_frac") or 0.0) for r in q.results() if r.name == "what_if"][-2:]
     both = len(past) == 2 and past[0] == -past[1] != 0.0 and bound(q.slots)  # `and 20 %?`, after both
-    if (
-        args.get("move_frac") is None
-        or says("desk_plans.one_way", q.slots.text)
-        or not (says("desk_plans.moves", q.slots.text) or both)
-    ):
+    one_way = args.get("move_frac") is None or says("desk_plans.one_way", q.slots.text)
+    if one_way or not (says("desk_plans.moves", q.slots.text) or both):
         return (yield from once(q))
     size = abs(args["move_frac"])
     draft = yield from made([PlannedCall("what_if", args | {"move_frac": move}) for move in (-size, size)])

@@ -10,24 +10,13 @@ from agents.offline import remainder
 from agents.offline.calls import made, once
 from agents.offline.choose import SPOKEN_RUN
 from agents.offline.dates import NO_SPAN, TimeSpan
+from agents.offline.drafts import asks_back, drafted, name_list, reckoned, result_text, window
 from agents.offline.fill import DESKWARD, EXTREMES, FILLERS, arguments, speaks_of_run
 from agents.offline.follow import RUNS
 from agents.offline.measured import costs_measured, deepest, measured
 from agents.offline.read_back import PlannedCall, read_as
 from agents.offline.slots import words_of
-from agents.offline.steps import (
-    CallResult,
-    PastTurn,
-    Plan,
-    PlannedAnswer,
-    Question,
-    asks_back,
-    drafted,
-    name_list,
-    reckoned,
-    result_text,
-    window,
-)
+from agents.offline.steps import CallResult, PastTurn, Plan, PlannedAnswer, Question
 from agents.offline.table_answers import ROWS_SUMMED
 from agents.offline.tables import AT_A_LOSS, column_of, extreme, handle_of, heads_of, number_of, ordered, ranks, rows_named
 from agents.offline.words import LISTS, says

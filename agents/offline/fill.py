@@ -10,8 +10,9 @@ from typing import Any
 
 from agents.offline.account import tokens_of
 from agents.offline.choose import SPOKEN_RUN
+from agents.offline.drafts import changes_of
 from agents.offline.entries import choices_of
-from agents.offline.steps import Question, changes_of
+from agents.offline.steps import Question
 from agents.offline.words import ASKING, PATTERNS, SAID, STOP, says
 from engine.clock import utc
 from tools.common import render

@@ -15,10 +15,11 @@ from agents.offline import slots as reading
 from agents.offline.account import free, lost_of, tokens_of
 from agents.offline.choose import SPOKEN_RUN, Chosen, entry_of
 from agents.offline.dates import TimeSpan
+from agents.offline.drafts import asks_back
 from agents.offline.entries import AskedEntry
 from agents.offline.parts import Part
 from agents.offline.slots import Slots, read_slots
-from agents.offline.steps import PastTurn, asks_back
+from agents.offline.steps import PastTurn
 from agents.offline.tables import ranks
 from agents.offline.words import BY, PATTERNS, Words, says
 from tools.common.contract import Effect
@@ -341,11 +342,8 @@ def going_on(text: str, read: Slots, older: Part, words: Words, past: Sequence[P
     made = bool(past and past[-1].results)
     if chosen is other and tool in RUNS and not read.sleeves:  # of the run, not of the desk's sleeve
         merged = replace(read, which=read.which or older.slots.which)
-        lost = (
-            lost
-            if made or any(r.name in RUNS for t in past[-3:] for r in t.results)
-            else (*lost, "the run above, which was not made")
-        )
+        there = made or any(r.name in RUNS for t in past[-3:] for r in t.results)
+        lost = lost if there else (*lost, "the run above, which was not made")
     if past and not past[-1].results and older.slots.unclear and not (read.common or read.variants):
         merged = replace(merged, unclear=older.slots.unclear)  # a number that was asked back about is not settled by another coin
     waited = (

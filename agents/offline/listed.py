@@ -10,19 +10,10 @@ from typing import Any
 from agents.offline.above import row_ids, row_of
 from agents.offline.account import tokens_of
 from agents.offline.desk_plans import counted, positions_of
+from agents.offline.drafts import asks_back, drafted, first_sentence, reckoned, result_text
 from agents.offline.read_back import PlannedCall
 from agents.offline.slots import ORDINALS, Slots
-from agents.offline.steps import (
-    CallResult,
-    Plan,
-    PlannedAnswer,
-    Question,
-    asks_back,
-    drafted,
-    first_sentence,
-    reckoned,
-    result_text,
-)
+from agents.offline.steps import CallResult, Plan, PlannedAnswer, Question
 from agents.offline.tables import rows_of
 from agents.offline.tables_shown import OF_RUNS
 from agents.offline.talk import asked_of, tables_above
@@ -70,11 +61,8 @@ def _names(read: Slots, filed: CallResult) -> bool:
 
 def ended_by(identity: str) -> str:
     """The command by which a person ends what was filed."""
-    return (
-        f"nightdesk watches remove {identity}"
-        if identity.startswith("w-")
-        else f"nightdesk proposals reject {identity} --as NAME"
-    )
+    watch = identity.startswith("w-")
+    return f"nightdesk watches remove {identity}" if watch else f"nightdesk proposals reject {identity} --as NAME"
 
 
 def _of(result: CallResult) -> str:
@@ -231,11 +219,8 @@ _NAMED = ("run", "parameter", "strategy", "sleeve", "symbol")  # a sleeve by its
 @KINDS(of=ANY, table=True)
 def of_picked(heard: ShortSentence) -> Any:
     """`split the second one by weekday`, `and what is btc-trend using for it`, after a list: asked with the name of that row."""
-    read, text, above = (
-        heard.read,
-        heard.text,
-        next(iter(tables_above(heard.above.past, heard.above.facts, heard.above.words)), None),
-    )
+    read, text, thread = heard.read, heard.text, heard.above
+    above = next(iter(tables_above(thread.past, thread.facts, thread.words)), None)
     if (
         above is None
         or len(tokens_of(read)) > 12

@@ -11,23 +11,12 @@ from functools import partial
 from typing import Any
 
 from agents.offline.above import FromAbove, figure, newest, run_shown, two_runs
+from agents.offline.drafts import asks_back, drafted, first_sentence, reckoned, result_text
 from agents.offline.moves import unsized
 from agents.offline.params import keys_named
 from agents.offline.read_back import PlannedCall
 from agents.offline.slots import ORDINALS, Slots
-from agents.offline.steps import (
-    CallResult,
-    PastTurn,
-    Plan,
-    PlannedAnswer,
-    PlanOf,
-    Question,
-    asks_back,
-    drafted,
-    first_sentence,
-    reckoned,
-    result_text,
-)
+from agents.offline.steps import CallResult, PastTurn, Plan, PlannedAnswer, PlanOf, Question
 from agents.offline.tables import Facts, column_of, extreme, handle_of, number_of, ordered, ranks
 from agents.offline.talk import figure_meant, key_of, tables_above
 from agents.offline.turn_above import ANY, Kinds, Rest, ShortSentence
@@ -237,19 +226,12 @@ def noise(heard: ShortSentence) -> FromAbove | None:
     runs of one window compared; of any other rows that their table has no interval."""
     last, facts, past = heard.last, heard.above.facts, heard.above.past
     above = next(iter(tables_above(past, facts, heard.above.words)), None)
-    if (
-        above is None
-        or len(above.rows) < 2
-        or heard.last.name in ("performance", "pnl", "compare")
-        or above.table.columns[-1] == "value"
-    ):
+    other = heard.last.name in ("performance", "pnl", "compare")
+    if above is None or other or len(above.rows) < 2 or above.table.columns[-1] == "value":
         return None
-    told = (
-        extreme(last.table, facts, heard.above.question, above.result.args.get("which"))
-        if last.table and last.args.get("by")
-        else ""
-    )
-    if last.name == "trips" and told:
+    split = last.table if last.name == "trips" and last.args.get("by") else None
+    told = extreme(split, facts, heard.above.question) if split is not None else ""
+    if "chance" in told:
         return PlannedAnswer(f"{told} That is of the table above.", read_as="the table above")
     text = figure_meant(heard.read, above)
     order, at = ordered(above.table, facts, text, "best", above.rows), column_of(above.table, text)

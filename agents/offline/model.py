@@ -16,6 +16,7 @@ from agents.offline.account import free, strange_words, unused
 from agents.offline.calls import made
 from agents.offline.changes import BETTER, only_asked
 from agents.offline.choose import QUESTION, Chosen
+from agents.offline.drafts import answered, nothing
 from agents.offline.entries import entries, stems
 from agents.offline.entries import entry_of as declared_entry
 from agents.offline.follow import bound
@@ -26,7 +27,7 @@ from agents.offline.plans import plan_of
 from agents.offline.read_back import PlannedCall
 from agents.offline.run_plans import unclear
 from agents.offline.slots import given, words_of
-from agents.offline.steps import CallResult, PastTurn, Plan, PlannedAnswer, Question, answered, nothing
+from agents.offline.steps import CallResult, PastTurn, Plan, PlannedAnswer, Question
 from agents.offline.understand import understand
 from agents.offline.ways import Way, way_of
 from agents.offline.wider import wider_text

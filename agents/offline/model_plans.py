@@ -10,9 +10,10 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from agents.offline.calls import made
+from agents.offline.drafts import asks_back, changes_of, drafted, name_list, which_sleeve, window
 from agents.offline.fill import FILLERS, arguments
 from agents.offline.read_back import PlannedCall
-from agents.offline.steps import Plan, Question, asks_back, changes_of, drafted, name_list, which_sleeve, window
+from agents.offline.steps import Plan, Question
 from agents.offline.words import says
 
 OFF: Mapping[str, Mapping[str, str]] = {  # what leaves a strategy as it is, without what its model says
@@ -71,11 +72,8 @@ def models(q: Question) -> Plan:
         return (yield from made([PlannedCall("models", {})]))
     found, text, sleeve = meant(q), q.slots.text, q.sleeve()
     if q.chosen.asked.kind == "gates":
-        return (
-            asks_back(_which(q))
-            if not found.name
-            else (yield from _gates(found, leak=says("model_plans.leak", text) is not None))
-        )
+        leak = says("model_plans.leak", text) is not None
+        return (yield from _gates(found, leak=leak)) if found.name else asks_back(_which(q))
     which = says("model_plans.which", text)
     versions = found.versions if not (found.carried and which) else ()
     if len(q.slots.model_versions) > 1:
@@ -108,13 +106,8 @@ def _beside(q: Question, found: MeantModel) -> tuple[str, ...]:
     base = above.versions[0] if above is not None and above.versions else _in_force(q, found.name)
     named = q.slots.model_versions
     if not named and base in stored:
-        place = (
-            stored.index(base) - 1
-            if says("model_plans.before", text)
-            else len(stored) - 1
-            if says("model_plans.after", text)
-            else -1
-        )
+        newest = len(stored) - 1 if says("model_plans.after", text) else -1
+        place = stored.index(base) - 1 if says("model_plans.before", text) else newest
         named = (stored[place],) if place >= 0 else ()
     return (base, named[0]) if len(named) == 1 and named[0] != base else ()
 

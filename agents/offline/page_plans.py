@@ -7,9 +7,10 @@ from functools import partial
 
 from agents.offline.account import words_left
 from agents.offline.calls import ask_for, made
+from agents.offline.drafts import asks_back, drafted, result_text
 from agents.offline.fill import free_words
 from agents.offline.read_back import PlannedCall
-from agents.offline.steps import CallResult, Plan, PlannedAnswer, PlanOf, Question, asks_back, drafted, result_text
+from agents.offline.steps import CallResult, Plan, PlannedAnswer, PlanOf, Question
 from agents.offline.tables import handle_of, number_of
 from agents.offline.ways import SAY
 from agents.offline.words import LISTS, PATTERNS, says

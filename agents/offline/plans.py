@@ -11,21 +11,11 @@ from agents.offline import desk_plans, figure_plans, model_plans, page_plans, re
 from agents.offline.above_figures import costs_of
 from agents.offline.calls import made, not_given, once
 from agents.offline.changes import propose
+from agents.offline.drafts import asks_back, drafted, result_text, which_sleeve, window
 from agents.offline.figure_plans import SLEEVES_MAX
 from agents.offline.fill import arguments
 from agents.offline.read_back import PlannedCall
-from agents.offline.steps import (
-    CallResult,
-    Plan,
-    PlannedAnswer,
-    PlanOf,
-    Question,
-    asks_back,
-    drafted,
-    result_text,
-    which_sleeve,
-    window,
-)
+from agents.offline.steps import CallResult, Plan, PlannedAnswer, PlanOf, Question
 from agents.offline.words import PATTERNS, says
 from engine.clock import HOUR_MS, utc
 from tools.common.time_words import instant

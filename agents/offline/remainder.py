@@ -10,11 +10,12 @@ from typing import Any
 
 from agents.offline.bounds import bound_column, bound_of
 from agents.offline.calls import made
+from agents.offline.drafts import drafted, reckoned, result_text
 from agents.offline.fill import EXTREMES, arguments
 from agents.offline.leftout import EXITS, sleeve_words
 from agents.offline.read_back import PlannedCall
 from agents.offline.slots import COUNTED
-from agents.offline.steps import CallResult, Plan, PlannedAnswer, Question, drafted, reckoned, result_text
+from agents.offline.steps import CallResult, Plan, PlannedAnswer, Question
 from agents.offline.tables import handle_of, number_of
 from agents.offline.words import PATTERNS, says
 

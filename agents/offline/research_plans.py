@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from agents.offline.account import tokens_of
 from agents.offline.calls import made
 from agents.offline.choose import SPOKEN_RUN
+from agents.offline.drafts import asks_back, drafted, name_list, result_text
 from agents.offline.fill import arguments, end_of
 from agents.offline.focus import RunFocus, beyond_defaults, focus_of
 from agents.offline.params import value_text
@@ -18,7 +19,7 @@ from agents.offline.ranges import around, count_of
 from agents.offline.read_back import PlannedCall, changes_text
 from agents.offline.run_plans import unclear
 from agents.offline.slots import COUNTED
-from agents.offline.steps import CallResult, Plan, Question, asks_back, drafted, name_list, result_text
+from agents.offline.steps import CallResult, Plan, Question
 from agents.offline.ways import SAY
 from agents.offline.words import PATTERNS, Param, says
 from engine.clock import DAY_MS, utc_day
@@ -226,12 +227,8 @@ def subject_of(q: Question) -> SearchSubject | str:
     span = (s.span.start or s.span.at, end_of(q))
     if not any(span) and focus is not None:
         span = (focus.start, focus.end)
-    if (
-        (strategy is None or symbol is None)
-        and focus is None
-        and not s.symbols
-        and (strategy or says("research_plans.ours", s.text))
-    ):
+    missing = (strategy is None or symbol is None) and focus is None and not s.symbols
+    if missing and (strategy or says("research_plans.ours", s.text)):
         sleeve = next((one for one in q.words.sleeves if strategy in (None, one.strategy)), None)
         strategy, symbol = (sleeve.strategy, sleeve.symbol) if sleeve else (strategy, symbol)
     if not strategy or not symbol:

@@ -8,26 +8,14 @@ from typing import Any
 
 from agents.offline.calls import ask_for, lead, made, not_given
 from agents.offline.changes import moved_of
+from agents.offline.drafts import asks_back, changes_of, drafted, name_list, reckoned, result_text, value_in, which_sleeve
 from agents.offline.fill import arguments, end_of
 from agents.offline.focus import RunFocus, beyond_defaults, focus_of
 from agents.offline.measured import deepest, paid, ranked_runs, verdict
 from agents.offline.names import BASKET
 from agents.offline.params import keys_named
 from agents.offline.read_back import PlannedCall, changes_text, read_as
-from agents.offline.steps import (
-    CallResult,
-    Plan,
-    PlannedAnswer,
-    Question,
-    asks_back,
-    changes_of,
-    drafted,
-    name_list,
-    reckoned,
-    result_text,
-    value_in,
-    which_sleeve,
-)
+from agents.offline.steps import CallResult, Plan, PlannedAnswer, Question
 from agents.offline.tables import handle_of, heads_of
 from agents.offline.words import PATTERNS, SleeveName, says
 from tools.common import render
@@ -77,11 +65,8 @@ def backtest(q: Question) -> Plan:
     else:
         first = ""
     other = {"long": "shorts", "short": "longs"}.get(s.side or "", "")
-    texts = (
-        [f"No run takes one side alone, without the {other}: its {s.side} round trips, of a run of both, come first."]
-        if other
-        else []
-    )
+    one_side = f"No run takes one side alone, without the {other}: its {s.side} round trips, of a run of both, come first."
+    texts = [one_side] if other else []
     if s.move and s.move.by is None and calls[0].args["changes"]:
         texts.append(f"No value was named, so I took {changes_text({c['key']: c['value'] for c in calls[0].args['changes']})}.")
     texts += [text for text in (first, not_given(q), _first(q, results, found)) if text]
@@ -204,11 +189,8 @@ def _meant(q: Question, above: RunFocus | None) -> Generator[list[PlannedCall], 
         sizes = (0.25,) if s.move.by is not None else (0.25, 0.5)
         variants = [v for size in sizes if (v := moved_of(q, sleeve.strategy, sleeve.params, size))]
         named = s.move.by is not None or not variants
-        return (
-            variants,
-            sleeve,
-            "" if named else f"No value was named, so I took {name_list([changes_text(v) for v in variants])}.",
-        )
+        taken = f"No value was named, so I took {name_list([changes_text(v) for v in variants])}."
+        return variants, sleeve, "" if named else taken
     ran = above is not None and above.params and _LIVE.search(s.text)
     return ([dict(above.params)], sleeve, "") if above is not None and ran else ([], q.sleeve(), "")
 
@@ -257,11 +239,8 @@ def _after(q: Question, result: CallResult) -> str:
     better = any(row.get("verdict") == "better" for row in result.data.get("rows", ()))
     if result.status != "ok" or (better and not ("propose_config" in q.tools and result.data.get("sleeve"))):
         return ""
-    return (
-        "Next: `propose the better one`."
-        if better
-        else "Next: a longer span tells more; `what data do we have?` says how far back."
-    )
+    longer = "Next: a longer span tells more; `what data do we have?` says how far back."
+    return "Next: `propose the better one`." if better else longer
 
 
 def best_of_last(q: Question) -> PlannedAnswer:
@@ -313,11 +292,8 @@ def run(q: Question) -> Plan:
         return (yield from _side_by_side(q, several))
     lists = re.search(r"\b(?:runs|backtests)\b", q.slots.text) and not q.slots.ids and not q.slots.handles
     args = {} if lists or q.run_id() is None else {"run_id": q.run_id()}
-    dated = (
-        [PlannedCall("performance", {"subject": q.run_id()})]
-        if args and re.search(r"\bwhen\b|\bhow long\b", q.slots.text)
-        else []
-    )
+    dates = args and re.search(r"\bwhen\b|\bhow long\b", q.slots.text)
+    dated = [PlannedCall("performance", {"subject": q.run_id()})] if dates else []
     calls = [PlannedCall("run", args), *dated]
     results = yield calls
     return drafted(calls, results).after(" ".join(filter(None, (lead(q, results[0]), *map(deepest, results[1:])))))

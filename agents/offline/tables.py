@@ -43,11 +43,7 @@ def rows_of(table: Table, text: str) -> list[int]:
 
 def forms_of(head: str) -> set[str]:
     """Stems of a head's own words and of other ways to say them; units and kinds of mean left out."""
-    own = {
-        part
-        for part in re.split(r"[^a-z&]+", head.lower())
-        if part not in ("frac", "ms", "max", "median", "total", "optimistic", "")
-    }
+    own = {*re.split(r"[^a-z&]+", head.lower())} - {"frac", "ms", "max", "median", "total", "optimistic", ""}
     return {stem(word) for part in own for word in (part, *FIGURES.get(part, ()))}
 
 
@@ -124,11 +120,8 @@ def signed_rows(table: Table, facts: Facts, *, losing: bool) -> list[int] | None
 
 def lowest_wanted(head: str, text: str, which: str | None) -> bool:
     """Whether the least is wanted: the worst of a P&L is its lowest, of a cost or a drawdown its highest."""
-    costs, few, many = (
-        any(word in head for word in _BETTER_LOW),
-        bool(says("tables.low", text)),
-        bool(says("tables.high", text)),
-    )
+    few, many = (says(f"tables.{end}", text) is not None for end in ("low", "high"))
+    costs = any(word in head for word in _BETTER_LOW)
     if which in ("worst", "best") or re.search(r"\b(?:worst|best|better|worse|winner)\b", text):
         worst = which == "worst" if which in ("worst", "best") else bool(re.search(r"\b(?:worst|worse)\b", text))
         most = re.search(r"\b(?:highest|biggest|largest|most)\b", text) and not re.search(r"\b(?:best|better)\b", text)

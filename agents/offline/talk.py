@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from agents.offline.account import tokens_of
-from agents.offline.bounds import bound_column, bound_of
+from agents.offline.bounds import bound_said, bounded
 from agents.offline.slots import COUNTED, ORDINALS, Slots, read_slots
 from agents.offline.steps import PastTurn
 from agents.offline.tables import (
@@ -20,7 +20,6 @@ from agents.offline.tables import (
     forms_of,
     heads_of,
     lowest_wanted,
-    number_of,
     ordered,
     ranks,
     signed_rows,
@@ -30,12 +29,11 @@ from agents.offline.words import CELLS, FIGURE_WORDS, HEADS, LIGHT, MARKER, PATT
 from tools.common.contract import Table
 from tools.exposure import glossary
 
+REST = PATTERNS["talk.rest"]
 LOOKS_BACK = 4  # turns: further up nothing is looked for
 _LISTS = ("journal_search", "alerts", "run", "proposals", "watches", "trials")  # of things, asked for anew for another name
 _KEYED = ("name", "check", "limit", "configuration")
 _RANKED, _NOT_OF_A_TABLE = PATTERNS["talk.ranked"], PATTERNS["talk.other"]  # a reason, a condition, advice are none of a table's
-COUNT, SHARE, SUM, MEAN, SORT, PART = (PATTERNS[f"talk.{name}"] for name in ("count", "share", "sum", "mean", "sort", "part"))
-_OF_CELLS, _SEVERAL, REST = (PATTERNS[f"talk.{name}"] for name in ("of_cells", "several", "rest"))
 
 
 class RowsAsked(NamedTuple):
@@ -100,7 +98,7 @@ def _within(above: TableAbove, slots: Slots, facts: Facts) -> list[int]:
     """The rows of the window and the bound that were asked about: a P&L has the days before it, too."""
     rows, span = list(range(len(above.table.rows))), slots.span
     low, high = (span.start or span.at or "")[:10], (span.end or "9999")[:10]
-    if above.result.name == "trips" and slots.filters and (kept := _bounded(slots, above.table, facts, rows, set())):
+    if above.result.name == "trips" and slots.filters and (kept := bounded(slots, above.table, facts, rows, set())):
         return kept[0]
     inside = [n for n in rows if low <= str(above.table.rows[n][0])[:10] < high] if above.result.name == "pnl" else rows
     return inside if inside and str(above.table.rows[0][0])[:1].isdigit() else rows
@@ -118,28 +116,25 @@ def question_of(slots: Slots, past: Sequence[PastTurn], facts: Facts, words: Wor
     for above in tables_above(past, facts, words):
         own = above.table.columns[key_of(above.table)]
         explained = {"params"} if bound_said(slots) else set[str]()
-        explained |= (
-            {"by"}
-            if above.table.columns[:2] == OF_RUNS
-            or set(slots.by) <= {*above.table.columns, *(("day",) if own == "weekday" else ())}
-            else set()
-        )
+        days = {"day"} if own == "weekday" else set[str]()
+        if above.table.columns[:2] == OF_RUNS or set(slots.by) <= {*above.table.columns} | days:
+            explained |= {"by"}
         others = slots.places.keys() & _OWN - explained - ({"without"} if REST.search(slots.text) else set())
         of_runs = above.table.columns[:2] == OF_RUNS
-        if others or (of_runs and not _SEVERAL.search(slots.text)):
+        if others or (of_runs and not says("talk.several", slots.text)):
             continue
         if says("talk.one_trade", slots.text) and above.table.columns[0] != "trip":
             continue
         found = asked_of(slots, above, facts)
-        if not found.operations or (found.left and not (SORT.search(slots.text) and len(above.rows) > 1)):
+        if not found.operations or (found.left and not (says("talk.sort", slots.text) and len(above.rows) > 1)):
             continue
         if not (found.heads or found.keeps) and (slots.place is not None or above.result.name == "compare"):
             continue  # a thing that is shown by its id; a comparison has a verdict of its own
         every, one = len(found.rows) == len(above.rows) > 1, says("talk.one", slots.text)
         again = found.heads and (above.later or above.result.name == "performance") and not says("talk.each", slots.text)
-        if every and not (found.keeps or SORT.search(slots.text)) and (one or again):
+        if every and not (found.keeps or says("talk.sort", slots.text)) and (one or again):
             row = in_focus(above)
-            if row is None and one and not (SUM.search(slots.text) or SHARE.search(slots.text)):
+            if row is None and one and not (says("talk.sum", slots.text) or says("talk.share", slots.text)):
                 continue
             if row is not None:
                 found = found._replace(rows=[row], how=str(above.table.rows[row][key_of(above.table)]))
@@ -156,7 +151,7 @@ def asked_of(slots: Slots, above: TableAbove, facts: Facts) -> RowsAsked:
     table, used, how, text = above.table, set[str](), list[str](), slots.text
     rows, operations, keeps = list(above.rows), 0, False
     of_figures = table.columns[:2] == ("metric", "value")
-    own_part = PART.search(text) or (of_figures and says("talk.went", text))
+    own_part = says("talk.part", text) or (of_figures and says("talk.went", text))
     if own_part:  # `how much of it went to fees`: of its own P&L, no share in those of all rows
         used |= set(own_part[0].split())
     if names := _named_rows(slots, above, used):
@@ -169,7 +164,8 @@ def asked_of(slots: Slots, above: TableAbove, facts: Facts) -> RowsAsked:
         how.append(f"without {' and '.join(str(table.rows[n][key_of(table)]) for n in out)}")
     other_trips = above.result.name == "trips" and (not listed or PATTERNS["talk.narrows"].match(text) is not None)
     part = "The table has" in above.result.text and not above.result.args.get("limit")  # asked for anew, it is whole
-    of_cells = listed and len(rows) > 1 and _OF_CELLS.search(text) and not other_trips and not (part and not COUNT.search(text))
+    several = listed and len(rows) > 1 and not other_trips
+    of_cells = several and says("talk.of_cells", text) and not (part and not says("talk.count", text))
     cells = _of_cells(slots, table, rows, used) if of_cells else None
     if cells is not None:
         rows, operations, keeps = cells[0], operations + 1, True
@@ -179,7 +175,7 @@ def asked_of(slots: Slots, above: TableAbove, facts: Facts) -> RowsAsked:
     used |= {"biggest", "largest", "deepest"} if any("drawdown" in table.columns[i] for i in heads) else set()
     if own_part and heads and (net := next((i for i, head in enumerate(table.columns) if head in ("net", "change")), None)):
         heads = list(dict.fromkeys((net, *heads)))
-    sign = None if COUNT.search(text) and "wins" in table.columns else says("above.signed", text)
+    sign = None if says("talk.count", text) and "wins" in table.columns else says("above.signed", text)
     if sign and (signed := signed_rows(table, facts, losing=sign["red"] is not None)) is not None:
         if other_trips and (
             listed or not PATTERNS["talk.rows"].match(text)
@@ -189,16 +185,16 @@ def asked_of(slots: Slots, above: TableAbove, facts: Facts) -> RowsAsked:
         rows, operations, keeps = [n for n in every if n in signed and not _is_sum(table, n)], operations + 1, True
         used |= set(sign[0].split())
         how.append("below zero" if sign["red"] else "above zero")
-    bound = _bounded(slots, table, facts, rows, used) if listed or keeps else None
+    bound = bounded(slots, table, facts, rows, used) if listed or keeps else None
     if bound is not None:
         rows, operations, keeps = bound[0], operations + 1, True
         how.append(bound[1])
-    if SORT.search(text):
+    if says("talk.sort", text):
         used |= {t.word for t in tokens_of(slots) if t.slot in ("which", "place")}
     elif (listed or slots.count is None) and (ranked := _ranked(slots, above, facts, rows, used)):
         rows, operations = ranked[0], operations + 1
         how.append(ranked[1])
-    for pattern in (COUNT, SUM, MEAN, SHARE, SORT):
+    for pattern in (PATTERNS[f"talk.{name}"] for name in ("count", "sum", "mean", "share", "sort")):
         if pattern.search(text) and not own_part:
             operations += 1
             used |= {w for m in pattern.finditer(text) for w in m[0].split()}
@@ -353,27 +349,6 @@ def _heads(slots: Slots, table: Table, used: set[str]) -> list[int]:
             found.append(i)
             used |= words
     return found
-
-
-def _bounded(slots: Slots, table: Table, facts: Facts, rows: Sequence[int], used: set[str]) -> tuple[list[int], str] | None:
-    """The rows within a bound that the sentence sets: `above 2r`, `under an hour`."""
-    said = bound_said(slots)
-    bound = bound_of(said) if said else None
-    named = next(iter(heads_of(table, slots.text.replace(said, ""))), None) if said and bound and not bound.unit else None
-    at = named or (bound_column(slots.text, table, bound) if bound is not None else None)
-    if bound is None or at is None:
-        return None
-    if AT_A_LOSS.search(slots.text) and not bound.below and bound.level > 0 and bound.unit in ("r", "u", ""):
-        bound = bound._replace(below=True, level=-bound.level)  # `lost more than 1r`
-    kept = [n for n in rows if (value := number_of(table.rows[n][at], facts)) is not None and bound.holds(value)]
-    used |= set(said.split())
-    return kept, f"{table.columns[at]} {said}"
-
-
-def bound_said(slots: Slots) -> str:
-    """The one bound in a sentence, also where its number might be a parameter's; empty for none."""
-    found = slots.filters or [m[0] for m in PATTERNS["slots.beyond"].finditer(slots.text)]
-    return found[0] if len(found) == 1 else ""
 
 
 def figure_meant(slots: Slots, above: TableAbove) -> str:

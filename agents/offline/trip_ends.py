@@ -8,9 +8,10 @@ from functools import partial
 from typing import Any
 
 from agents.offline.above import trip_meant
+from agents.offline.drafts import asks_back, drafted, result_text
 from agents.offline.read_back import PlannedCall
 from agents.offline.slots import ORDINALS, Slots
-from agents.offline.steps import CallResult, Plan, PlannedAnswer, PlanOf, Question, asks_back, drafted, result_text
+from agents.offline.steps import CallResult, Plan, PlannedAnswer, PlanOf, Question
 from agents.offline.tables import number_of, only
 from agents.offline.turn_above import Kinds, ShortSentence, TurnAbove, of_above
 from agents.offline.words import says
@@ -84,11 +85,8 @@ def ended(heard: ShortSentence) -> Any:
         return _nothing(heard.above)
     if "recover" in heard.text:  # of a drawdown: its row says when, or that it has not
         return None
-    if (
-        last is not None
-        and (last.name in _SUMS or (last.name == "trips" and not _is_trips(last)))
-        and says("trip_ends.out", heard.text)
-    ):
+    sums = last is not None and (last.name in _SUMS or (last.name == "trips" and not _is_trips(last)))
+    if sums and says("trip_ends.out", heard.text):
         return asks_back(
             "What stands above is a sum, of no one trade. Name the trade by its sleeve and time, or ask for the worst trades."
         )

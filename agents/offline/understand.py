@@ -12,17 +12,16 @@ from typing import NamedTuple
 
 from agents.offline import above, above_kinds, account, follow, measured, model_asks, slots, table_answers, wider
 from agents.offline.choose import SHOWN, chosen_of, entry_of, likely, refined, sure, with_label
+from agents.offline.drafts import asks_back
 from agents.offline.labels import FOLLOWS, MORE, PICK, REPEAT, WHICH, AskLabel
 from agents.offline.learned import Guess
-from agents.offline.parts import ALIKE, CLAUSE_SURE, Part, bare_reading, beside, by_sleeve, symbols_so_far
-from agents.offline.read_back import what_of
+from agents.offline.parts import ALIKE, CLAUSE_SURE, Part, bare_reading, beside, by_sleeve, symbols_so_far, with_first
 from agents.offline.slots import COUNTED
-from agents.offline.steps import PastTurn, PlannedAnswer, asks_back
+from agents.offline.steps import PastTurn, PlannedAnswer
 from agents.offline.tables import Facts
 from agents.offline.turn_above import Rest, TurnAbove
 from agents.offline.ways import SAY, Way, way_of, ways
-from agents.offline.words import PATTERNS, Words, says, tidy
-from tools.exposure import glossary
+from agents.offline.words import PATTERNS, Words, says
 
 PAST_MAX = 8  # turns before that a question is read against
 SURE_WITH_ODD = 0.55  # of a sentence with a word that no sentence of its label has
@@ -31,8 +30,6 @@ _CLAUSE, _HALVES = PATTERNS["understand.clause"], PATTERNS["understand.halves"]
 COMPARED = Guess(AskLabel("compare", {}), 1.0)
 NOTHING_WAITS = "Nothing here waits for a yes, and a chat applies nothing. Say what you want to see."
 NOTHING_DONE = "Nothing was done. What was filed stays until a person decides or it expires: `which proposals are pending?`"
-CAN_BE = "A window, a sleeve, a side or a split can be named where the tool has one."
-UNCHANGED = "I cannot tell what this changes in the question before. Name the window, the sleeve, the side or the value."
 
 
 class ThreadSoFar(NamedTuple):
@@ -99,7 +96,7 @@ def understand(
         past, read = past[-PAST_MAX:], {}
     thread = ThreadSoFar(words, past, facts, tools, read)
     texts = [text for text in _CLAUSE.split(question) if text.strip(" ,;.?!")]
-    texts = [*texts[:1], *(_of_first(text, texts[0], words) for text in texts[1:])]
+    texts = [*texts[:1], *(with_first(text, texts[0], words) for text in texts[1:])]
     halves = _HALVES.split(question) if len(texts) == 1 else []
     if len(texts) > 1 and (several := _several(texts, thread)) is not None:
         return by_sleeve(several)
@@ -126,15 +123,6 @@ def understand(
     if (one.maybe or one.lost) and len(texts) > 1 and (alone := beside([part_of(t, thread) for t in texts])) is not None:
         return by_sleeve([alone])
     return by_sleeve([wider.widened(one)])
-
-
-def _of_first(text: str, first: str, words: Words) -> str:
-    """A clause about the word that the first one asks for (`and what is ours`), with that word."""
-    if not PATTERNS["understand.of_first"].match(tidy(text, words)):
-        return text
-    keys, said = slots.read_slots(first, words).keys, tidy(first, words)
-    word = max((of for of in glossary() if len(of) > 2 and re.search(rf"\b{re.escape(of)}\b", said)), key=len, default="")
-    return f"what is {keys[0]} of all sleeves" if keys else f"what is our {word}" if word else text
 
 
 def _several(texts: Sequence[str], thread: ThreadSoFar) -> list[Part] | None:
@@ -195,28 +183,18 @@ def part_of(text: str, thread: ThreadSoFar, earlier: Sequence[Part] = ()) -> Par
     if doubtful or (odd and best.probability < SURE_WITH_ODD) or not sure(listed) or (alone and best.label.ask == "way quote"):
         if alone is None and before and (fresh := _by_itself(read)) is not None:
             return _as_read(text, read, fresh, thread, earlier)
-        if alone is None and not doubtful and (meant := wider.likely_meant(listed)) is not None:
+        if alone is None and not doubtful and (meant := wider.likely_meant(listed, odd=bool(odd))) is not None:
             guessed = wider.widened(_as_read(text, read, meant, thread, earlier))
             if (unsure := wider.not_sure(guessed, listed)) is not None:
                 return unsure
         return alone or Part(text, with_label(read, best.label), maybe=listed[:SHOWN], ask=best.label.ask)
     part = _as_read(text, read, best, thread, earlier)
-    if part.call == asks_back(UNCHANGED):
+    if part.call == asks_back(wider.UNCHANGED):
         fresh = _by_itself(read)
         if fresh is not None:
             return _as_read(text, read, fresh, thread, earlier)
-        return part._replace(call=_not_narrowed(read, thread)) if thread.older is not None else part
+        return part._replace(call=wider.not_narrowed(read, thread.older)) if thread.older is not None else part
     return part
-
-
-def _not_narrowed(read: slots.Slots, thread: ThreadSoFar) -> PlannedAnswer:
-    """That the question before cannot be asked with what a short sentence says, where nothing of that is read."""
-    chosen, words = thread.older.chosen if thread.older is not None else None, " ".join(account.words_left(read))
-    if chosen is None or not words:
-        return asks_back(UNCHANGED)
-    return asks_back(
-        f'No: {what_of(chosen.entry.tool.name)} cannot be narrowed to "{words}", so nothing was looked up again. {CAN_BE}'
-    )
 
 
 def _from_above(text: str, read: slots.Slots, thread: ThreadSoFar) -> Part | None:
@@ -325,7 +303,7 @@ def _more(text: str, read: slots.Slots, thread: ThreadSoFar) -> Part:
     if older.chosen.entry.tool.name == "define" and account.words_left(read):  # `and a layer?`
         return Part(text, read, chosen=older.chosen, ask=older.ask)
     if not follow.changes(read, older.slots):
-        return _better(text, read, thread) if above.compared(thread.past) else Part(text, read, call=asks_back(UNCHANGED))
+        return _better(text, read, thread) if above.compared(thread.past) else Part(text, read, call=asks_back(wider.UNCHANGED))
     if older.chosen.entry.tool.name == "propose_watch" and read.closed.get("metric") not in (
         None,
         older.slots.closed.get("metric"),
