@@ -136,7 +136,7 @@ def _several(texts: Sequence[str], thread: ThreadSoFar) -> list[Part] | None:
         bare_value = len(text.split()) < 3 and bool(part.slots.common)  # `leverage 2`
         if part.empty or part.unsure or certain < CLAUSE_SURE or len(text.split()) < 2 or bare_value:
             return None
-        if parts and not account.words_left(part.slots):  # `handover. from midnight`: of the one before
+        if parts and not (account.words_left(part.slots) or part.slots.keys):  # `handover. from midnight`: of the one before
             return None
         parts.append(part)
     if any(part.chosen for part in parts):  # `dumb question, what is R`: what stands beside a question is none
@@ -190,7 +190,7 @@ def part_of(text: str, thread: ThreadSoFar, earlier: Sequence[Part] = ()) -> Par
         return alone or Part(text, with_label(read, best.label), maybe=listed[:SHOWN], ask=best.label.ask)
     part = _as_read(text, read, best, thread, earlier)
     if part.call == asks_back(wider.UNCHANGED):
-        fresh = _by_itself(read)
+        fresh = None if any(map(account.weighs, account.words_left(read))) else _by_itself(read)
         if fresh is not None:
             return _as_read(text, read, fresh, thread, earlier)
         return part._replace(call=wider.not_narrowed(read, thread.older)) if thread.older is not None else part
