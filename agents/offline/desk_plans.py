@@ -54,7 +54,7 @@ def _worth(q: Question, rows: Sequence[Sequence[Any]]) -> Generator[list[Planned
         *("-".join(of if str(row[2]).startswith("long") else of[::-1]) for (row, _), of in zip(held, paid, strict=True))
     )
     said = [
-        f"{row[0]}: {row[2]} from {{{h}.entry}}, now worth {{{h}.notional}}: {gain} before costs."
+        f"{row[0]}: {row[2]} from {{{h}.entry}}, now worth {{{h}.notional}}: unrealised {gain} before costs."
         for (row, h), gain in zip(held, gains, strict=True)
     ]
     return "\n\n".join(said) or "No position is open there, so none has a gain or a loss."

@@ -269,7 +269,8 @@ def changes(read: Slots, older: Slots) -> bool:
     """Whether a short sentence changes anything in the question before."""
     named = read.places.keys() - {"place", "ever"}
     closed = {name: value for name, value in read.closed.items() if older.closed.get(name) != value}
-    turned = moves_back(read) or any(pattern.search(read.text) for pattern in (_UP, _DOWN, PATTERNS["follow.moves"]))
+    moves = ((_UP, _DOWN) if older.percent else ()) + (PATTERNS["follow.moves"],)
+    turned = moves_back(read) or any(pattern.search(read.text) for pattern in moves)
     return bool(named or closed or turned)
 
 

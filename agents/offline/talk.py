@@ -200,7 +200,7 @@ def asked_of(slots: Slots, above: TableAbove, facts: Facts) -> RowsAsked:
             used |= {w for m in pattern.finditer(text) for w in m[0].split()}
     if above.result.name == "trips" and re.search(r"\bwhy\b", text):
         heads = []  # the word `stop` is no reason why it lost
-    if not heads and re.search(r"\bwhen\b", text):
+    if not heads and re.search(r"(?<!since )(?<!from )\bwhen\b", text):
         heads = [i for i, head in enumerate(table.columns) if head in TIMES and i][:1]
         operations += bool(heads)
     columns = {table.columns[i] for i in heads}
