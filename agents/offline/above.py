@@ -211,10 +211,7 @@ def why(slots: Slots, older: "Part | None", newest_turn: "Part | None", past: Se
             last.rows()[slots.place if slots.place is not None and _there(slots.place, last.rows()) else 0]["rule"], last
         )
     if last.name in _FIGURES:
-        asked = newest_turn.slots if newest_turn is not None and newest_turn.slots.span.start else None
-        asked = asked or (newest_turn and older and replace(newest_turn.slots, span=older.slots.span))
-        picked = asked and row_span(asked, past, facts)
-        span = picked or (older and (row_span(older.slots, past, facts) or older.slots.span))
+        span = picked_span(newest_turn, older, past, facts) or (older and older.slots.span)
         kept = {key: last.args[key] for key in ("since", "until") if last.args.get(key)}
         return PlannedCall("attribution", {**kept, **(window(span) if span else {})})  # of the worst day, not of all days
     if last.name == "parity":
@@ -298,6 +295,14 @@ def _day_of(table: Table, place: int, facts: Facts) -> datetime | None:
     at = number_of(cell, facts)
     day = re.match(r"\d{4}-\d\d-\d\d", str(cell) if at is None else utc(int(at)))
     return datetime.fromisoformat(day[0]) if day else None
+
+
+def picked_span(newest_turn: "Part | None", older: "Part | None", past: Sequence[PastTurn], facts: Facts) -> TimeSpan | None:
+    """The day, week or month that the turn above, or the question that it goes on with, named as the best or the worst."""
+    asked = [of.slots for of in (newest_turn, older) if of is not None]
+    spans = [of.span for of in asked if of.span.start]
+    within = [replace(of, span=spans[-1]) if spans and not of.span.start else of for of in asked]
+    return next((span for of in within if (span := row_span(of, past, facts)) is not None), None)
 
 
 def row_span(older: Slots, past: Sequence[PastTurn], facts: Facts) -> TimeSpan | None:

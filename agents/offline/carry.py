@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 from agents.offline import trip_ends
-from agents.offline.above import again, row_span, why
+from agents.offline.above import again, picked_span, why
 from agents.offline.drafts import asks_back, drafted, result_text, window
 from agents.offline.page_plans import rule_story
 from agents.offline.read_back import PlannedCall
@@ -109,10 +109,12 @@ def reasons(heard: ShortSentence) -> PlannedAnswer | PlannedCall | None:
     return None
 
 
-@KINDS(most=9, back=True)
+@KINDS()
 def fired(heard: ShortSentence) -> Any:
     """`has it ever fired`: counts of the rule that the turn above was about, of trips that ended so, or the watches."""
     above, text = heard.above, heard.text
+    if len(text.split()) > 10 or not of_above(heard.read, but="span"):
+        return None
     if above.last is not None and above.last.name in ("propose_watch", "watches"):
         return PlannedCall("watches", {})
     if above.last is not None and above.last.name == "alerts":
@@ -160,6 +162,8 @@ def times(heard: ShortSentence) -> Any:
         if not paused:
             return trip_ends.opened(last)
         pauses = PlannedCall("pauses", one)
+        if last.name == "health" and not (until or cause):
+            return with_lead("Alerts are in wall time, pauses in desk time.", [PlannedCall("alerts", {}), pauses])
         breakers = PlannedCall("journal_search", {"kinds": ["breaker"], "since": "2d", **one})
         return with_lead("", [pauses, breakers]) if cause else pauses
     filed = last.name.startswith("propose_") or last.name == "proposals"
@@ -237,6 +241,8 @@ def which_sleeve(heard: ShortSentence) -> PlannedCall | PlannedAnswer | None:
     last = heard.last
     if last.args.get("sleeve"):
         return None
+    if last.name == "trips" and (rows := last.rows()) and "trip" in rows[0] and "sleeve" in rows[0]:
+        return PlannedAnswer(f"{rows[0]['trip']} is of {rows[0]['sleeve']}.", read_as="the first of the trips above")
     if last.name == "counts":
         return PlannedCall("counts", {**last.args, "by": "sleeve"})
     if "refused" in (last.args.get("kinds") or ()) or (last.name == "explain_event" and "entry refused" in last.text):
@@ -250,8 +256,9 @@ def which_sleeve(heard: ShortSentence) -> PlannedCall | PlannedAnswer | None:
         return PlannedAnswer(said, read_as="the answer above")
     if last.name not in ("pnl", "performance", "attribution") or str(last.args.get("subject", "desk")).startswith("r-"):
         return None
-    of = heard.above.older.slots if heard.above.older is not None else Slots()
-    span = row_span(of, heard.above.past, heard.above.facts) or of.span
+    above = heard.above
+    of = above.older.slots if above.older is not None else Slots()
+    span = picked_span(above.newest, above.older, above.past, above.facts) or of.span
     return PlannedCall("trips", {"by": "sleeve", **window(span)})
 
 

@@ -63,14 +63,15 @@ def read_span(text: str, desk_ms: int | None) -> tuple[TimeSpan, list[tuple[int,
     """The window or instant a tidy question names, and the places it used. An empty Span when it names none."""
     desk = None if desk_ms is None else datetime.fromtimestamp(desk_ms / 1000, UTC)
     back = _BACK.search(text)
-    if back and desk is not None and not _is_calendar_period(back[0]):
+    if back and desk is not None and re.search(r"\b(?:last|previous)\s+(?:month|year|quarter)$", back[0]) is None:
         return _back(back, text, desk)
     impossible = [found.span("iso") for found in _POINT.finditer(text) if found["iso"] and not _exists(found)]
     if impossible:  # 2025-02-31: handed on as typed, the tool says what is wrong with it
         return TimeSpan(start=text[slice(*impossible[0])]), impossible
     points = list(_points(text, desk))
     if not points:
-        return (TimeSpan(start=_spare(back)), [back.span()]) if back else (TimeSpan(), [])
+        size = (back["unit"] or back["unit2"])[0] if back else ""
+        return (TimeSpan(start=f"{back['n'] or back['n2'] or 1}{size}"), [back.span()]) if back else (TimeSpan(), [])
     return _meant(text, points)
 
 
@@ -112,16 +113,6 @@ def periods(text: str, desk_ms: int | None) -> tuple[list[TimeSpan], list[tuple[
         for g in groups
     ]
     return each, [(_preposition(text, g[0].start), g[-1].stop) for g in groups]
-
-
-def _is_calendar_period(words: str) -> bool:
-    """`last month` is the calendar's; `last 3 months` and `past month` count back."""
-    return re.search(r"\b(?:last|previous)\s+(?:month|year|quarter)$", words) is not None
-
-
-def _spare(back: re.Match[str]) -> str:
-    """Before the desk has a time, what the tool itself may understand (or refuse in its own words)."""
-    return f"{back['n'] or back['n2'] or 1}{(back['unit'] or back['unit2'])[0]}"
 
 
 def _back(found: re.Match[str], text: str, desk: datetime) -> tuple[TimeSpan, list[tuple[int, int]]]:

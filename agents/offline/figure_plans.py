@@ -16,9 +16,20 @@ from agents.offline.follow import RUNS
 from agents.offline.measured import costs_measured, deepest, measured
 from agents.offline.read_back import PlannedCall, read_as
 from agents.offline.slots import words_of
-from agents.offline.steps import CallResult, PastTurn, Plan, PlannedAnswer, Question
+from agents.offline.steps import ROWS_KEPT, CallResult, PastTurn, Plan, PlannedAnswer, Question
 from agents.offline.table_answers import ROWS_SUMMED
-from agents.offline.tables import AT_A_LOSS, column_of, extreme, handle_of, heads_of, number_of, ordered, ranks, rows_named
+from agents.offline.tables import (
+    AT_A_LOSS,
+    column_of,
+    extreme,
+    handle_of,
+    heads_of,
+    number_of,
+    ordered,
+    ranks,
+    rows_named,
+    signed_rows,
+)
 from agents.offline.words import LISTS, says
 from tools.common import render
 from tools.common.contract import Table
@@ -127,6 +138,8 @@ def trips(q: Question) -> Plan:
         return (yield from made([PlannedCall("trips", args)], q))
     if "by" not in args and not q.slots.sleeves and says("figure_plans.all_sleeves", text):  # `hit rate, all three`
         return (yield from made([PlannedCall("trips", args | {"by": "sleeve"})], q))
+    if by == ("exit",) and "exit" in args:  # `stops or trails`: beside each other
+        return (yield from made([PlannedCall("trips", {k: v for k, v in args.items() if k != "exit"})], q))
     if len(by) > 1 and q.chosen.splits(by):
         draft = yield from made([PlannedCall("trips", args | {"by": one}) for one in by[:3]])
         return draft.after(f"No tool splits by {name_list(by)} at once: each by itself is below.")
@@ -239,6 +252,9 @@ def pnl(q: Question) -> Plan:
         args |= {"limit": max(1, min(60, days if args.get("unit", "day") == "day" else days // 7 + 2))}
     if (ranks(text) or extremes or ("subject" in args and args.get("unit") in ("week", "month"))) and not starts:
         args |= {"limit": 60}  # of all that it shows, not of the last twelve
+    of_all = not spans and (says("talk.mean", text) or (says("talk.count", text) and says("figure_plans.red_days", text)))
+    if of_all:
+        args |= {"limit": 60}
     call = PlannedCall("pnl", args)
     (result,) = yield [call]
     if spans and result.table is not None:
@@ -247,6 +263,8 @@ def pnl(q: Question) -> Plan:
         if not kept:
             return PlannedAnswer(f"No {args.get('unit', 'day')} of that window is among the last {args.get('limit', 12)}.")
     draft, first, table = drafted([call], [result]), "", result.table
+    if of_all and table is not None:
+        return draft.after((yield from _of_all_days(q, table, str(args.get("unit", "day")))))
     if spans:  # rows of the window alone
         rows_of = " and ".join(words_of("span", of) for of in spans)
         what, of = "equity and P&L" if args.get("equity") else "P&L", args.get("subject") or args.get("sleeve", "the whole desk")
@@ -268,6 +286,17 @@ def pnl(q: Question) -> Plan:
     elif not (spans or q.slots.by or args.get("equity") or args.get("subject")):
         first = _up_or_down(result, q)
     return draft.after(first)
+
+
+def _of_all_days(q: Question, table: Table, unit: str) -> Generator[list[PlannedCall], list[CallResult], str]:
+    """How many of the days, weeks or months lost or made money, or what one makes on average."""
+    if says("talk.count", q.slots.text):
+        red = says("tables.at_a_loss", q.slots.text) is not None or says("figure_plans.red", q.slots.text) is not None
+        rows = signed_rows(table, q.facts, losing=red) or []
+        return f"{len(rows)} of the {len(table.rows)} {unit}s shown {'lost' if red else 'made'} money."
+    nets = [row[table.columns.index("net")] for row in table.rows if "net" in table.columns][:ROWS_KEPT]
+    (value,) = yield from reckoned(f"mean({', '.join(str(net)[1:-1] for net in nets)})")
+    return f"On average a {unit} made {value} net, over {len(nets)} of them."
 
 
 def _up_or_down(result: CallResult, q: Question) -> str:

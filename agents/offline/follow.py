@@ -99,6 +99,10 @@ def shifted(slots: Slots, older: Slots, words: Words) -> Slots:
     number = says("follow.number", text) if slots.unclear and not bound.search(slots.text) else None
     if number and len(slots.unclear) == 1:  # `same for 28k`, after a level
         text = text.replace(number[0], _in_thousands(slots.unclear[0], number[0]))
+    if (
+        slots.unclear and says("slots.turned", slots.text) and says("slots.watches", older.text)
+    ):  # `and if it loses 2600`, after a level above
+        text = slots.text
     if slots.by and slots.which in ("worst", "best"):  # `the worst hour for it`, after costs: of the result, not of the costs
         text = slots.text
     return replace(merged, text=text, places={**older.places})
@@ -196,7 +200,7 @@ def _with_number(slots: Slots, older: Slots, words: Words) -> Slots:
 def for_the_setting(slots: Slots, older: Slots) -> Slots:
     """`propose 5 instead`, after a question about one setting of a sleeve: a value for that one."""
     number, _ = _alone(slots)
-    if number is None or len(older.keys) != 1 or not older.sleeves:
+    if number is None or len(older.keys) != 1 or not (older.sleeves or slots.sleeves):
         return slots
     return replace(slots, common={older.keys[0]: number}, unclear=(), sleeves=slots.sleeves or older.sleeves)
 
@@ -331,9 +335,11 @@ def going_on(text: str, read: Slots, older: Part, words: Words, past: Sequence[P
         read = replace(read, lasting=f"until {read.span.at.replace('T', ' ')}", span=TimeSpan(), places=places)
     lost = lost_of(older.chosen.entry, read)
     chosen = older.chosen
-    other = entry_of("counts" if tool == "journal_search" else "trips")
+    of_fills = tool == "journal_search" and not read.outcome
+    other = entry_of("counts" if of_fills else "trips")
     split = read.by and not chosen.entry.splits(read.by) and other.entry.splits(read.by)
     part_of_it = bool(lost) and tool in ("run", "backtest") and not lost_of(other.entry, read)
+    part_of_it |= tool == "journal_search" and read.outcome is not None
     if part_of_it or (split and family(tool) in ("figures", "runs", "journal_search")):
         chosen, lost = other, lost_of(other.entry, read)  # a part of it, not its figures
     if tool == "compare" and len(older.slots.symbols) > 1 and read.symbols and not older.slots.variants:  # `and sol too`

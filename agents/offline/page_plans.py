@@ -100,7 +100,8 @@ def _rule_of_row(q: Question, table: Table | None) -> str:
 def runbook(q: Question) -> Plan:
     """The desk's own page for what is wrong."""
     about = next((i for i in q.slots.ids if i.startswith("al-") or re.fullmatch(r"[dp]-\d+", i)), None) or free_words(q)
-    if not about and says("page_plans.about_it", q.slots.text) and q.last("alerts", "health"):
+    of_alert = about and {*about.split()} <= {"open", "alert", "alerts", "alarm", "page", "current"}
+    if of_alert or (not about and says("page_plans.about_it", q.slots.text) and q.last("alerts", "health")):
         (found,) = yield [PlannedCall("alerts", {"state": "open"})]  # asked anew: what was listed may be over, or more have come
         about = next(iter(found.ids("al-")), None)
         if about is None:

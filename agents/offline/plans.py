@@ -16,7 +16,7 @@ from agents.offline.figure_plans import SLEEVES_MAX
 from agents.offline.fill import arguments
 from agents.offline.read_back import PlannedCall
 from agents.offline.steps import CallResult, Plan, PlannedAnswer, PlanOf, Question
-from agents.offline.words import PATTERNS, says
+from agents.offline.words import LISTS, PATTERNS, says
 from engine.clock import HOUR_MS, utc
 from tools.common.time_words import instant
 
@@ -129,15 +129,16 @@ def explain(q: Question) -> Plan:
         return (yield from _at(q))
     lost, won = (says(f"plans.{how}", text) for how in ("lost", "won"))
     ended = "round trip -" if lost else "round trip +" if won else ""  # `the last losing trade`
-    since = window(q.slots.span) or ({"since": "30d"} if ended else {})
+    since = window(q.slots.span) or {"since": "30d"}
+    form = next((form for form in ("by stop", "by trail", "by target") if re.search(LISTS["filled"][form], text)), ended)
     search = {"kinds": ["fill"], **since, **({"sleeve": sleeve.name} if sleeve else {})}
     (found,) = yield [PlannedCall("journal_search", search)]
     events = [e for e in found.evidence if re.fullmatch(r"d-\d+", e)]
     entries, exits = says("plans.entry", text), says("plans.exit", text)
     if found.table is not None and (entries or exits):  # a fill that ended it is no entry
         events = [str(row[1]) for row in found.table.rows if ("to enter" in str(row[-1])) == bool(entries)]
-    if found.table is not None and ended:
-        events = [str(row[1]) for row in found.table.rows if ended in str(row[-1])]
+    if found.table is not None and form and not entries:
+        events = [str(row[1]) for row in found.table.rows if form in str(row[-1])]
     if not events:
         return PlannedAnswer(f"{result_text(found)}\n\nName an event (`explain d-123`), or a sleeve and a time.")
     calls = [PlannedCall("explain_event", {"event_id": events[-1]})]
@@ -173,6 +174,13 @@ def pause(q: Question) -> Plan:
     if len(names) < 2 or not (named or slots.everything or len(slots.places.get("sleeves", ())) > 1):
         return (yield from once(q))
     return (yield from made([PlannedCall("propose_pause", arguments(q) | {"sleeve": names[0], "also": names[1:]})]))
+
+
+def report(q: Question) -> Plan:
+    """The report of a week or a month, as the sentence says."""
+    said = next((unit for unit in ("week", "month") if re.search(rf"\b{unit}", q.slots.text)), None)
+    args = arguments(q)
+    return (yield from made([PlannedCall("report", args | ({"unit": said} if said and "unit" not in args else {}))]))
 
 
 def proposals(q: Question) -> Plan:
@@ -224,6 +232,6 @@ _MODULES: Mapping[Any, str] = {
     model_plans: "models model_drift=drift train_model=train propose_model=propose",
 }
 _HERE = {"journal_search": journal, "propose_pause": pause, "explain_event": explain, "proposals": proposals, "alerts": alerts}
-_HERE |= {"propose_config": propose, "propose_tightening": propose}
+_HERE |= {"report": report, "propose_config": propose, "propose_tightening": propose}
 _NAMED = [(of, *name.partition("=")[::2]) for of, names in _MODULES.items() for name in names.split()]
 _PLANS: Mapping[str, PlanOf] = {**_HERE, **{tool: getattr(of, name or tool) for of, tool, name in _NAMED}}

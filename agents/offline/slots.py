@@ -288,6 +288,10 @@ def _by(s: Sentence) -> tuple[str, ...]:
         if name not in found_all and more is not None and s.text[: more.start()].endswith(tuple(BY[found_all[0]])):
             found_all.append(name)
             s.take("by", [more.span()])
+    exits = [m for kind in ("stop", "trail", "target") if (m := re.search(rf"\b{kind}(?:s|ing stops?|ped trades)\b", s.rest))]
+    if len(exits) > 1 and not found_all and re.search(r"\b(?:or|vs|versus|against|than)\b", s.rest):
+        s.note("by", [m.span() for m in exits])
+        return ("exit",)
     both = [m for side in ("long", "short") if (m := re.search(rf"\b{side}s?\b", s.rest))]
     if len(both) == 2 and not found_all and re.search(r"\b(?:better|worse|more|less|than|against|compared?)\b", s.rest):
         s.take("by", [m.span() for m in both])
@@ -337,17 +341,12 @@ def _which(s: Sentence) -> str | None:
     return "both" if named[:2] == ["worst", "best"] else named[0] if named else None
 
 
-_ENDS = re.compile(
-    r"\bwins? (?:and|or|vs|versus) (?:\w+ )?loss(?:es)?\b|\bwinners? (?:and|or|vs) losers?\b"
-)  # `how many wins and losses`
-
-
 def _outcome(s: Sentence) -> str | None:
     """Winners or losers alone, or both beside each other, where no `biggest` makes a ranking of them."""
     found = [m for m in PATTERNS["slots.outcome"].finditer(s.text) if not _meet([m.span()], s.places.get("which", []))]
     s.note("outcome", [m.span() for m in found])
     kinds = list(dict.fromkeys("winners" if re.search("win|good|green", m[0]) else "losers" for m in found))
-    return "both" if len(kinds) > 1 or (kinds and _ENDS.search(s.text)) else kinds[0] if kinds else None
+    return "both" if len(kinds) > 1 or (kinds and says("slots.ends", s.text)) else kinds[0] if kinds else None
 
 
 _LENGTH = r"(\d{1,4}|one|two|three|six) ?(d|h|w|days?|hours?|weeks?|months?|mo|years?|y)?"

@@ -29,7 +29,8 @@ def _is_trips(result: CallResult) -> bool:
 def of_listed_trip(heard: ShortSentence) -> PlannedAnswer | None:
     """`how long did it last`, `and the second worst?`, after one of a list of trips was explained: that row of the list."""
     listed, nth = heard.above.latest(3, _is_trips), heard.found["nth"]
-    if listed is None or listed.table is None or (heard.above.last is not None and _is_trips(heard.above.last)):
+    above_it = heard.above.last is not None and _is_trips(heard.above.last) and "how long" not in heard.text
+    if listed is None or listed.table is None or above_it:
         return None
     place = ORDINALS[nth] if nth else heard.read.place or 0
     if not (nth or of_above(heard.read) or " we " in heard.text) or not -len(listed.table.rows) <= place < len(listed.table.rows):

@@ -95,9 +95,9 @@ def run_of(result: CallResult) -> str:
     return str(result.data.get("run_id") or next(iter(result.ids("r-")), ""))
 
 
-def of_above(read: Slots) -> bool:
-    """Whether a sentence speaks of one thing and names none itself."""
-    return not read.places.keys() & OWN_NAMES and bool(says("turn_above.one_thing", read.text))
+def of_above(read: Slots, *, but: str = "") -> bool:
+    """Whether a sentence speaks of one thing and names none itself, `but` a slot that it may name."""
+    return not read.places.keys() & (OWN_NAMES - {but}) and bool(says("turn_above.one_thing", read.text))
 
 
 def short(read: Slots, most: int) -> bool:

@@ -264,7 +264,8 @@ def _as_read(text: str, read: slots.Slots, guess: Guess, thread: ThreadSoFar, ea
         read = follow.with_names(read, thread.asked_back(), chosen)
     frame = older if older is not None and older.chosen is not None else None
     part = Part(text, read, chosen=chosen, frame=frame, lost=chosen.left, ask=ask)
-    if frame is not None and chosen.entry.proposes and not read.common:
+    sets = chosen.entry.proposes or chosen.entry.tool.name in ("compare", "backtest")
+    if frame is not None and sets and not read.common:
         part = part._replace(slots=follow.for_the_setting(read, frame.slots))
     return part if frame is None else _on_frame(part, frame, thread, within=bool(earlier))
 
@@ -362,8 +363,8 @@ def _on_frame(part: Part, frame: Part, thread: ThreadSoFar, *, within: bool) -> 
     """A sentence of its own that looks back: with what the one before was narrowed to; what cannot be carried is asked back."""
     assert part.chosen is not None  # noqa: S101 - asked before
     assert frame.chosen is not None  # noqa: S101 - asked before
-    asked = [of.slots for of in (thread.newest, frame) if of is not None and follow.points_back(part.slots)]
-    span = next((of for slots_of in asked if (of := above.row_span(slots_of, thread.past, thread.facts))), None)
+    looks = follow.points_back(part.slots)
+    span = above.picked_span(thread.newest, frame, thread.past, thread.facts) if looks else None
     if span is not None:  # `which sleeve was that from`, after a day
         taken = any(map(part.chosen.entry.takes, follow.CARRIED["span"][:3]))
         return part._replace(slots=replace(part.slots, span=span), frame=None) if taken else part._replace(lost=("that",))
