@@ -21,7 +21,6 @@ from agents.offline.words import ASKING, DATED, LISTS, MARKER, PATTERNS, STOP, T
 TAKERS: Mapping[str, tuple[str, ...]] = {slot: tuple(names.split()) for slot, names in LISTS["takers"].items()}
 _MORE: Mapping[str, str] = LISTS["shows"]  # what a tool's answer shows, or its plan uses, beyond its arguments
 OF_IDS: Mapping[str, tuple[str, ...]] = {kind: tuple(names.split()) for kind, names in LISTS["of_ids"].items()}
-_PERCENT = ("performance", "run", "backtest", "compare", "desk")
 _FREE = frozenset(("note", "memory", "runbook", "define", "checklist", "runbook_steps"))  # these take the sentence itself
 _NOT_SHOWN: Mapping[str, str] = LISTS["not_shown"]  # of holding times `trips` shows the mean and the median
 _NO_WEIGHT = ("place", "everything", "ever", "which")  # the answer's own order says which is the worst
@@ -145,13 +144,13 @@ def takes(entry: AskedEntry, name: str, slots: Slots) -> bool:
     if name == "unit":
         of_r, of_percent = slots.unit in ("r", "r multiples"), slots.unit in ("percent", "pct", "%")
         known = slots.unit == "usdt" or (slots.unit == "bps" and tool == "trips")
-        return known or (of_r and more) or (of_percent and tool in _PERCENT)
+        return known or (of_r and more) or (of_percent and tool in LISTS["of_percent"].split())
     if name == "count":
         ranks = slots.which in ("worst", "best")
         return any(map(entry.takes, ("worst", "best") if ranks else ("n", "limit", "last"))) or more
     if name in ("without", "never"):
         return takes_out(entry, slots)
-    if name == "span" and all(slots.text[a:b] in _NOW for a, b in slots.places["span"]) and tool in _OF_NOW:
+    if name == "span" and all(slots.text[a:b] in _NOW for a, b in slots.places["span"]) and tool in LISTS["of_now"].split():
         return True
     if name == "span" and entry.takes("days"):  # of a number of days alone
         return says("account.last_days", slots.text) is not None
@@ -221,17 +220,13 @@ def lost_of(entry: AskedEntry, slots: Slots) -> tuple[str, ...]:
     return tuple(one for one in pieces if not any(one != other and one in other for other in pieces))
 
 
-# slots that make an answer narrower and no other one
-_NARROWING = frozenset(LISTS["narrowing"].split())
-
-
 def only_narrows(entry: AskedEntry, slots: Slots) -> bool:
     """Whether all that the entry cannot take of a sentence would make its answer narrower: no denial, condition, strange name."""
     taken = {name for name in slots.places if takes(entry, name, slots)}
     unused = [t for t in tokens_of(slots) if _unused(entry, t, taken)]
     strange = set(strange_words(slots)) if any(map(entry.takes, _NAMES)) else set()
     return (
-        all(t.slot in _NARROWING for t in unused)
+        all(t.slot in LISTS["narrowing"].split() for t in unused)
         and not any(t.word in TURNING or (t.word in strange and not t.slot) for t in tokens_of(slots))
         and not (_denied(slots) or says("account.denies", slots.text) or _IF.search(slots.text))
     )
@@ -239,12 +234,8 @@ def only_narrows(entry: AskedEntry, slots: Slots) -> bool:
 
 _FIGURES: str = LISTS["without_denial"]  # of whose sentences for training hardly any has a denial
 _LISTS = "alerts proposals watches pauses list_strategies trials"  # of no round trips
-_WHOLE_DAY = "pnl attribution exposure performance sleeves alerts proposals desk"  # which know no hours
-_PRESENT = "incidents desk sleeves exposure pauses proposals watches"  # which show the present, with or without the word
-_OF_NOW = tuple(_PRESENT.split())
 _NOW = ("today", "now", "tonight", "right now", "at the moment", "this morning", "overnight")
 _OF_A_RUN = ("run", "trips", "performance", "pnl", "excursions", "round_trip", "trials")
-_RUN_TOOLS = "backtest compare sweep walkforward"
 _DENIED, _IF, _PER = PATTERNS["account.denied"], PATTERNS["account.if"], PATTERNS["account.per"]
 
 
@@ -255,7 +246,7 @@ def _circumstances(entry: AskedEntry, slots: Slots) -> tuple[str, ...]:
     places = list(chain.from_iterable(slots.places.values()))
     found = list(_IF.finditer(slots.text)) if figures else []
     found += [m for m in _PER.finditer(slots.text) if tool not in ("trips", "excursions")] if figures else []
-    found += [m for m in PATTERNS["choose.at_times"].finditer(slots.text) if tool in _WHOLE_DAY.split()]
+    found += [m for m in PATTERNS["choose.at_times"].finditer(slots.text) if tool in LISTS["whole_day"].split()]
     found += [
         m for m in PATTERNS["account.that_time"].finditer(slots.text) if not (given(slots.span) and takes(entry, "span", slots))
     ]
@@ -263,7 +254,7 @@ def _circumstances(entry: AskedEntry, slots: Slots) -> tuple[str, ...]:
         list(PATTERNS["account.number"].finditer(slots.text)) if figures and not says("account.enough", slots.text) else []
     )  # `+1R`
     found += (
-        list(PATTERNS["account.other_costs"].finditer(slots.text)) if tool in _RUN_TOOLS.split() else []
+        list(PATTERNS["account.other_costs"].finditer(slots.text)) if tool in LISTS["run_tools"].split() else []
     )  # a run's are those of the model
     if tool == "propose_pause" and not (slots.lasting or slots.span.at or slots.span.end):  # `till the cows come home`
         found += list(re.finditer(r"\b(?:until|till|before|by) (?!the way)\w+(?: \w+){0,2}", slots.text))

@@ -23,7 +23,6 @@ from engine.clock import DAY_MS, utc
 
 KINDS = Kinds()
 EVER = "2009-01-01"
-_PENDING = PlannedCall("proposals", {"state": "pending"})
 _OURS, _URGENT, _THAT_RULE = (PATTERNS[f"understand.{name}"] for name in ("ours", "urgent", "that_rule"))
 
 
@@ -35,9 +34,6 @@ def with_lead(lead: str, calls: Sequence[PlannedCall]) -> PlanOf:
 def _led(lead: str, calls: Sequence[PlannedCall], q: Question) -> Plan:  # noqa: ARG001 - a plan takes its question
     results = yield list(calls)
     return drafted(calls, results).after(lead)
-
-
-_RULE_SAYS = r"\bwhat (?:does|do) (?:that|this|the|it) ?(?:rule|limit|guard\w*|breaker)? (?:say|mean|check|do|want)s?\b"
 
 
 @KINDS()
@@ -54,7 +50,7 @@ def as_it_was(heard: ShortSentence) -> Any:
         return PlannedCall("alerts", {"alert_id": alerts[0]} if len(alerts) == 1 else {"state": "open"})
     if last.name in ("alerts", "health") and urgent:
         return again(heard.read, above.past, above.facts)
-    of_rule = last.name == "counts" and (_THAT_RULE.search(heard.text) or re.search(_RULE_SAYS, heard.text))
+    of_rule = last.name == "counts" and (_THAT_RULE.search(heard.text) or says("carry.rule_says", heard.text))
     return why(heard.read, above.older, above.newest, above.past, above.facts) if of_rule else None
 
 
@@ -63,9 +59,6 @@ def rule_for(heard: ShortSentence) -> PlanOf | None:
     """`what does that rule protect us from`: the rule of the answer above, or of the one before it."""
     last, rule = heard.above.last, rule_of(heard.above)
     return rule_story(rule, last) if rule and last is not None else None
-
-
-_WALL = ("alerts", "proposals", "incidents")  # whose times are of the wall
 
 
 @KINDS(of=ANY, ok=False)
@@ -78,7 +71,7 @@ def today_too(heard: ShortSentence) -> PlannedAnswer | None:
         or desk_ms % DAY_MS
         or older.chosen is None
         or not older.chosen.entry.takes("since")
-        or older.chosen.entry.tool.name in _WALL
+        or older.chosen.entry.tool.name in ("alerts", "proposals", "incidents")
     ):
         return None
     same = older.slots.span[:2] == heard.read.span[:2]
@@ -137,9 +130,9 @@ def left_alone(heard: ShortSentence) -> Any:
         return ways()["confirm"]
     if last.name == "proposals" or last.name.startswith("propose_"):
         listed = last.ids("prop-")
-        card = PlannedCall("proposals", {"proposal_id": listed[0]}) if len(set(listed)) == 1 else _PENDING
+        of = {"proposal_id": listed[0]} if len(set(listed)) == 1 else {"state": "pending"}
         text = "Nothing is applied by itself. Left alone it expires at the time below, and cannot be approved any more."
-        return with_lead(text, [card])
+        return with_lead(text, [PlannedCall("proposals", of)])
     alerts = last.ids("al-")
     of_one = {"alert_id": alerts[0]} if len(alerts) == 1 else {}
     return PlannedCall("alerts", of_one) if last.name in ("alerts", "health") else None
@@ -160,7 +153,8 @@ def times(heard: ShortSentence) -> Any:
         one = {"sleeve": last.args["sleeve"]} if last.args.get("sleeve") else {}
         paused = until or cause or last.name in ("health", "pauses") or re.search(r"\bpause|\bentr", above.question)
         if not paused:
-            return trip_ends.opened(last)
+            fills = PlannedCall("journal_search", {"kinds": ["fill"], "since": "30d", "limit": 3, **one})
+            return trip_ends.opened(last) or (with_lead("Flat since its last exit:", [fills]) if one else None)
         pauses = PlannedCall("pauses", one)
         if last.name == "health" and not (until or cause):
             return with_lead("Alerts are in wall time, pauses in desk time.", [PlannedCall("alerts", {}), pauses])

@@ -22,7 +22,7 @@ from agents.offline.read_back import PlannedCall
 from agents.offline.slots import COUNTED, Slots, read_slots
 from agents.offline.steps import CallResult, Plan, PlannedAnswer, PlanOf, Question
 from agents.offline.turn_above import OWN_NAMES, Kinds, Rest, ShortSentence, run_of
-from agents.offline.words import LIGHT, PATTERNS, STOP, says
+from agents.offline.words import LIGHT, LISTS, PATTERNS, STOP, says
 from tools.common.contract import Effect
 
 KINDS = Kinds()
@@ -173,8 +173,7 @@ def late(heard: ShortSentence) -> PlannedAnswer | None:
     )
 
 
-_OTHER_WORDS = "others other two three both well rest remaining sleeves bots coins same too as also"
-_LIGHT_OTHERS = frozenset((*LIGHT, *STOP, *_OTHER_WORDS.split()))
+_LIGHT_OTHERS = frozenset((*LIGHT, *STOP, *LISTS["other_words"].split()))
 
 
 @KINDS()

@@ -258,6 +258,10 @@ def _midnight(when: datetime) -> datetime:
 
 def _period(word: str, today: datetime, desk: datetime) -> _Point:
     """`this month`, `last year`, `ytd`; where it is in the text is the caller's."""
+    if word.endswith("before last"):  # of the period before: the one before it
+        last = _period(f"last {word.split()[1]}", today, desk)
+        first = last.first - timedelta(days=7) if "week" in word else _next_month(last.first, -1)
+        return last._replace(first=first, last=last.first)
     back = word.startswith(("last", "previous"))
     if "week" in word:
         first = today - timedelta(days=today.weekday())

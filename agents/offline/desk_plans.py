@@ -57,7 +57,7 @@ def _worth(q: Question, rows: Sequence[Sequence[Any]]) -> Generator[list[Planned
         f"{row[0]}: {row[2]} from {{{h}.entry}}, now worth {{{h}.notional}}: unrealised {gain} before costs."
         for (row, h), gain in zip(held, gains, strict=True)
     ]
-    return "\n\n".join(said) or "No position is open there, so none has a gain or a loss."
+    return "\n\n".join(said) or "No position is open there, so nothing is unrealised."
 
 
 def positions_of(rows: Sequence[Sequence[Any]]) -> str:

@@ -205,7 +205,14 @@ def excursions(q: Question) -> Plan:
         calls = [PlannedCall("excursions", args | {"sleeve": sleeve.name}) for sleeve in q.words.sleeves[:SLEEVES_MAX]]
     elif "side" in by and "side" not in args:
         calls = [PlannedCall("excursions", args | {"side": side}) for side in ("long", "short")]
-    return (yield from made(calls, q))
+    if len(calls) > 1 or q.slots.outcome not in ("winners", "losers"):
+        return (yield from made(calls, q))
+    (result,) = yield calls
+    row = next((row for row in result.rows() if row.get("of") == q.slots.outcome), {})
+    said = [
+        f"{name.replace('_', ' ')} {row[name]}" for name in ("mae_median", "mae_worst", "mfe_median", "mfe_best") if name in row
+    ]
+    return drafted(calls, [result]).after(f"{q.slots.outcome.capitalize()}: {', '.join(said)}." if said else "")
 
 
 def _kept_of_best(args: dict[str, Any]) -> Plan:
@@ -281,7 +288,9 @@ def pnl(q: Question) -> Plan:
     n = n or (EXTREMES if extremes and not starts else None)
     if n and table is not None and "net" in table.columns:
         draft = draft._replace(text=drafted([call], [result.only(ordered(table, q.facts, "net", q.slots.which)[:n])]).text)
-    if table is not None and (ranks(text) or extremes):
+    if table is not None and q.slots.which == "both":
+        first = " ".join(extreme(table, q.facts, f"{end} {args.get('unit', 'day')}", end) for end in ("best", "worst"))
+    elif table is not None and (ranks(text) or extremes):
         first = extreme(table, q.facts, text, q.slots.which) or first
     elif not (spans or q.slots.by or args.get("equity") or args.get("subject")):
         first = _up_or_down(result, q)

@@ -124,7 +124,8 @@ def with_percent(slots: Slots, before: float | None) -> Slots:
         return slots
     places = {name: found for name, found in slots.places.items() if name != "unclear"} | {"percent": slots.places["unclear"]}
     move = float(number[0].rstrip("% ")) / 100
-    return replace(slots, percent=move if before > 0 else -move, unclear=(), places=places)
+    rises = before > 0 if not _DOWN.search(slots.text) else False
+    return replace(slots, percent=move if rises or _UP.search(slots.text) else -move, unclear=(), places=places)
 
 
 def with_unit(text: str, slots: Slots, older: Slots, words: Words) -> Slots:
@@ -346,10 +347,9 @@ def going_on(text: str, read: Slots, older: Part, words: Words, past: Sequence[P
         chosen = entry_of("backtest")
     merged = shifted(read, older.slots, words)
     merged = replace(merged, text=read.text) if tool == "alerts" else merged  # its window is read from the words
-    made = bool(past and past[-1].results)
     if chosen is other and tool in RUNS and not read.sleeves:  # of the run, not of the desk's sleeve
         merged = replace(read, which=read.which or older.slots.which)
-        there = made or any(r.name in RUNS for t in past[-3:] for r in t.results)
+        there = any(r.name in RUNS and r.status == "ok" for t in past[-3:] for r in t.results)
         lost = lost if there else (*lost, "the run above, which was not made")
     if past and not past[-1].results and older.slots.unclear and not (read.common or read.variants):
         merged = replace(merged, unclear=older.slots.unclear)  # a number that was asked back about is not settled by another coin

@@ -101,7 +101,8 @@ def runbook(q: Question) -> Plan:
     """The desk's own page for what is wrong."""
     about = next((i for i in q.slots.ids if i.startswith("al-") or re.fullmatch(r"[dp]-\d+", i)), None) or free_words(q)
     of_alert = about and {*about.split()} <= {"open", "alert", "alerts", "alarm", "page", "current"}
-    if of_alert or (not about and says("page_plans.about_it", q.slots.text) and q.last("alerts", "health")):
+    bare = not about and not re.search(r"\b(?:runbooks|all|which|list)\b", q.slots.text) and q.last("alerts")
+    if of_alert or bare or (not about and says("page_plans.about_it", q.slots.text) and q.last("alerts", "health")):
         (found,) = yield [PlannedCall("alerts", {"state": "open"})]  # asked anew: what was listed may be over, or more have come
         about = next(iter(found.ids("al-")), None)
         if about is None:

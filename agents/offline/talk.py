@@ -163,7 +163,8 @@ def asked_of(slots: Slots, above: TableAbove, facts: Facts) -> RowsAsked:
         used |= set(re.findall(r"[a-z]+", rest[0]))
         how.append(f"without {' and '.join(str(table.rows[n][key_of(table)]) for n in out)}")
     other_trips = above.result.name == "trips" and (not listed or PATTERNS["talk.narrows"].match(text) is not None)
-    part = "The table has" in above.result.text and not above.result.args.get("limit")  # asked for anew, it is whole
+    cut = "The table has" in above.result.text and above.result.name != "journal_search"
+    part = cut and not above.result.args.get("limit")  # asked for anew, it is whole; a journal is not narrowed by a word
     several = listed and len(rows) > 1 and not other_trips
     of_cells = several and says("talk.of_cells", text) and not (part and not says("talk.count", text))
     cells = _of_cells(slots, table, rows, used) if of_cells else None

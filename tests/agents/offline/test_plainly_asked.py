@@ -215,3 +215,57 @@ def test_the_distance_to_a_stop_is_no_column_of_the_positions(words: Words, text
     desk.ask("what positions are open?")
     desk.ask(text)
     assert desk.called[0][0] == "joint_risk"
+
+
+@pytest.mark.parametrize(("then", "name"), [("just the losing ones", "trips"), ("only eth", "journal_search")])
+def test_losers_among_listed_fills_are_round_trips(words: Words, then: str, name: str) -> None:
+    """A fill neither wins nor loses; the same list again would be of all."""
+    desk = Desk("operator", words)
+    desk.ask("list the fills of yesterday")
+    desk.ask(then)
+    assert [call for call, _ in desk.called] == [name]
+    assert desk.called[0][1].get("outcome") == ("losers" if name == "trips" else None)
+
+
+def test_a_rule_that_was_explained_is_counted_in_the_window_named(words: Words) -> None:
+    """Not every event of that week."""
+    desk = Desk("operator", words)
+    desk.ask("what is the loss streak rule")
+    desk.ask("did it fire this week")
+    assert desk.called == [("counts", {"rule": "loss streak", "since": "2025-12-01"})]
+
+
+def test_another_direction_of_a_watch_is_not_the_one_before(words: Words) -> None:
+    """`loses` is below."""
+    desk = Desk("operator", words)
+    desk.ask("tell me if eth breaks above 3000")
+    desk.ask("and if it loses 2600")
+    assert desk.called == [("propose_watch", {"metric": "price", "subject": "ETH-USDT", "beyond": "below", "level": 2600.0})]
+
+
+def test_which_sleeve_is_of_the_week_that_was_picked(words: Words) -> None:
+    """Not of the whole month."""
+    weeks = Table(("week", "net"), (("2025-11-03", "{y1.net}"), ("2025-11-10", "{y2.net}"), ("2025-11-17", "{y3.net}")))
+    desk = Desk("advisor", words, pnl=ok("pnl")._replace(table=weeks))
+    desk.facts = {f"y{n}.net": SimpleNamespace(value=value) for n, value in ((1, -2.0), (2, -9.0), (3, 1.0))}
+    desk.ask("p&l of november by week")
+    desk.ask("worst week")
+    desk.ask("which sleeve")
+    ((name, args),) = desk.called
+    assert (name, args["by"]) == ("trips", "sleeve")
+
+
+def test_days_that_lost_are_counted_and_a_mean_day_is_reckoned(words: Words) -> None:
+    """Of every day that is shown, not of the last twelve."""
+    days = Table(("day", "net"), (("2025-11-30", "{y1.net}"), ("2025-12-01", "{y2.net}")))
+    desk = Desk("advisor", words, pnl=ok("pnl")._replace(table=days), calc=ok("calc", "mean = 3 USDT"))
+    desk.facts = {f"y{n}.net": SimpleNamespace(value=value) for n, value in ((1, -2.0), (2, 1.0))}
+    assert desk.ask("how many losing days").startswith("1 of the 2 days shown lost money.")
+    assert desk.ask("what is our average daily p&l").startswith("On average a day made 3 USDT net, over 2 of them.")
+
+
+def test_exits_beside_each_other_are_a_split(words: Words) -> None:
+    """Neither alone."""
+    desk = Desk("advisor", words)
+    desk.ask("are stops or trails costing us more")
+    assert desk.called == [("trips", {"by": "exit"})]
