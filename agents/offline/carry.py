@@ -65,14 +65,9 @@ def rule_for(heard: ShortSentence) -> PlanOf | None:
 def today_too(heard: ShortSentence) -> PlannedAnswer | None:
     """`and today`, at midnight, after the day that has just ended: today has no bar yet."""
     older, desk_ms = heard.above.older, heard.above.words.desk_ms
-    if (
-        older is None
-        or desk_ms is None
-        or desk_ms % DAY_MS
-        or older.chosen is None
-        or not older.chosen.entry.takes("since")
-        or older.chosen.entry.tool.name in ("alerts", "proposals", "incidents")
-    ):
+    entry = older.chosen.entry if older is not None and older.chosen is not None else None
+    of_days = entry is not None and entry.takes("since") and entry.tool.name not in ("alerts", "proposals", "incidents")
+    if older is None or desk_ms is None or desk_ms % DAY_MS or not of_days:
         return None
     same = older.slots.span[:2] == heard.read.span[:2]
     last = "is the one above" if same else f"is {utc(desk_ms - DAY_MS)[:10]}: `and yesterday` shows it"

@@ -22,6 +22,7 @@ from agents.offline.read_back import PlannedCall
 from agents.offline.slots import COUNTED, Slots, read_slots
 from agents.offline.steps import CallResult, Plan, PlannedAnswer, PlanOf, Question
 from agents.offline.turn_above import OWN_NAMES, Kinds, Rest, ShortSentence, run_of
+from agents.offline.ways import SAY
 from agents.offline.words import LIGHT, LISTS, PATTERNS, STOP, says
 from tools.common.contract import Effect
 
@@ -168,8 +169,7 @@ def late(heard: ShortSentence) -> PlannedAnswer | None:
     frame = a.get("timeframe", "15m")
     command = f"nightdesk backtest {a['strategy']} --symbol {a.get('symbol', '')} --timeframe {frame}{window}{sets}"
     return PlannedAnswer(
-        f"No call of a chat delays signals, so nothing was run. A person runs it with the rest unchanged: "
-        f"`{command} --delay-bars {1 if bars == 'a' else COUNTED.get(bars, bars)}`. It is a stress, and never evidence."
+        SAY["late"].replace("COMMAND", f"{command} --delay-bars {1 if bars == 'a' else COUNTED.get(bars, bars)}")
     )
 
 

@@ -147,7 +147,7 @@ def trips(q: Question) -> Plan:
     if q.slots.outcome and (rate or (q.slots.outcome == "both" and by)) and (not by or q.chosen.splits(by)):
         return (yield from _win_and_loss({name: args[name] for name in args if name != "outcome"} | {"by": (*by, "sleeve")[0]}))
     if q.slots.outcome and says("figure_plans.longer", text):
-        return (yield from _held_longer({name: args[name] for name in args if name != "outcome"}, q))
+        return (yield from _longer_at_a_loss({name: args[name] for name in args if name != "outcome"}, q))
     if q.slots.outcome == "both":
         return (yield from made([PlannedCall("trips", args | {"outcome": kind}) for kind in ("winners", "losers")], q))
     if q.slots.which != "both" or by:
@@ -156,7 +156,7 @@ def trips(q: Question) -> Plan:
     return (yield from made([PlannedCall("trips", args | {"best": n}), PlannedCall("trips", args | {"worst": n})]))
 
 
-def _held_longer(args: dict[str, Any], q: Question) -> Plan:
+def _longer_at_a_loss(args: dict[str, Any], q: Question) -> Plan:
     """Whether losers are held longer than winners."""
     calls = [PlannedCall("trips", args | {"outcome": kind}) for kind in ("losers", "winners")]
     results = yield calls
@@ -205,13 +205,12 @@ def excursions(q: Question) -> Plan:
         calls = [PlannedCall("excursions", args | {"sleeve": sleeve.name}) for sleeve in q.words.sleeves[:SLEEVES_MAX]]
     elif "side" in by and "side" not in args:
         calls = [PlannedCall("excursions", args | {"side": side}) for side in ("long", "short")]
-    if len(calls) > 1 or q.slots.outcome not in ("winners", "losers"):
+    if len(calls) > 1 or q.slots.outcome not in ("winners", "losers") or re.search(r"winn.*los|los.*winn", q.slots.text):
         return (yield from made(calls, q))
     (result,) = yield calls
     row = next((row for row in result.rows() if row.get("of") == q.slots.outcome), {})
-    said = [
-        f"{name.replace('_', ' ')} {row[name]}" for name in ("mae_median", "mae_worst", "mfe_median", "mfe_best") if name in row
-    ]
+    names = [name for name in ("mae_median", "mae_worst", "mfe_median", "mfe_best") if name in row]
+    said = [f"{name.replace('_', ' ')} {row[name]}" for name in names]
     return drafted(calls, [result]).after(f"{q.slots.outcome.capitalize()}: {', '.join(said)}." if said else "")
 
 

@@ -100,7 +100,8 @@ def journal(q: Question) -> Plan:
     if slots.count and found.status == "ok" and (summed := costs_of(text, found)) is not None:  # `slippage on the last 10 fills`
         return (yield from summed(q)).after("No tool says how much is normal.")
     newest = max(found.rows(), key=lambda row: row.get("desk time", ""), default=None)
-    if newest is not None and slots.which == "last" and not slots.count and found.status == "ok" and "event" in newest:
+    last = slots.which == "last" and not slots.count and found.status == "ok"
+    if last and newest is not None and "event" in newest and newest.get("kind") != "proposal":  # of a change: none was made
         return drafted([call], [found]).after(f"The last: {newest['desk time']}, {newest['what']} ({newest['event']}).")
     return drafted([call], [found])
 

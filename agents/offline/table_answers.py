@@ -45,6 +45,8 @@ def _answered(slots: Slots, above: TableAbove, found: RowsAsked, facts: Facts) -
     counts = says("talk.count", text) and len(rows) > 1 and [table.columns[i] for i in found.heads] == ["trips"]
     if (counts or any(says(f"talk.{of}", text) for of in ("sum", "mean", "share"))) and not says("talk.part", text):
         return _reckoned(slots, above, found, facts)
+    if size == 1 and _ranks(found.how):
+        return None  # a sum has no worst row: its trades have
     if re.search(r"\b(?:mostly|mainly|most of them)\b", text) and found.heads:
         return _mostly(above, found)
     if says("talk.sort", text):

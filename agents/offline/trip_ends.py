@@ -14,6 +14,7 @@ from agents.offline.slots import ORDINALS, Slots
 from agents.offline.steps import CallResult, Plan, PlannedAnswer, PlanOf, Question
 from agents.offline.tables import number_of, only
 from agents.offline.turn_above import Kinds, ShortSentence, TurnAbove, of_above
+from agents.offline.ways import SAY
 from agents.offline.words import says
 from engine.clock import DAY_MS, HOUR_MS, MINUTE_MS, utc
 from tools.common import render
@@ -88,9 +89,7 @@ def ended(heard: ShortSentence) -> Any:
         return None
     sums = last is not None and (last.name in _SUMS or (last.name == "trips" and not _is_trips(last)))
     if sums and says("trip_ends.out", heard.text):
-        return asks_back(
-            "What stands above is a sum, of no one trade. Name the trade by its sleeve and time, or ask for the worst trades."
-        )
+        return asks_back(SAY["of_a_sum"])
     if last is None or last.status != "ok" or last.name not in _SHOWN or last.table is None:
         return None
     if last.name == "trips":

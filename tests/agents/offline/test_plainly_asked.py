@@ -108,7 +108,7 @@ def test_the_second_half_is_of_the_word_of_the_first(words: Words, text: str, ca
     assert [name for name, _ in desk.called] == calls
 
 
-def test_how_long_losers_are_held_is_beside_the_winners(words: Words) -> None:
+def test_the_days_of_losers_are_beside_those_of_winners(words: Words) -> None:
     """The verdict from both medians; `too long` is no side."""
     desk = Desk("advisor", words, trips=ok("trips", "median {k1.median_hold_ms} of {k1.trips}"))
     desk.facts = {"k1.median_hold_ms": SimpleNamespace(value=60_000)}
@@ -196,7 +196,7 @@ def test_a_run_without_fees_adds_them_back(words: Words) -> None:
     assert "No call of a chat sets fees" in answer
 
 
-def test_what_cannot_be_narrowed_is_said_and_nothing_is_asked_again(words: Words) -> None:
+def test_what_cannot_be_narrowed_says_so_and_makes_no_call(words: Words) -> None:
     """Correlations know no losing days."""
     desk = Desk("advisor", words)
     desk.ask("how correlated are the sleeves")
