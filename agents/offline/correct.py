@@ -168,9 +168,7 @@ def late(heard: ShortSentence) -> PlannedAnswer | None:
     sets = "".join(f" --set {c['key']}={c['value']}" for c in a.get("changes") or ())
     frame = a.get("timeframe", "15m")
     command = f"nightdesk backtest {a['strategy']} --symbol {a.get('symbol', '')} --timeframe {frame}{window}{sets}"
-    return PlannedAnswer(
-        SAY["late"].replace("COMMAND", f"{command} --delay-bars {1 if bars == 'a' else COUNTED.get(bars, bars)}")
-    )
+    return PlannedAnswer(SAY["late"].format(command, 1 if bars == "a" else COUNTED.get(bars, bars)))
 
 
 _LIGHT_OTHERS = frozenset((*LIGHT, *STOP, *LISTS["other_words"].split()))

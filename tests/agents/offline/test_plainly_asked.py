@@ -269,3 +269,43 @@ def test_exits_beside_each_other_are_a_split(words: Words) -> None:
     desk = Desk("advisor", words)
     desk.ask("are stops or trails costing us more")
     assert desk.called == [("trips", {"by": "exit"})]
+
+
+def test_a_run_that_lost_is_split_by_exit_after_a_question_back(words: Words) -> None:
+    """What was asked since was not made: the answer names the run that it is of."""
+    desk = Desk("developer", words)
+    desk.answers["backtest"] = ok("backtest", evidence=["r-7"])
+    desk.ask("backtest trend on btc 15m in march 2025")
+    desk.ask("and with 3 atr")
+    answer = desk.ask("why did it lose money")
+    assert desk.called[-1] == ("trips", {"subject": "r-7", "by": "exit"})
+    assert "Of r-7, the last run made here" in answer
+
+
+def test_whether_a_proposal_worked_is_its_state(words: Words) -> None:
+    """No health of the desk."""
+    desk = Desk("developer", words)
+    desk.answers["propose_config"] = ok("propose_config", evidence=["prop-2"])
+    desk.ask("set the stop of the eth sleeve to 3 atr")
+    desk.ask("did it work?")
+    assert desk.called[-1] == ("proposals", {"proposal_id": "prop-2"})
+
+
+def test_a_sum_of_one_row_has_no_worst(words: Words) -> None:
+    """Of the stops of a night the worst trade is asked for, not the only row."""
+    desk = Desk("operator", words)
+    row = Table(("exit", "trips", "net"), (("stop", "{k1.trips}", "{k1.net}"),))
+    desk.answers["trips"] = ok("trips")._replace(table=row)
+    desk.ask("anything stopped out last night")
+    desk.ask("which one hurt most")
+    assert desk.called[-1][1]["worst"] == 5
+
+
+def test_the_last_change_is_no_proposal(words: Words) -> None:
+    """`who changed it last`: a proposal that waits has changed nothing."""
+    desk = Desk("operator", words)
+    columns = ("desk time", "event", "kind", "sleeve", "what")
+    desk.answers["journal_search"] = ok("journal_search")._replace(
+        table=Table(columns, (("2025-12-01 10:00Z", "p-4", "proposal", "-", "prop-1 filed"),))
+    )
+    assert "The last: " not in desk.ask("who changed the configuration last and when")
