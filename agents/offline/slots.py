@@ -146,8 +146,7 @@ def read_slots(question: str, words: Words, *, searching: bool = False) -> Slots
     by = (*by, "weekday") if weekday and "weekday" not in by else by
     symbols, handles, strategies = names.symbols_of(s, words), s.every("handles"), names.strategies_of(s, words)
     span = _length(s, words) if span == dates.NO_SPAN and strategies and not (searching or lasting) else span
-    venue, percent = _venue(s, words), _percent(s)
-    move, sized = read_move(s.rest)
+    venue, percent, (move, sized) = _venue(s, words), _percent(s), read_move(s.rest)
     s.take("move", sized)
     reading, wanted = _values(s, words.params_of(strategies), written if searching else None)
     filters, unclear = ((), wanted.unclear) if searching else _filters(s, reading)
