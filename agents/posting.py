@@ -14,7 +14,7 @@ from agents import threads
 from agents.grounding import Ground, ground
 from agents.model import Call, Reply
 from agents.nodes import result_of
-from agents.offline.steps import result_text as words_of
+from agents.offline.drafts import result_text as words_of
 from agents.owed import CODE, PendingAnswer
 from agents.state import AnsweredCall
 from agents.turns import AgentRuntime, EventLog, answer_of, close, hand_off, stamp_of

@@ -6,30 +6,21 @@ understand.py.
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from agents.offline.account import tokens_of
 from agents.offline.dates import TimeSpan
+from agents.offline.drafts import asks_back, drafted, result_text, window
 from agents.offline.page_plans import rule_story
 from agents.offline.read_back import PlannedCall
-from agents.offline.slots import COUNTED, Slots
-from agents.offline.steps import (
-    CallResult,
-    PastTurn,
-    Plan,
-    PlannedAnswer,
-    PlanOf,
-    Question,
-    asks_back,
-    drafted,
-    result_text,
-    window,
-)
+from agents.offline.slots import COUNTED, ORDINALS, Slots
+from agents.offline.steps import CallResult, PastTurn, Plan, PlannedAnswer, PlanOf, Question
 from agents.offline.tables import Facts, extreme, extreme_row, number_of, only, ranks
 from agents.offline.talk import LOOKS_BACK
-from agents.offline.words import PATTERNS
+from agents.offline.words import PATTERNS, says
 from engine.clock import utc
 from tools.common import render
 from tools.common.contract import Table
@@ -37,7 +28,6 @@ from tools.common.contract import Table
 if TYPE_CHECKING:
     from agents.offline.parts import Part
 
-_ID = re.compile(r"\b(?:(?:d|p|r|al|prop)-\d[\w-]*|prop-[\w-]+|\d{8}-[\w-]+|nd[a-z0-9]{4}\d{8}[A-Z]\d\d|w\d+)\b")
 WHICH_ROW = "Which one? Say `the second one` or `row 3`, or its id."
 _FIGURES = ("pnl", "performance", "trips", "attribution", "desk")
 FromAbove = PlannedCall | PlannedAnswer | PlanOf
@@ -62,7 +52,7 @@ def row(slots: Slots, past: Sequence[PastTurn], facts: Facts) -> FromAbove:
     words = [t.word for t in tokens_of(slots)]
     number = next((int(w) for w in words if w.isdigit()), None) or next((COUNTED[w] for w in words if w in COUNTED), None)
     place = slots.place if slots.place is not None else -1 if slots.which == "last" else number - 1 if number else None
-    if beside := _NEXT.search(slots.text):
+    if beside := says("above.next", slots.text):
         if (listed := _picked_before(past)) is None:  # of which row it is the next is not known
             return asks_back(WHICH_ROW)
         turns, before = listed  # of the list that the row before was picked from
@@ -75,16 +65,12 @@ def row(slots: Slots, past: Sequence[PastTurn], facts: Facts) -> FromAbove:
     return asks_back(WHICH_ROW) if place is None else row_of(place, past, facts, slots.text)
 
 
-_NEXT = PATTERNS["above.next"]
-_ORDINAL = {"first": 0, "second": 1, "third": 2, "fourth": 3, "fifth": 4, "1st": 0, "2nd": 1, "3rd": 2, "4th": 3, "5th": 4}
-
-
 def _picked_before(past: Sequence[PastTurn]) -> tuple[Sequence[PastTurn], int] | None:
     """The turns up to a list of which a row was picked since by its place, and that place."""
     for n in range(len(past) - 1, 0, -1):
-        found = re.search(rf"\b({'|'.join(_ORDINAL)})\b", past[n].asked.lower())
+        found = re.search(r"\b(first|second|third|fourth|fifth|[12345](?:st|nd|rd|th))\b", past[n].asked.lower())
         if found and any(turn.results for turn in past[:n]):
-            return past[:n], _ORDINAL[found[1]]
+            return past[:n], ORDINALS[found[1]]
     return None
 
 
@@ -126,10 +112,6 @@ def exit_of(table: Table, line: Sequence[Any], facts: Facts) -> PlannedCall | No
     return PlannedCall("journal_search", {"kinds": ["fill"], "sleeve": cells["sleeve"], "since": since, "until": until})
 
 
-_ENTRY = PATTERNS["above.entry"]
-_REASON = PATTERNS["above.reason"]
-
-
 def story_of(search: PlannedCall, text: str) -> PlanOf:
     """A round trip of the desk: its fills from entry to exit; asked for a reason, the event that opened or ended it first."""
     return partial(_story, search, text)
@@ -138,9 +120,9 @@ def story_of(search: PlannedCall, text: str) -> PlanOf:
 def _story(search: PlannedCall, text: str, q: Question) -> Plan:  # noqa: ARG001 - a plan takes its question
     (found,) = yield [search]
     events = [event for event in found.evidence if re.fullmatch(r"d-\d+", event)]
-    if not events or not _REASON.search(text):
+    if not events or not says("above.reason", text):
         return drafted([search], [found])
-    explain = PlannedCall("explain_event", {"event_id": events[0] if _ENTRY.search(text) else events[-1]})
+    explain = PlannedCall("explain_event", {"event_id": events[0] if says("above.entry", text) else events[-1]})
     (cause,) = yield [explain]
     return drafted([explain, search], [cause, found])
 
@@ -174,10 +156,12 @@ def row_ids(result: CallResult) -> list[str]:
     if result.status != "ok":
         return []
     if result.table is None or not result.table.rows:
-        return [i for i in result.evidence if _ID.fullmatch(i)]
+        return [i for i in result.evidence if PATTERNS["above.id"].fullmatch(i)]
     if (numbers := _trip_numbers(result)) is not None:
         return numbers
-    found = [next((m[0] for cell in row if isinstance(cell, str) and (m := _ID.search(cell))), "") for row in result.table.rows]
+    found = [
+        next((m[0] for cell in row if isinstance(cell, str) and (m := says("above.id", cell))), "") for row in result.table.rows
+    ]
     return found if all(found) else []
 
 
@@ -216,9 +200,8 @@ def why(slots: Slots, older: "Part | None", newest_turn: "Part | None", past: Se
     call = newest_turn.call if newest_turn is not None else None
     waits = newest_turn is not None and (newest_turn.lost or newest_turn.maybe)
     read = past[-1].results or waits or (isinstance(call, PlannedAnswer) and not call.asked_back)
-    open_run = last is not None and last.name in ("backtest", "run") and last.status == "ok" and _LOST.search(slots.text)
-    if last is not None and open_run and not read:  # what was asked since is not answered
-        return partial(_of_last_run, str(_run_of(last) or last.evidence[0]))
+    if last is not None and not read and says("above.lost", slots.text) and (run := run_shown(last)) is not None:
+        return partial(_of_run_above, str(run))
     if last is None or not read:
         return asks_back("Why what? Nothing was looked up for the last answer: name the day, the trade or the event.")
     if last.status in ("refused", "failed"):
@@ -230,8 +213,7 @@ def why(slots: Slots, older: "Part | None", newest_turn: "Part | None", past: Se
             last.rows()[slots.place if slots.place is not None and _there(slots.place, last.rows()) else 0]["rule"], last
         )
     if last.name in _FIGURES:
-        picked = newest_turn and row_span(newest_turn.slots, past, facts)  # of the row that was read from the table
-        span = picked or (older and (row_span(older.slots, past, facts) or older.slots.span))
+        span = picked_span(newest_turn, older, past, facts) or (older and older.slots.span)
         kept = {key: last.args[key] for key in ("since", "until") if last.args.get(key)}
         return PlannedCall("attribution", {**kept, **(window(span) if span else {})})  # of the worst day, not of all days
     if last.name == "parity":
@@ -246,13 +228,9 @@ def why(slots: Slots, older: "Part | None", newest_turn: "Part | None", past: Se
     return asks_back("What stands above says no more of the reason. Name the trade, the event or the day, and I look it up.")
 
 
-_LOST = re.compile(r"\b(?:los[ets]\w*|losing|bad|badly|negative|poor\w*|red|bleed\w*|bled|down)\b")
-
-
-def _of_last_run(run: str, q: Question) -> Plan:  # noqa: ARG001 - a plan takes its question
-    """How the round trips of a run ended, named as that of the last run made."""
-    call = PlannedCall("trips", {"subject": run, "by": "exit"})
-    results = yield [call]
+def _of_run_above(run: str, q: Question) -> Plan:  # noqa: ARG001 - a plan takes its question
+    """How the round trips of a run ended, named as that of the last run made: what was asked since was not made."""
+    results = yield [call := PlannedCall("trips", {"subject": run, "by": "exit"})]
     return drafted([call], results).after(f"Of {run}, the last run made here; what was asked since was not run.")
 
 
@@ -298,6 +276,9 @@ def again(slots: Slots, past: Sequence[PastTurn], facts: Facts) -> PlannedCall |
         return PlannedCall(
             *(("alerts", {"alert_id": listed[0]}) if last.name == "alerts" else ("proposals", {"proposal_id": listed[0]}))
         )
+    window = (says("above.from_to", last.text) or says("above.lasts", last.text)) if says("above.window", slots.text) else None
+    if window is not None:
+        return PlannedAnswer(f"From {window[1]} to {window[2]}.", read_as="the window of the answer above")
     return figure(slots, past, facts) or no_more(last)
 
 
@@ -308,7 +289,7 @@ def figure(slots: Slots, past: Sequence[PastTurn], facts: Facts) -> PlannedCall 
     if last is None or last.table is None or names or _since(past, last):
         return None
     table = last.table
-    asked = past[-1].asked.lower() if _BY_HOW_MUCH.match(text) else text
+    asked = past[-1].asked.lower() if PATTERNS["above.by_how_much"].match(text) else text
     if slots.by or (not ranks(asked) and slots.which not in ("worst", "best")):
         return None
     if extreme_row(table, facts, asked, slots.which) is None:
@@ -324,11 +305,20 @@ def _day_of(table: Table, place: int, facts: Facts) -> datetime | None:
     return datetime.fromisoformat(day[0]) if day else None
 
 
+def picked_span(newest_turn: "Part | None", older: "Part | None", past: Sequence[PastTurn], facts: Facts) -> TimeSpan | None:
+    """The day, week or month that the turn above, or the question that it goes on with, named as the best or the worst."""
+    asked = [of.slots for of in (newest_turn, older) if of is not None]
+    spans = [of.span for of in asked if of.span.start]
+    within = [replace(of, span=spans[-1]) if spans and not of.span.start else of for of in asked]
+    return next((span for of in within if (span := row_span(of, past, facts)) is not None), None)
+
+
 def row_span(older: Slots, past: Sequence[PastTurn], facts: Facts) -> TimeSpan | None:
     """The day, week or month that the last answer named as the best or the worst; None when it named none."""
-    last = next((t.results[-1] for t in reversed(past) if t.results), None)
-    if last is not None and "trough" in next(iter(last.rows()), {}) and PATTERNS["measured.fall"].search(older.text):
-        ends = [utc(int(number_of(last.rows()[0][name], facts) or 0))[:16].replace(" ", "T") for name in ("peak", "trough")]
+    last = newest(past)
+    falls = [row for t in past[-3:] for r in t.results for row in r.rows()[:1] if "trough" in row]
+    if falls and says("measured.fall", older.text):
+        ends = [utc(int(number_of(falls[-1][name], facts) or 0))[:16].replace(" ", "T") for name in ("peak", "trough")]
         return TimeSpan(ends[0], ends[1])  # of the deepest drawdown, from its peak to its trough
     if last is None or last.name != "pnl" or last.table is None or not (ranks(older.text) or older.which in ("worst", "best")):
         return None
@@ -347,6 +337,3 @@ def row_span(older: Slots, past: Sequence[PastTurn], facts: Facts) -> TimeSpan |
 def _since(past: Sequence[PastTurn], shown: CallResult) -> bool:
     """Whether anything was looked up after it."""
     return next((turn for turn in reversed(past) if turn.results), PastTurn("", ())).results.count(shown) == 0
-
-
-_BY_HOW_MUCH = PATTERNS["above.by_how_much"]

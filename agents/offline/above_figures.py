@@ -9,18 +9,18 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
+from agents.offline.drafts import reckoned, result_text
 from agents.offline.read_back import PlannedCall
 from agents.offline.slots import words_of
-from agents.offline.steps import CallResult, Plan, PlannedAnswer, Question, reckoned, result_text
+from agents.offline.steps import CallResult, Plan, PlannedAnswer, PlanOf, Question
 from agents.offline.tables import ranks
 from agents.offline.talk import tables_above
 from agents.offline.turn_above import ANY, Kinds, ShortSentence, of_above, short
-from agents.offline.words import LISTS
+from agents.offline.words import LISTS, says
 
 KINDS = Kinds()
 ROWS_SUMMED = 8  # an expression of calc is bounded
-_EVENTS_MAX = 8
-_COSTS = re.compile(r"\b(?:costs?|fees?|commissions?|slippage|funding|charges?)\b")
+_EVENTS_MAX = 10
 
 
 @KINDS(most=11, of=("attribution", "pnl", "trips"), table=True)
@@ -39,7 +39,8 @@ def parts_of_it(heard: ShortSentence) -> PlannedAnswer | PlannedCall | None:
 def without_costs(heard: ShortSentence) -> Any:
     """`what is left without them`: of a P&L or a run what its costs took, added back by `calc`."""
     last, above, said = heard.last, heard.above, heard.found[0]
-    if not (_COSTS.search(said) or "gross" in said or _COSTS.search(above.question) or last.name == "attribution"):
+    of_costs = any(says("above_figures.costs", text) for text in (said, above.question))
+    if not (of_costs or "gross" in said or last.name == "attribution"):
         return None
     if last.name == "attribution":
         return _price_alone(heard)
@@ -94,6 +95,13 @@ def of_fills(heard: ShortSentence) -> Any:
     if read.place is not None and -len(events) <= read.place < len(events):
         events = [events[read.place]]
     return partial(_summed, events[-_EVENTS_MAX:], keys, len(events)) if events else None
+
+
+def costs_of(text: str, found: CallResult) -> PlanOf | None:
+    """The sum of a cost over the fills of a list, of what a sentence asks for; None where it asks for none."""
+    keys = next((keys for form, keys in LISTS["cost_of"].items() if re.search(rf"\b(?:{form})", text)), None)
+    events = [row["event"] for row in found.rows() if row.get("kind") == "fill"]
+    return None if keys is None or not events else partial(_summed, events[-_EVENTS_MAX:], keys, len(events))
 
 
 def _summed(events: Sequence[str], keys: Sequence[str], listed: int, q: Question) -> Plan:  # noqa: ARG001 - a plan takes its question

@@ -13,19 +13,16 @@ from agents.offline.bounds import bound_of
 from agents.offline.entries import WORD, AskedEntry, entry_of
 from agents.offline.features import senses
 from agents.offline.read_back import what_of
+from agents.offline.rules import fits, has_all
 from agents.offline.slots import COUNTED, Slots, given, words_of
-from agents.offline.words import ASKING, CALENDAR, LISTS, MARKER, MONTHS, PATTERNS, STOP, TURNING, is_common, stem, vocabulary
+from agents.offline.words import ASKING, DATED, LISTS, MARKER, PATTERNS, STOP, TURNING, is_common, says, stem, vocabulary
 
 # the arguments that take what a sentence names
 TAKERS: Mapping[str, tuple[str, ...]] = {slot: tuple(names.split()) for slot, names in LISTS["takers"].items()}
 _MORE: Mapping[str, str] = LISTS["shows"]  # what a tool's answer shows, or its plan uses, beyond its arguments
 OF_IDS: Mapping[str, tuple[str, ...]] = {kind: tuple(names.split()) for kind, names in LISTS["of_ids"].items()}
-_PERCENT = ("performance", "run", "backtest", "compare", "desk")
 _FREE = frozenset(("note", "memory", "runbook", "define", "checklist", "runbook_steps"))  # these take the sentence itself
 _NOT_SHOWN: Mapping[str, str] = LISTS["not_shown"]  # of holding times `trips` shows the mean and the median
-_DATED = frozenset(
-    stem(word) for word in CALENDAR.split() if word.endswith(("day", "ber", "ary")) or word in MONTHS
-)  # of no window
 _NO_WEIGHT = ("place", "everything", "ever", "which")  # the answer's own order says which is the worst
 _NAMES = ("sleeve", "symbol", "strategy", "subject")  # arguments that a name nobody knows here could have meant
 
@@ -63,7 +60,11 @@ def words_left(slots: Slots) -> list[str]:
 def strange_words(slots: Slots) -> list[str]:
     """The words of a sentence that are in no sentence for training and no everyday words: perhaps a name."""
     left = [w for w in words_left(slots) if w.isalpha() and len(w) > 2 and w not in COUNTED]
-    return [w for w in left if stem(w) not in _stems_of_vocabulary() and not is_common(w)]
+    return [w for w in left if _is_strange(w)]
+
+
+def _is_strange(word: str) -> bool:
+    return stem(word) not in _stems_of_vocabulary() and not is_common(word)
 
 
 def unanswered(slots: Slots, answer: str, asked: str = "") -> tuple[str, ...]:
@@ -71,7 +72,7 @@ def unanswered(slots: Slots, answer: str, asked: str = "") -> tuple[str, ...]:
 
     asked: as it was typed; a word that is not in it was put there by a reading.
     """
-    left = [t for t in tokens_of(slots) if not t.slot and len(t.word) > 2 and t.word.isalpha() and t.stem not in _DATED]
+    left = [t for t in tokens_of(slots) if not t.slot and len(t.word) > 2 and t.word.isalpha() and t.stem not in DATED]
     left = [
         t for t in left if not {t.word, t.stem} & _NO_CONTENT and t.word not in COUNTED and t.word in (asked.lower() or t.word)
     ]
@@ -82,17 +83,25 @@ def unanswered(slots: Slots, answer: str, asked: str = "") -> tuple[str, ...]:
     return tuple(dict.fromkeys(t.word for t in left if t.stem not in said and not meant.intersection(meanings(t.stem))))
 
 
+def unused(entry: AskedEntry, slots: Slots, answer: str, asked: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """(words that the answer does not have and that may have made it another one; those that may not, of which the tool says
+    nothing of itself either)."""
+    missed = unanswered(slots, answer, asked)
+    plain = set(unanswered(slots, f"{answer} {about(entry)}", asked))
+    return tuple(w for w in missed if weighs(w)), tuple(w for w in missed if w in plain and not weighs(w))
+
+
 def foreign(slots: Slots, ask: str) -> tuple[str, ...]:
     """The words that an entry says nothing like of itself; of any other label those that nothing here knows."""
     entry = entry_of(ask)
-    examples = " ".join(text for of in entry.tool.asked for text in of.examples) if entry else ""
-    return tuple(strange_words(slots)) if entry is None else unanswered(slots, f"{about(entry)} {examples}")
+    return tuple(strange_words(slots)) if entry is None else unanswered(slots, about(entry))
 
 
 @cache
 def about(entry: AskedEntry) -> str:
-    """What an entry says of itself: the names and the description of its tool, and what its answers are of."""
-    return " ".join((entry.ask.replace("_", " "), entry.tool.about, what_of(entry.tool.name)))
+    """What an entry says of itself: the names, the description and the examples of its tool, and what its answers are of."""
+    examples = (text for of in entry.tool.asked for text in of.examples)
+    return " ".join((entry.ask.replace("_", " "), entry.tool.about, what_of(entry.tool.name), *examples))
 
 
 def meanings(word: str) -> tuple[str, ...]:
@@ -106,6 +115,13 @@ def _covers() -> Mapping[str, tuple[str, ...]]:
     return {word: tuple(sense for of, sense in named if of == word) for word, _ in named}
 
 
+def weighs(word: str) -> bool:
+    """Whether an answer without this word may be another one: it compares, counts, turns or gives a direction, or nothing here
+    knows it."""
+    return word in _WEIGHTY or (word.endswith("est") and len(word) > 5) or _is_strange(word)
+
+
+_WEIGHTY = frozenset(LISTS["weighty"].split())
 SENSES_MAX = 3  # a word with more of them proves none
 _EMPTY = (*STOP, *MARKER, *ASKING, *LISTS["empty"].split())
 _NO_CONTENT = frozenset((*_EMPTY, *map(stem, _EMPTY)))
@@ -120,39 +136,24 @@ def takes(entry: AskedEntry, name: str, slots: Slots) -> bool:
     """Whether the entry's tool can use what a slot of the sentence holds."""
     tool = entry.tool.name
     more = name in _MORE.get(tool, "").split()
-    if (
-        name in ("symbols", "strategies", "sleeves", "timeframe", "span" if tool == "run" else "")
-        and tool in _OF_A_RUN
-        and PATTERNS["choose.spoken_run"].search(slots.text)
-    ):
-        return True  # `the stored btc run`: which one is meant
-    if tool == "performance" and name in ("symbols", "sleeves") and PATTERNS["account.one_coin"].search(slots.text):
-        return True  # the answer says first that it is beside all that the desk trades
+    for names, tools, conditions, taken in LISTS["taken"]:
+        if fits(names, name) and fits(tools, tool) and has_all(conditions, slots, {}, slots.text):
+            return bool(taken)
     if name == "by":
         return entry.splits(slots.by) or (more and (tool == "backtest" or tuple(slots.by) == ("day",)))
-    if name == "venue" and tool == "orders":  # its sleeves say nothing of another venue's
-        return False
     if name == "unit":
         of_r, of_percent = slots.unit in ("r", "r multiples"), slots.unit in ("percent", "pct", "%")
-        return (
-            slots.unit == "usdt"
-            or (slots.unit == "bps" and tool == "trips")
-            or (of_r and more)
-            or (of_percent and tool in _PERCENT)
-        )
+        known = slots.unit == "usdt" or (slots.unit == "bps" and tool == "trips")
+        return known or (of_r and more) or (of_percent and tool in LISTS["of_percent"].split())
     if name == "count":
         ranks = slots.which in ("worst", "best")
         return any(map(entry.takes, ("worst", "best") if ranks else ("n", "limit", "last"))) or more
     if name in ("without", "never"):
         return takes_out(entry, slots)
-    if name == "side" and tool == "journal_search" and PATTERNS["account.one_side"].search(slots.text):
-        return False
-    if name == "span" and all(slots.text[a:b] in _NOW for a, b in slots.places["span"]) and tool in _OF_NOW:
+    if name == "span" and all(slots.text[a:b] in _NOW for a, b in slots.places["span"]) and tool in LISTS["of_now"].split():
         return True
     if name == "span" and entry.takes("days"):  # of a number of days alone
-        return PATTERNS["account.last_days"].search(slots.text) is not None
-    if name == "span" and tool == "propose_pause":  # its end alone: a pause begins when it is approved
-        return slots.span.start is None
+        return says("account.last_days", slots.text) is not None
     if name == "timeframe" and not any(map(entry.takes, ("timeframe", "series"))):
         return bool(slots.strategies or slots.symbols) or more  # `15m`: which sleeve; of `1 hour` alone none is
     if name == "filters" and tool == "trips":
@@ -170,7 +171,7 @@ def takes_out(entry: AskedEntry, slots: Slots) -> bool:
     if entry.tool.name == "trips":
         split = slots.out is not None and (slots.out[0] in ("side", "outcome") or not slots.by or slots.by == (slots.out[0],))
         return (split and not (slots.count and slots.which is None)) or (bool(slots.without) and slots.which in ("worst", "best"))
-    if entry.tool.name == "backtest" and slots.out is not None and slots.out[0] == "side":
+    if entry.tool.name == "backtest" and slots.out is not None and slots.out[0] in ("side", "costs"):
         return True
     if entry.tool.name == "excursions" and slots.out is None:
         return re.search(r"\bminus\b", slots.text) is not None  # `how deep in minus`: below the entry, nothing excepted
@@ -219,31 +220,22 @@ def lost_of(entry: AskedEntry, slots: Slots) -> tuple[str, ...]:
     return tuple(one for one in pieces if not any(one != other and one in other for other in pieces))
 
 
-# slots that make an answer narrower and no other one
-_NARROWING = frozenset(LISTS["narrowing"].split())
-
-
 def only_narrows(entry: AskedEntry, slots: Slots) -> bool:
     """Whether all that the entry cannot take of a sentence would make its answer narrower: no denial, condition, strange name."""
     taken = {name for name in slots.places if takes(entry, name, slots)}
     unused = [t for t in tokens_of(slots) if _unused(entry, t, taken)]
     strange = set(strange_words(slots)) if any(map(entry.takes, _NAMES)) else set()
     return (
-        all(t.slot in _NARROWING for t in unused)
+        all(t.slot in LISTS["narrowing"].split() for t in unused)
         and not any(t.word in TURNING or (t.word in strange and not t.slot) for t in tokens_of(slots))
-        and not (_denied(slots) or PATTERNS["account.denies"].search(slots.text) or _IF.search(slots.text))
+        and not (_denied(slots) or says("account.denies", slots.text) or _IF.search(slots.text))
     )
 
 
 _FIGURES: str = LISTS["without_denial"]  # of whose sentences for training hardly any has a denial
 _LISTS = "alerts proposals watches pauses list_strategies trials"  # of no round trips
-_WHOLE_DAY = "pnl attribution exposure performance sleeves alerts proposals desk"  # which know no hours
-_PRESENT = "incidents desk sleeves exposure pauses proposals watches"  # which show the present, with or without the word
-_OF_NOW = tuple(_PRESENT.split())
 _NOW = ("today", "now", "tonight", "right now", "at the moment", "this morning", "overnight")
 _OF_A_RUN = ("run", "trips", "performance", "pnl", "excursions", "round_trip", "trials")
-_RUN_TOOLS = "backtest compare sweep walkforward"
-_OTHER_COSTS = PATTERNS["account.other_costs"]
 _DENIED, _IF, _PER = PATTERNS["account.denied"], PATTERNS["account.if"], PATTERNS["account.per"]
 
 
@@ -254,16 +246,16 @@ def _circumstances(entry: AskedEntry, slots: Slots) -> tuple[str, ...]:
     places = list(chain.from_iterable(slots.places.values()))
     found = list(_IF.finditer(slots.text)) if figures else []
     found += [m for m in _PER.finditer(slots.text) if tool not in ("trips", "excursions")] if figures else []
-    found += [m for m in PATTERNS["choose.at_times"].finditer(slots.text) if tool in _WHOLE_DAY.split()]
+    found += [m for m in PATTERNS["choose.at_times"].finditer(slots.text) if tool in LISTS["whole_day"].split()]
     found += [
         m for m in PATTERNS["account.that_time"].finditer(slots.text) if not (given(slots.span) and takes(entry, "span", slots))
     ]
     found += (
-        list(PATTERNS["account.number"].finditer(slots.text))
-        if figures and not PATTERNS["account.enough"].search(slots.text)
-        else []
+        list(PATTERNS["account.number"].finditer(slots.text)) if figures and not says("account.enough", slots.text) else []
     )  # `+1R`
-    found += list(_OTHER_COSTS.finditer(slots.text)) if tool in _RUN_TOOLS.split() else []  # a run's are those of the model
+    found += (
+        list(PATTERNS["account.other_costs"].finditer(slots.text)) if tool in LISTS["run_tools"].split() else []
+    )  # a run's are those of the model
     if tool == "propose_pause" and not (slots.lasting or slots.span.at or slots.span.end):  # `till the cows come home`
         found += list(re.finditer(r"\b(?:until|till|before|by) (?!the way)\w+(?: \w+){0,2}", slots.text))
     found += list(re.finditer(r"\bnever\b", slots.text)) if entry.asked.kind in ("refused", "breaker", "halt") else []
@@ -279,17 +271,14 @@ def _denials(entry: AskedEntry, slots: Slots, taken: set[str]) -> tuple[str, ...
     return tuple(m[0].strip() for m in found)
 
 
-_NOT_THAT = PATTERNS["account.not_that"]
-
-
 def _denied(slots: Slots) -> tuple[str, ...]:
     """`not costs`: what the answer is not to be about."""
-    return tuple(found[1] or found[2] for found in _NOT_THAT.finditer(slots.text))
+    return tuple(found[1] or found[2] for found in PATTERNS["account.not_that"].finditer(slots.text))
 
 
 def _unsplit(entry: AskedEntry, slots: Slots) -> tuple[str, ...]:
     """`by candlestick`: a split that nothing here knows."""
-    found = PATTERNS["account.by_what"].search(slots.text) if not slots.by and entry.takes("by") else None
+    found = says("account.by_what", slots.text) if not slots.by and entry.takes("by") else None
     known = found is None or any(a < found.end(1) and found.start(1) < b for places in slots.places.values() for a, b in places)
     return () if found is None or known or is_common(found[1].split()[1]) else (found[1],)
 
@@ -303,7 +292,7 @@ def _unsaid(entry: AskedEntry, slots: Slots) -> tuple[str, ...]:
 def _unused(entry: AskedEntry, token: Token, taken: set[str]) -> bool:
     if token.slot:
         return token.slot not in taken
-    if token.stem in _DATED:
+    if token.stem in DATED:
         return True
     return token.word in TURNING or (token.word in _NOT_SHOWN.get(entry.tool.name, "").split() and not entry.asked.kind)
 

@@ -10,12 +10,16 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any
 
+from agents.offline.above import run_shown
+from agents.offline.account import words_left
+from agents.offline.drafts import asks_back
+from agents.offline.read_back import PlannedCall
 from agents.offline.slots import ORDINALS, words_of
+from agents.offline.steps import PlannedAnswer
 from agents.offline.talk import tables_above
-from agents.offline.turn_above import ANY, LEAD, Kind, Rest, ShortSentence, word_of
-from agents.offline.words import LISTS
-
-_CHANGE = re.compile(r"(\w+) \S+ -> (\S+?)(?:,|$)")
+from agents.offline.turn_above import ANY, LEAD, OWN_NAMES, Kind, Rest, ShortSentence, rule_of, window_of, word_of
+from agents.offline.ways import ways
+from agents.offline.words import LISTS, PATTERNS, says
 
 
 def _picked(heard: ShortSentence) -> str:
@@ -34,13 +38,6 @@ def _picked_sleeve(heard: ShortSentence) -> str:
     return _one([s.name for s in heard.above.words.sleeves if s.name in name or f":{s.symbol}:" in name])
 
 
-def _window(heard: ShortSentence) -> str:
-    """The window of the answer above, in words; a blank where it had none."""
-    args, older = heard.last.args, heard.above.older
-    asked = " ".join(f"{word} {args[name]}" for word, name in (("since", "since"), ("up to", "until")) if args.get(name))
-    return asked or (words_of("span", older.slots.span) if older is not None else "") or " "
-
-
 def _day(heard: ShortSentence) -> str:
     """The day that was picked, as a window."""
     found = re.match(r"\d{4}-\d\d-\d\d", _picked(heard))
@@ -56,18 +53,36 @@ def _cell(heard: ShortSentence, name: str) -> str:
 def _values(heard: ShortSentence) -> str:
     """The values of the one proposal that stands above."""
     changes = [(c["key"], c["value"]) for c in heard.last.args.get("changes") or ()]
-    return " and ".join(f"{key}={value}" for key, value in changes or _CHANGE.findall(_cell(heard, "change")))
+    return " and ".join(
+        f"{key}={value}" for key, value in changes or PATTERNS["asked_again.change"].findall(_cell(heard, "change"))
+    )
 
 
 def _one(found: Sequence[str]) -> str:
     return found[0] if len(set(found)) == 1 else ""
 
 
+def _of_a_limit(heard: ShortSentence) -> str:
+    """A blank where the turn above was about the desk's limits, or explained one."""
+    last = heard.above.last
+    explained = last is not None and last.name in ("define", "desk") and "limit" in heard.above.question
+    return " " if heard.above.of_limits or explained else ""
+
+
+def _key(heard: ShortSentence) -> str:
+    """The parameter that was explained, or asked about."""
+    older = heard.above.older
+    word = str(heard.last.args.get("word") or next(iter(older.slots.keys if older is not None else ()), ""))
+    return word if "_" in word else ""
+
+
+_OTHERS, _TIMES = OWN_NAMES - {"span"}, {"place", "ever"}
 _NAMES: Mapping[str, Callable[[ShortSentence], str]] = {
     "pair": lambda heard: " and ".join(one.split(":")[1] if ":" in one else one for one in _picked(heard).split()),
     "picked_sleeve": _picked_sleeve,
-    "window": _window,
+    "window": lambda heard: window_of(heard) or " ",
     "day": _day,
+    "when": lambda heard: words_of("span", heard.read.span) or " ",
     "values": _values,
     "filed_strategy": lambda heard: _one([s.strategy for s in heard.above.words.sleeves if s.name == _cell(heard, "sleeve")]),
     "filed_sleeve": lambda heard: _cell(heard, "sleeve"),
@@ -77,29 +92,49 @@ _NAMES: Mapping[str, Callable[[ShortSentence], str]] = {
     "card": lambda heard: _one(heard.last.ids("prop-")),
     "subject": lambda heard: _one(heard.read.symbols) or _cell(heard, "subject"),
     "sleeve": lambda heard: _one(heard.read.sleeves),
-    "key": lambda heard: str(heard.last.args.get("word", "")),
+    "sleeve_said": lambda heard: str(heard.last.args.get("sleeve") or " "),
+    "key": _key,
     "word": lambda heard: word_of(heard.above),
     "rate_said": lambda heard: heard.found["figure"] or heard.found["rate"],
+    "text_above": lambda heard: heard.last.text,
+    "sleeve_of": lambda heard: str(heard.last.args.get("sleeve") or "all sleeves"),
+    "any_sleeve": lambda heard: next((s.name for s in heard.above.words.sleeves), "SLEEVE"),
+    "run": lambda heard: run_shown(heard.last) or "",
+    "fallen_run": lambda heard: (says("measured.fall", heard.above.question) and run_shown(heard.last)) or "",
+    "of_desk": lambda heard: "" if heard.read.places.keys() & _OTHERS or run_shown(heard.last) else " ",
+    "alone": lambda heard: " " if not words_left(heard.read) and heard.read.places.keys() - _TIMES == {"span"} else "",
     "of_limits": lambda heard: " " if heard.above.of_limits else "",
+    "of_a_limit": _of_a_limit,
+    "of_a_rule": lambda heard: _of_a_limit(heard) or rule_of(heard.above),
 }
 
 
 def _kind(name: str, rule: Mapping[str, Any]) -> Kind:
-    """A rule as a kind: its question with its names, None where the thread lacks one; after a `=` the rest of a sentence."""
+    """A rule as a kind: a question with its names (after a `=` the rest of a sentence), a fixed text, one that asks back, a way,
+    or a tool called again; None where the thread lacks a name."""
+    text = " ".join(str(rule.get(of, "")) for of in ("to", "say", "back", "needs"))
 
-    def finds(heard: ShortSentence) -> str | Rest | None:
+    def finds(heard: ShortSentence) -> Any:
         said = heard.found.groupdict()
-        names = {
-            name: said.get(name) or (_NAMES[name](heard) if name in _NAMES else "")
-            for name in re.findall(r"\{(\w+)\}", rule["to"])
-        }
-        text = " ".join(rule["to"].lstrip("=").format_map(names).split())
-        return None if not all(names.values()) else Rest(text) if rule["to"].startswith("=") else text
+        wanted = re.findall(r"\{(\w+)\}", text)
+        names = {one: said.get(one) or (_NAMES[one](heard) if one in _NAMES else "") for one in wanted}
+        if not all(names.values()):
+            return None
+        if "call" in rule:
+            needed = heard.last.args.get(rule.get("needs", ""), True)
+            return PlannedCall(rule["call"], {**heard.last.args, **rule.get("args", {})}) if needed else None
+        if "way" in rule:
+            return ways()[rule["way"]]
+        if "to" not in rule:
+            shown = rule.get("say", rule.get("back", "")).format_map(names)
+            return PlannedAnswer(shown, read_as="the answer above") if "say" in rule else asks_back(shown)
+        question = " ".join(rule["to"].lstrip("=").format_map(names).split())
+        return Rest(question) if rule["to"].startswith("=") else question
 
     finds.__name__, finds.__doc__ = name, f"`{rule['example']}`"
     of = ANY if rule.get("of") == "any" else tuple(rule.get("of", "").split())
     form = re.compile(rule["form"].replace("{LEAD}", LEAD))
-    return Kind(form, finds, rule.get("most", 9), of, rule.get("ok", True), bool(rule.get("table")), False)
+    return Kind(form, finds, rule.get("most", 9), of, rule.get("ok", True), bool(rule.get("table")), rule.get("it", False))
 
 
 KINDS = [_kind(name, rule) for name, rule in LISTS["asked_again"].items()]

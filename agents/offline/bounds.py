@@ -1,13 +1,14 @@
 """A bound that a sentence sets to a figure: `above 2r`, `longer than 6 hours`. Called by account.py, talk.py and remainder.py."""
 
 import re
+from collections.abc import Sequence
 from typing import NamedTuple
 
-from agents.offline.tables import column_of
-from agents.offline.words import PATTERNS
+from agents.offline.slots import Slots
+from agents.offline.tables import AT_A_LOSS, Facts, column_of, heads_of, number_of
+from agents.offline.words import PATTERNS, says
 from tools.common.contract import Table
 
-_BOUND = PATTERNS["bounds.bound"]
 _SIZES = {"m": 60_000, "h": 3_600_000, "d": 86_400_000}
 
 
@@ -27,9 +28,9 @@ def bound_of(text: str) -> Bound | None:
     """`below 2r`, `longer than 6 hours`: the level in the unit of the facts (milliseconds, fractions)."""
     found = re.search(
         r"(-?\d[\d,.]*|an?|one|half an?)\s?(r\b|%|percent|bps|usdt?|dollars?|hours?|hrs?|h\b|minutes?|mins?|days?|d\b)?",
-        _BOUND.sub("", text).strip(),
+        PATTERNS["bounds.bound"].sub("", text).strip(),
     )
-    sense = _BOUND.search(text)
+    sense = says("bounds.bound", text)
     if found is None or sense is None or not found[1]:
         return None
     words = {"a": 1.0, "an": 1.0, "one": 1.0, "half a": 0.5, "half an": 0.5}
@@ -49,3 +50,24 @@ def bound_column(text: str, table: Table, bound: Bound) -> int | None:
     at = next((i for i, head in enumerate(table.columns) if head in wanted), None)
     named = column_of(table, text) if bound.unit in ("", "%", "b") else 0
     return named or at
+
+
+def bounded(slots: Slots, table: Table, facts: Facts, rows: Sequence[int], used: set[str]) -> tuple[list[int], str] | None:
+    """The rows within a bound that the sentence sets: `above 2r`, `under an hour`."""
+    said = bound_said(slots)
+    bound = bound_of(said) if said else None
+    named = next(iter(heads_of(table, slots.text.replace(said, ""))), None) if said and bound and not bound.unit else None
+    at = named or (bound_column(slots.text, table, bound) if bound is not None else None)
+    if bound is None or at is None:
+        return None
+    if AT_A_LOSS.search(slots.text) and not bound.below and bound.level > 0 and bound.unit in ("r", "u", ""):
+        bound = bound._replace(below=True, level=-bound.level)  # `lost more than 1r`
+    kept = [n for n in rows if (value := number_of(table.rows[n][at], facts)) is not None and bound.holds(value)]
+    used |= set(said.split())
+    return kept, f"{table.columns[at]} {said}"
+
+
+def bound_said(slots: Slots) -> str:
+    """The one bound in a sentence, also where its number might be a parameter's; empty for none."""
+    found = slots.filters or [m[0] for m in PATTERNS["slots.beyond"].finditer(slots.text)]
+    return found[0] if len(found) == 1 else ""

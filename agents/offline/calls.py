@@ -3,12 +3,13 @@ plans.py and the plans of each kind."""
 
 import re
 
+from agents.offline.drafts import asks_back, drafted, name_list, which_sleeve
 from agents.offline.fill import arguments
 from agents.offline.read_back import PlannedCall
-from agents.offline.steps import CallResult, Plan, Question, asks_back, drafted, name_list, which_sleeve
+from agents.offline.steps import CallResult, Plan, Question
 from agents.offline.tables import column_of, extreme, handle_of, heads_of, ordered, ranks, rows_named, rows_of
 from agents.offline.ways import NOT_GIVEN, SAY
-from agents.offline.words import LISTS, PATTERNS
+from agents.offline.words import LISTS, says
 from tools.common.split_words import of_rows, spread
 
 
@@ -58,7 +59,7 @@ def lead(q: Question, result: CallResult) -> str:
     if (q.slots.by or heads_of(table, text)) and (ranks(text) or q.slots.which in ("worst", "best")):
         return extreme(table, q.facts, text, q.slots.which)
     at = column_of(table, text) if of_trips and result.args.get("by") and "streak" not in text else 0
-    if at and PATTERNS["calls.of_all"].search(text):
+    if at and says("calls.of_all", text):
         return f"By {result.args['by']} the tool has no such figure. {figures_of_trips(result, text)}"
     if at and table.columns[at] != "net":  # of the net the tool's own text says it
         return spread(table, q.facts, at, ordered(table, q.facts, text, "best"))

@@ -10,29 +10,19 @@ from functools import partial
 from typing import Any
 
 from agents.offline import trip_ends
-from agents.offline.above import again, why
+from agents.offline.above import again, picked_span, why
+from agents.offline.drafts import asks_back, drafted, result_text, window
 from agents.offline.page_plans import rule_story
 from agents.offline.read_back import PlannedCall
-from agents.offline.steps import Plan, PlannedAnswer, PlanOf, Question, asks_back, drafted, result_text
-from agents.offline.turn_above import (
-    ANY,
-    OWN_NAMES,
-    Kinds,
-    ShortSentence,
-    exit_of,
-    of_above,
-    pair_of,
-    rule_named,
-    rule_of,
-    word_of,
-)
+from agents.offline.slots import Slots
+from agents.offline.steps import Plan, PlannedAnswer, PlanOf, Question
+from agents.offline.turn_above import ANY, Kinds, ShortSentence, exit_of, of_above, pair_of, rule_named, rule_of, word_of
 from agents.offline.ways import SAY, ways
-from agents.offline.words import PATTERNS
+from agents.offline.words import PATTERNS, says
 from engine.clock import DAY_MS, utc
 
 KINDS = Kinds()
 EVER = "2009-01-01"
-_PENDING = PlannedCall("proposals", {"state": "pending"})
 _OURS, _URGENT, _THAT_RULE = (PATTERNS[f"understand.{name}"] for name in ("ours", "urgent", "that_rule"))
 
 
@@ -44,9 +34,6 @@ def with_lead(lead: str, calls: Sequence[PlannedCall]) -> PlanOf:
 def _led(lead: str, calls: Sequence[PlannedCall], q: Question) -> Plan:  # noqa: ARG001 - a plan takes its question
     results = yield list(calls)
     return drafted(calls, results).after(lead)
-
-
-_RULE_SAYS = r"\bwhat (?:does|do) (?:that|this|the|it) ?(?:rule|limit|guard\w*|breaker)? (?:say|mean|check|do|want)s?\b"
 
 
 @KINDS()
@@ -63,7 +50,7 @@ def as_it_was(heard: ShortSentence) -> Any:
         return PlannedCall("alerts", {"alert_id": alerts[0]} if len(alerts) == 1 else {"state": "open"})
     if last.name in ("alerts", "health") and urgent:
         return again(heard.read, above.past, above.facts)
-    of_rule = last.name == "counts" and (_THAT_RULE.search(heard.text) or re.search(_RULE_SAYS, heard.text))
+    of_rule = last.name == "counts" and (_THAT_RULE.search(heard.text) or says("carry.rule_says", heard.text))
     return why(heard.read, above.older, above.newest, above.past, above.facts) if of_rule else None
 
 
@@ -74,21 +61,13 @@ def rule_for(heard: ShortSentence) -> PlanOf | None:
     return rule_story(rule, last) if rule and last is not None else None
 
 
-_WALL = ("alerts", "proposals", "incidents")  # whose times are of the wall
-
-
 @KINDS(of=ANY, ok=False)
 def today_too(heard: ShortSentence) -> PlannedAnswer | None:
     """`and today`, at midnight, after the day that has just ended: today has no bar yet."""
     older, desk_ms = heard.above.older, heard.above.words.desk_ms
-    if (
-        older is None
-        or desk_ms is None
-        or desk_ms % DAY_MS
-        or older.chosen is None
-        or not older.chosen.entry.takes("since")
-        or older.chosen.entry.tool.name in _WALL
-    ):
+    entry = older.chosen.entry if older is not None and older.chosen is not None else None
+    of_days = entry is not None and entry.takes("since") and entry.tool.name not in ("alerts", "proposals", "incidents")
+    if older is None or desk_ms is None or desk_ms % DAY_MS or not of_days:
         return None
     same = older.slots.span[:2] == heard.read.span[:2]
     last = "is the one above" if same else f"is {utc(desk_ms - DAY_MS)[:10]}: `and yesterday` shows it"
@@ -118,12 +97,16 @@ def reasons(heard: ShortSentence) -> PlannedAnswer | PlannedCall | None:
     return None
 
 
-@KINDS(most=9, back=True)
+@KINDS()
 def fired(heard: ShortSentence) -> Any:
     """`has it ever fired`: counts of the rule that the turn above was about, of trips that ended so, or the watches."""
     above, text = heard.above, heard.text
+    if len(text.split()) > 10 or not of_above(heard.read, but="span"):
+        return None
     if above.last is not None and above.last.name in ("propose_watch", "watches"):
         return PlannedCall("watches", {})
+    if above.last is not None and above.last.name == "alerts":
+        return PlannedCall("counts", {"what": "alert", "by": "rule", "since": EVER})
     named = rule_named(text) if re.search(r"\b(?:one|that|this)\b", text) else ""
     if rule := named or rule_of(above, heard.read.place):
         return PlannedCall("counts", {"rule": rule, "since": heard.read.span.start or EVER})
@@ -142,38 +125,19 @@ def left_alone(heard: ShortSentence) -> Any:
         return ways()["confirm"]
     if last.name == "proposals" or last.name.startswith("propose_"):
         listed = last.ids("prop-")
-        card = PlannedCall("proposals", {"proposal_id": listed[0]}) if len(set(listed)) == 1 else _PENDING
+        of = {"proposal_id": listed[0]} if len(set(listed)) == 1 else {"state": "pending"}
         text = "Nothing is applied by itself. Left alone it expires at the time below, and cannot be approved any more."
-        return with_lead(text, [card])
+        return with_lead(text, [PlannedCall("proposals", of)])
     alerts = last.ids("al-")
     of_one = {"alert_id": alerts[0]} if len(alerts) == 1 else {}
     return PlannedCall("alerts", of_one) if last.name in ("alerts", "health") else None
-
-
-_WAY_OF = {"proposals": "who_decides", "alerts": "ack", "watches": "confirm", "propose_watch": "confirm"}
-
-
-@KINDS(most=8, back=True)
-def who_may(heard: ShortSentence) -> Any:
-    """`who may change it`: of a limit, a proposal, an alert, a watch."""
-    above, name = heard.above, heard.above.last.name if heard.above.last is not None else ""
-    if above.newest is None:
-        return None
-    limit = above.newest.ask == "desk limits" or (name in ("define", "desk") and "limit" in above.question) or rule_of(above)
-    filed = name.startswith("propose_") and name != "propose_watch"
-    key = "limits" if limit else "who_decides" if filed else _WAY_OF.get(name, "")
-    return ways()[key] if key else None
-
-
-_UNTIL = PATTERNS["carry.until"]
-_CAUSE = re.compile(r"\bwhat (?:triggered|caused|tripped|set off|led to|paused|stopped|blocked|brought|put)\b")
 
 
 @KINDS(most=9, of=ANY)
 def times(heard: ShortSentence) -> Any:
     """`since when`, `until when`, `what triggered that`: of a state, by the tool that has the times."""
     last, above = heard.last, heard.above
-    until, cause = _UNTIL.search(heard.text), _CAUSE.search(heard.text)
+    until, cause = says("carry.until", heard.text), says("carry.cause", heard.text)
     shown = above.shown.results if above.shown is not None else ()
     if until and last.name == "journal_search" and (before := next((r for r in shown if r.name == "pauses"), None)) is not None:
         return PlannedCall("pauses", dict(before.args))
@@ -184,13 +148,13 @@ def times(heard: ShortSentence) -> Any:
         one = {"sleeve": last.args["sleeve"]} if last.args.get("sleeve") else {}
         paused = until or cause or last.name in ("health", "pauses") or re.search(r"\bpause|\bentr", above.question)
         if not paused:
-            return trip_ends.opened(last)
+            fills = PlannedCall("journal_search", {"kinds": ["fill"], "since": "30d", "limit": 3, **one})
+            return trip_ends.opened(last) or (with_lead("Flat since its last exit:", [fills]) if one else None)
         pauses = PlannedCall("pauses", one)
-        return (
-            with_lead("", [pauses, PlannedCall("journal_search", {"kinds": ["breaker"], "since": "2d", **one})])
-            if cause
-            else pauses
-        )
+        if last.name == "health" and not (until or cause):
+            return with_lead("Alerts are in wall time, pauses in desk time.", [PlannedCall("alerts", {}), pauses])
+        breakers = PlannedCall("journal_search", {"kinds": ["breaker"], "since": "2d", **one})
+        return with_lead("", [pauses, breakers]) if cause else pauses
     filed = last.name.startswith("propose_") or last.name == "proposals"
     listed = set(last.ids("prop-")) if until and filed and last.name != "propose_watch" else ()
     return PlannedCall("proposals", {"proposal_id": listed.pop()}) if len(listed) == 1 else None
@@ -206,21 +170,17 @@ def how_come(heard: ShortSentence) -> PlanOf | None:
     return with_lead("No tool weighs reasons. The parts: the winners, then the losers, with number, mean and costs.", calls)
 
 
-@KINDS(most=14, of=("trials",))
-def what_survives(heard: ShortSentence) -> PlannedCall | None:
-    """`what is left of it`: of a Sharpe ratio after its trials."""
-    return PlannedCall("trials", dict(heard.last.args)) if heard.last.args.get("hypothesis") else None
+@KINDS(most=9, of=("performance", "desk"))
+def recovered(heard: ShortSentence) -> PlanOf | None:
+    """`are we out of it yet`, after the desk's drawdown: how far below the peak it is now."""
+    row = next(iter(heard.last.rows()), {})
+    if heard.last.args.get("subject", "desk") != "desk" or "recovered" not in row:
+        return None
+    over = row["recovered"]
+    lead = "No: it has not recovered." if over.startswith("not") else f"Yes: it recovered at {over}."
+    return with_lead(f"{lead} The peak was at {row['peak']}, the trough at {row['trough']}.", [PlannedCall("desk", {})])
 
 
-@KINDS(of=("performance", "pnl", "trips", "attribution"))
-def how_far_below(heard: ShortSentence) -> PlannedCall | None:
-    """`and how far below the peak now`: of the desk."""
-    of_run = str(heard.last.args.get("subject", "desk")).startswith("r-")
-    return None if of_run or heard.read.places.keys() & (OWN_NAMES - {"span"}) else PlannedCall("desk", {})
-
-
-_UNDO = re.compile(r"\b(?:undo|end|lift|release|get out of|stop|reverse|cancel|clear|reset|leave|remove|resume|recover from)\b")
-_OPENS = re.compile(r"\b(?:open|add|create|make|start|begin|set up|file|get|enter|record)\b")
 _HERE = {"halt": ("how_to_halt", "release"), "pause": ("", "resume")}
 
 
@@ -236,15 +196,10 @@ def how_to(heard: ShortSentence) -> Any:
         asked = [turn.asked.lower() for turn in reversed(heard.above.past[-4:])]
         named = [[word for word in ("halt", "pause", "incident") if word in text] for text in asked]
         thing = next((words[0] for words in named if len(words) == 1), "")
-    if "incident" in thing and _OPENS.search(heard.text):
+    if "incident" in thing and says("carry.opens", heard.text):
         return PlannedAnswer(SAY["incident"])
-    key = next((keys for word, keys in _HERE.items() if word in thing), ("", ""))[1 if _UNDO.search(heard.text) else 0]
+    key = next((keys for word, keys in _HERE.items() if word in thing), ("", ""))[1 if says("carry.undo", heard.text) else 0]
     return ways()[key] if key else None
-
-
-_OF_DESK = re.compile(r"\b(?:sharpe|sortino|calmar|volatility)\b")
-_GOOD = PATTERNS["carry.good"]
-_PRONOUN = re.compile(r"\b(?:of it|it|ours|one|that|them|those)\b")
 
 
 @KINDS(of=ANY, ok=False)
@@ -253,14 +208,55 @@ def of_a_word(heard: ShortSentence) -> Any:
     read, text, word, size = heard.read, heard.text, word_of(heard.above), len(heard.text.split())
     if not word or size > 11:
         return None
-    explained, ours, good = heard.last.name == "define", _OURS.search(text), _GOOD.match(text)
+    explained, ours, good = heard.last.name == "define", _OURS.search(text), PATTERNS["carry.good"].match(text)
     if explained and len(read.sleeves) == 1 and size < 6 and not read.places.keys() & {"span", "by", "ids"}:
         lead = f"No tool gives the {word} of one sleeve: it is of the desk, or of a run. The desk's is below."
         of_desk = with_lead(lead, [PlannedCall("performance", {})])
-        return of_desk if _OF_DESK.search(word) else f"what is the {word} of {read.sleeves[0]}"  # `and of ETH alone?`
-    if explained and _OF_DESK.search(word) and (good or (ours and size < 5)):
+        return of_desk if says("carry.of_desk", word) else f"what is the {word} of {read.sleeves[0]}"  # `and of ETH alone?`
+    if explained and says("carry.of_desk", word) and (good or (ours and size < 5)):
         return PlannedCall("performance", {})
     if (explained and good) or (ours and size < (8 if explained else 4) and not re.search(r"\b(?:it|of)\b", text)):
         return f"what is our {word}"
-    goes_on = re.search(r"\b(?:we|us|our|on|for|in|of) \w+|\bhow much of it\b", text) and _PRONOUN.search(text)
-    return _PRONOUN.sub(word, text, count=1) if explained and goes_on else None
+    goes_on = re.search(r"\b(?:we|us|our|on|for|in|of) \w+|\bhow much of it\b", text) and says("carry.pronoun", text)
+    return PATTERNS["carry.pronoun"].sub(word, text, count=1) if explained and goes_on else None
+
+
+_PEOPLE = ("config", "proposal", "halt")
+
+
+@KINDS(of=ANY)
+def which_sleeve(heard: ShortSentence) -> PlannedCall | PlannedAnswer | None:
+    """`which sleeve was it`, `on which coin mostly`: what was counted, listed or earned above, by sleeve."""
+    last = heard.last
+    if last.args.get("sleeve"):
+        return None
+    if last.name == "trips" and (rows := last.rows()) and "trip" in rows[0] and "sleeve" in rows[0]:
+        return PlannedAnswer(f"{rows[0]['trip']} is of {rows[0]['sleeve']}.", read_as="the first of the trips above")
+    if last.name == "counts":
+        return PlannedCall("counts", {**last.args, "by": "sleeve"})
+    if "refused" in (last.args.get("kinds") or ()) or (last.name == "explain_event" and "entry refused" in last.text):
+        return PlannedCall("counts", {"what": "refused", "by": "sleeve", **heard.kept("since", "until")})
+    if last.name in ("alerts", "joint_risk", "explain_event", "proposals", "incidents"):
+        shown = (
+            last.text.lower() if last.name == "joint_risk" else f"{last.text} {last.rows()}"
+        )  # its rows set all beside each other
+        named = [s.name for s in heard.above.words.sleeves if s.name in shown]
+        said = f"It names {' and '.join(named)}." if named else "What stands above names no sleeve."
+        return PlannedAnswer(said, read_as="the answer above")
+    if last.name not in ("pnl", "performance", "attribution") or str(last.args.get("subject", "desk")).startswith("r-"):
+        return None
+    above = heard.above
+    of = above.older.slots if above.older is not None else Slots()
+    span = picked_span(above.newest, above.older, above.past, above.facts) or of.span
+    return PlannedCall("trips", {"by": "sleeve", **window(span)})
+
+
+@KINDS(most=7, of=ANY)
+def who(heard: ShortSentence) -> PlannedCall | None:
+    """`who did it`: the card of a proposal; of a change or a halt the actions of people."""
+    last, listed = heard.last, set(heard.last.ids("prop-"))
+    if last.name.startswith("propos") and last.name != "propose_watch" and len(listed) == 1:
+        return PlannedCall("proposals", {"proposal_id": listed.pop()})
+    if last.name == "journal_search" and set(last.args.get("kinds") or ()) & set(_PEOPLE):
+        return PlannedCall("journal_search", {**last.args, "kinds": list(_PEOPLE), "since": last.args.get("since", EVER)})
+    return None

@@ -7,22 +7,11 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from agents.offline.choose import QUESTION
+from agents.offline.drafts import asks_back, changes_of, drafted, name_list, value_in, which_sleeve
 from agents.offline.moves import moved
 from agents.offline.read_back import PlannedCall, changes_text
 from agents.offline.slots import Slots
-from agents.offline.steps import (
-    CallResult,
-    Plan,
-    PlannedAnswer,
-    Question,
-    asks_back,
-    changes_of,
-    drafted,
-    name_list,
-    value_in,
-    which_sleeve,
-)
+from agents.offline.steps import CallResult, Plan, PlannedAnswer, Question
 from agents.offline.words import PATTERNS
 from tools.common import render
 
@@ -31,8 +20,6 @@ BETTER = PATTERNS["changes.better"]
 
 def propose(q: Question) -> Plan:
     """A proposal of what the question asks to change."""
-    if QUESTION.match(q.slots.text):
-        return only_asked(q)
     picks = q.last("compare", "sweep") and re.search(r"\b(?:the|that) .*\bone\b", q.slots.text)
     spelled = (q.slots.common and not picks) or q.slots.variants or (q.slots.move and q.slots.move.by)
     if "propose_config" in q.tools and not spelled and BETTER.search(q.slots.text):

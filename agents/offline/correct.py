@@ -14,26 +14,27 @@ from dateutil.relativedelta import relativedelta
 
 from agents.offline.account import tokens_of, words_left
 from agents.offline.choose import entry_of
+from agents.offline.drafts import drafted
 from agents.offline.follow import time_of
 from agents.offline.listed import ended_by
 from agents.offline.parts import Part
 from agents.offline.read_back import PlannedCall
 from agents.offline.slots import COUNTED, Slots, read_slots
-from agents.offline.steps import CallResult, Plan, PlannedAnswer, PlanOf, Question, drafted
-from agents.offline.turn_above import ANY, OWN_NAMES, Kinds, Rest, ShortSentence, run_of
-from agents.offline.words import LIGHT, PATTERNS, STOP
+from agents.offline.steps import CallResult, Plan, PlannedAnswer, PlanOf, Question
+from agents.offline.turn_above import OWN_NAMES, Kinds, Rest, ShortSentence, run_of
+from agents.offline.ways import SAY
+from agents.offline.words import LIGHT, LISTS, PATTERNS, STOP, says
 from tools.common.contract import Effect
 
 KINDS = Kinds()
-_CORRECTS = PATTERNS["correct.corrects"]
-_AFTER = re.compile(r"(?:[ ,]+(?:i (?:mean|meant)|instead|rather|please|sorry|of course|not that|that is))+[?.! ]*$")
-_MAKE = PATTERNS["correct.make"]
 _LEVEL = r"\$?(\d[\d,]*(?:\.\d+)?) ?(k)?[?.! ]*$"
 
 
 def _stripped(text: str) -> str:
     """A sentence without the words that correct."""
-    return _MAKE.sub("", _AFTER.sub("", _CORRECTS.sub("", text))).strip(" ,")
+    for name in ("corrects", "after", "make"):
+        text = PATTERNS[f"correct.{name}"].sub("", text)
+    return text.strip(" ,")
 
 
 def _number(text: str) -> int | float:
@@ -94,13 +95,10 @@ def other_end(heard: ShortSentence) -> Part | None:
     return _again(older, heard.read, replace(older.slots, which=which, closed=closed, text=text, count=count), frame=None)
 
 
-_COUNT = re.compile(r"^(?:the )?(?:last |first |top |worst |best |newest )?(\d{1,2})(?: (?:of them|please))?[?.! ]*$")
-
-
 @KINDS()
 def other_count(heard: ShortSentence) -> Part | None:
     """`make it 10`, after the last five: as many."""
-    older, found = heard.above.older, _COUNT.match(_stripped(heard.text))
+    older, found = heard.above.older, PATTERNS["correct.count"].match(_stripped(heard.text))
     if older is None or older.chosen is None or found is None or older.slots.count is None or not 0 < int(found[1]) <= 20:
         return None
     counted = any(map(older.chosen.entry.takes, ("limit", "n", "last", "worst", "best")))
@@ -108,8 +106,6 @@ def other_count(heard: ShortSentence) -> Part | None:
     return _again(older, heard.read, slots, frame=None) if counted and not older.chosen.entry.proposes else None
 
 
-_TOO = PATTERNS["correct.too"]
-_CLOCK = PATTERNS["correct.clock"]
 _NUMBER = re.compile(rf"^(?:to |at |below |under |above |over )?{_LEVEL}")
 _AT_LEVEL = re.compile(rf"^(?:and )?(?:the )?same (?:for|with|on) \w+ (?:at|below|under|above|over) {_LEVEL}")
 _BESIDE_WORDS = "too also well same one mean meant likewise sorry instead rather wait"
@@ -125,11 +121,13 @@ def refiled(heard: ShortSentence) -> PlanOf | None:
     if last.name == "propose_pause":
         if (unit := re.match(r"\d+ (hours?|days?)", str(last.args.get("ends")))) and re.fullmatch(r"\d+[?.! ]*", rest):
             return partial(anew, {"ends": f"{int(rest.rstrip('?.! '))} {unit[1]}"}, True)
+        if lasts := re.fullmatch(r"(?:only |just |for )*(\d{1,3}|an?) ?(minutes?|hours?|h|days?|d)[?.! ]*", rest):
+            return partial(anew, {"ends": f"{lasts[1]} {lasts[2]}"}, True)
         if (ends := _clock(rest)) is not None:
             return partial(anew, {"ends": f"until {ends}"}, True)
         named = [name for name in read.sleeves if name != last.args.get("sleeve")]
         alone = not read.places.keys() & {"span", "lasting"} and not set(words_left(read)) - {*_BESIDE_WORDS.split()}
-        replaces = rest != read.text and not _TOO.search(read.text)
+        replaces = rest != read.text and not says("correct.too", read.text)
         return partial(anew, {"sleeve": named[0]}, replaces) if len(named) == 1 and alone else None
     if last.args.get("metric") == "price" and len(read.symbols) == 1 and (at := _AT_LEVEL.match(read.text)):
         return partial(anew, {"subject": read.symbols[0], "level": _level(at)}, False)
@@ -142,7 +140,7 @@ def refiled(heard: ShortSentence) -> PlanOf | None:
 
 def _clock(text: str) -> str | None:
     """`9`, `21:30`, `9pm` as a time of the day."""
-    found = _CLOCK.match(text)
+    found = PATTERNS["correct.clock"].match(text)
     if found is None:
         return None
     hour = int(found[2]) + (12 if found[4] == "pm" and int(found[2]) < 12 else 0)
@@ -170,14 +168,10 @@ def late(heard: ShortSentence) -> PlannedAnswer | None:
     sets = "".join(f" --set {c['key']}={c['value']}" for c in a.get("changes") or ())
     frame = a.get("timeframe", "15m")
     command = f"nightdesk backtest {a['strategy']} --symbol {a.get('symbol', '')} --timeframe {frame}{window}{sets}"
-    return PlannedAnswer(
-        f"No call of a chat delays signals, so nothing was run. A person runs it with the rest unchanged: "
-        f"`{command} --delay-bars {1 if bars == 'a' else COUNTED.get(bars, bars)}`. It is a stress, and never evidence."
-    )
+    return PlannedAnswer(SAY["late"].format(command, 1 if bars == "a" else COUNTED.get(bars, bars)))
 
 
-_OTHER_WORDS = "others other two three both well rest remaining sleeves bots coins same too as also"
-_LIGHT_OTHERS = frozenset((*LIGHT, *STOP, *_OTHER_WORDS.split()))
+_LIGHT_OTHERS = frozenset((*LIGHT, *STOP, *LISTS["other_words"].split()))
 
 
 @KINDS()
@@ -196,41 +190,25 @@ def others(heard: ShortSentence) -> Part | None:
     return _again(older, read, slots, frame=None)
 
 
-_SPAN = re.compile(r"^(?:the )?(?:last |past )?(\d{1,3} (?:hours?|days?|weeks?|months?)|week|month|day)[?.! ]*$")
-
-
-_WHOLE = re.compile(r"\b(?:whole|full|entire|complete) (year|quarter|month)\b|\ball of (?:the |that )?(year)\b")
-_LATER = re.compile(r"\b(?:a|one|the) (year|quarter|month) (?:later|after)\b|\b(?:next|following) (year|quarter|month)\b")
-_SHORT_YEAR = re.compile(r"^(?:(?:and|same|now|ok|what about|how about|again|thing|but|for|in|over|on|it) )*'?(2[1-6])[?.! ]*$")
-
-
 @KINDS()
 def other_window(heard: ShortSentence) -> Rest | None:
     """`make it 30 days`, `take the whole year`, `a year later`, `same for 24`: the window of the question before."""
     rest, older = _stripped(heard.text), heard.above.older
-    found = _SPAN.match(rest)
+    found = PATTERNS["correct.span"].match(rest)
     start, end = (None, None) if older is None else (time_of(older.slots.span.start), time_of(older.slots.span.end))
-    if start is not None and (whole := _WHOLE.search(heard.text)):
+    if start is not None and (whole := says("correct.whole", heard.text)):
         months = {"year": 12, "quarter": 3, "month": 1}[whole[1] or whole[2]]
         first = start.replace(month=(start.month - 1) // months * months + 1, day=1)
         return Rest(f"from {first:%Y-%m-%d} until {first + relativedelta(months=months):%Y-%m-%d}")
-    if start is not None and end is not None and (later := _LATER.search(heard.text)):
+    if start is not None and end is not None and (later := says("correct.later", heard.text)):
         by = relativedelta(months={"year": 12, "quarter": 3, "month": 1}[later[1] or later[2]])
         return Rest(f"from {start + by:%Y-%m-%d} until {end + by:%Y-%m-%d}")
-    if start is not None and (year := _SHORT_YEAR.match(heard.text)):
+    if start is not None and (year := PATTERNS["correct.short_year"].match(heard.text)):
         return Rest(f"for 20{year[1]}")
     bare = rest == heard.text and not (found and found[1][0].isdigit())  # `30 days` changes a window, `week` alone may not
     if found is None or bare or older is None or older.chosen is None or older.chosen.entry.proposes:
         return None
     return Rest(f"last {found[1]}") if any(map(older.chosen.entry.takes, ("since", "start"))) else None
-
-
-@KINDS(of=ANY, ok=False)
-def of_a_state(heard: ShortSentence) -> str | None:
-    """`and since midnight?`, after what is now: the P&L of that time, as the present has no past."""
-    read, of_now = heard.read, heard.last.name in ("desk", "exposure", "sleeves", "health", "pauses")
-    alone = not words_left(read) and not read.places.keys() - {"span", "place", "ever"}
-    return f"how much did we make {heard.found['when']}" if of_now and alone and (read.span.start or read.span.at) else None
 
 
 _HOURLY = (("hourly", "1h"), ("daily", "1d"), ("4-hourly", "4h"))
@@ -239,7 +217,7 @@ _HOURLY = (("hourly", "1h"), ("daily", "1d"), ("4-hourly", "4h"))
 @KINDS()
 def without_its_words(heard: ShortSentence) -> Rest | None:
     """`i meant sol`, `same but hourly`: the rest, where it names things alone."""
-    rest, last = _AFTER.sub("", _CORRECTS.sub("", heard.text)).strip(" ,"), heard.above.last
+    rest, last = PATTERNS["correct.after"].sub("", PATTERNS["correct.corrects"].sub("", heard.text)).strip(" ,"), heard.above.last
     if last is not None and last.name in ("backtest", "compare"):
         for word, frame in _HOURLY:
             rest = re.sub(rf"\b{word}\b(?: bars| candles)?", frame, rest)

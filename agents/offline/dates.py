@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from dateutil.relativedelta import relativedelta
 
-from agents.offline.words import LISTS
+from agents.offline.words import LISTS, PATTERNS, says
 
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
@@ -57,34 +57,33 @@ class _Point(NamedTuple):
 
 _POINT = re.compile(_written("point"), re.VERBOSE)
 _BACK = re.compile(_written("back"))
-_BETWEEN = re.compile(r"\s*(?:to|until|till|til|up to|through|thru|and|-+|\.\.+|/|,)\s*(?:the\s+)?(?:end\s+of\s+)?")
 
 
 def read_span(text: str, desk_ms: int | None) -> tuple[TimeSpan, list[tuple[int, int]]]:
     """The window or instant a tidy question names, and the places it used. An empty Span when it names none."""
     desk = None if desk_ms is None else datetime.fromtimestamp(desk_ms / 1000, UTC)
     back = _BACK.search(text)
-    if back and desk is not None and not _is_calendar_period(back[0]):
+    if back and desk is not None and re.search(r"\b(?:last|previous)\s+(?:month|year|quarter)$", back[0]) is None:
         return _back(back, text, desk)
     impossible = [found.span("iso") for found in _POINT.finditer(text) if found["iso"] and not _exists(found)]
     if impossible:  # 2025-02-31: handed on as typed, the tool says what is wrong with it
         return TimeSpan(start=text[slice(*impossible[0])]), impossible
     points = list(_points(text, desk))
     if not points:
-        return (TimeSpan(start=_spare(back)), [back.span()]) if back else (TimeSpan(), [])
+        size = (back["unit"] or back["unit2"])[0] if back else ""
+        return (TimeSpan(start=f"{back['n'] or back['n2'] or 1}{size}"), [back.span()]) if back else (TimeSpan(), [])
     return _meant(text, points)
 
 
 _OF = r"(?:(?:in|for|the|over|that of)\s+)*"
 _AGAINST = re.compile(
     r"(?:\s+(?:go|do|look|perform|fare|went|any better|better|worse))?\s*,?\s*"
-    rf"(?:vs\.?|versus|against|compared to|compared with|than|or|(?:and )?then)\s+(?:from )?{_OF}"
+    rf"(?:vs\.?|versus|against|compared? to|compared? with|than|or|(?:and )?then)\s+(?:from )?{_OF}"
 )
 _BESIDE = re.compile(rf"\s*,?\s*(?:(?:any |so |very )?different(?:ly)? )?(?:to|with|from|and|than)\s+{_OF}")
 _COMPARES = re.compile(
     r"\b(?:compar\w*|differ\w*|side by side|beside|next to|(?:which|what) (?:year|quarter|month|half)|better|worse)\b"
 )
-_ONE_BEFORE = re.compile(r"(?:the )?\b(day|week|month|year) before(?: that)?\b(?! yesterday)")
 
 
 def _joins(text: str, between: str) -> bool:
@@ -95,9 +94,10 @@ def _joins(text: str, between: str) -> bool:
 def periods(text: str, desk_ms: int | None) -> tuple[list[TimeSpan], list[tuple[int, int]]]:
     """Periods that a sentence sets beside each other (`2023 vs 2024 vs 2025`), and where they stand; none otherwise."""
     points = list(_points(text, None if desk_ms is None else datetime.fromtimestamp(desk_ms / 1000, UTC)))
-    before = _ONE_BEFORE.search(text) if len(points) == 1 else None
+    before = says("dates.one_before", text) if len(points) == 1 else None
     if before and _joins(text, text[points[0].stop : before.start()]):  # `last week with the week before`
         a, days = points[0], {"day": 1, "week": 7}.get(before[1])
+        days = (a.last - a.first).days if before[1] == "one" else days
         first = a.first - timedelta(days=days) if days else a.first - relativedelta(**{f"{before[1]}s": 1})
         return [TimeSpan(_text(x), _text(y)) for x, y in ((a.first, a.last), (first, a.first))], [(a.start, before.end())]
     if len(points) < 2 or {p.size for p in points} & {"clock", "minute"}:
@@ -105,7 +105,7 @@ def periods(text: str, desk_ms: int | None) -> tuple[list[TimeSpan], list[tuple[
     of_two = len(points) == 4 and not _joins(text, text[points[0].stop : points[1].start])
     groups = [points[:2], points[2:]] if of_two else [[p] for p in points]  # `january to june, then july to november`
     between = [text[a[-1].stop : b[0].start] for a, b in pairwise(groups)]
-    window = re.search(r"\b(?:from|between)\s+$", text[: points[0].start]) and _BETWEEN.fullmatch(between[0])
+    window = re.search(r"\b(?:from|between)\s+$", text[: points[0].start]) and PATTERNS["dates.between"].fullmatch(between[0])
     if window or not _joins(text, between[-1]) or not all(_joins(text, one) or not one.strip(" ,") for one in between):
         return [], []
     each = [
@@ -113,16 +113,6 @@ def periods(text: str, desk_ms: int | None) -> tuple[list[TimeSpan], list[tuple[
         for g in groups
     ]
     return each, [(_preposition(text, g[0].start), g[-1].stop) for g in groups]
-
-
-def _is_calendar_period(words: str) -> bool:
-    """`last month` is the calendar's; `last 3 months` and `past month` count back."""
-    return re.search(r"\b(?:last|previous)\s+(?:month|year|quarter)$", words) is not None
-
-
-def _spare(back: re.Match[str]) -> str:
-    """Before the desk has a time, what the tool itself may understand (or refuse in its own words)."""
-    return f"{back['n'] or back['n2'] or 1}{(back['unit'] or back['unit2'])[0]}"
 
 
 def _back(found: re.Match[str], text: str, desk: datetime) -> tuple[TimeSpan, list[tuple[int, int]]]:
@@ -268,6 +258,10 @@ def _midnight(when: datetime) -> datetime:
 
 def _period(word: str, today: datetime, desk: datetime) -> _Point:
     """`this month`, `last year`, `ytd`; where it is in the text is the caller's."""
+    if word.endswith("before last"):  # of the period before: the one before it
+        last = _period(f"last {word.split()[1]}", today, desk)
+        first = last.first - timedelta(days=7) if "week" in word else _next_month(last.first, -1)
+        return last._replace(first=first, last=last.first)
     back = word.startswith(("last", "previous"))
     if "week" in word:
         first = today - timedelta(days=today.weekday())
@@ -309,13 +303,13 @@ def _meant(text: str, points: list[_Point]) -> tuple[TimeSpan, list[tuple[int, i
     # a second period is not used
     used = [(_preposition(text, p.start), p.stop) for p in points if clocks or p[2:4] == point[2:4]]
     for a, b in pairwise(points):
-        joined = _BETWEEN.fullmatch(text[a.stop : b.start])
+        joined = PATTERNS["dates.between"].fullmatch(text[a.stop : b.start])
         if joined:
             return _window(text, a, b, joined[0]), [*(used if clocks else ()), (_preposition(text, a.start), b.stop)]
     before = text[: point.start]
     if point.size == "days":
         return TimeSpan(_text(point.first), _text(point.last)), used
-    if len(points) == 1 and (open_end := _TO_NOW.match(text, point.stop)):  # `2024 till now`
+    if len(points) == 1 and (open_end := PATTERNS["dates.to_now"].match(text, point.stop)):  # `2024 till now`
         return TimeSpan(_text(point.first), to_now=True), [(_preposition(text, point.start), open_end.end())]
     if point.size == "since" or re.search(
         r"\b(?:since|after|starting|starting from|from|start)\s+(?:the\s+)?(?:start\s+of\s+)?$", before
@@ -331,9 +325,6 @@ def _meant(text: str, points: list[_Point]) -> tuple[TimeSpan, list[tuple[int, i
     if point.size in ("minute", "clock"):
         return TimeSpan(at=_text(point.first)), used
     return TimeSpan(_text(point.first), _text(point.last)), used
-
-
-_TO_NOW = re.compile(r"\s*(?:to|till|until|up to|-|through)\s*(?:now|present|date)\b")
 
 
 def _months_in_a_row(text: str, points: list[_Point]) -> list[_Point]:

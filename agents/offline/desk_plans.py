@@ -1,19 +1,21 @@
 """What the desk and its sleeves are now, with what no tool shows named first; counts of what was listed. Called by plans.py."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from typing import Any
 
 from agents.offline.above import exit_of
 from agents.offline.calls import lead, made, not_given, once
+from agents.offline.drafts import asks_back, drafted, name_list, reckoned, result_text, window
 from agents.offline.entries import choices_of
 from agents.offline.fill import arguments
 from agents.offline.follow import bound, points_back
 from agents.offline.measured import fall_limit
 from agents.offline.read_back import PlannedCall
-from agents.offline.steps import Plan, Question, asks_back, drafted, name_list, reckoned, result_text, window
+from agents.offline.steps import CallResult, Plan, Question
 from agents.offline.tables import handle_of, number_of
-from agents.offline.words import COINS, LISTS, PATTERNS, Words
+from agents.offline.words import COINS, LISTS, PATTERNS, Words, says
+from engine.clock import utc
 from tools.common import render
 from tools.common.contract import Table
 from tools.common.time_words import instant
@@ -24,8 +26,8 @@ def sleeves(q: Question) -> Plan:
     call = PlannedCall("sleeves", arguments(q))
     (result,) = yield [call]
     draft, text, rows = drafted([call], [result]), q.slots.text, result.table.rows if result.table is not None else None
-    opened = PATTERNS["desk_plans.opened"].search(f"{text} {q.raw}".lower())
-    of_settings = _SETTING.search(text) and not (opened or re.search(r"\b(?:where|far|distance|version)\b", text))
+    opened = says("desk_plans.opened", f"{text} {q.raw}".lower())
+    of_settings = says("plans.setting", text) and not (opened or re.search(r"\b(?:where|far|distance|version)\b", text))
     if result.data.get("sleeves") and (q.slots.keys or of_settings):
         return draft._replace(text=f"{_settings(q, result.data['sleeves'])}\n\n{result_text(result, table=False)}")
     if rows is None:
@@ -36,12 +38,29 @@ def sleeves(q: Question) -> Plan:
         return draft.after(
             "\n\n".join([*([f"Cash in all: {total}."] if total else []), *_lines(q, rows, LISTS["of_account"], "equity cash")])
         )
+    if says("desk_plans.worth", text):
+        return draft.after((yield from _worth(q, rows)))
     if opened:
         return draft.after("\n\n".join(_lines(q, rows, LISTS["of_position"], "entry") or ["No position is open there."]))
-    return draft.after("" if "version" in text else _positions(rows))
+    return draft.after("" if "version" in text else positions_of(rows))
 
 
-def _positions(rows: Sequence[Sequence[Any]]) -> str:
+def _worth(q: Question, rows: Sequence[Sequence[Any]]) -> Generator[list[PlannedCall], list[CallResult], str]:
+    """What each open position has gained or lost since its entry, at the last mark, before the costs of leaving it."""
+    held = [(row, str(row[1])[1:-1].partition(".")[0]) for row in rows if str(row[2]) != "flat"]
+    held = [(row, h) for row, h in held if {f"{h}.entry", f"{h}.notional", f"{h}.quantity"} <= q.facts.keys()]
+    paid = [(f"{h}.notional", f"{h}.entry*{h}.quantity") for _, h in held]
+    gains = yield from reckoned(
+        *("-".join(of if str(row[2]).startswith("long") else of[::-1]) for (row, _), of in zip(held, paid, strict=True))
+    )
+    said = [
+        f"{row[0]}: {row[2]} from {{{h}.entry}}, now worth {{{h}.notional}}: unrealised {gain} before costs."
+        for (row, h), gain in zip(held, gains, strict=True)
+    ]
+    return "\n\n".join(said) or "No position is open there, so nothing is unrealised."
+
+
+def positions_of(rows: Sequence[Sequence[Any]]) -> str:
     """Which of these sleeves hold a position, in a sentence."""
     held = [f"{row[0]} {row[2]}{'' if str(row[3]) == '-' else f', out at {row[3]}'}" for row in rows if str(row[2]) != "flat"]
     if len(rows) == 1:
@@ -60,13 +79,9 @@ def _lines(q: Question, rows: Sequence[Sequence[Any]], forms: Mapping[str, str],
     return lines
 
 
-_SETTING = PATTERNS["plans.setting"]
-_SET = PATTERNS["plans.set"]
-
-
 def _settings(q: Question, listed: Any) -> str:
     """The parameters of sleeves as a table, those that the sentence speaks of alone."""
-    asked = set(_SET.findall(q.slots.text))
+    asked = set(PATTERNS["plans.set"].findall(q.slots.text))
     keys = list(dict.fromkeys(key for sleeve in listed for key in sleeve["params"]))
     named = [key for key in keys if key in q.slots.keys]
     keys = named or [key for key in keys if key in q.slots.text or asked & set(key.split("_"))] or keys
@@ -76,17 +91,16 @@ def _settings(q: Question, listed: Any) -> str:
     return render.markdown_table(Table(("parameter", *(sleeve["name"] for sleeve in listed)), rows))
 
 
-_DAY_LOSS = PATTERNS["desk_plans.day_loss"]
-
-
 def desk(q: Question) -> Plan:
     """The desk now; asked for the loss of a day, today's P&L and that limit, which the desk's own figures leave out."""
     above = next(reversed(q.results()), None)
     of_the_day = above is not None and above.name == "define" and re.search(r"daily|day.loss", str(above.args.get("word", "")))
-    if not (of_the_day or _DAY_LOSS.search(q.slots.text)):
+    if not (of_the_day or says("desk_plans.day_loss", q.slots.text)):
         call = PlannedCall("desk", {})
         (result,) = yield [call]
         limits = fall_limit(result, q.facts) if q.chosen.asked.kind == "limits" else lead(q, result)
+        if (h := handle_of(result, "drawdown_frac")) and re.search(r"\b(?:peak|high|top)\b", q.slots.text):
+            limits = f"Equity is {{{h}.drawdown_frac}} below its peak."
         return drafted([call], [result]).after(limits)
     limit = PlannedCall("define", {"word": "day_loss_frac_max"})
     draft = yield from made([PlannedCall("pnl", {"unit": "day", "limit": 1}), limit])
@@ -104,7 +118,7 @@ def exposure(q: Question) -> Plan:
     if pairs and len(symbols) > 1:
         last = "times equity or correlation"
         return drafted([call], [result]).after(" ".join(f"Correlation of {row['name']}: {row[last]}." for row in pairs))
-    if result.status != "ok" or result.table is None or PATTERNS["desk_plans.one_bet"].search(q.slots.text):
+    if result.status != "ok" or result.table is None or says("desk_plans.one_bet", q.slots.text):
         return drafted([call], [result]).after(lead(q, result))
     largest = lead(q, result.only([n for n, row in enumerate(result.table.rows) if row[0] == "symbol"]))
     result = result._replace(text=re.sub(r"^No[^.:]*:? ?[^.]*\. ", "", result.text))
@@ -193,14 +207,15 @@ def handover(q: Question) -> Plan:
     args |= {"proposals": {"state": "pending"}, "journal_search": window(q.slots.span) or {"since": "12h"}}
     calls = [PlannedCall(tool, args.get(tool, {})) for tool in tools]
     results = yield calls
+    return drafted(calls, results).after(f"{counted(results)}.")
+
+
+def counted(results: Sequence[CallResult]) -> str:
+    """How much of each kind a handover has: `Positions open 1, orders working 2`."""
     rows = {
         r.name: [row for row in r.table.rows if r.name != "sleeves" or str(row[2]) != "flat"] if r.table else [] for r in results
     }
-    counted = [f"{head} {len(rows[tool])}" for tool, head in LISTS["handover_heads"].items() if tool in rows]
-    return drafted(calls, results).after(f"{', '.join(counted).capitalize()}.")
-
-
-_ONE_WAY = PATTERNS["desk_plans.one_way"]
+    return ", ".join(f"{head} {len(rows[tool])}" for tool, head in LISTS["handover_heads"].items() if tool in rows).capitalize()
 
 
 def what_if(q: Question) -> Plan:
@@ -211,11 +226,8 @@ def what_if(q: Question) -> Plan:
         return (yield from _together(moves))
     args, past = arguments(q), [float(r.args.get("move_frac") or 0.0) for r in q.results() if r.name == "what_if"][-2:]
     both = len(past) == 2 and past[0] == -past[1] != 0.0 and bound(q.slots)  # `and 20 %?`, after both
-    if (
-        args.get("move_frac") is None
-        or _ONE_WAY.search(q.slots.text)
-        or not (PATTERNS["desk_plans.moves"].search(q.slots.text) or both)
-    ):
+    one_way = args.get("move_frac") is None or says("desk_plans.one_way", q.slots.text)
+    if one_way or not (says("desk_plans.moves", q.slots.text) or both):
         return (yield from once(q))
     size = abs(args["move_frac"])
     draft = yield from made([PlannedCall("what_if", args | {"move_frac": move}) for move in (-size, size)])
@@ -238,8 +250,8 @@ def moves_of(text: str, words: Words) -> dict[str, float]:
             waiting.append(symbols[m["coin"]])
             continue
         said, between = m["n"] or "", text[at : m.end()]
-        falls = PATTERNS["slots.down"].search(between) or re.search(r"\bhal(?:f|ve[sd]?)\b", between)
-        sign = -1.0 if "-" in said or falls else 1.0 if "+" in said or PATTERNS["desk_plans.up"].search(between) else sign
+        falls = says("slots.down", between) or re.search(r"\bhal(?:f|ve[sd]?)\b", between)
+        sign = -1.0 if "-" in said or falls else 1.0 if "+" in said or says("desk_plans.up", between) else sign
         size = abs(float(re.sub(r"[-+ ]", "", said))) / 100 if said else _PARTS.get(m["part"], 0.5)
         found |= dict.fromkeys(waiting, round(sign * size, 6)) if sign else {}
         waiting, at = [], m.end()
@@ -277,6 +289,10 @@ def orders(q: Question) -> Plan:
 def data(q: Question) -> Plan:
     """The recorded series; of a window those that reach into it."""
     call, gaps = PlannedCall("list_data", arguments(q)), not_given(q)
+    if says("desk_plans.last_bar", q.slots.text) and q.words.desk_ms is not None:
+        of = f" of {q.slots.symbol}" if q.slots.symbol else ""
+        draft = yield from made([PlannedCall("health", {})])
+        return draft.after(f"The last bar{of} that the desk decided on closed at {utc(q.words.desk_ms)}, its own time.")
     (result,) = yield [call]
     start, end, table = q.slots.span.start or q.slots.span.at, q.slots.span.end, result.table
     if table is None or gaps or not (start or end) or not {"first", "last"} <= set(table.columns):

@@ -13,10 +13,9 @@ from itertools import combinations, pairwise
 from pathlib import Path
 
 from agents.offline.slots import Slots
-from agents.offline.words import LISTS, stem
+from agents.offline.words import LISTS, PATTERNS, stem
 
 _KINDS: Mapping[str, str] = LISTS["kinds_named"]
-_TOKEN = re.compile(r"_[a-z]+|[a-z&][a-z&'-]*|[?!]|\d+")
 _ASKING_WORDS = frozenset(LISTS["asks"].split())
 _LETTERS = (3, 4)
 _WITHOUT_SENSE = frozenset(LISTS["small"].split())
@@ -59,7 +58,7 @@ def features(slots: Slots) -> frozenset[str]:
 
 
 def _features(slots: Slots) -> Iterator[str]:
-    words = _TOKEN.findall(masked(slots))
+    words = PATTERNS["features.token"].findall(masked(slots))
     stems = [word if word.startswith("_") else stem(word) for word in words]
     yield from (f"w:{word}" for word in stems)
     yield from (f"r:{word}" for word in words)

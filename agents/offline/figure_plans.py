@@ -10,27 +10,27 @@ from agents.offline import remainder
 from agents.offline.calls import made, once
 from agents.offline.choose import SPOKEN_RUN
 from agents.offline.dates import NO_SPAN, TimeSpan
+from agents.offline.drafts import asks_back, drafted, name_list, reckoned, result_text, window
 from agents.offline.fill import DESKWARD, EXTREMES, FILLERS, arguments, speaks_of_run
 from agents.offline.follow import RUNS
 from agents.offline.measured import costs_measured, deepest, measured
 from agents.offline.read_back import PlannedCall, read_as
 from agents.offline.slots import words_of
-from agents.offline.steps import (
-    CallResult,
-    PastTurn,
-    Plan,
-    PlannedAnswer,
-    Question,
-    asks_back,
-    drafted,
-    name_list,
-    reckoned,
-    result_text,
-    window,
-)
+from agents.offline.steps import ROWS_KEPT, CallResult, PastTurn, Plan, PlannedAnswer, Question
 from agents.offline.table_answers import ROWS_SUMMED
-from agents.offline.tables import AT_A_LOSS, column_of, extreme, handle_of, heads_of, number_of, ordered, ranks, rows_named
-from agents.offline.words import LISTS, PATTERNS
+from agents.offline.tables import (
+    AT_A_LOSS,
+    column_of,
+    extreme,
+    handle_of,
+    heads_of,
+    number_of,
+    ordered,
+    ranks,
+    rows_named,
+    signed_rows,
+)
+from agents.offline.words import LISTS, says
 from tools.common import render
 from tools.common.contract import Table
 from tools.common.split_words import of_rows, spread
@@ -39,7 +39,7 @@ from tools.common.time_words import instant
 
 def attribution(q: Question) -> Plan:
     """Where the P&L comes from, in the window named; of one sleeve its row first, since the rest is the whole desk's."""
-    if q.sleeve() is None and not q.slots.span.start and _COSTS_SHARE.search(q.slots.text):
+    if q.sleeve() is None and not q.slots.span.start and says("figure_plans.costs_share", q.slots.text):
         return (yield from costs_measured(q))
     call = PlannedCall("attribution", window(q.slots.span))
     (result,) = yield [call]
@@ -64,9 +64,6 @@ def attribution(q: Question) -> Plan:
     return draft.after(f"{sleeve.name} alone: {figures}. What follows is the whole desk's." if figures else "")
 
 
-_COSTS_SHARE = PATTERNS["figure_plans.costs_share"]
-
-
 def about_run(q: Question) -> Generator[list[PlannedCall], list[CallResult], tuple[Question, str]]:
     """The question about the stored run that it speaks of, and which one that is where several are; of none such, that."""
     spoken, span = SPOKEN_RUN.search(q.slots.text), q.slots.span.start or ""
@@ -88,16 +85,13 @@ def about_run(q: Question) -> Generator[list[PlannedCall], list[CallResult], tup
     own = replace(q.slots, sleeves=(), span=NO_SPAN if dated else q.slots.span)
     said = f"Meant is {_run_named((run, row))}." if stored else ""
     more = f" Stored of the same, too: {'; '.join(map(_run_named, others[:5]))}; name one by its id for that." if others else ""
-    newest = PATTERNS["figure_plans.newest"].search(q.slots.text)
+    newest = says("figure_plans.newest", q.slots.text)
     return replace(q, slots=own, past=past), f"{said}{more}" if said and not newest else ""
 
 
 def _run_named(run: tuple[str, Mapping[str, str]]) -> str:
     """A stored run by its id, with what it is of and its window."""
     return f"{run[0]} ({run[1].get('about', '')}, {run[1].get('first', '')} to {run[1].get('last', '')})"
-
-
-_OF_RUNS = PATTERNS["figure_plans.of_runs"]
 
 
 def performance(q: Question) -> Plan:
@@ -109,7 +103,7 @@ def performance(q: Question) -> Plan:
         return asks_back(
             "No run with folds stands above. Ask for one: `walk forward trend on BTC for 2025 over stop_atr 2, 3, 4`."
         )
-    named, of_desk = _OF_RUNS.search(q.slots.text), (FILLERS["subject"](q) or "desk") == "desk"
+    named, of_desk = says("figure_plans.of_runs", q.slots.text), (FILLERS["subject"](q) or "desk") == "desk"
     holds = named is not None and re.search("hold|held|benchmark", named[0]) is not None
     if named and not of_desk and not holds:
         return (yield from made([PlannedCall("run", {"run_id": q.run_id()})], q))
@@ -122,9 +116,9 @@ def performance(q: Question) -> Plan:
         return asks_back(
             "Of which runs? Name one by its id, `list the latest runs` shows them; two: `compare the two stored runs`."
         )
-    if of_desk and (holds or PATTERNS["measured.good"].search(q.slots.text)):
+    if of_desk and (holds or says("measured.good", q.slots.text)):
         return (yield from measured("", q.slots.text, q))
-    if PATTERNS["measured.fall"].search(q.slots.text):
+    if says("measured.fall", q.slots.text):
         call = PlannedCall("performance", arguments(q))
         (result,) = yield [call]
         return drafted([call], [result]).after(deepest(result))
@@ -136,26 +130,43 @@ def trips(q: Question) -> Plan:
     if (asked := remainder.wanted(q)) is not None:
         return (yield from asked)
     args, text, by = arguments(q), q.slots.text, q.slots.by
-    if args.keys() == {"sleeve"} and PATTERNS["figure_plans.than_all"].search(text):  # beside all of them
+    if args.keys() == {"sleeve"} and says("figure_plans.than_all", text):  # beside all of them
         return (yield from made([PlannedCall("trips", args), PlannedCall("trips", {})], q))
     of_parts = LISTS["wider"].items() if args.get("by") in ("weekday", "hour") else ()
     if wider := next((by for by, form in of_parts if re.search(form, text)), ""):
         args["by"] = wider  # `weekends against weekdays`, `do we lose at night`
         return (yield from made([PlannedCall("trips", args)], q))
-    if "by" not in args and not q.slots.sleeves and PATTERNS["figure_plans.all_sleeves"].search(text):  # `hit rate, all three`
+    if "by" not in args and not q.slots.sleeves and says("figure_plans.all_sleeves", text):  # `hit rate, all three`
         return (yield from made([PlannedCall("trips", args | {"by": "sleeve"})], q))
+    if by == ("exit",) and "exit" in args:  # `stops or trails`: beside each other
+        return (yield from made([PlannedCall("trips", {k: v for k, v in args.items() if k != "exit"})], q))
     if len(by) > 1 and q.chosen.splits(by):
         draft = yield from made([PlannedCall("trips", args | {"by": one}) for one in by[:3]])
         return draft.after(f"No tool splits by {name_list(by)} at once: each by itself is below.")
-    rate = PATTERNS["figure_plans.hit_rate"].search(text)
+    rate = says("figure_plans.hit_rate", text)
     if q.slots.outcome and (rate or (q.slots.outcome == "both" and by)) and (not by or q.chosen.splits(by)):
         return (yield from _win_and_loss({name: args[name] for name in args if name != "outcome"} | {"by": (*by, "sleeve")[0]}))
+    if q.slots.outcome and says("figure_plans.longer", text):
+        return (yield from _longer_at_a_loss({name: args[name] for name in args if name != "outcome"}, q))
     if q.slots.outcome == "both":
         return (yield from made([PlannedCall("trips", args | {"outcome": kind}) for kind in ("winners", "losers")], q))
     if q.slots.which != "both" or by:
         return (yield from once(q))
     n = q.slots.count or (1 if re.search(r"\b(?:winner|loser|win|loss|trade)\b", text) else EXTREMES)
     return (yield from made([PlannedCall("trips", args | {"best": n}), PlannedCall("trips", args | {"worst": n})]))
+
+
+def _longer_at_a_loss(args: dict[str, Any], q: Question) -> Plan:
+    """Whether losers are held longer than winners."""
+    calls = [PlannedCall("trips", args | {"outcome": kind}) for kind in ("losers", "winners")]
+    results = yield calls
+    handles = [handle_of(result, "median_hold_ms") for result in results]
+    lost, won = (number_of(f"{{{h}.median_hold_ms}}", q.facts) for h in handles)
+    if lost is None or won is None:
+        return drafted(calls, results)
+    said = [f"{{{h}.median_hold_ms}} in the middle ({{{h}.trips}} of them)" for h in handles]
+    first = "longer than" if lost > won else "shorter than" if lost < won else "as long as"
+    return drafted(calls, results).after(f"Losers are held {first} winners: {said[0]} against {said[1]}.")
 
 
 def _win_and_loss(args: dict[str, Any]) -> Plan:
@@ -183,18 +194,24 @@ def excursions(q: Question) -> Plan:
     if _no_run(q):
         return asks_back(NO_RUN)
     args, by = arguments(q), q.slots.by
-    if args.get("exit") == "open" or not PATTERNS["figure_plans.ended"].search(q.slots.text):
+    if args.get("exit") == "open" or not says("figure_plans.ended", q.slots.text):
         args.pop("exit", None)
-    if not (q.slots.count or PATTERNS["figure_plans.listed"].search(q.slots.text)):  # `at their worst` ranks no trades
+    if not (q.slots.count or says("figure_plans.listed", q.slots.text)):  # `at their worst` ranks no trades
         args.pop("worst", None)
-    if PATTERNS["figure_plans.kept"].search(q.slots.text) and "trips" in q.tools and not (by or "subject" in args):
+    if says("figure_plans.kept", q.slots.text) and "trips" in q.tools and not (by or "subject" in args):
         return (yield from _kept_of_best(args))
     calls = [PlannedCall("excursions", args)]
     if "sleeve" in by and "sleeve" not in args and "subject" not in args:
         calls = [PlannedCall("excursions", args | {"sleeve": sleeve.name}) for sleeve in q.words.sleeves[:SLEEVES_MAX]]
     elif "side" in by and "side" not in args:
         calls = [PlannedCall("excursions", args | {"side": side}) for side in ("long", "short")]
-    return (yield from made(calls, q))
+    if len(calls) > 1 or q.slots.outcome not in ("winners", "losers") or re.search(r"winn.*los|los.*winn", q.slots.text):
+        return (yield from made(calls, q))
+    (result,) = yield calls
+    row = next((row for row in result.rows() if row.get("of") == q.slots.outcome), {})
+    names = [name for name in ("mae_median", "mae_worst", "mfe_median", "mfe_best") if name in row]
+    said = [f"{name.replace('_', ' ')} {row[name]}" for name in names]
+    return drafted(calls, [result]).after(f"{q.slots.outcome.capitalize()}: {', '.join(said)}." if said else "")
 
 
 def _kept_of_best(args: dict[str, Any]) -> Plan:
@@ -219,7 +236,7 @@ def pnl(q: Question) -> Plan:
     if _no_run(q):
         return asks_back(NO_RUN)
     args, text, now, span = arguments(q), q.slots.text, q.words.desk_ms, q.slots.span
-    if PATTERNS["figure_plans.equity"].search(text):
+    if says("figure_plans.equity", text):
         args["equity"] = True
     args.pop("subject", None)
     if _run_meant(q):
@@ -241,6 +258,9 @@ def pnl(q: Question) -> Plan:
         args |= {"limit": max(1, min(60, days if args.get("unit", "day") == "day" else days // 7 + 2))}
     if (ranks(text) or extremes or ("subject" in args and args.get("unit") in ("week", "month"))) and not starts:
         args |= {"limit": 60}  # of all that it shows, not of the last twelve
+    of_all = not spans and (says("talk.mean", text) or (says("talk.count", text) and says("figure_plans.red_days", text)))
+    if of_all:
+        args |= {"limit": 60}
     call = PlannedCall("pnl", args)
     (result,) = yield [call]
     if spans and result.table is not None:
@@ -249,6 +269,8 @@ def pnl(q: Question) -> Plan:
         if not kept:
             return PlannedAnswer(f"No {args.get('unit', 'day')} of that window is among the last {args.get('limit', 12)}.")
     draft, first, table = drafted([call], [result]), "", result.table
+    if of_all and table is not None:
+        return draft.after((yield from _of_all_days(q, table, str(args.get("unit", "day")))))
     if spans:  # rows of the window alone
         rows_of = " and ".join(words_of("span", of) for of in spans)
         what, of = "equity and P&L" if args.get("equity") else "P&L", args.get("subject") or args.get("sleeve", "the whole desk")
@@ -259,14 +281,30 @@ def pnl(q: Question) -> Plan:
         first = f"Net {words_of('span', spans[0])}: {total}."
     if len(spans) == 1 and starts[0][11:16] not in ("", "00:00"):
         first = f"P&L is by whole days here: all of {starts[0][:10]} counts, not from {starts[0][11:16]} on."
+    nets = [str(row["net"]) for row in result.rows() if "net" in row]
+    if len(spans) == len(nets) > 1:  # one row each
+        first = "; ".join(f"{words_of('span', of)} {net}" for of, net in zip(sorted(spans), nets, strict=True)) + "."
     n = n or (EXTREMES if extremes and not starts else None)
     if n and table is not None and "net" in table.columns:
         draft = draft._replace(text=drafted([call], [result.only(ordered(table, q.facts, "net", q.slots.which)[:n])]).text)
-    if table is not None and (ranks(text) or extremes):
+    if table is not None and q.slots.which == "both":
+        first = " ".join(extreme(table, q.facts, f"{end} {args.get('unit', 'day')}", end) for end in ("best", "worst"))
+    elif table is not None and (ranks(text) or extremes):
         first = extreme(table, q.facts, text, q.slots.which) or first
     elif not (spans or q.slots.by or args.get("equity") or args.get("subject")):
         first = _up_or_down(result, q)
     return draft.after(first)
+
+
+def _of_all_days(q: Question, table: Table, unit: str) -> Generator[list[PlannedCall], list[CallResult], str]:
+    """How many of the days, weeks or months lost or made money, or what one makes on average."""
+    if says("talk.count", q.slots.text):
+        red = says("tables.at_a_loss", q.slots.text) is not None or says("figure_plans.red", q.slots.text) is not None
+        rows = signed_rows(table, q.facts, losing=red) or []
+        return f"{len(rows)} of the {len(table.rows)} {unit}s shown {'lost' if red else 'made'} money."
+    nets = [row[table.columns.index("net")] for row in table.rows if "net" in table.columns][:ROWS_KEPT]
+    (value,) = yield from reckoned(f"mean({', '.join(str(net)[1:-1] for net in nets)})")
+    return f"On average a {unit} made {value} net, over {len(nets)} of them."
 
 
 def _up_or_down(result: CallResult, q: Question) -> str:
@@ -282,9 +320,7 @@ def _run_meant(q: Question) -> bool:
     """Whether the sentence speaks of a run: by its id, in words, or as equity right after one was made or shown."""
     last, text = next(reversed(q.results()), None), q.slots.text
     subject = "" if last is None else str(last.args.get("subject") or last.args.get("run_id") or "")
-    after = (
-        last is not None and (last.name in _ONE_RUN or subject.startswith("r-")) and PATTERNS["figure_plans.equity"].search(text)
-    )
+    after = last is not None and (last.name in _ONE_RUN or subject.startswith("r-")) and says("figure_plans.equity", text)
     named = q.slots.handles or any(identity.startswith("r-") for identity in q.slots.ids)
     spoken = speaks_of_run(text)
     return q.run_id() is not None and bool(named or spoken or (after and not DESKWARD.search(text)))

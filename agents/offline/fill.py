@@ -10,9 +10,10 @@ from typing import Any
 
 from agents.offline.account import tokens_of
 from agents.offline.choose import SPOKEN_RUN
+from agents.offline.drafts import changes_of
 from agents.offline.entries import choices_of
-from agents.offline.steps import Question, changes_of
-from agents.offline.words import ASKING, PATTERNS, SAID, STOP
+from agents.offline.steps import Question
+from agents.offline.words import ASKING, PATTERNS, SAID, STOP, says
 from engine.clock import utc
 from tools.common import render
 from tools.common.contract import Tool
@@ -95,7 +96,7 @@ FILLERS: Mapping[str, Callable[[Question], Any]] = {
     "worst": lambda q: (q.slots.count or EXTREMES) if q.slots.which == "worst" and not q.slots.by else None,
     "best": lambda q: (q.slots.count or EXTREMES) if q.slots.which == "best" and not q.slots.by else None,
     "outcome": lambda q: q.slots.outcome,
-    "rule": lambda q: (PATTERNS["fill.rule"].search(q.slots.text) or [None])[0],
+    "rule": lambda q: (says("fill.rule", q.slots.text) or [None])[0],
     "event_id": lambda q: _of_kind(q, "d", "p", "j"),
     "alert_id": lambda q: _of_kind(q, "al"),
     "proposal_id": lambda q: next((i for i in q.slots.ids if "-" in i and not re.match(r"(?:r|d|j|p|al)-\d", i)), None),

@@ -15,19 +15,19 @@ from agents.offline import slots as reading
 from agents.offline.account import free, lost_of, tokens_of
 from agents.offline.choose import SPOKEN_RUN, Chosen, entry_of
 from agents.offline.dates import TimeSpan
+from agents.offline.drafts import asks_back
 from agents.offline.entries import AskedEntry
 from agents.offline.parts import Part
 from agents.offline.slots import Slots, read_slots
-from agents.offline.steps import PastTurn, asks_back
+from agents.offline.steps import PastTurn
 from agents.offline.tables import ranks
-from agents.offline.words import BY, PATTERNS, Words
+from agents.offline.words import BY, PATTERNS, Words, says
 from tools.common.contract import Effect
 
 _EARLIER, _LEAD = PATTERNS["follow.earlier"], PATTERNS["follow.lead"]
 _BACK_AT, _EXPLETIVE = PATTERNS["follow.back_at"], PATTERNS["follow.expletive"]
 SEARCHES = ("sweep", "walkforward")
 _UP, _DOWN = re.compile(r"\b(?:up|rises?|rall(?:y|ies)|gains?|jumps?)\b"), re.compile(r"\b(?:down|falls?|drops?|crash\w*)\b")
-_NUMBER = re.compile(r"(?<![\w.-])\d{3,}(?:\.\d+)?\b")
 
 
 def leads(slots: Slots) -> bool:
@@ -65,12 +65,9 @@ def family(tool: str) -> str:
     return next((name for name, tools in _FAMILIES.items() if tool in tools), tool)
 
 
-_OTHER = re.compile(r"\b(?:the )?other (?:one|ones|sleeve|bot|coin|two|strategy)\b")
-
-
 def the_other(slots: Slots, older: Slots, words: Words) -> list[str]:
     """The sleeves that `the other one` may mean after a question about one; none for any other sentence."""
-    if not _OTHER.search(slots.text) or len(older.sleeves) != 1:
+    if not says("follow.other", slots.text) or len(older.sleeves) != 1:
         return []
     return [sleeve.name for sleeve in words.sleeves if sleeve.name not in older.sleeves]
 
@@ -99,9 +96,13 @@ def shifted(slots: Slots, older: Slots, words: Words) -> Slots:
         new = bound.search(slots.text)  # another instrument has no level until one is named
         level = re.sub(r"\d[\d.,]*k?\b", slots.unclear[0], old[0]) if len(slots.unclear) == 1 else ""  # `sol too, 120`
         text = text.replace(old[0], new[0] if new else level)
-    number = _NUMBER.search(text) if slots.unclear and not bound.search(slots.text) else None
+    number = says("follow.number", text) if slots.unclear and not bound.search(slots.text) else None
     if number and len(slots.unclear) == 1:  # `same for 28k`, after a level
         text = text.replace(number[0], _in_thousands(slots.unclear[0], number[0]))
+    if (
+        slots.unclear and says("slots.turned", slots.text) and says("slots.watches", older.text)
+    ):  # `and if it loses 2600`, after a level above
+        text = slots.text
     if slots.by and slots.which in ("worst", "best"):  # `the worst hour for it`, after costs: of the result, not of the costs
         text = slots.text
     return replace(merged, text=text, places={**older.places})
@@ -123,25 +124,19 @@ def with_percent(slots: Slots, before: float | None) -> Slots:
         return slots
     places = {name: found for name, found in slots.places.items() if name != "unclear"} | {"percent": slots.places["unclear"]}
     move = float(number[0].rstrip("% ")) / 100
-    return replace(slots, percent=move if before > 0 else -move, unclear=(), places=places)
-
-
-_AS_LOSS = re.compile(r"\b(?:los[te]\w*|losers?|losses|down|minus|red)\b")
-_LAST = re.compile(r"\b(?:last|past) (\d{1,3}) ?(h|hours?|d|days?|weeks?|w|months?|minutes?)\b")
+    rises = before > 0 if not _DOWN.search(slots.text) else False
+    return replace(slots, percent=move if rises or _UP.search(slots.text) else -move, unclear=(), places=places)
 
 
 def with_unit(text: str, slots: Slots, older: Slots, words: Words) -> Slots:
     """`what about the last 12`, after the last 2 hours: hours too."""
-    number, unit = re.search(r"\b(?:last|past) \d{1,3}(?=[?.! ]*$)", text), _LAST.search(older.text)
+    number, unit = re.search(r"\b(?:last|past) \d{1,3}(?=[?.! ]*$)", text), says("follow.last", older.text)
     return read_slots(f"{text.rstrip(' ?.!')} {unit[2]}", words) if number and unit else slots
-
-
-_OF_YEAR = PATTERNS["follow.of_year"]
 
 
 def in_window_above(slots: Slots, older: Slots) -> Slots:
     """`and the second half`, `and q3`, after a window of another year: of that year; a half of a shorter window is its half."""
-    found, first, end = _OF_YEAR.search(slots.text), time_of(older.span.start), time_of(older.span.end)
+    found, first, end = says("follow.of_year", slots.text), time_of(older.span.start), time_of(older.span.end)
     start, stop = time_of(slots.span.start), time_of(slots.span.end)
     if not (found and first and end and start and stop and bound(slots)) or re.search(r"\b(?:19|20)\d\d\b", slots.text):
         return slots
@@ -188,13 +183,10 @@ def _alone(slots: Slots) -> tuple[int | float | None, str]:
     return (None if found is None else float(found[0]) if "." in found[0] else int(found[0])), said
 
 
-_OF_AN_EXIT = re.compile(r"\b(?:exit|leave|get out|close) (?:\w+ )?(?:at|above|below|when)\b")  # no parameter says at which RSI
-
-
 def _with_number(slots: Slots, older: Slots, words: Words) -> Slots:
     """A number alone takes the parameter of the question before: the only one with its unit, or the one its words name."""
     number, typed = _alone(slots)
-    if number is None or _OF_AN_EXIT.search(slots.text):
+    if number is None or says("follow.of_an_exit", slots.text):
         return slots
     said = next((unit for unit in ("atr", "bar", "%", "percent") if unit in typed), "")
     unit = {"atr": "_atr", "bar": "_bars", "%": "_frac", "percent": "_frac"}.get(said, "")
@@ -209,7 +201,7 @@ def _with_number(slots: Slots, older: Slots, words: Words) -> Slots:
 def for_the_setting(slots: Slots, older: Slots) -> Slots:
     """`propose 5 instead`, after a question about one setting of a sleeve: a value for that one."""
     number, _ = _alone(slots)
-    if number is None or len(older.keys) != 1 or not older.sleeves:
+    if number is None or len(older.keys) != 1 or not (older.sleeves or slots.sleeves):
         return slots
     return replace(slots, common={older.keys[0]: number}, unclear=(), sleeves=slots.sleeves or older.sleeves)
 
@@ -253,8 +245,8 @@ def carried(read: Slots, old: Slots, of: AskedEntry, chosen: Chosen) -> tuple[Sl
     more: dict[str, Any] = {}
     lost: list[str] = []
     for name, fields in CARRIED.items():
-        if name != "sleeves" and of.proposes and not entry.proposes:
-            continue  # the window of its evidence, or the end of a pause
+        if of.proposes and not entry.proposes and not (name == "sleeves" and entry.takes("sleeve")):
+            continue  # the window of its evidence, the end of a pause, the coin of one watch
         value, own = getattr(old, name), reading.given(getattr(read, name))
         if own or not reading.given(value) or (name == "sleeves" and (read.symbols or read.everything)):
             continue
@@ -267,7 +259,7 @@ def carried(read: Slots, old: Slots, of: AskedEntry, chosen: Chosen) -> tuple[Sl
             lost += [reading.words_of(name, value)] if name in ("span", "sleeves") or bound(read) else []
     if of.tool is entry.tool and entry.tool.name == "trips" and bound(read):  # `how many were shorts`, after `above 2R`
         more |= {name: getattr(old, name) for name in ("filters", "out") if getattr(old, name) and not getattr(read, name)}
-        if "filters" in more and (loss := _AS_LOSS.search(old.text)) and not _AS_LOSS.search(read.text):
+        if "filters" in more and (loss := says("follow.as_loss", old.text)) and not says("follow.as_loss", read.text):
             more |= {"text": f"{read.text} {loss[0]}", "which": read.which or old.which}  # `lost more than 20` is no gain of 20
     if of.tool is entry.tool and entry.takes("by") and old.by and not read.by and not read.which:
         more["by"] = old.by
@@ -278,14 +270,12 @@ def carried(read: Slots, old: Slots, of: AskedEntry, chosen: Chosen) -> tuple[Sl
     return replace(read, **more), tuple(lost)
 
 
-_MOVES = re.compile(r"\b(?:both|other)\b")
-
-
 def changes(read: Slots, older: Slots) -> bool:
     """Whether a short sentence changes anything in the question before."""
     named = read.places.keys() - {"place", "ever"}
     closed = {name: value for name, value in read.closed.items() if older.closed.get(name) != value}
-    turned = moves_back(read) or any(pattern.search(read.text) for pattern in (_UP, _DOWN, _MOVES))
+    moves = ((_UP, _DOWN) if older.percent else ()) + (PATTERNS["follow.moves"],)
+    turned = moves_back(read) or any(pattern.search(read.text) for pattern in moves)
     return bool(named or closed or turned)
 
 
@@ -299,7 +289,7 @@ def with_names(read: Slots, waits: Part | None, chosen: Chosen) -> Slots:
 
 def unsplit(text: str, read: Slots, older: Part) -> Part | None:
     """`drop the weekday split`, `forget the hours`: the question before without what it was split by; None for any other."""
-    said = _UNSPLIT.search(read.text)
+    said = says("follow.unsplit", read.text)
     if said is None or older.chosen is None or not older.slots.by:
         return None
     named = [by for by, forms in BY.items() if said["by"] and said["by"] in forms]
@@ -320,9 +310,6 @@ def parameter_named(text: str, read: Slots, older: Part, words: Words) -> Part |
     return older._replace(text=text, slots=slots, own=read, left=(), maybe=(), kept=kept(slots, read, older.slots))
 
 
-_UNSPLIT = PATTERNS["follow.unsplit"]
-
-
 def going_on(text: str, read: Slots, older: Part, words: Words, past: Sequence[PastTurn]) -> Part:
     """The question before with what a short sentence changes; asked back where it says what without saying to which value."""
     assert older.chosen is not None  # noqa: S101 - asked before
@@ -336,7 +323,7 @@ def going_on(text: str, read: Slots, older: Part, words: Words, past: Sequence[P
             return Part(text, read, call=asks_back(f"Which other one: {' or '.join(others)}?"))
         return older._replace(text=text, slots=replace(older.slots, sleeves=tuple(others), symbols=(), strategies=()), own=read)
     rest = [one for one in dict.fromkeys(s.strategy for s in words.sleeves) if one not in older.slots.strategies]
-    if len(older.slots.strategies) == len(rest) == 1 and _OTHER.search(read.text):
+    if len(older.slots.strategies) == len(rest) == 1 and says("follow.other", read.text):
         return older._replace(
             text=text, slots=replace(older.slots, strategy=rest[0], strategies=(rest[0],), sleeves=()), own=read
         )
@@ -349,23 +336,21 @@ def going_on(text: str, read: Slots, older: Part, words: Words, past: Sequence[P
         read = replace(read, lasting=f"until {read.span.at.replace('T', ' ')}", span=TimeSpan(), places=places)
     lost = lost_of(older.chosen.entry, read)
     chosen = older.chosen
-    other = entry_of("counts" if tool == "journal_search" else "trips")
+    of_fills = tool == "journal_search" and not read.outcome
+    other = entry_of("counts" if of_fills else "trips")
     split = read.by and not chosen.entry.splits(read.by) and other.entry.splits(read.by)
-    part_of_it = bool(lost) and tool == "run" and not lost_of(other.entry, read)
+    part_of_it = bool(lost) and tool in ("run", "backtest") and not lost_of(other.entry, read)
+    part_of_it |= tool == "journal_search" and read.outcome is not None
     if part_of_it or (split and family(tool) in ("figures", "runs", "journal_search")):
         chosen, lost = other, lost_of(other.entry, read)  # a part of it, not its figures
     if tool == "compare" and len(older.slots.symbols) > 1 and read.symbols and not older.slots.variants:  # `and sol too`
         chosen = entry_of("backtest")
     merged = shifted(read, older.slots, words)
     merged = replace(merged, text=read.text) if tool == "alerts" else merged  # its window is read from the words
-    made = bool(past and past[-1].results)
     if chosen is other and tool in RUNS and not read.sleeves:  # of the run, not of the desk's sleeve
         merged = replace(read, which=read.which or older.slots.which)
-        lost = (
-            lost
-            if made or any(r.name in RUNS for t in past[-3:] for r in t.results)
-            else (*lost, "the run above, which was not made")
-        )
+        there = any(r.name in RUNS and r.status == "ok" for t in past[-3:] for r in t.results)
+        lost = lost if there else (*lost, "the run above, which was not made")
     if past and not past[-1].results and older.slots.unclear and not (read.common or read.variants):
         merged = replace(merged, unclear=older.slots.unclear)  # a number that was asked back about is not settled by another coin
     waited = (

@@ -3,26 +3,27 @@ Called by above_kinds.py, before a row is read by other means.
 """
 
 import re
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
 from agents.offline.above import row_ids, row_of
 from agents.offline.account import tokens_of
+from agents.offline.desk_plans import counted, positions_of
+from agents.offline.drafts import asks_back, drafted, first_sentence, reckoned, result_text
 from agents.offline.read_back import PlannedCall
 from agents.offline.slots import ORDINALS, Slots
-from agents.offline.steps import CallResult, Plan, PlannedAnswer, Question, asks_back, drafted, reckoned, result_text
+from agents.offline.steps import CallResult, Plan, PlannedAnswer, Question
 from agents.offline.tables import rows_of
 from agents.offline.tables_shown import OF_RUNS
 from agents.offline.talk import asked_of, tables_above
-from agents.offline.turn_above import ANY, OWN_NAMES, Kinds, ShortSentence, run_of
+from agents.offline.turn_above import ANY, OWN_NAMES, Kinds, ShortSentence, run_of, window_of
 from agents.offline.ways import SAY
-from agents.offline.words import PATTERNS
+from agents.offline.words import PATTERNS, says
 from tools.common import render
 from tools.common.contract import Table
 
 KINDS = Kinds()
-_ALL = re.compile(r"\b(?:both|all|them|everything)\b")
-_ONE = re.compile(r"\b(?:it|that|this|one|last)\b")
 
 
 @KINDS()
@@ -39,12 +40,12 @@ def dropped(heard: ShortSentence) -> PlannedAnswer | None:
     same = [(result, identity) for result, identity in filed if result.name == newest.name]
     named = re.search(r"\bthe (first|second|third|fourth|last)\b", read.text)  # without a noun, too
     place = read.place if read.place is not None else ORDINALS[named[1]] if named else None
-    if _ALL.search(read.text):
+    if says("listed.all", read.text):
         meant = same
     elif not (meant := [(r, i) for r, i in same if _names(read, r)]) and place is not None:
         meant = [same[place]] if -len(same) <= place < len(same) else []
     elif not meant:
-        meant = same[-1:] if _ONE.search(read.text) else []
+        meant = same[-1:] if says("listed.one", read.text) else []
     if not meant:
         return asks_back(f"Which one? This thread filed {', '.join(identity for _, identity in same)}.")
     ends = " and ".join(f"`{ended_by(identity)}`" for _, identity in meant)
@@ -60,11 +61,8 @@ def _names(read: Slots, filed: CallResult) -> bool:
 
 def ended_by(identity: str) -> str:
     """The command by which a person ends what was filed."""
-    return (
-        f"nightdesk watches remove {identity}"
-        if identity.startswith("w-")
-        else f"nightdesk proposals reject {identity} --as NAME"
-    )
+    watch = identity.startswith("w-")
+    return f"nightdesk watches remove {identity}" if watch else f"nightdesk proposals reject {identity} --as NAME"
 
 
 def _of(result: CallResult) -> str:
@@ -88,27 +86,34 @@ def numbered(heard: ShortSentence) -> Any:
     return row_of(place, past[: listed[0][0]], heard.above.facts, f"{heard.text} explain")
 
 
-_SHORTER = PATTERNS["listed.shorter"]
-_THEN = PATTERNS["listed.then"]
+_GOES_ON = re.compile(rf"{PATTERNS['listed.then'].pattern}|\bnext\b")
 _STEP = re.compile(r"^\s*(?:\d+[.)]|[-*])\s+(.*)$", re.MULTILINE)
-_NTH = {"second": 1, "two": 1, "2": 1, "third": 2, "three": 2, "3": 2, "last": -1}
+_NTH = {"first": 0, "one": 0, "1": 0, "second": 1, "two": 1, "2": 1, "third": 2, "three": 2, "3": 2, "4": 3, "5": 4, "last": -1}
 
 
 @KINDS(most=8, of=ANY)
 def shorter(heard: ShortSentence) -> Any:
-    """`too long, first step only`: one step of the page above, or the first sentence of the answer."""
-    last, then = heard.last, _THEN.match(heard.text)
+    """`too long, first step only`: one step of the page above, the next one, or the first sentence of the answer."""
+    last = heard.last
     if last.name == "runbook":
-        asked = [turn.asked.lower() for turn in reversed(heard.above.past)]
-        steps = next((n for n, text in enumerate(asked) if not (_SHORTER.search(text) or _THEN.match(text))), len(asked))
-        further = then or re.search(r"\bnext\b", heard.text)
-        return partial(
-            _step, last, next((_NTH[t.word] for t in tokens_of(heard.read) if t.word in _NTH), steps if further else 0)
-        )
-    if not _SHORTER.search(heard.text):
+        step = 0
+        for text in (*(turn.asked.lower() for turn in heard.above.past[1:]), heard.text):
+            named = next((_NTH[word] for word in re.findall(r"\w+", text) if word in _NTH), None)
+            step = named if named is not None and says("listed.shorter", text) else step + 1 if _GOES_ON.search(text) else 0
+        return partial(_step, last, step)
+    if not says("listed.shorter", heard.text):
         return None
-    sentence = re.split(r"(?<=[a-z)}%])\. (?=[A-Z])", last.text, maxsplit=1)[0].rstrip(".")
-    return PlannedAnswer(f"{sentence}.", read_as="the first sentence of the answer above")
+    shown = heard.above.shown
+    if shown is not None and len({result.name for result in shown.results}) > 2:
+        of = (*_counted_of(shown.results), first_sentence(last.text))
+        return PlannedAnswer(" ".join(of), read_as="the answer above, in short")
+    return PlannedAnswer(first_sentence(last.text), read_as="the first sentence of the answer above")
+
+
+def _counted_of(results: Sequence[CallResult]) -> list[str]:
+    """What a handover counts, and the positions in it."""
+    positions = [positions_of(r.table.rows) for r in results if r.name == "sleeves" and r.table is not None]
+    return [f"{counted(results)}.", *positions]
 
 
 def _step(last: CallResult, place: int, q: Question) -> Plan:  # noqa: ARG001 - a plan takes its question
@@ -164,9 +169,6 @@ def _others_alone(name: str, window: dict[str, object], q: Question) -> Plan:  #
     return PlannedAnswer(f"{lead}\n\n{result_text(found)}", read_as=f"round trips by sleeve, without {name}")
 
 
-_TWO = PATTERNS["listed.two"]
-
-
 @KINDS(most=8)
 def both(heard: ShortSentence) -> str | PlannedAnswer | None:
     """`compare both`, of runs: the two that were listed or made; of more the question back names their ids."""
@@ -175,17 +177,12 @@ def both(heard: ShortSentence) -> str | PlannedAnswer | None:
     )
     ids = list(dict.fromkeys(run_of(run) for run in heard.above.runs()))
     ids = row_ids(listed) if listed is not None and len(ids) < 2 else ids
-    if (two := _TWO.search(heard.text)) and len(ids) > 2:
+    if (two := says("listed.two", heard.text)) and len(ids) > 2:
         places = [ORDINALS[two[2]], ORDINALS[two[3]]] if not two[1] else [-2, -1] if two[1] == "last" else [0, 1]
         ids = [ids[place] for place in places if -len(ids) <= place < len(ids)]
     if len(ids) == 2:
         return f"compare {ids[0]} and {ids[1]}"
     return asks_back(f"Which two of these {len(ids)} runs? Name both ids: {', '.join(ids[:8])}.") if len(ids) > 2 else None
-
-
-_DEEPEST = re.compile(r"\b(?:max(?:imum)?|biggest|largest|deepest|worst|highest) (?=draw-?downs?\b|dd\b)")
-_OF_A_RUN = re.compile(r"\b(?:fees?|slippage|funding|draw-?downs?|sharpe|return|profit|trades?|win rate|hit rate|turnover)\b")
-_FIRST_RUN = PATTERNS["listed.first_run"]
 
 
 @KINDS()
@@ -197,35 +194,33 @@ def run_meant(heard: ShortSentence) -> Any:
     )
     if not runs or listed or read.places.keys() & (OWN_NAMES - {"span"}) or len(tokens_of(read)) > 12:
         return None
-    first = _FIRST_RUN.search(text)
+    first = says("listed.first_run", text)
     found = first or heard.found
     if not first and len(runs) < 2:
         return None
     run = runs[0] if first else runs[-2]
     identity = run_of(run)
-    rows = rows_of(run.table, _DEEPEST.sub("", text[: found.start()] + text[found.end() :])) if run.table else []
+    rows = (
+        rows_of(run.table, PATTERNS["listed.deepest"].sub("", text[: found.start()] + text[found.end() :])) if run.table else []
+    )
     if rows and run.table is not None and not read.by:
         shown = Table(run.table.columns, tuple(run.table.rows[i] for i in rows[:6]))
         lead = f"Run {identity}: {'; '.join(f'{row[0]} {row[1]}' for row in shown.rows)}."
         return PlannedAnswer(f"{lead}\n\n{render.markdown_table(shown)}", read_as=f"run {identity}, made in this thread")
-    if _OF_A_RUN.search(text) and not (read.by or read.side or read.outcome or read.which == "last"):
+    if says("listed.of_a_run", text) and not (read.by or read.side or read.outcome or read.which == "last"):
         return PlannedCall("run", {"run_id": identity})  # what was kept of its table may have no such row
     return re.sub(r"\b(?:for|of|from|on|in|with) *$", "of ", text[: found.start()]) + identity + text[found.end() :]
 
 
-_IT = re.compile(r"\b(?:it|that one|this one|that|its)\b")
-_NTH_OF = re.compile(r"\bthe (first|second|third|fourth|last)(?: one)? of (?:them|those|these)\b")
+_IT = re.compile(rf"{PATTERNS['listed.its'].pattern}|\b(?:it|that one|this one|that)\b")
 _NAMED = ("run", "parameter", "strategy", "sleeve", "symbol")  # a sleeve by its place alone: `it` may be its result
 
 
 @KINDS(of=ANY, table=True)
 def of_picked(heard: ShortSentence) -> Any:
     """`split the second one by weekday`, `and what is btc-trend using for it`, after a list: asked with the name of that row."""
-    read, text, above = (
-        heard.read,
-        heard.text,
-        next(iter(tables_above(heard.above.past, heard.above.facts, heard.above.words)), None),
-    )
+    read, text, thread = heard.read, heard.text, heard.above
+    above = next(iter(tables_above(thread.past, thread.facts, thread.words)), None)
     if (
         above is None
         or len(tokens_of(read)) > 12
@@ -233,7 +228,7 @@ def of_picked(heard: ShortSentence) -> Any:
         or read.places.keys() & (OWN_NAMES - {"span", "sleeves"})
     ):
         return None
-    nth = _NTH_OF.search(text)
+    nth = says("listed.nth_of", text)
     place = ORDINALS[nth[1]] if nth else read.place
     at = above.rows[place] if place is not None and -len(above.rows) <= place < len(above.rows) else None
     at = above.picked if at is None and place is None and _IT.search(text) else at
@@ -252,12 +247,16 @@ def of_picked(heard: ShortSentence) -> Any:
         a, values = heard.last.args, " and ".join("=".join(part.rsplit(" ", 1)) for part in name.split(", "))
         when = found[1] if read.span.start else f" from {a.get('start')} to {a.get('end')}"
         return f"backtest {a.get('strategy')} on {a.get('symbol')} {a.get('timeframe')} with {values} {_IT.sub('', when)}"
-    if above.table.columns[0] not in (_NAMED if place is not None else _NAMED[:2]) or len(tokens_of(read)) < 3:
+    if (
+        above.table.columns[0] not in (_NAMED if place is not None or says("listed.its", text) else _NAMED[:2])
+        or len(tokens_of(read)) < 3
+    ):
         return None
     if nth is None and place is not None:
         begin, stop = read.places["place"][0]
         return f"{text[:begin]}{name}{text[stop:]}".replace(f"the {name}", name)
-    return (_NTH_OF if nth else _IT).sub(name, text, count=1)
+    window = "" if read.span.start else window_of(heard)
+    return f"{(PATTERNS['listed.nth_of'] if nth else _IT).sub(f'{name} ', text, count=1)} {window}".replace("  ", " ").strip()
 
 
 @KINDS(most=8, back=True)

@@ -11,26 +11,16 @@ from functools import partial
 from typing import Any
 
 from agents.offline.above import FromAbove, figure, newest, run_shown, two_runs
+from agents.offline.drafts import asks_back, drafted, first_sentence, reckoned, result_text
 from agents.offline.moves import unsized
 from agents.offline.params import keys_named
 from agents.offline.read_back import PlannedCall
-from agents.offline.slots import Slots
-from agents.offline.steps import (
-    CallResult,
-    PastTurn,
-    Plan,
-    PlannedAnswer,
-    PlanOf,
-    Question,
-    asks_back,
-    drafted,
-    reckoned,
-    result_text,
-)
-from agents.offline.tables import Facts, column_of, handle_of, number_of, ordered, ranks
+from agents.offline.slots import ORDINALS, Slots
+from agents.offline.steps import CallResult, PastTurn, Plan, PlannedAnswer, PlanOf, Question
+from agents.offline.tables import Facts, column_of, extreme, handle_of, number_of, ordered, ranks
 from agents.offline.talk import figure_meant, key_of, tables_above
 from agents.offline.turn_above import ANY, Kinds, Rest, ShortSentence
-from agents.offline.words import PATTERNS
+from agents.offline.words import PATTERNS, says
 
 KINDS = Kinds()
 _COUNTS = ("trips", "trades", "round trips")
@@ -59,15 +49,14 @@ def judged(slots: Slots, past: Sequence[PastTurn], facts: Facts) -> FromAbove:
     if re.search(r"\b(?:difference|between|the two|both)\b", text):
         return asks_back("The difference of what two? Name both values: `compare stop_atr=2 with stop_atr=3`.")
     asked = f"{next((turn.asked for turn in reversed(past) if turn.results), '')} {text}".lower()
-    if PATTERNS["measured.costs"].search(asked) and last.name in ("attribution", "pnl", "trips"):
+    if says("measured.costs", asked) and last.name in ("attribution", "pnl", "trips"):
         return costs_measured
     return partial(measured, str(run_shown(last) or ""), asked)
 
 
 def _verdict_of(last: CallResult) -> PlannedAnswer:
     """The first sentence of a search, a comparison or a check, which is its verdict; then all of it."""
-    verdict = re.split(r"(?<=[a-z)}%])\. (?=[A-Z])", last.text, maxsplit=1)[0].rstrip(".")
-    return PlannedAnswer(f"{verdict}.\n\n{result_text(last)}", read_as="the verdict above")
+    return PlannedAnswer(f"{first_sentence(last.text)}\n\n{result_text(last)}", read_as="the verdict above")
 
 
 def _runs_above(past: Sequence[PastTurn]) -> list[CallResult]:
@@ -178,10 +167,10 @@ def measured(subject: str, asked: str, q: Question) -> Plan:
 
 def verdict(result: CallResult, facts: Mapping[str, Any], asked: str = "") -> str:
     """Whether a performance can be told from chance, or beats holding, in a sentence; empty where it has no ratio."""
-    enough = PATTERNS["measured.enough"].search(asked)
+    enough = says("measured.enough", asked)
     h = handle_of(result, "sharpe")
     low, high, total = (number_of(f"{{{h}.{name}}}", facts) for name in ("sharpe_low", "sharpe_high", "return_frac"))
-    hold = number_of(f"{{{h}.hold_return_frac}}", facts) if PATTERNS["measured.holds"].search(asked) else None
+    hold = number_of(f"{{{h}.hold_return_frac}}", facts) if says("measured.holds", asked) else None
     if low is None or high is None or total is None:
         return ""
     told = low > 0 or high < 0
@@ -231,21 +220,24 @@ def fall_limit(result: CallResult, facts: Mapping[str, Any]) -> str:
     return f"{'A limit is reached' if broken else 'No desk limit is reached'}. Nearest first: {parts}."
 
 
-@KINDS(most=14, of=ANY, table=True)
+@KINDS(most=18, of=ANY, table=True)
 def noise(heard: ShortSentence) -> FromAbove | None:
     """`is the top one really better or noise`: what a comparison or a search says itself, the two best values of a search or two
     runs of one window compared; of any other rows that their table has no interval."""
     last, facts, past = heard.last, heard.above.facts, heard.above.past
     above = next(iter(tables_above(past, facts, heard.above.words)), None)
-    if (
-        above is None
-        or len(above.rows) < 2
-        or heard.last.name in ("performance", "pnl", "compare")
-        or above.table.columns[-1] == "value"
-    ):
+    other = heard.last.name in ("performance", "pnl", "compare")
+    if above is None or other or len(above.rows) < 2 or above.table.columns[-1] == "value":
         return None
+    split = last.table if last.name == "trips" and last.args.get("by") else None
+    told = extreme(split, facts, heard.above.question) if split is not None else ""
+    if "chance" in told:
+        return PlannedAnswer(f"{told} That is of the table above.", read_as="the table above")
     text = figure_meant(heard.read, above)
     order, at = ordered(above.table, facts, text, "best", above.rows), column_of(above.table, text)
+    places = [ORDINALS[word] for word in re.findall(r"\b(?:first|second|third|fourth|last)\b", heard.text)]
+    if len(places) == 2 and all(-len(above.rows) <= place < len(above.rows) for place in places):
+        order = [above.rows[place] for place in places]
     if last.name == "sweep" and len(order) > 1 and (call := _two_values(last, [str(above.table.rows[n][0]) for n in order[:2]])):
         return partial(_told_apart, call)
     if (both := two_runs(past)) is not None:
@@ -341,14 +333,6 @@ def dated(proposal: str, q: Question) -> Plan:  # noqa: ARG001 - a plan takes it
     return drafted([call], [result]).after(times if h else "")
 
 
-@KINDS(most=9, of=("run", "backtest"))
-def when_it_fell(heard: ShortSentence) -> str | None:
-    """`and when was that`, `how long till it came back`, after the drawdown of a run: its drawdowns with their dates."""
-    run, fell = run_shown(heard.last), heard.found["back"] or _FALL.search(heard.above.question)
-    return f"when was the deepest drawdown of {run}" if run is not None and fell else None
-
-
-_FILES = re.compile(r"\b(?:propos\w*|file|set)\b|\bthe \w+ (?:one|variant|row)\b")
 _MOVED = ("define", "sleeves", "list_strategies", "backtest", "compare", "propose_config", "propose_tightening", "sweep")
 
 
@@ -361,7 +345,7 @@ def moved_on(heard: ShortSentence) -> Rest | str | None:
     if (
         (read.move is None and not off)
         or older is None
-        or _FILES.search(read.text)
+        or says("measured.files", read.text)
         or read.places.keys() & {"span", "symbols", "sleeves", "strategies"}
     ):
         return None

@@ -12,10 +12,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from agents.model import ALONE, Call, Caller, Message, Reply, Usage, tokens_of
-from agents.offline.account import free, strange_words, unanswered
+from agents.offline.account import free, strange_words, unused
 from agents.offline.calls import made
 from agents.offline.changes import BETTER, only_asked
 from agents.offline.choose import QUESTION, Chosen
+from agents.offline.drafts import answered, nothing
 from agents.offline.entries import entries, stems
 from agents.offline.entries import entry_of as declared_entry
 from agents.offline.follow import bound
@@ -26,7 +27,7 @@ from agents.offline.plans import plan_of
 from agents.offline.read_back import PlannedCall
 from agents.offline.run_plans import unclear
 from agents.offline.slots import given, words_of
-from agents.offline.steps import CallResult, PastTurn, Plan, PlannedAnswer, Question, answered, nothing
+from agents.offline.steps import CallResult, PastTurn, Plan, PlannedAnswer, Question
 from agents.offline.understand import understand
 from agents.offline.ways import Way, way_of
 from agents.offline.wider import wider_text
@@ -112,11 +113,18 @@ def plan_for(question: str, context: OfflineContext, tools: frozenset[str], resu
         except StopIteration as done:
             draft = _kept(done.value, part.kept)
             checked = used and entry is not None and not (free(entry.tool.name) or entry.asked.kind == "handover")
-            said = f"{entry.ask} {draft.text} {draft.read_as} {' '.join(part.beyond)}" if checked and entry else ""
+            if checked and entry and not draft.asked_back:
+                said = f"{entry.ask} {draft.text} {draft.read_as} {' '.join(part.beyond)}"
+                weighty, plain = unused(entry, part.slots, said, part.text)
+                draft = draft._replace(unused=draft.unused + weighty)
+                draft = (
+                    draft._replace(read_as=f"{draft.read_as}; not read: {', '.join(plain)}") if plain and draft.read_as else draft
+                )
             if used and not draft.asked_back:  # something was looked up
-                draft = draft.after(unsure_text(part, q.past[-1].asked if q.past else "")).after(wider_text(part))
-            missed = (*part.left, *(unanswered(part.slots, said, part.text) if said else ()))
-            drafts.append(draft if draft.asked_back else draft._replace(unused=draft.unused + missed))
+                unsure = unsure_text(part, q.past[-1].asked if q.past else "")
+                draft = draft.after(unsure if part.faint else "").after(wider_text(part))
+                draft = draft if part.faint or not unsure else draft._replace(text=f"{draft.text}\n\n{unsure}")
+            drafts.append(draft if draft.asked_back else draft._replace(unused=(*part.left, *draft.unused)))
     return joined(drafts)
 
 
@@ -278,7 +286,7 @@ def unsure_text(part: Part, before: str = "") -> str:
     if not part.unsure:
         return ""
     others = " or ".join(dict.fromkeys(meant_text(guess, part, before) for guess in part.unsure))
-    return f"**I am not sure that this is what you ask.** It is the likeliest reading; others: {others}."
+    return f"**I am not sure that this is what you ask**; it may also be {others}."
 
 
 _GOING_ON: Mapping[str, str] = LISTS["going_on"]

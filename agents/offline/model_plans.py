@@ -10,16 +10,12 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from agents.offline.calls import made
+from agents.offline.drafts import asks_back, changes_of, drafted, name_list, which_sleeve, window
 from agents.offline.fill import FILLERS, arguments
 from agents.offline.read_back import PlannedCall
-from agents.offline.steps import Plan, Question, asks_back, changes_of, drafted, name_list, which_sleeve, window
-from agents.offline.words import PATTERNS
+from agents.offline.steps import Plan, Question
+from agents.offline.words import says
 
-_WHICH = PATTERNS["model_plans.which"]
-_LEAK = re.compile(r"\b(?:leak\w*|look-? ?ahead|peek\w*|future|cheat\w*)\b")
-_LISTED = re.compile(r"\b(?:models|versions|registry)\b|\blist\b|\ball\b")
-_BEFORE = re.compile(r"\b(?:one|version) before\b|\b(?:previous|last|older|prior) (?:one|version)\b")
-_AFTER = re.compile(r"\b(?:newest|latest|newer|next|challenger)\b")
 OFF: Mapping[str, Mapping[str, str]] = {  # what leaves a strategy as it is, without what its model says
     "regime": {"long_in": "any", "short_in": "any"},
     "volscaled": {"sizing": "flat"},
@@ -45,7 +41,7 @@ def meant(q: Question) -> MeantModel:
     if q.slots.models:
         return MeantModel(q.slots.models[0], versions)
     above = next((m for r in reversed(q.results()) if (m := _of_call(r.args)) is not None), None)
-    if above is not None and above.name in stored and not _LISTED.search(q.slots.text):
+    if above is not None and above.name in stored and not says("model_plans.listed", q.slots.text):
         return MeantModel(above.name, versions or above.versions, carried=not versions)
     holding = [name for name, own in stored.items() if versions and set(versions) <= set(own)]
     if len(holding) == 1:
@@ -76,14 +72,15 @@ def models(q: Question) -> Plan:
         return (yield from made([PlannedCall("models", {})]))
     found, text, sleeve = meant(q), q.slots.text, q.sleeve()
     if q.chosen.asked.kind == "gates":
-        return asks_back(_which(q)) if not found.name else (yield from _gates(found, leak=_LEAK.search(text) is not None))
-    which = _WHICH.search(text)
+        leak = says("model_plans.leak", text) is not None
+        return (yield from _gates(found, leak=leak)) if found.name else asks_back(_which(q))
+    which = says("model_plans.which", text)
     versions = found.versions if not (found.carried and which) else ()
     if len(q.slots.model_versions) > 1:
         versions = q.slots.model_versions
     elif found.name and (beside := _beside(q, found)):
         versions = beside
-    of_one = found.name and not which and (q.slots.models or found.carried or not _LISTED.search(text))
+    of_one = found.name and not which and (q.slots.models or found.carried or not says("model_plans.listed", text))
     args: dict[str, Any] = {"model": found.name} if q.slots.models else {}
     if len(versions) > 1:
         args = {"model": f"{found.name}@{versions[1]}", "beside": versions[0]}
@@ -109,7 +106,8 @@ def _beside(q: Question, found: MeantModel) -> tuple[str, ...]:
     base = above.versions[0] if above is not None and above.versions else _in_force(q, found.name)
     named = q.slots.model_versions
     if not named and base in stored:
-        place = stored.index(base) - 1 if _BEFORE.search(text) else len(stored) - 1 if _AFTER.search(text) else -1
+        newest = len(stored) - 1 if says("model_plans.after", text) else -1
+        place = stored.index(base) - 1 if says("model_plans.before", text) else newest
         named = (stored[place],) if place >= 0 else ()
     return (base, named[0]) if len(named) == 1 and named[0] != base else ()
 

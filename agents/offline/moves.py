@@ -9,16 +9,13 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from agents.offline.params import keys_named
-from agents.offline.words import PATTERNS, Param
+from agents.offline.words import PATTERNS, Param, says
 
 _WORDS = {"half": 0.5, "a quarter": 0.25, "quarter": 0.25, "a third": 1 / 3, "third": 1 / 3, "an": 1.0, "a": 1.0, "one": 1.0}
 _WORDS |= {"two": 2.0, "three": 3.0, "half an": 0.5, "half a": 0.5}
 _RISK = ("risk_start_frac", "risk_floor_frac", "risk_max_frac")
 _SIZED = (PATTERNS["moves.sized"], PATTERNS["moves.verb"])
 _TIMES, _BARE = PATTERNS["moves.times"], PATTERNS["moves.bare"]
-_UP = re.compile(r"\b(?:higher|more|wider|looser|longer|bigger|larger|up|raise|widen|loosen|increase|bump|lift|lengthen|double)")
-_SMALL = re.compile(r"\b(?:tight|close|small|near)\b")  # `more tight` is down
-_OF_RISK = re.compile(r"\b(?:risk|size|sizes)\b")
 
 
 class SettingMove(NamedTuple):
@@ -37,16 +34,16 @@ class SettingMove(NamedTuple):
 
 def read_move(text: str) -> tuple[SettingMove | None, list[tuple[int, int]]]:
     """The move of a tidy text, and where its size stands; nothing where it has none."""
-    if (times := _TIMES.search(text)) and not PATTERNS["account.other_costs"].search(text):
+    if (times := _TIMES.search(text)) and not says("account.other_costs", text):
         return SettingMove("double" in times[0], 1.0 if "double" in times[0] else 0.5), []
     for pattern in _SIZED:
         if found := pattern.search(text):
             size, unit = found["n"], found["unit"] or ""
             share = unit.startswith(("%", "p")) or size.endswith(("quarter", "third")) or (size == "half" and not unit)
             by = _WORDS.get(size) or float(size) * (0.01 if share else 1)
-            return SettingMove(bool(_UP.search(found["way"])), by, share), [found.span("size")]
+            return SettingMove(bool(says("moves.up", found["way"])), by, share), [found.span("size")]
     bare = _BARE.search(text)
-    return (SettingMove(bool(_UP.search(bare[0])) != bool(_SMALL.search(bare[0])), None), []) if bare else (None, [])
+    return (SettingMove(bool(says("moves.up", bare[0])) != bool(says("moves.small", bare[0])), None), []) if bare else (None, [])
 
 
 def unsized(text: str) -> str:
@@ -70,7 +67,7 @@ def moved(
     named = keys_named(text, {key: param for key, param in own.items() if key in at})
     first = sorted((key for key in named if key in at), key=lambda key: named[key][0])[:1]
     entry = ["enter_below"] if "enter_below" in at and re.search(r"\bentr(?:y|ies)\b|\benter\b", text) else []
-    risk = [key for key in _RISK if key in at] if _OF_RISK.search(text) else []
+    risk = [key for key in _RISK if key in at] if says("moves.of_risk", text) else []
     chosen = {key: move.of(at[key], otherwise) for key in keys or risk or entry or first if key in at}
     return {key: _within(value, own[key]) for key, value in chosen.items()}
 

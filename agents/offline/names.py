@@ -8,9 +8,8 @@ import re
 from collections.abc import Sequence
 
 from agents.offline.sentence import BLANK, Sentence, mentions
-from agents.offline.words import COINS, NOT_STRATEGIES, PATTERNS, SleeveName, Words, is_common, vocabulary
+from agents.offline.words import COINS, NOT_STRATEGIES, PATTERNS, SleeveName, Words, is_common, says, vocabulary
 
-_TIMEFRAME = PATTERNS["names.timeframe"]
 _SIZES = {"1m": "1m", "5m": "5m", "15m": "15m", "60m": "1h", "1h": "1h", "30m": "30m", "2h": "2h", "4h": "4h", "2m": "2m"}
 
 
@@ -39,7 +38,7 @@ def funding_of(s: Sentence) -> str | None:
 
 def timeframes_of(s: Sentence) -> tuple[str, ...]:
     """`15m`, `5 min bars`, `hourly`; several where they are set beside each other."""
-    found = list(_TIMEFRAME.finditer(s.rest))
+    found = list(PATTERNS["names.timeframe"].finditer(s.rest))
     found = found if re.search(r"\b(?:and|vs|versus|or|against|with|to)\b", s.rest) else found[:1]
     s.take("timeframe", [m.span() for m in found])
     sizes = [f"{m[1]}{m[2][0]}" if m[1] else "1h" for m in found]
@@ -84,10 +83,10 @@ def _forms(name: str) -> tuple[str, ...]:
 def strategies_of(s: Sentence, words: Words) -> tuple[str, ...]:
     """Known strategies in the order named; else what is typed as one: `my peek strategy`, or the word after `backtest`."""
     at = {name: [m.span() for form in _forms(name) for m in mentions(form, s.rest)] for name in words.strategies}
-    if at.get("regime") and not _REGIME.search(s.rest):  # the market's, or a model's
+    if at.get("regime") and not says("names.regime", s.rest):  # the market's, or a model's
         at["regime"] = []
     named = sorted((name for name, places in at.items() if places), key=lambda name: min(at[name]))
-    if not named and (basket := _BASKET.search(s.rest)):  # elsewhere pairs is a word of any sentence
+    if not named and (basket := says("names.basket", s.rest)):  # elsewhere pairs is a word of any sentence
         named, at = [BASKET], {BASKET: [basket.span(1) if basket[1] else basket.span(2)]}
     if not named and (typed := _typed_strategy(s.rest, words)):
         named, at = [typed], {typed: [m.span() for m in mentions(typed, s.rest)]}
@@ -95,9 +94,7 @@ def strategies_of(s: Sentence, words: Words) -> tuple[str, ...]:
     return tuple(named)
 
 
-_REGIME = PATTERNS["names.regime"]
 BASKET = "pairs"  # the strategy whose symbols are the legs of one run
-_BASKET = PATTERNS["names.basket"]
 
 
 def _typed_strategy(text: str, words: Words) -> str:
@@ -147,12 +144,9 @@ def sleeves_meant(words: Words, strategies: Sequence[str], symbols: Sequence[str
     return tuple(sleeve.name for sleeve in words.sleeves if fits(sleeve)) if strategies or symbols else ()
 
 
-_FIRES = PATTERNS["slots.fires"]
-
-
 def guard_of(s: Sentence) -> str | None:
     """The guard that `would the trailing stop fire` is about, by words that begin those of its name."""
-    found = _FIRES.search(s.rest)
+    found = says("slots.fires", s.rest)
     if found is None or BLANK in found[1]:
         return None
     s.note("guard", [found.span(1)])

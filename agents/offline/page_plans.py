@@ -7,11 +7,13 @@ from functools import partial
 
 from agents.offline.account import words_left
 from agents.offline.calls import ask_for, made
+from agents.offline.drafts import asks_back, drafted, result_text
 from agents.offline.fill import free_words
 from agents.offline.read_back import PlannedCall
-from agents.offline.steps import CallResult, Plan, PlannedAnswer, PlanOf, Question, asks_back, drafted, result_text
+from agents.offline.steps import CallResult, Plan, PlannedAnswer, PlanOf, Question
+from agents.offline.tables import handle_of, number_of
 from agents.offline.ways import SAY
-from agents.offline.words import LISTS, PATTERNS
+from agents.offline.words import LISTS, PATTERNS, says
 from tools.common import render
 from tools.common.contract import Table
 from tools.exposure import glossary
@@ -55,7 +57,7 @@ def define(q: Question) -> Plan:
     said = re.split(r"\b(?:vs|versus|and|or|between)\b|,", free_words(first) or "")
     pair = re.search(rf"\bbetween {_TERM} and {_TERM}[?. ]*$", text)
     words = keys or list(pair.groups() if pair else ()) or [re.sub(r"\b\d\S*", "", part).strip() for part in said]
-    words = [shorter for word in words if (shorter := _FILLER.sub("", word).strip())]
+    words = [shorter for word in words if (shorter := PATTERNS["page_plans.filler"].sub("", word).strip())]
     if q.slots.place is not None and table is not None and -len(table.rows) <= q.slots.place < len(table.rows):
         words = [str(table.rows[q.slots.place][0])]  # `what does the first one mean`
     if not words:
@@ -74,9 +76,6 @@ _TERM = r"(?:an? |the )?([\w-]+(?: [\w-]+)?)"
 NOT_A_WORD = "I did not understand this, and found nothing. If a word is to be explained, ask `what does drawdown mean`."
 
 
-_FILLER = PATTERNS["page_plans.filler"]
-
-
 def _glossary_words(word: str) -> list[str]:
     """The word; the one of the glossary that begins or ends with it (`deflated` is `deflated sharpe`); or each of several."""
     near = [own for own in glossary() if own.startswith(f"{word} ") or own.endswith(f" {word}")]
@@ -89,7 +88,7 @@ def _glossary_words(word: str) -> list[str]:
 
 def _rule_of_row(q: Question, table: Table | None) -> str:
     """The rule that the row meant of the table above names: its cell under `rule`, or what an entry was refused by."""
-    if table is None or not (q.slots.place is not None or PATTERNS["page_plans.behind"].search(q.slots.text)):
+    if table is None or not (q.slots.place is not None or says("page_plans.behind", q.slots.text)):
         return ""
     place = q.slots.place or 0
     row = table.rows[place] if -len(table.rows) <= place < len(table.rows) else table.rows[0]
@@ -101,7 +100,9 @@ def _rule_of_row(q: Question, table: Table | None) -> str:
 def runbook(q: Question) -> Plan:
     """The desk's own page for what is wrong."""
     about = next((i for i in q.slots.ids if i.startswith("al-") or re.fullmatch(r"[dp]-\d+", i)), None) or free_words(q)
-    if not about and PATTERNS["page_plans.about_it"].search(q.slots.text) and q.last("alerts", "health"):
+    of_alert = about and {*about.split()} <= {"open", "alert", "alerts", "alarm", "page", "current"}
+    bare = not about and not re.search(r"\b(?:runbooks|all|which|list)\b", q.slots.text) and q.last("alerts")
+    if of_alert or bare or (not about and says("page_plans.about_it", q.slots.text) and q.last("alerts", "health")):
         (found,) = yield [PlannedCall("alerts", {"state": "open"})]  # asked anew: what was listed may be over, or more have come
         about = next(iter(found.ids("al-")), None)
         if about is None:
@@ -110,20 +111,17 @@ def runbook(q: Question) -> Plan:
     return (yield from made([PlannedCall("runbook", {"about": about} if about else {})]))
 
 
-_OF_PAGE = PATTERNS["page_plans.of_page"]
-
-
 def checklist(q: Question) -> Plan:
     """Where people are in a runbook, or how a person begins one: nothing is begun from a chat."""
     about = next((i for i in q.slots.ids if re.fullmatch(r"(?:al-|cl-|w)\d+", i)), None)
-    if about is None and PATTERNS["page_plans.this_alert"].search(q.slots.text):
+    if about is None and says("page_plans.this_alert", q.slots.text):
         (found,) = yield [PlannedCall("alerts", {"state": "open"})]  # asked anew: what was listed may be over
         about = next(iter(found.ids("al-")), None)
         if about is None:
             return PlannedAnswer(
                 f"{result_text(found)}\n\nA runbook is begun about an alert by its id.", read_as="the open alert"
             )
-    if about is None and (named := _OF_PAGE.search(q.slots.text)):
+    if about is None and (named := says("page_plans.of_page", q.slots.text)):
         about = named[1]
     return (yield from made([PlannedCall("checklist", {"about": about[:200]} if about else {})]))
 
@@ -131,7 +129,7 @@ def checklist(q: Question) -> Plan:
 def steps(q: Question) -> Plan:
     """The steps of a runbook with their checks."""
     about = next((i for i in q.slots.ids if re.fullmatch(r"al-\d+", i)), None)
-    if about is None and (named := _OF_PAGE.search(q.slots.text)):
+    if about is None and (named := says("page_plans.of_page", q.slots.text)):
         about = named[1]
     return (yield from made([PlannedCall("runbook_steps", {"about": about[:200]} if about else {})]))
 
@@ -150,7 +148,6 @@ def memory(q: Question) -> Plan:
 
 # no words to search for
 _ALL_OF_IT = ("everything", "all", "things", "thing", "stuff", "asked", "ask", "keep", "mind", "list", "far")
-_NOTED = PATTERNS["plans.noted"]
 
 
 def note(q: Question) -> Plan:
@@ -160,15 +157,25 @@ def note(q: Question) -> Plan:
         ids = list(last.evidence[:3])
     if not ids and q.chosen.tool.args.model_fields["evidence"].is_required():
         return asks_back("Which run, event or proposal shows it? Name its id, for example `note that d-12 was an outage`.")
-    text = _NOTED.sub("", q.raw)
+    text = PATTERNS["plans.noted"].sub("", q.raw)
     if len(text.split()) < 2:
         return asks_back("What should be noted? Write it after `note that`.")
     args = {"topic": q.slots.symbol or q.slots.strategy or "desk", "text": render.one_line(text, 1000)}
     return (yield from made([PlannedCall("note", args | ({"evidence": ids[:10]} if ids else {}))]))
 
 
-_BELOW = PATTERNS["page_plans.below"]
-_ABOVE = PATTERNS["page_plans.above"]
+def _watch_of_share(share: float, q: Question) -> Plan:
+    """A watch on the day's P&L at a share of the equity, as the amount that it is now."""
+    (desk,) = yield [PlannedCall("desk", {})]
+    h = handle_of(desk, "equity")
+    equity = number_of(f"{{{h}.equity}}", q.facts)
+    if equity is None:
+        return asks_back(SAY["no_percent_watch"])
+    args = {"metric": "day_pnl", "subject": "desk", "beyond": "below", "level": -round(share * equity, 2)}
+    draft = yield from made([PlannedCall("propose_watch", args)])
+    return draft.after(f"A watch takes an amount: its level is {share * 100:g} % of the equity of now, {{{h}.equity}}.")
+
+
 _SCALE = {"k": 1e3, "m": 1e6}
 
 
@@ -181,7 +188,10 @@ def watch(q: Question) -> Plan:
     ]
     if re.search(r"\bdraw-?down\b", text):
         return asks_back(SAY["no_drawdown_watch"])
-    if not numbers and q.slots.percent:
+    share = re.search(r"(\d+(?:\.\d+)?) ?(?:%|percent|pct)", text) if not numbers else None
+    if share is not None and not q.slots.symbol and says("page_plans.money", text):
+        return (yield from _watch_of_share(float(share[1]) / 100, q))
+    if share is not None:
         return asks_back(SAY["no_percent_watch"])
     if len(numbers) != 1:
         return asks_back("At which level? Name one number, such as `tell me when BTC falls below 80000`.")
@@ -191,11 +201,9 @@ def watch(q: Question) -> Plan:
         metric, subject = learned, (q.slots.symbol if learned == "price" else sleeve.name if sleeve else "desk")
     elif "equity" in text:
         metric, subject = "equity", sleeve.name if sleeve and not q.slots.symbols else "desk"
-    elif q.slots.symbol and not (
-        sleeve and (sleeve.name in text or (PATTERNS["page_plans.money"].search(text) and "today" in text))
-    ):
+    elif q.slots.symbol and not (sleeve and (sleeve.name in text or (says("page_plans.money", text) and "today" in text))):
         metric, subject = "price", q.slots.symbol
-    elif PATTERNS["page_plans.money"].search(text):
+    elif says("page_plans.money", text):
         metric, subject = "day_pnl", sleeve.name if sleeve else "desk"
     elif re.search(r"\b(?:we|us|desk|account|balance)\b", text) and level >= 1000:  # `tell me if we go under 29k`
         metric, subject = "equity", "desk"
@@ -203,12 +211,12 @@ def watch(q: Question) -> Plan:
         return asks_back(
             "A watch on what? Name a symbol (`BTC below 80000`), or a P&L (`if the desk loses more than 300 today`)."
         )
-    below: object = _BELOW.search(text)
-    above: object = _ABOVE.search(text)
+    below: object = says("page_plans.below", text)
+    above: object = says("page_plans.above", text)
     if side and bool(below) == bool(above):  # learned: a word of the sentence is surer
         below, above = side == "below", side == "above"
     if metric == "day_pnl" and (
-        PATTERNS["page_plans.loss"].search(text) or (below and re.search(r"\b(?:minus|worse|bleed\w*|red)\b", text))
+        says("page_plans.loss", text) or (below and re.search(r"\b(?:minus|worse|bleed\w*|red)\b", text))
     ):
         level, below, above = -abs(level), True, None
     if bool(below) == bool(above) and not (below and re.search(r"\b(?:below|under)\b", text)):

@@ -12,7 +12,7 @@ from decimal import Decimal
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-from agents.offline.words import LISTS, Param
+from agents.offline.words import LISTS, PATTERNS, Param, says
 
 # other ways to say a word of a key; keys with a phrase of their own, of some with a unit only: `good for` is everyday English
 _ALSO, _PHRASES = ({key: tuple(forms.split("|")) for key, forms in LISTS[name].items()} for name in ("key_words", "key_phrases"))
@@ -22,17 +22,11 @@ _UNIT_SAID: Mapping[str, str] = LISTS["unit_said"]
 _NUMBER = re.compile(
     r"(?<![\w.:])(?:(?<![\d)] )(?<![\d)])[-+])?\d+(?:\.\d+)?(?![\w:]*\d)(?=$|[^\w.]|\.(?!\d)|x\b|%|(?:atr|bars?|bps?|pct)\b)"
 )
-_JOIN = re.compile(r",|;|/|\b(?:with|versus|vs|against|and|or|then|than|compared)\b")
 _LINK = re.compile(
     r"(?:[\s,;/\u00b7-]|\b(?:with|versus|vs\.?|against|and|or|then|than|compared|a|an|the|for|on|in|of|to|one|at)\b)*"
 )
-_THAN = re.compile(r"^(?: [a-z]+){0,4} (?:than|vs|versus|against) (?:an? |the )?$")  # `is a 200 slow average better than 100`
 _OR = r"(?:\s*[,/]\s*|\s+(?:versus|vs\.?|against|with|and|or|than|instead of|rather than)\s+)(?:an?\s+|the\s+)?"
-_OLD = re.compile(r"\b(?:instead of|rather than)\b")
-_OLD_NEXT = re.compile(r"\b(?:instead of|rather than)\s+(?:an?\s+|the\s+)?$")
-_ASKED = re.compile(r"\b(?:propos\w+|set|use|try|test|compare|with|switch|change|back-?test)\b")
 _COUNTED = r"(?!\s+(?:to|per|a|each|at)\b)"  # `limit entries to 5 a day` names no order type
-_ASSIGN = re.compile(r"\b([a-z][a-z0-9_]*)\s*(?:=|:=|:)\s*([-+]?\d+(?:\.\d+)?|true|false)(\s*%)?")
 
 
 class ParamNumber(NamedTuple):
@@ -132,21 +126,21 @@ def _choice_patterns(key: str, choices: Sequence[str]) -> list[re.Pattern[str]]:
 
 def _words_chosen(found: re.Match[str], text: str) -> list[str]:
     """The words of a match, without those that are to be replaced; none when it counts entries (`the entry limit`)."""
-    if _OLD_NEXT.search(text, 0, found.start()):
+    if PATTERNS["params.old_next"].search(text, 0, found.start()):
         return []
-    words = re.split(_OR, _OLD.split(found["words"])[0].strip())
+    words = re.split(_OR, PATTERNS["params.old"].split(found["words"])[0].strip())
     bare = found.groupdict().get("bare") and len(words) == 1
-    return [] if bare and not _ASKED.search(text, 0, found.start()) else words
+    return [] if bare and not PATTERNS["params.asked"].search(text, 0, found.start()) else words
 
 
 def _assignments(text: str, params: Mapping[str, Param]) -> tuple[list[ParamNumber], str]:
     """`k=v` pairs, and the text with the pairs blanked."""
     found_all = []
-    for found in _ASSIGN.finditer(text):
+    for found in PATTERNS["params.assign"].finditer(text):
         key = found[1] if found[1] in params else _key_of(found[1], params) or found[1]
         value = _value(found[2], bool(found[3]), key)
         found_all.append(ParamNumber(*found.span(), value, "", key))
-    return found_all, _ASSIGN.sub(lambda found: " " * len(found[0]), text)
+    return found_all, PATTERNS["params.assign"].sub(lambda found: " " * len(found[0]), text)
 
 
 def _key_of(word: str, params: Mapping[str, Param]) -> str | None:
@@ -188,7 +182,7 @@ def _with_keys(text: str, numbers: Sequence[ParamNumber], params: Mapping[str, P
 
 def _reach(text: str, start: int, stop: int, *, last: bool) -> tuple[int, int]:
     """The part of text[start:stop] that belongs to the number beside it: up to the joining word."""
-    joins = list(_JOIN.finditer(text, start, stop))
+    joins = list(PATTERNS["params.join"].finditer(text, start, stop))
     if not joins:
         return start, stop
     return (joins[-1].end(), stop) if last else (start, joins[0].start())
@@ -293,7 +287,7 @@ def _inherit(text: str, numbers: Sequence[ParamNumber], params: Mapping[str, Par
             here, other = done[i], done[i + step]
             low, high = (here, other) if step > 0 else (other, here)
             between = text[low.stop : high.start]
-            if here.key is None and other.key and (_LINK.fullmatch(between) or (step < 0 and _THAN.search(between))):
+            if here.key is None and other.key and (_LINK.fullmatch(between) or (step < 0 and says("params.than", between))):
                 done[i] = _adopt(here, other, unit_of(other.key, params.get(other.key)))
     return done
 

@@ -1,6 +1,7 @@
 """The parts of a question as they are read. Called by understand.py and model.py: what one clause wants, and one asked of each of
 several sleeves."""
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -12,7 +13,9 @@ from agents.offline.learned import Guess
 from agents.offline.read_back import PlannedCall
 from agents.offline.steps import PlannedAnswer
 from agents.offline.ways import Way
+from agents.offline.words import PATTERNS, Words, tidy
 from tools.common.contract import Effect
+from tools.exposure import glossary
 
 ALIKE = {"propose_config": "propose_tightening", "propose_tightening": "propose_config"}  # one wish, a tool for each role
 
@@ -38,6 +41,7 @@ class Part(NamedTuple):
     lost: tuple[str, ...] = ()  # what would be left out of that, or of the sentence: asked back about
     beyond: tuple[str, ...] = ()  # what the answer cannot be narrowed to: named before it
     unsure: tuple[Guess, ...] = ()  # what else may be meant, where the reading is answered and not sure
+    faint: bool = False  # the others are as likely: said before the answer
     kept: tuple[str, ...] = ()  # what it is narrowed to without naming it, as before
     carries: bool = False  # it goes on with a call of its own tool, with what that was narrowed to
     maybe: tuple[Guess, ...] = ()  # what may be meant, where nothing is sure: asked back about
@@ -97,3 +101,12 @@ def symbols_so_far(read: Iterable[Part], of: Part) -> tuple[str, ...]:
     tool = of.chosen.entry.tool if of.chosen else None
     same = [part for part in read if part.chosen and part.chosen.entry.tool is tool]
     return tuple(dict.fromkeys(symbol for part in same for symbol in part.slots.symbols))
+
+
+def with_first(text: str, first: str, words: Words) -> str:
+    """A clause about the word that the first one asks for (`and what is ours`), with that word."""
+    if not PATTERNS["understand.of_first"].match(tidy(text, words)):
+        return text
+    keys, said = slots.read_slots(first, words).keys, tidy(first, words)
+    word = max((of for of in glossary() if len(of) > 2 and re.search(rf"\b{re.escape(of)}\b", said)), key=len, default="")
+    return f"what is {keys[0]} of all sleeves" if keys else f"what is our {word}" if word else text

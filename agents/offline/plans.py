@@ -8,24 +8,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from agents.offline import desk_plans, figure_plans, model_plans, page_plans, research_plans, run_plans
+from agents.offline.above_figures import costs_of
 from agents.offline.calls import made, not_given, once
 from agents.offline.changes import propose
+from agents.offline.drafts import asks_back, drafted, result_text, which_sleeve, window
 from agents.offline.figure_plans import SLEEVES_MAX
 from agents.offline.fill import arguments
 from agents.offline.read_back import PlannedCall
-from agents.offline.steps import (
-    CallResult,
-    Plan,
-    PlannedAnswer,
-    PlanOf,
-    Question,
-    asks_back,
-    drafted,
-    result_text,
-    which_sleeve,
-    window,
-)
-from agents.offline.words import PATTERNS
+from agents.offline.steps import CallResult, Plan, PlannedAnswer, PlanOf, Question
+from agents.offline.words import LISTS, PATTERNS, says
 from engine.clock import HOUR_MS, utc
 from tools.common.time_words import instant
 
@@ -82,15 +73,13 @@ def journal(q: Question) -> Plan:
     elif kind == "config":
         args = {"since": "30d"} | args | {"kinds": ["config", "proposal"]}
         before = (
-            [PlannedCall("proposals", {"state": "applied"})] if PATTERNS["plans.signed"].search(text) else []
+            [PlannedCall("proposals", {"state": "applied"})] if says("plans.signed", text) else []
         )  # by whom: the cards say it
     elif kind == "refused":
         args |= {"kinds": ["refused"]}
     elif kind == "halt":
         after, args = [PlannedCall("health", {})], {"since": "30d"} | args | {"kinds": ["halt"]}
-    if (
-        not before and PATTERNS["plans.missed"].search(text) and "kinds" not in args
-    ):  # what waits for a person is no event of the desk's
+    if not before and says("plans.missed", text) and "kinds" not in args:  # what waits for a person is no event of the desk's
         after = [PlannedCall("alerts", {}), PlannedCall("proposals", {"state": "pending"})]
     if before or after:
         return (yield from made([*before, PlannedCall("journal_search", args), *after]))
@@ -108,6 +97,12 @@ def journal(q: Question) -> Plan:
         (reason,) = yield [PlannedCall("explain_event", {"event_id": events[-1]})]
         text = f"The last of them, {events[-1]}: {result_text(reason)}\n\n{result_text(found)}"
         return PlannedAnswer(text, read_as=f"why the last entry was refused, {events[-1]}")
+    if slots.count and found.status == "ok" and (summed := costs_of(text, found)) is not None:  # `slippage on the last 10 fills`
+        return (yield from summed(q)).after("No tool says how much is normal.")
+    newest = max(found.rows(), key=lambda row: row.get("desk time", ""), default=None)
+    last = slots.which == "last" and not slots.count and found.status == "ok"
+    if last and newest is not None and "event" in newest and newest.get("kind") != "proposal":  # of a change: none was made
+        return drafted([call], [found]).after(f"The last: {newest['desk time']}, {newest['what']} ({newest['event']}).")
     return drafted([call], [found])
 
 
@@ -133,17 +128,18 @@ def explain(q: Question) -> Plan:
         return (yield from made([PlannedCall("explain_event", {"event_id": args["event_id"]})]))
     if q.chosen.asked.kind == "idle" or q.slots.span.at:
         return (yield from _at(q))
-    lost, won = (PATTERNS[f"plans.{how}"].search(text) for how in ("lost", "won"))
+    lost, won = (says(f"plans.{how}", text) for how in ("lost", "won"))
     ended = "round trip -" if lost else "round trip +" if won else ""  # `the last losing trade`
-    since = window(q.slots.span) or ({"since": "30d"} if ended else {})
+    since = window(q.slots.span) or {"since": "30d"}
+    form = next((form for form in ("by stop", "by trail", "by target") if re.search(LISTS["filled"][form], text)), ended)
     search = {"kinds": ["fill"], **since, **({"sleeve": sleeve.name} if sleeve else {})}
     (found,) = yield [PlannedCall("journal_search", search)]
     events = [e for e in found.evidence if re.fullmatch(r"d-\d+", e)]
-    entries, exits = PATTERNS["plans.entry"].search(text), PATTERNS["plans.exit"].search(text)
+    entries, exits = says("plans.entry", text), says("plans.exit", text)
     if found.table is not None and (entries or exits):  # a fill that ended it is no entry
         events = [str(row[1]) for row in found.table.rows if ("to enter" in str(row[-1])) == bool(entries)]
-    if found.table is not None and ended:
-        events = [str(row[1]) for row in found.table.rows if ended in str(row[-1])]
+    if found.table is not None and form and not entries:
+        events = [str(row[1]) for row in found.table.rows if form in str(row[-1])]
     if not events:
         return PlannedAnswer(f"{result_text(found)}\n\nName an event (`explain d-123`), or a sleeve and a time.")
     calls = [PlannedCall("explain_event", {"event_id": events[-1]})]
@@ -181,6 +177,13 @@ def pause(q: Question) -> Plan:
     return (yield from made([PlannedCall("propose_pause", arguments(q) | {"sleeve": names[0], "also": names[1:]})]))
 
 
+def report(q: Question) -> Plan:
+    """The report of a week or a month, as the sentence says."""
+    said = next((unit for unit in ("week", "month") if re.search(rf"\b{unit}", q.slots.text)), None)
+    args = arguments(q)
+    return (yield from made([PlannedCall("report", args | ({"unit": said} if said and "unit" not in args else {}))]))
+
+
 def proposals(q: Question) -> Plan:
     """Pending proposals, those in the state named, or the one named."""
     args = arguments(q)
@@ -190,23 +193,19 @@ def proposals(q: Question) -> Plan:
         args["state"] = "applied"
     elif "state" not in args and not re.search(r"\b(?:all|last|latest|list|recent|history|previous)\b", q.slots.text):
         args["state"] = "pending"
-    if args.get("state") == "pending" and _OF_CARD.search(q.slots.text):  # of the only one its card
+    if args.get("state") == "pending" and says("plans.of_card", q.slots.text):  # of the only one its card
         (listed,) = yield [PlannedCall("proposals", args)]
         args = {"proposal_id": listed.ids("prop-")[0]} if len(set(listed.ids("prop-"))) == 1 else args
     return (yield from made([PlannedCall("proposals", args)]))
 
 
-_OF_CARD = re.compile(r"\b(?:evidence|reasons?|why|rationale|who|whom|prove\w*|based on|worst case)\b")
-
-
 _LAST = {"hour": "1h", "day": "24h", "week": "7d", "weekend": "3d", "month": "31d"}
-_WHEN = PATTERNS["plans.when"]
 
 
 def alerts(q: Question) -> Plan:
     """Alerts: the one named, those of a window of wall time, or the open ones and those of the last day."""
     text, since, args = q.slots.text, None, dict[str, Any]()
-    if found := _WHEN.search(text):
+    if found := says("plans.when", text):
         since = re.sub(r"^(?:the )?(?:last|past) (?=\d)", "", found[1])
     elif found := re.search(r"\b(?:this|last|past|the last|the past) (hour|day|weekend|week|month)\b", text):
         since = _LAST[found[1]]
@@ -234,6 +233,6 @@ _MODULES: Mapping[Any, str] = {
     model_plans: "models model_drift=drift train_model=train propose_model=propose",
 }
 _HERE = {"journal_search": journal, "propose_pause": pause, "explain_event": explain, "proposals": proposals, "alerts": alerts}
-_HERE |= {"propose_config": propose, "propose_tightening": propose}
+_HERE |= {"report": report, "propose_config": propose, "propose_tightening": propose}
 _NAMED = [(of, *name.partition("=")[::2]) for of, names in _MODULES.items() for name in names.split()]
 _PLANS: Mapping[str, PlanOf] = {**_HERE, **{tool: getattr(of, name or tool) for of, tool, name in _NAMED}}

@@ -11,7 +11,7 @@ from itertools import groupby
 from typing import Any, NamedTuple
 
 from agents.offline.params import ParamNumber, keys_named, read_params, value_text
-from agents.offline.words import PATTERNS, Param
+from agents.offline.words import PATTERNS, Param, says
 
 # verbs and nouns of a search; `try` is one where it lists three values or a range
 _RANGE, _UNIT = PATTERNS["ranges.range"], PATTERNS["ranges.unit"]
@@ -32,7 +32,7 @@ class Wanted(NamedTuple):
 
 def searches(text: str) -> bool:
     """Whether a tidy sentence asks for a search, so that `1 to 4` in it is a range and no change."""
-    return PATTERNS["ranges.searches"].search(text) is not None
+    return says("ranges.searches", text) is not None
 
 
 def read_wanted(text: str, params: Mapping[str, Param], given: Mapping[str, str]) -> Wanted:

@@ -10,13 +10,14 @@ from typing import Any
 
 from agents.offline.bounds import bound_column, bound_of
 from agents.offline.calls import made
+from agents.offline.drafts import drafted, reckoned, result_text
 from agents.offline.fill import EXTREMES, arguments
 from agents.offline.leftout import EXITS, sleeve_words
 from agents.offline.read_back import PlannedCall
 from agents.offline.slots import COUNTED
-from agents.offline.steps import CallResult, Plan, PlannedAnswer, Question, drafted, reckoned, result_text
+from agents.offline.steps import CallResult, Plan, PlannedAnswer, Question
 from agents.offline.tables import handle_of, number_of
-from agents.offline.words import PATTERNS
+from agents.offline.words import PATTERNS, says
 
 LISTED_MAX = 20  # what `trips` lists at most
 SHARE = PATTERNS["slots.share"]
@@ -145,13 +146,7 @@ def _share(q: Question, dimension: str, names: tuple[str, ...]) -> Plan:
     if table is None or result.status != "ok":
         return draft
     head = next((h for h in ("fees", "funding", "slippage") if re.search(rf"\b{h[:-1]}", text)), "net")
-    head = (
-        "fees"
-        if re.search(r"\bcosts?\b", text)
-        else "trips"
-        if head == "net" and PATTERNS["remainder.of_number"].search(text)
-        else head
-    )
+    head = "fees" if re.search(r"\bcosts?\b", text) else "trips" if head == "net" and says("remainder.of_number", text) else head
     at = table.columns.index(head)
     every = [row for row in table.rows if str(row[at]).startswith("{") and str(row[0]) != "open"]
     rows = [row for row in every if not names or str(row[0]).lower() in names][:4]

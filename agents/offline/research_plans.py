@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from agents.offline.account import tokens_of
 from agents.offline.calls import made
 from agents.offline.choose import SPOKEN_RUN
+from agents.offline.drafts import asks_back, drafted, name_list, result_text
 from agents.offline.fill import arguments, end_of
 from agents.offline.focus import RunFocus, beyond_defaults, focus_of
 from agents.offline.params import value_text
@@ -18,14 +19,13 @@ from agents.offline.ranges import around, count_of
 from agents.offline.read_back import PlannedCall, changes_text
 from agents.offline.run_plans import unclear
 from agents.offline.slots import COUNTED
-from agents.offline.steps import CallResult, Plan, Question, asks_back, drafted, name_list, result_text
+from agents.offline.steps import CallResult, Plan, Question
 from agents.offline.ways import SAY
-from agents.offline.words import PATTERNS, Param
+from agents.offline.words import PATTERNS, Param, says
 from engine.clock import DAY_MS, utc_day
 from tools.common.contract import Table
 
 SEARCHES = ("sweep", "walkforward")
-_COSTS = re.compile(r"\b(?:fees?|costs?|commissions?|slippage)\b")
 _TIMES = {0.5: r"\b(?:halve[ds]?|half)\b", 3.0: r"\b(?:tripl\w+|three times|3 ?x)\b"}
 CHOSEN_MAX = 500  # combinations of values that the planner chooses: a search that nobody spelled out stays small
 
@@ -38,9 +38,6 @@ class SearchSubject(NamedTuple):
 
 
 _FOLDS = re.compile(rf"\b(?:\d{{1,2}}|{'|'.join(COUNTED)}) (?:folds?|splits?|windows?|segments?|periods?|steps?)\b")
-_OURS = re.compile(r"\b(?:we|our|ours|us|per trade)\b")
-_SPOKEN = re.compile(r"\b(?:stop|target|trail|fast|slow)\b")  # a parameter by its first word
-_EVERYTHING = PATTERNS["research_plans.everything"]
 _NEXT = {
     "sweep": "Next: `is that overfit?`, or `walk it forward`.",
     "walkforward": "Next: `is that overfit?`, or `kill it or keep it`.",
@@ -55,7 +52,7 @@ def search(q: Question) -> Plan:
     if forward and (folds := _FOLDS.search(text)):
         how = "how long each learns and trades instead, such as `60d train and 20d test`"
         return asks_back(f"A walk-forward takes no number of folds, so {folds[0]} were not set and nothing was run: name {how}.")
-    if _EVERYTHING.search(text):
+    if says("research_plans.everything", text):
         return asks_back(SAY["all_at_once"])
     if q.slots.unclear:
         return asks_back(unclear(q))
@@ -101,7 +98,7 @@ def _axes(q: Question, found: RunFocus, *, carries: bool) -> tuple[dict[str, str
         numbers = [word for word in after if re.fullmatch(r"\d+(?:\.\d+)?", word)]
         if len(numbers) > 1:
             return {named: ",".join(numbers)}, ""
-    said = set(_SPOKEN.findall(q.slots.text)) - {key.partition("_")[0] for key in q.slots.common}
+    said = set(PATTERNS["research_plans.spoken"].findall(q.slots.text)) - {key.partition("_")[0] for key in q.slots.common}
     spoken = [key for key, param in own.items() if key.partition("_")[0] in said and param.default]
     keys = q.slots.keys or spoken[:1] or [key for key in _declared(own) if key not in q.slots.common]
     axes = {key: values for key in keys if key in own and (values := around(own[key], found.params.get(key, own[key].default)))}
@@ -155,7 +152,7 @@ def judge(q: Question) -> Plan:
     (result,) = yield [PlannedCall("judge", args)]
     if found.vary and not q.slots.common:
         first = f"{first} It is judged at the settings that the search began with, not at its best variation.".lstrip()
-    costs = _at_costs(q, result) if _COSTS.search(q.slots.text) and result.status == "ok" else ""
+    costs = _at_costs(q, result) if says("research_plans.costs", q.slots.text) and result.status == "ok" else ""
     return drafted([PlannedCall("judge", args)], [result]).after("\n\n".join(part for part in (first, costs) if part))
 
 
@@ -230,7 +227,8 @@ def subject_of(q: Question) -> SearchSubject | str:
     span = (s.span.start or s.span.at, end_of(q))
     if not any(span) and focus is not None:
         span = (focus.start, focus.end)
-    if (strategy is None or symbol is None) and focus is None and not s.symbols and (strategy or _OURS.search(s.text)):
+    missing = (strategy is None or symbol is None) and focus is None and not s.symbols
+    if missing and (strategy or says("research_plans.ours", s.text)):
         sleeve = next((one for one in q.words.sleeves if strategy in (None, one.strategy)), None)
         strategy, symbol = (sleeve.strategy, sleeve.symbol) if sleeve else (strategy, symbol)
     if not strategy or not symbol:

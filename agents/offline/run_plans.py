@@ -8,27 +8,16 @@ from typing import Any
 
 from agents.offline.calls import ask_for, lead, made, not_given
 from agents.offline.changes import moved_of
+from agents.offline.drafts import asks_back, changes_of, drafted, name_list, reckoned, result_text, value_in, which_sleeve
 from agents.offline.fill import arguments, end_of
 from agents.offline.focus import RunFocus, beyond_defaults, focus_of
 from agents.offline.measured import deepest, paid, ranked_runs, verdict
 from agents.offline.names import BASKET
 from agents.offline.params import keys_named
 from agents.offline.read_back import PlannedCall, changes_text, read_as
-from agents.offline.steps import (
-    CallResult,
-    Plan,
-    PlannedAnswer,
-    Question,
-    asks_back,
-    changes_of,
-    drafted,
-    name_list,
-    result_text,
-    value_in,
-    which_sleeve,
-)
-from agents.offline.tables import heads_of
-from agents.offline.words import PATTERNS, SleeveName
+from agents.offline.steps import CallResult, Plan, PlannedAnswer, Question
+from agents.offline.tables import handle_of, heads_of
+from agents.offline.words import PATTERNS, SleeveName, says
 from tools.common import render
 from tools.common.contract import Table
 
@@ -69,15 +58,18 @@ def backtest(q: Question) -> Plan:
     results = yield calls
     more = [call for r in results if r.data.get("run_id") and (call := _read_of_run(q, str(r.data["run_id"])))]
     found = (yield more) if more else []
+    if s.out is not None and s.out[0] == "costs" and len(results) == 1 and (h := handle_of(results[0], "fees")):
+        parts = [name for name in " ".join(s.out[1]).split() if f"{h}.{name}" in q.facts]
+        (gross,) = yield from reckoned("+".join(f"{h}.{name}" for name in ("net_profit", *parts)))
+        first = f"With {name_list(parts)} added back it made {gross}, instead of {{{h}.net_profit}}; the trips stay the same."
+    else:
+        first = ""
     other = {"long": "shorts", "short": "longs"}.get(s.side or "", "")
-    texts = (
-        [f"No run takes one side alone, without the {other}: its {s.side} round trips, of a run of both, come first."]
-        if other
-        else []
-    )
+    one_side = f"No run takes one side alone, without the {other}: its {s.side} round trips, of a run of both, come first."
+    texts = [one_side] if other else []
     if s.move and s.move.by is None and calls[0].args["changes"]:
         texts.append(f"No value was named, so I took {changes_text({c['key']: c['value'] for c in calls[0].args['changes']})}.")
-    texts += [first for first in (not_given(q), _first(q, results, found)) if first]
+    texts += [text for text in (first, not_given(q), _first(q, results, found)) if text]
     texts += [result_text(result) for result in found]
     texts += [result_text(result, table=len(results) == 1) for result in results]
     return PlannedAnswer("\n\n".join(texts), read_as=read_as(calls))
@@ -101,7 +93,7 @@ def _first(q: Question, results: list[CallResult], found: list[CallResult]) -> s
     """What a question about runs is answered with first: which made most, whether it beat holding or luck, whether it paid."""
     made, text = [r for r in results if r.status == "ok"], q.slots.text
     of = [r for r in found if r.name == "performance"]
-    lines = [deepest(r) if _DATED.search(text) else verdict(r, q.facts, text) for r in of]
+    lines = [deepest(r) if says("run_plans.dated", text) else verdict(r, q.facts, text) for r in of]
     if len(made) > 1:
         return " ".join(filter(None, (ranked_runs(made, q.facts, text), *lines)))
     if len(results) > 1 or not made:
@@ -113,8 +105,6 @@ def _first(q: Question, results: list[CallResult], found: list[CallResult]) -> s
 _SLEEVES, _SYMBOLS, _STRATEGIES, _PAYS, _PROPOSED, _LIVE = (
     PATTERNS[f"run_plans.{name}"] for name in ("sleeves", "symbols", "strategies", "pays", "proposed", "live")
 )
-_DATED = re.compile(r"\bwhen\b|\bhow long\b|\brecover")
-_WHEN_OF_A_RUN = PATTERNS["run_plans.when_of_a_run"]
 
 
 def _read_of_run(q: Question, run_id: str) -> PlannedCall | None:
@@ -122,7 +112,7 @@ def _read_of_run(q: Question, run_id: str) -> PlannedCall | None:
     if q.slots.side or (q.slots.by and q.slots.by[0] not in ("day", "symbol", "strategy", "sleeve")):
         of = {"side": q.slots.side} if q.slots.side else {"by": q.slots.by[0]}
         return PlannedCall("trips", {"subject": run_id, **of})
-    return PlannedCall("performance", {"subject": run_id}) if _WHEN_OF_A_RUN.search(q.slots.text) else None
+    return PlannedCall("performance", {"subject": run_id}) if says("run_plans.when_of_a_run", q.slots.text) else None
 
 
 _UNITS = (("atr", "_atr"), ("bar", "_bars"), ("%", "_frac"), ("percent", "_frac"))
@@ -144,14 +134,11 @@ def unclear(q: Question) -> str:
     return f"{which}? Write it as key=value, such as stop_atr=2; `what parameters does trend have` lists them."
 
 
-_THEM = re.compile(r"\b(?:them|both|these|those|the two|which|runs)\b")
-
-
 def compare(q: Question) -> Plan:
     """Variants against the live configuration; two strategies, two symbols or two runs side by side."""
     s, sleeve, said = q.slots, q.sleeve(), ""
     variants = [{**s.common, **variant} for variant in s.variants] or ([s.common] if s.common else [])
-    runs = _named(q) or (_made(q) if _THEM.search(s.text) else [])
+    runs = _named(q) or (_made(q) if says("run_plans.them", s.text) else [])
     if len(runs) < 2 and not variants and re.search(r"\b(?:two|both|all|the|stored|last|latest)\b.*\bruns\b", s.text):
         (latest,) = yield [PlannedCall("run", {})]
         few = re.search(r"\b(?:two|both|last|latest|newest)\b", s.text)
@@ -202,11 +189,8 @@ def _meant(q: Question, above: RunFocus | None) -> Generator[list[PlannedCall], 
         sizes = (0.25,) if s.move.by is not None else (0.25, 0.5)
         variants = [v for size in sizes if (v := moved_of(q, sleeve.strategy, sleeve.params, size))]
         named = s.move.by is not None or not variants
-        return (
-            variants,
-            sleeve,
-            "" if named else f"No value was named, so I took {name_list([changes_text(v) for v in variants])}.",
-        )
+        taken = f"No value was named, so I took {name_list([changes_text(v) for v in variants])}."
+        return variants, sleeve, "" if named else taken
     ran = above is not None and above.params and _LIVE.search(s.text)
     return ([dict(above.params)], sleeve, "") if above is not None and ran else ([], q.sleeve(), "")
 
@@ -255,11 +239,8 @@ def _after(q: Question, result: CallResult) -> str:
     better = any(row.get("verdict") == "better" for row in result.data.get("rows", ()))
     if result.status != "ok" or (better and not ("propose_config" in q.tools and result.data.get("sleeve"))):
         return ""
-    return (
-        "Next: `propose the better one`."
-        if better
-        else "Next: a longer span tells more; `what data do we have?` says how far back."
-    )
+    longer = "Next: a longer span tells more; `what data do we have?` says how far back."
+    return "Next: `propose the better one`." if better else longer
 
 
 def best_of_last(q: Question) -> PlannedAnswer:
@@ -311,13 +292,12 @@ def run(q: Question) -> Plan:
         return (yield from _side_by_side(q, several))
     lists = re.search(r"\b(?:runs|backtests)\b", q.slots.text) and not q.slots.ids and not q.slots.handles
     args = {} if lists or q.run_id() is None else {"run_id": q.run_id()}
-    dated = (
-        [PlannedCall("performance", {"subject": q.run_id()})]
-        if args and re.search(r"\bwhen\b|\bhow long\b", q.slots.text)
-        else []
-    )
+    dates = args and re.search(r"\bwhen\b|\bhow long\b", q.slots.text)
+    dated = [PlannedCall("performance", {"subject": q.run_id()})] if dates else []
     calls = [PlannedCall("run", args), *dated]
     results = yield calls
+    if not args and q.slots.count and results[0].table is not None:  # `the last three runs`
+        results[0] = results[0].only(range(min(q.slots.count, len(results[0].table.rows))))
     return drafted(calls, results).after(" ".join(filter(None, (lead(q, results[0]), *map(deepest, results[1:])))))
 
 

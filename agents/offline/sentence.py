@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Sequence
 
-from agents.offline.words import PATTERNS
+from agents.offline.words import PATTERNS, says
 
 BLANK = "\u00b7"  # holds the place of what has been read
 Places = Sequence[tuple[int, int]]
@@ -28,7 +28,7 @@ class Sentence:
 
     def first(self, name: str) -> str | None:
         """The first group that the slot's pattern finds in the rest, taken."""
-        found = PATTERNS[f"slots.{name}"].search(self.rest)
+        found = says(f"slots.{name}", self.rest)
         if found is None:
             return None
         self.take(name, [found.span()])

@@ -14,7 +14,7 @@ from agents.offline import dates, names, params, ranges
 from agents.offline.leftout import BEFORE_COSTS, left_out
 from agents.offline.moves import SettingMove, read_move
 from agents.offline.sentence import BLANK, Places, Sentence, mentions
-from agents.offline.words import BY, PATTERNS, Words, tidy, vocabulary
+from agents.offline.words import BY, PATTERNS, Words, says, tidy, vocabulary
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,7 +136,8 @@ def read_slots(question: str, words: Words, *, searching: bool = False) -> Slots
     out = _out(s, without, words) if not off else None
     s.take("reason", [m.span(1) for m in PATTERNS["slots.reason"].finditer(s.rest)])
     versions, (place, count, number) = s.every("version"), (s.first(name) for name in ("place", "count", "number"))
-    funding, lasting, unit, weekday = names.funding_of(s), s.first("lasting"), s.first("unit"), _weekday(s)
+    past = "over the weekend" in s.rest and not says("slots.rests", s.rest)  # a window, not how long a pause lasts
+    funding, lasting, unit, weekday = names.funding_of(s), None if past else s.first("lasting"), s.first("unit"), _weekday(s)
     (periods, beside), (span, used) = dates.periods(s.rest, words.desk_ms), dates.read_span(s.rest, words.desk_ms)
     s.take("span", used + beside)
     s.every("ever")
@@ -145,8 +146,7 @@ def read_slots(question: str, words: Words, *, searching: bool = False) -> Slots
     by = (*by, "weekday") if weekday and "weekday" not in by else by
     symbols, handles, strategies = names.symbols_of(s, words), s.every("handles"), names.strategies_of(s, words)
     span = _length(s, words) if span == dates.NO_SPAN and strategies and not (searching or lasting) else span
-    venue, percent = _venue(s, words), _percent(s)
-    move, sized = read_move(s.rest)
+    venue, percent, (move, sized) = _venue(s, words), _percent(s), read_move(s.rest)
     s.take("move", sized)
     reading, wanted = _values(s, words.params_of(strategies), written if searching else None)
     filters, unclear = ((), wanted.unclear) if searching else _filters(s, reading)
@@ -218,7 +218,7 @@ def _values(s: Sentence, own: Mapping[str, Any], written: Any) -> tuple[params.P
 
 def _length(s: Sentence, words: Words) -> dates.TimeSpan:
     """`1 year btc trend`: as long as the run is to be, up to now."""
-    bare = PATTERNS["slots.bare_span"].search(s.rest)
+    bare = says("slots.bare_span", s.rest)
     s.take("span", [bare.span()] if bare else [])
     return dates.read_span(f"last {bare[0]}", words.desk_ms)[0] if bare else dates.NO_SPAN
 
@@ -276,7 +276,7 @@ def _by(s: Sentence) -> tuple[str, ...]:
             rf"(?:(?<=\bbest )|(?<=\bworst ))(?:{said})\b|(?:(?<=\bbiggest )|(?<=\bsingle ))(?:{said})(?= (?:loss|gain|profit))"
         )
         patterns += [rf"{single}|\brank (?:the |our |my |all )*(?:{said})\b"] if name in _RANKED else []
-        patterns += [rf"\b(?:which|what) (?:{said})\b"] if name in _RANKED and PATTERNS["slots.ranks"].search(s.rest) else []
+        patterns += [rf"\b(?:which|what) (?:{said})\b"] if name in _RANKED and says("slots.ranks", s.rest) else []
         patterns += [rf"\b{_EVERY[name]}\b(?! loss| limit)"] if name in _EVERY and "correlat" not in s.rest else []
         if found := next((m for pattern in patterns if (m := re.search(pattern, s.rest))), None):
             found_all.append(name)
@@ -287,6 +287,10 @@ def _by(s: Sentence) -> tuple[str, ...]:
         if name not in found_all and more is not None and s.text[: more.start()].endswith(tuple(BY[found_all[0]])):
             found_all.append(name)
             s.take("by", [more.span()])
+    exits = [m for kind in ("stop", "trail", "target") if (m := re.search(rf"\b{kind}(?:s|ing stops?|ped trades)\b", s.rest))]
+    if len(exits) > 1 and not found_all and re.search(r"\b(?:or|vs|versus|against|than)\b", s.rest):
+        s.note("by", [m.span() for m in exits])
+        return ("exit",)
     both = [m for side in ("long", "short") if (m := re.search(rf"\b{side}s?\b", s.rest))]
     if len(both) == 2 and not found_all and re.search(r"\b(?:better|worse|more|less|than|against|compared?)\b", s.rest):
         s.take("by", [m.span() for m in both])
@@ -298,13 +302,13 @@ def _percent(s: Sentence) -> float | None:
     """A move of a price in percent, signed; a percent of a parameter is left to the parameters."""
     if re.search(r"\b(?:risk|leverage)\b.*\bto \d", s.rest):  # `lower btc risk to 0.25%`
         return None
-    found = PATTERNS["slots.percent"].search(s.rest)
+    found = says("slots.percent", s.rest)
     near = [m for m in PATTERNS["slots.move"].finditer(s.rest) if found and abs(found.start() - m.start()) <= 24]
     if not found or not near:
         return None
     moves = near[0]
     value = float(found[1]) / 100
-    value = -abs(value) if PATTERNS["slots.down"].search(s.rest) else value
+    value = -abs(value) if says("slots.down", s.rest) else value
     s.take("percent", [found.span(), moves.span()])
     return value
 
@@ -329,15 +333,11 @@ _WHICH = {which: PATTERNS[f"slots.{which}"] for which in ("worst", "best", "last
 
 def _which(s: Sentence) -> str | None:
     """Which of several: the worst, the best, both ends, the last."""
-    found = {which: [m.span() for m in pattern.finditer(s.text)] for which, pattern in _WHICH.items()}
+    when = s.places.get("span", [])  # the `last` of `last week` is a window's
+    found = {which: [at for m in of.finditer(s.text) if not _meet([at := m.span()], when)] for which, of in _WHICH.items()}
     s.note("which", found["worst"] + found["best"])
     named = [which for which, places in found.items() if places]
     return "both" if named[:2] == ["worst", "best"] else named[0] if named else None
-
-
-_ENDS = re.compile(
-    r"\bwins? (?:and|or|vs|versus) (?:\w+ )?loss(?:es)?\b|\bwinners? (?:and|or|vs) losers?\b"
-)  # `how many wins and losses`
 
 
 def _outcome(s: Sentence) -> str | None:
@@ -345,7 +345,7 @@ def _outcome(s: Sentence) -> str | None:
     found = [m for m in PATTERNS["slots.outcome"].finditer(s.text) if not _meet([m.span()], s.places.get("which", []))]
     s.note("outcome", [m.span() for m in found])
     kinds = list(dict.fromkeys("winners" if re.search("win|good|green", m[0]) else "losers" for m in found))
-    return "both" if len(kinds) > 1 or (kinds and _ENDS.search(s.text)) else kinds[0] if kinds else None
+    return "both" if len(kinds) > 1 or (kinds and says("slots.ends", s.text)) else kinds[0] if kinds else None
 
 
 _LENGTH = r"(\d{1,4}|one|two|three|six) ?(d|h|w|days?|hours?|weeks?|months?|mo|years?|y)?"
@@ -368,7 +368,7 @@ def _side(s: Sentence, out: tuple[str, tuple[str, ...]] | None) -> str | None:
     """The one side that is named, or that is left where the other is not wanted; both are a split or no narrowing."""
     if out is not None and out[0] == "side" and s.places.get("strategies"):
         return next(iter({"long", "short"} - set(out[1])), None)
-    lasts = re.search(r"\b(?:how|as) long\b", s.rest)
+    lasts = re.search(r"\b(?:how|as|too|so|very|that) long\b", s.rest)
     found = {side: [m.span() for m in re.finditer(rf"\b{side}s?\b", s.rest)] for side in ("long", "short")}
     named = [side for side, places in found.items() if places and not (side == "long" and lasts)]
     s.note("side", found[named[0]] if len(named) == 1 else [])
@@ -380,7 +380,7 @@ def _keys_named(s: Sentence, words: Words, read: params.ParamReading) -> tuple[s
     set_here = {*read.common, *(key for variant in read.variants for key in variant)}
     found = {key: [m.span() for m in mentions(key, s.rest)] for key in words.params if "_" in key and key not in set_here}
     found = {key: places for key, places in found.items() if places}
-    setting = None if found or set_here else _SETTING_OF.search(s.text)
+    setting = None if found or set_here else says("slots.setting_of", s.text)
     spoken = [m.span() for sleeve in words.sleeves for m in mentions(sleeve.name.replace("-", " "), s.text)] if setting else []
     s.note("sleeves", spoken)
     if setting is not None and (spoken or any(mentions(sleeve.name, s.text) for sleeve in words.sleeves)):
@@ -392,5 +392,4 @@ def _keys_named(s: Sentence, words: Words, read: params.ParamReading) -> tuple[s
 
 
 # what a question about a setting says beside the parameter's own words; where a level is asked for, or what happened, it is none
-_SETTING_OF = PATTERNS["slots.setting_of"]
 _UNITS_OF_SETTINGS = {"atr": re.compile(r"\batrs?\b"), "bars": re.compile(r"\bbars?\b"), "frac": re.compile(r"%|\bper ?cent\b")}

@@ -4,17 +4,14 @@ A plan is a generator: it yields the calls it wants next, is sent their results,
 says the verdict first, its table, and last how the sentence was read. Replayed with the same results it returns the same draft.
 """
 
-import re
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from agents.offline.dates import TimeSpan
 from agents.offline.entries import AskedEntry
-from agents.offline.read_back import PlannedCall, read_as
+from agents.offline.read_back import PlannedCall
 from agents.offline.slots import Slots
 from agents.offline.words import SleeveName, Words
-from tools.common import render
 from tools.common.contract import Table
 
 ROWS_KEPT = 31  # of a table, for what a later turn asks of it: the hours of a day, the days of a month
@@ -116,71 +113,3 @@ class Question:
 
 Plan = Generator[list[PlannedCall], list[CallResult], PlannedAnswer]
 PlanOf = Callable[[Question], Plan]
-
-
-def nothing(text: str, *, asked_back: bool = False) -> Plan:
-    """A plan without a call."""
-    return answered(PlannedAnswer(text, asked_back))
-
-
-def answered(draft: PlannedAnswer) -> Plan:
-    """A plan without a call whose answer is there."""
-    yield from ()
-    return draft
-
-
-def asks_back(question: str) -> PlannedAnswer:
-    """Something is missing, so the person is asked for it."""
-    return PlannedAnswer(question, asked_back=True)
-
-
-def drafted(calls: Sequence[PlannedCall], results: Sequence[CallResult], *more: str) -> PlannedAnswer:
-    """The tools' own texts and tables, then `more`."""
-    parts = [result_text(result) for result in results] + [text for text in more if text]
-    return PlannedAnswer("\n\n".join(parts), read_as=read_as(calls))
-
-
-def reckoned(*expressions: str) -> Generator[list[PlannedCall], list[CallResult], list[str]]:
-    """What `calc` makes of each expression, so that a sum or a share has a receipt; where it makes none its own words."""
-    results = yield [PlannedCall("calc", {"expression": text}) for text in expressions]
-    return [r.text.rpartition(" = ")[2] if r.status == "ok" else r.text for r in results]
-
-
-def result_text(result: CallResult, *, table: bool = True) -> str:
-    """A tool's text, with its table; a refusal or failure is marked."""
-    lead = {"refused": "Refused: ", "failed": "That did not work: "}.get(result.status, "")
-    shown = render.markdown_table(result.table) if table and result.table and result.table.rows else ""
-    text = f"{lead}{result.text}"
-    if result.name == "memory" and result.status == "ok" and not result.table:
-        text = "\n".join(f"> {line}" for line in result.text.splitlines())
-    return text + (f"\n\n{shown}" if shown else "")
-
-
-def name_list(names: Sequence[str], last: str = "and") -> str:
-    """`a, b and c`."""
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} {last} {names[-1]}" if names else "none"
-
-
-def value_in(text: str) -> float | str:
-    """A value as a table shows it: a number, else the word."""
-    value = float(text) if re.fullmatch(r"-?\d+(?:\.\d+)?", text) else None
-    return text if value is None else int(value) if value.is_integer() else value
-
-
-def changes_of(changes: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Parameters as the tools take them."""
-    return [{"key": key, "value": value} for key, value in changes.items()]
-
-
-def window(span: TimeSpan) -> dict[str, Any]:
-    """`since` and `until` of a question about the desk."""
-    if span.at:
-        return {"since": span.at}
-    return {key: value for key, value in (("since", span.start), ("until", span.end)) if value}
-
-
-def which_sleeve(q: Question) -> str:
-    """Ask for a sleeve."""
-    several = list(q.slots.sleeves)
-    names = several if len(several) > 1 else [s.name for s in q.words.sleeves]
-    return f"Which sleeve? Available: {name_list(names)}." if names else "Which sleeve? The desk has none yet."

@@ -10,32 +10,18 @@ from collections.abc import Sequence
 from functools import partial
 
 from agents.offline.above import runs_of
+from agents.offline.drafts import reckoned
 from agents.offline.slots import Slots, read_slots
-from agents.offline.steps import ROWS_KEPT, PastTurn, Plan, PlannedAnswer, PlanOf, Question, reckoned
+from agents.offline.steps import ROWS_KEPT, PastTurn, Plan, PlannedAnswer, PlanOf, Question
 from agents.offline.tables import Facts, column_of, number_of, only, ordered
 from agents.offline.tables_shown import OF_RUNS, TableAbove
-from agents.offline.talk import (
-    COUNT,
-    MEAN,
-    PART,
-    SHARE,
-    SORT,
-    SUM,
-    TIMES,
-    RowsAsked,
-    figure_meant,
-    key_of,
-    question_of,
-)
-from agents.offline.words import PATTERNS, Words
+from agents.offline.talk import TIMES, RowsAsked, figure_meant, key_of, question_of
+from agents.offline.words import PATTERNS, Words, says
 from tools.common import render
 from tools.common.contract import Table
 
 NONE = "none so far"
 ROWS_SUMMED = 20  # of a P&L in its first answer
-_WHETHER = PATTERNS["talk.whether"]
-_CUT = re.compile(r"The table has [^.]*\.")
-_OF_THE_WHOLE = re.compile(r"\bnet \{(\w+\.net)\}")
 _OF_SKILL = ("total_return_frac", "net_profit", "sharpe")
 _RUN_COLUMNS = ("total_return_frac", "sharpe", "max_drawdown_frac", "trades")
 NO_SKILL = "Two runs beside each other do not tell skill from luck: a comparison of two values over the same days does."
@@ -56,14 +42,16 @@ def _answered(slots: Slots, above: TableAbove, found: RowsAsked, facts: Facts) -
     """The rows and columns picked, their order, how many they are, their sum, mean or share."""
     table, text, rows, size = above.table, slots.text, list(found.rows), len(above.base)
     read_as = _read(above, found)
-    counts = COUNT.search(text) and len(rows) > 1 and [table.columns[i] for i in found.heads] == ["trips"]
-    if (counts or any(p.search(text) for p in (SUM, MEAN, SHARE))) and not PART.search(text):
+    counts = says("talk.count", text) and len(rows) > 1 and [table.columns[i] for i in found.heads] == ["trips"]
+    if (counts or any(says(f"talk.{of}", text) for of in ("sum", "mean", "share"))) and not says("talk.part", text):
         return _reckoned(slots, above, found, facts)
+    if size == 1 and _ranks(found.how):
+        return None  # a sum has no worst row: its trades have
     if re.search(r"\b(?:mostly|mainly|most of them)\b", text) and found.heads:
         return _mostly(above, found)
-    if SORT.search(text):
+    if says("talk.sort", text):
         return sorted_rows(slots, above, found, facts)
-    cut = "" if above.result.args.get("limit") or found.how == "" else _CUT.search(above.result.text)
+    cut = "" if above.result.args.get("limit") or found.how == "" else says("table_answers.cut", above.result.text)
     of = f"{len(above.rows)} rows {'of the table' if len(above.rows) == size else 'kept'} above"
     some = f"{len(rows) or 'None'} of the {of}{f': {found.how}' if found.how else ''}.{f' {cut[0]}' if cut else ''}"
     if not rows:
@@ -74,7 +62,7 @@ def _answered(slots: Slots, above: TableAbove, found: RowsAsked, facts: Facts) -
         table
     )
     cells = ", ".join(f"{table.columns[i]} {NONE if row[i] == '-' else row[i]}" for i in found.heads or [i for i in (at,) if i])
-    if found.keeps or (COUNT.search(text) and not found.heads):
+    if found.keeps or (says("talk.count", text) and not found.heads):
         lead = _verdict(text, len(rows), len(above.rows), some) + (f" {name}: {cells}." if len(rows) == 1 and cells else "")
     elif len(rows) == 1 and at and _ranks(found.how):
         most = found.how.rpartition(", ")[2].removesuffix(f" {table.columns[at]}")
@@ -110,13 +98,9 @@ def _name_of(table: Table, n: int) -> str:
     """What a row is called; of a run with what sets it apart."""
     row = table.rows[n]
     name = str(row[key_of(table)])
-    return (
-        f"{name} ({row[1]})"
-        if table.columns[:2] == OF_RUNS and row[1]
-        else f"{table.columns[0]} {name}"
-        if name.isdigit()
-        else name
-    )
+    if table.columns[:2] == OF_RUNS and row[1]:
+        return f"{name} ({row[1]})"
+    return f"{table.columns[0]} {name}" if name.isdigit() else name
 
 
 def _others(above: TableAbove, n: int, at: int) -> str:
@@ -129,7 +113,7 @@ def _others(above: TableAbove, n: int, at: int) -> str:
 
 def _verdict(text: str, kept: int, size: int, some: str) -> str:
     """Yes or no first, where a sentence asks whether all or any are so."""
-    asked = _WHETHER.match(text)
+    asked = PATTERNS["talk.whether"].match(text)
     if asked is None:
         return some
     return f"{'Yes' if (kept == size if asked['all'] else kept) else 'No'}: {some[0].lower()}{some[1:]}"
@@ -182,13 +166,16 @@ def _reckoned(slots: Slots, above: TableAbove, found: RowsAsked, facts: Facts) -
     rows = [n for n in found.rows if n in summed][:ROWS_KEPT]
     if not found.rows and found.how:
         return PlannedAnswer(f"None of the rows of the table above: {found.how}.", read_as=_read(above, found))
-    if not rows or (MEAN.search(slots.text) and table.columns[at] in ("wins", "trips", "trades")):  # `avg winner` is no count
+    if not rows or (
+        says("talk.mean", slots.text) and table.columns[at] in ("wins", "trips", "trades")
+    ):  # `avg winner` is no count
         return None
-    if SHARE.search(slots.text):
-        whole = _OF_THE_WHOLE.search(above.result.text) if table.columns[0] == "trip" and table.columns[at] == "net" else None
+    if says("talk.share", slots.text):
+        of_trips = table.columns[0] == "trip" and table.columns[at] == "net"
+        whole = says("table_answers.of_the_whole", above.result.text) if of_trips else None
         every = [whole[1]] if whole else [str(table.rows[n][at])[1:-1] for n in summed[:ROWS_KEPT]]
         return partial(_shares, above, found, at, rows, every)
-    return partial(_sums, above, found, at, rows, "mean" if MEAN.search(slots.text) else "sum")
+    return partial(_sums, above, found, at, rows, "mean" if says("talk.mean", slots.text) else "sum")
 
 
 def _refs(above: TableAbove, at: int, rows: Sequence[int]) -> list[str]:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from agents.offline.entries import WORD
-from agents.offline.words import FIGURES, PATTERNS, stem
+from agents.offline.words import FIGURES, PATTERNS, says, stem
 from tools.common import split_words
 from tools.common.contract import Table
 from tools.common.split_words import MONEY, apart, over
@@ -17,8 +17,6 @@ from tools.common.split_words import MONEY, apart, over
 number_of = split_words.number_of
 Facts = Mapping[str, Any]  # reference -> fact, of the whole thread
 _BETTER_LOW = ("drawdown", "fees", "slippage", "depth")
-_LOW = PATTERNS["tables.low"]
-_HIGH = PATTERNS["tables.high"]
 AT_A_LOSS = PATTERNS["tables.at_a_loss"]
 COSTS_US = re.compile(r"\bcosts? (?:us|me) (?:the )?(?:most|more|least)\b")  # a result, no costs
 _MOMENTS = ("recovered", "peak", "trough", "entry_ms", "exit_ms", "made", "expires", "since", "until")  # no amounts
@@ -45,17 +43,13 @@ def rows_of(table: Table, text: str) -> list[int]:
 
 def forms_of(head: str) -> set[str]:
     """Stems of a head's own words and of other ways to say them; units and kinds of mean left out."""
-    own = {
-        part
-        for part in re.split(r"[^a-z&]+", head.lower())
-        if part not in ("frac", "ms", "max", "median", "total", "optimistic", "")
-    }
+    own = {*re.split(r"[^a-z&]+", head.lower())} - {"frac", "ms", "max", "median", "total", "optimistic", ""}
     return {stem(word) for part in own for word in (part, *FIGURES.get(part, ()))}
 
 
 def ranks(text: str) -> bool:
     """Whether a sentence asks for the most or the least of something; of a streak the tool's own text says it."""
-    return "streak" not in text and bool(_LOW.search(text) or _HIGH.search(text))
+    return "streak" not in text and bool(says("tables.low", text) or says("tables.high", text))
 
 
 def extreme(table: Table, facts: Facts, text: str, which: str | None = None) -> str:
@@ -84,7 +78,7 @@ def column_of(table: Table, text: str) -> int:
         i
         for i in heads_of(table, text)
         if table.columns[i] not in _MOMENTS
-        and (table.columns[i] not in ("trips", "trades", "round trips") or PATTERNS["tables.many"].search(text))
+        and (table.columns[i] not in ("trips", "trades", "round trips") or says("tables.many", text))
     ]
     said = {stem(word) for word in WORD.findall(text)}
     best = sorted(
@@ -126,7 +120,8 @@ def signed_rows(table: Table, facts: Facts, *, losing: bool) -> list[int] | None
 
 def lowest_wanted(head: str, text: str, which: str | None) -> bool:
     """Whether the least is wanted: the worst of a P&L is its lowest, of a cost or a drawdown its highest."""
-    costs, few, many = any(word in head for word in _BETTER_LOW), bool(_LOW.search(text)), bool(_HIGH.search(text))
+    few, many = (says(f"tables.{end}", text) is not None for end in ("low", "high"))
+    costs = any(word in head for word in _BETTER_LOW)
     if which in ("worst", "best") or re.search(r"\b(?:worst|best|better|worse|winner)\b", text):
         worst = which == "worst" if which in ("worst", "best") else bool(re.search(r"\b(?:worst|worse)\b", text))
         most = re.search(r"\b(?:highest|biggest|largest|most)\b", text) and not re.search(r"\b(?:best|better)\b", text)

@@ -64,8 +64,6 @@ def runs_as_table(past: Sequence[PastTurn], facts: Facts) -> Table | None:
 
 def _as_said(value: Any) -> str:
     """An argument of a run in a word: `stop_atr=3`; of none of several changes `defaults`."""
-    return (
-        ", ".join(f"{c['key']}={c['value']}" for c in value) or "defaults"
-        if isinstance(value, list | tuple)
-        else str(value or "")
-    )
+    if not isinstance(value, list | tuple):
+        return str(value or "")
+    return ", ".join(f"{c['key']}={c['value']}" for c in value) or "defaults"

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from agents.offline.account import tokens_of
-from agents.offline.bounds import bound_column, bound_of
+from agents.offline.bounds import bound_said, bounded
 from agents.offline.slots import COUNTED, ORDINALS, Slots, read_slots
 from agents.offline.steps import PastTurn
 from agents.offline.tables import (
@@ -20,25 +20,20 @@ from agents.offline.tables import (
     forms_of,
     heads_of,
     lowest_wanted,
-    number_of,
     ordered,
     ranks,
     signed_rows,
 )
 from agents.offline.tables_shown import OF_RUNS, TableAbove, of_figures, runs_as_table, whole_table
-from agents.offline.words import CELLS, FIGURE_WORDS, HEADS, LIGHT, MARKER, PATTERNS, STOP, Words, stem
+from agents.offline.words import CELLS, FIGURE_WORDS, HEADS, LIGHT, MARKER, PATTERNS, STOP, Words, says, stem
 from tools.common.contract import Table
 from tools.exposure import glossary
 
+REST = PATTERNS["talk.rest"]
 LOOKS_BACK = 4  # turns: further up nothing is looked for
 _LISTS = ("journal_search", "alerts", "run", "proposals", "watches", "trials")  # of things, asked for anew for another name
 _KEYED = ("name", "check", "limit", "configuration")
 _RANKED, _NOT_OF_A_TABLE = PATTERNS["talk.ranked"], PATTERNS["talk.other"]  # a reason, a condition, advice are none of a table's
-COUNT, SHARE, SUM, MEAN, SORT, PART = (PATTERNS[f"talk.{name}"] for name in ("count", "share", "sum", "mean", "sort", "part"))
-_OF_CELLS, _SEVERAL, REST = (PATTERNS[f"talk.{name}"] for name in ("of_cells", "several", "rest"))
-_ROWS = re.compile(r"^(?:(?:and|but|so|ok) )*(?:which|how many|(?:sum|average|avg|total)\b)")
-_NARROWS = re.compile(r"^(?:(?:and|but|so|ok|now) )*(?:only|just)\b")  # other round trips, not rows of these
-_WENT = re.compile(r"\bhow much (?:went|goes|was spent|did we spend|is|was|were) (?:to|on|in|for|into)\b")
 
 
 class RowsAsked(NamedTuple):
@@ -103,7 +98,7 @@ def _within(above: TableAbove, slots: Slots, facts: Facts) -> list[int]:
     """The rows of the window and the bound that were asked about: a P&L has the days before it, too."""
     rows, span = list(range(len(above.table.rows))), slots.span
     low, high = (span.start or span.at or "")[:10], (span.end or "9999")[:10]
-    if above.result.name == "trips" and slots.filters and (kept := _bounded(slots, above.table, facts, rows, set())):
+    if above.result.name == "trips" and slots.filters and (kept := bounded(slots, above.table, facts, rows, set())):
         return kept[0]
     inside = [n for n in rows if low <= str(above.table.rows[n][0])[:10] < high] if above.result.name == "pnl" else rows
     return inside if inside and str(above.table.rows[0][0])[:1].isdigit() else rows
@@ -116,31 +111,30 @@ def in_focus(above: TableAbove) -> int | None:
 
 def question_of(slots: Slots, past: Sequence[PastTurn], facts: Facts, words: Words) -> tuple[TableAbove, RowsAsked] | None:
     """The table above that a sentence is wholly of, and what it asks of it; None for any other sentence."""
-    if len(tokens_of(slots)) > 12 or _NOT_OF_A_TABLE.search(REST.sub("", slots.text)):
+    if len(tokens_of(slots)) > 12 or _NOT_OF_A_TABLE.search(REST.sub("", slots.text)) or says("choose.to_stop", slots.text):
         return None
     for above in tables_above(past, facts, words):
         own = above.table.columns[key_of(above.table)]
         explained = {"params"} if bound_said(slots) else set[str]()
-        explained |= (
-            {"by"}
-            if above.table.columns[:2] == OF_RUNS
-            or set(slots.by) <= {*above.table.columns, *(("day",) if own == "weekday" else ())}
-            else set()
-        )
+        days = {"day"} if own == "weekday" else set[str]()
+        if above.table.columns[:2] == OF_RUNS or set(slots.by) <= {*above.table.columns} | days:
+            explained |= {"by"}
         others = slots.places.keys() & _OWN - explained - ({"without"} if REST.search(slots.text) else set())
         of_runs = above.table.columns[:2] == OF_RUNS
-        if others or (of_runs and not _SEVERAL.search(slots.text)):
+        if others or (of_runs and not says("talk.several", slots.text)):
+            continue
+        if says("talk.one_trade", slots.text) and above.table.columns[0] != "trip":
             continue
         found = asked_of(slots, above, facts)
-        if not found.operations or (found.left and not (SORT.search(slots.text) and len(above.rows) > 1)):
+        if not found.operations or (found.left and not (says("talk.sort", slots.text) and len(above.rows) > 1)):
             continue
         if not (found.heads or found.keeps) and (slots.place is not None or above.result.name == "compare"):
             continue  # a thing that is shown by its id; a comparison has a verdict of its own
-        every, one = len(found.rows) == len(above.rows) > 1, _ONE.search(slots.text)
-        again = found.heads and (above.later or above.result.name == "performance") and not _EACH.search(slots.text)
-        if every and not (found.keeps or SORT.search(slots.text)) and (one or again):
+        every, one = len(found.rows) == len(above.rows) > 1, says("talk.one", slots.text)
+        again = found.heads and (above.later or above.result.name == "performance") and not says("talk.each", slots.text)
+        if every and not (found.keeps or says("talk.sort", slots.text)) and (one or again):
             row = in_focus(above)
-            if row is None and one and not (SUM.search(slots.text) or SHARE.search(slots.text)):
+            if row is None and one and not (says("talk.sum", slots.text) or says("talk.share", slots.text)):
                 continue
             if row is not None:
                 found = found._replace(rows=[row], how=str(above.table.rows[row][key_of(above.table)]))
@@ -148,8 +142,6 @@ def question_of(slots: Slots, past: Sequence[PastTurn], facts: Facts, words: Wor
     return None
 
 
-_ONE = re.compile(r"\b(?:its?|that|this)\b")
-_EACH = re.compile(r"\b(?:all|each|every|which|them|those|these|both|others?)\b")
 _OF_A_CALL = "span params axes variants timeframe venue lasting funding fills ids handles percent by unit without"
 _OWN = frozenset(_OF_A_CALL.split())
 
@@ -159,7 +151,7 @@ def asked_of(slots: Slots, above: TableAbove, facts: Facts) -> RowsAsked:
     table, used, how, text = above.table, set[str](), list[str](), slots.text
     rows, operations, keeps = list(above.rows), 0, False
     of_figures = table.columns[:2] == ("metric", "value")
-    own_part = PART.search(text) or (of_figures and _WENT.search(text))
+    own_part = says("talk.part", text) or (of_figures and says("talk.went", text))
     if own_part:  # `how much of it went to fees`: of its own P&L, no share in those of all rows
         used |= set(own_part[0].split())
     if names := _named_rows(slots, above, used):
@@ -170,9 +162,11 @@ def asked_of(slots: Slots, above: TableAbove, facts: Facts) -> RowsAsked:
         rows, operations, keeps = [n for n in above.base if n not in out and not _is_sum(table, n)], operations + 1, True
         used |= set(re.findall(r"[a-z]+", rest[0]))
         how.append(f"without {' and '.join(str(table.rows[n][key_of(table)]) for n in out)}")
-    other_trips = above.result.name == "trips" and (not listed or _NARROWS.match(text) is not None)
-    part = "The table has" in above.result.text and not above.result.args.get("limit")  # asked for anew, it is whole
-    of_cells = listed and len(rows) > 1 and _OF_CELLS.search(text) and not other_trips and not (part and not COUNT.search(text))
+    other_trips = above.result.name == "trips" and (not listed or PATTERNS["talk.narrows"].match(text) is not None)
+    cut = "The table has" in above.result.text and above.result.name != "journal_search"
+    part = cut and not above.result.args.get("limit")  # asked for anew, it is whole; a journal is not narrowed by a word
+    several = listed and len(rows) > 1 and not other_trips
+    of_cells = several and says("talk.of_cells", text) and not (part and not says("talk.count", text))
     cells = _of_cells(slots, table, rows, used) if of_cells else None
     if cells is not None:
         rows, operations, keeps = cells[0], operations + 1, True
@@ -182,32 +176,34 @@ def asked_of(slots: Slots, above: TableAbove, facts: Facts) -> RowsAsked:
     used |= {"biggest", "largest", "deepest"} if any("drawdown" in table.columns[i] for i in heads) else set()
     if own_part and heads and (net := next((i for i, head in enumerate(table.columns) if head in ("net", "change")), None)):
         heads = list(dict.fromkeys((net, *heads)))
-    sign = None if COUNT.search(text) and "wins" in table.columns else PATTERNS["above.signed"].search(text)
+    sign = None if says("talk.count", text) and "wins" in table.columns else says("above.signed", text)
     if sign and (signed := signed_rows(table, facts, losing=sign["red"] is not None)) is not None:
-        if other_trips and (listed or not _ROWS.match(text)):  # `the winning ones` of a split are other round trips, not its rows
+        if other_trips and (
+            listed or not PATTERNS["talk.rows"].match(text)
+        ):  # `the winning ones` of a split are other round trips, not its rows
             return RowsAsked(rows, (), "", [sign[0]], 0)
         every = rows if set(rows) & set(signed) else above.base  # `and the green ones`, after the red ones
         rows, operations, keeps = [n for n in every if n in signed and not _is_sum(table, n)], operations + 1, True
         used |= set(sign[0].split())
         how.append("below zero" if sign["red"] else "above zero")
-    bound = _bounded(slots, table, facts, rows, used) if listed or keeps else None
+    bound = bounded(slots, table, facts, rows, used) if listed or keeps else None
     if bound is not None:
         rows, operations, keeps = bound[0], operations + 1, True
         how.append(bound[1])
-    if SORT.search(text):
+    if says("talk.sort", text):
         used |= {t.word for t in tokens_of(slots) if t.slot in ("which", "place")}
     elif (listed or slots.count is None) and (ranked := _ranked(slots, above, facts, rows, used)):
         rows, operations = ranked[0], operations + 1
         how.append(ranked[1])
-    for pattern in (COUNT, SUM, MEAN, SHARE, SORT):
+    for pattern in (PATTERNS[f"talk.{name}"] for name in ("count", "sum", "mean", "share", "sort")):
         if pattern.search(text) and not own_part:
             operations += 1
             used |= {w for m in pattern.finditer(text) for w in m[0].split()}
     if above.result.name == "trips" and re.search(r"\bwhy\b", text):
         heads = []  # the word `stop` is no reason why it lost
-    heads = (
-        heads or [i for i, head in enumerate(table.columns) if head in TIMES and i][:1] if re.search(r"\bwhen\b", text) else heads
-    )
+    if not heads and re.search(r"(?<!since )(?<!from )\bwhen\b", text):
+        heads = [i for i, head in enumerate(table.columns) if head in TIMES and i][:1]
+        operations += bool(heads)
     columns = {table.columns[i] for i in heads}
     who = {w: of for w, of in _WHO.items() if not (w == "who" and not listed and _ranks(how))}
     left = [*_left(slots, used, table), *(w for w, of in who.items() if re.search(rf"\b{w}\b", text) and not columns & of)]
@@ -218,7 +214,14 @@ def asked_of(slots: Slots, above: TableAbove, facts: Facts) -> RowsAsked:
 _MOMENTS = "since until peak trough recovered entry_ms exit_ms made expires first last"
 TIMES = {"desk time", "since (wall time)", *_MOMENTS.split()}
 _PERSONS = {"by", "acknowledged by"}
-_WHO = {"who": _PERSONS, "whom": _PERSONS, "why": {"why", "reason"}, "when": TIMES}  # what a question word asks for
+_LONG = {"lasted", "median_hold_ms", "until", "half-life"}
+_WHO = {
+    "how long": _LONG,
+    "who": _PERSONS,
+    "whom": _PERSONS,
+    "why": {"why", "reason"},
+    "when": TIMES,
+}  # what a question word asks for
 _THINGS = "trip day week month drawdown run alert proposal variant variation configuration parameter pair watch event"
 _ITEMS = ("desk time", "test window", *_THINGS.split())
 
@@ -227,7 +230,7 @@ def _left(slots: Slots, used: set[str], table: Table) -> list[str]:
     """The words that carry something and are neither the table's nor an operation on it."""
     taken = {"which", "place", "count", "filters"} if used else set()
     of_runs = "run month year coin symbol week window version value setting" if table.columns[0] in ("metric", "run") else ""
-    own = {stem(word) for word in (table.columns[key_of(table)], *of_runs.split())}
+    own = {stem(word) for word in (*table.columns[key_of(table)].split(), *of_runs.split())}
     words = [t for t in tokens_of(slots) if t.word not in used and t.slot not in taken and t.stem not in own]
     return [
         t.word
@@ -317,7 +320,13 @@ def _metric_rows(slots: Slots, table: Table, used: set[str]) -> list[int]:
         used |= parts if rows else set()
         return rows
     said = [{t.word for t in tokens_of(slots) if t.stem in forms_of(name)} for name in names]
-    used |= set[str]().union(*said)
+    every = set[str]().union(*said)
+    exact = [n for n, name in enumerate(names) if set(name.split("_")) - {"frac", "ms"} <= every]  # `trades` is no `traded_days`
+    if set[str]().union(*(said[n] for n in exact)) == every:
+        said = [words if n in exact else set() for n, words in enumerate(said)]
+    elif not re.search(r"\b(?:and|or|vs|with)\b|,", slots.text) and every not in said:
+        return []  # `the worst trade` is neither `worst_day` nor `trades`
+    used |= every
     return [n for n, words in enumerate(said) if words]
 
 
@@ -343,27 +352,6 @@ def _heads(slots: Slots, table: Table, used: set[str]) -> list[int]:
     return found
 
 
-def _bounded(slots: Slots, table: Table, facts: Facts, rows: Sequence[int], used: set[str]) -> tuple[list[int], str] | None:
-    """The rows within a bound that the sentence sets: `above 2r`, `under an hour`."""
-    said = bound_said(slots)
-    bound = bound_of(said) if said else None
-    named = next(iter(heads_of(table, slots.text.replace(said, ""))), None) if said and bound and not bound.unit else None
-    at = named or (bound_column(slots.text, table, bound) if bound is not None else None)
-    if bound is None or at is None:
-        return None
-    if AT_A_LOSS.search(slots.text) and not bound.below and bound.level > 0 and bound.unit in ("r", "u", ""):
-        bound = bound._replace(below=True, level=-bound.level)  # `lost more than 1r`
-    kept = [n for n in rows if (value := number_of(table.rows[n][at], facts)) is not None and bound.holds(value)]
-    used |= set(said.split())
-    return kept, f"{table.columns[at]} {said}"
-
-
-def bound_said(slots: Slots) -> str:
-    """The one bound in a sentence, also where its number might be a parameter's; empty for none."""
-    found = slots.filters or [m[0] for m in PATTERNS["slots.beyond"].finditer(slots.text)]
-    return found[0] if len(found) == 1 else ""
-
-
 def figure_meant(slots: Slots, above: TableAbove) -> str:
     """A sentence with the figure that it is of: its own, or the one that the thread asks about."""
     if heads_of(above.table, slots.text) or AT_A_LOSS.search(slots.text):
@@ -382,9 +370,7 @@ def _ranked(slots: Slots, above: TableAbove, facts: Facts, rows: Sequence[int], 
             return None
         used |= {t.word for t in tokens_of(slots) if t.slot == "place"}
         return [list(rows)[slots.place]], f"row {list(rows)[slots.place] + 1}"
-    if len(table.rows) < (1 if table.columns[:2] == OF_RUNS else 2) or not (
-        nth or ranks(said) or slots.which in ("worst", "best")
-    ):
+    if not (nth or ranks(said) or slots.which in ("worst", "best")):
         return None
     text = figure_meant(slots, above)
     at, order = column_of(table, text), ordered(table, facts, text, slots.which, rows)

@@ -8,11 +8,14 @@ from functools import partial
 from typing import Any
 
 from agents.offline.above import trip_meant
+from agents.offline.drafts import asks_back, drafted, result_text
 from agents.offline.read_back import PlannedCall
 from agents.offline.slots import ORDINALS, Slots
-from agents.offline.steps import CallResult, Plan, PlannedAnswer, PlanOf, Question, asks_back, drafted, result_text
+from agents.offline.steps import CallResult, Plan, PlannedAnswer, PlanOf, Question
 from agents.offline.tables import number_of, only
 from agents.offline.turn_above import Kinds, ShortSentence, TurnAbove, of_above
+from agents.offline.ways import SAY
+from agents.offline.words import says
 from engine.clock import DAY_MS, HOUR_MS, MINUTE_MS, utc
 from tools.common import render
 
@@ -27,7 +30,8 @@ def _is_trips(result: CallResult) -> bool:
 def of_listed_trip(heard: ShortSentence) -> PlannedAnswer | None:
     """`how long did it last`, `and the second worst?`, after one of a list of trips was explained: that row of the list."""
     listed, nth = heard.above.latest(3, _is_trips), heard.found["nth"]
-    if listed is None or listed.table is None or (heard.above.last is not None and _is_trips(heard.above.last)):
+    above_it = heard.above.last is not None and _is_trips(heard.above.last) and "how long" not in heard.text
+    if listed is None or listed.table is None or above_it:
         return None
     place = ORDINALS[nth] if nth else heard.read.place or 0
     if not (nth or of_above(heard.read) or " we " in heard.text) or not -len(listed.table.rows) <= place < len(listed.table.rows):
@@ -70,7 +74,6 @@ def _reached(of: dict[str, Any], at_ms: int, end: bool, q: Question) -> Plan:
     return PlannedAnswer(f"{note}\n\n{row}", read_as="MAE and MFE of one round trip")
 
 
-_OUT = re.compile(r"\b(?:took|take|taken|knocked|kicked|closed?|exit|exited|(?:get|got|go|went|come|came) out)\b")
 _SUMS = ("pnl", "attribution", "performance")
 _SHOWN = ("trips", "journal_search", "explain_event", "round_trip")
 _STAYS = re.compile(r"\bround trip\b")
@@ -84,10 +87,9 @@ def ended(heard: ShortSentence) -> Any:
         return _nothing(heard.above)
     if "recover" in heard.text:  # of a drawdown: its row says when, or that it has not
         return None
-    if last is not None and (last.name in _SUMS or (last.name == "trips" and not _is_trips(last))) and _OUT.search(heard.text):
-        return asks_back(
-            "What stands above is a sum, of no one trade. Name the trade by its sleeve and time, or ask for the worst trades."
-        )
+    sums = last is not None and (last.name in _SUMS or (last.name == "trips" and not _is_trips(last)))
+    if sums and says("trip_ends.out", heard.text):
+        return asks_back(SAY["of_a_sum"])
     if last is None or last.status != "ok" or last.name not in _SHOWN or last.table is None:
         return None
     if last.name == "trips":
@@ -166,14 +168,11 @@ def _last_entry(result: CallResult) -> str:
     return f"{row['desk time']}, {row['what']} ({row['event']})" if row else "no entry is among its last fills"
 
 
-_PNL = re.compile(r"\bround trip (-?[\d,]+(?:\.\d+)?)")
-
-
 @KINDS(most=10, of=("journal_search",), ok=False, table=True, back=True)
 def extreme_fill(heard: ShortSentence) -> PlannedCall | PlannedAnswer:
     """`which of those was the biggest loss`, of fills that were listed: the exit with that round trip, explained."""
     rows = heard.last.rows()
-    exits = [(float(m[1].replace(",", "")), row["event"]) for row in rows if (m := _PNL.search(row.get("what", "")))]
+    exits = [(float(m[1].replace(",", "")), row["event"]) for row in rows if (m := says("trip_ends.pnl", row.get("what", "")))]
     if not exits:
         return PlannedAnswer("None of the events above closed a round trip, so none has a result.", read_as="the events above")
     low = heard.read.which == "worst" or re.search(r"\b(?:loss|loser|lost|hurt|worst)\b", heard.text)

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from agents.offline.account import tokens_of
 from agents.offline.page_plans import limits_meant
-from agents.offline.slots import Slots
+from agents.offline.slots import Slots, words_of
 from agents.offline.steps import CallResult, PastTurn, PlannedAnswer
 from agents.offline.tables import Facts
-from agents.offline.words import LISTS, PATTERNS, Words
+from agents.offline.words import LISTS, Words, says
 from tools.common.contract import Table
 from tools.exposure import glossary
 
@@ -23,10 +23,9 @@ if TYPE_CHECKING:
 
 # what a sentence names by itself: then it is of that, not of the turn above
 OWN_NAMES = frozenset(("span", "sleeves", "symbols", "strategies", "ids", "handles", "everything"))
-_ONE_THING = PATTERNS["turn_above.one_thing"]
 _RULES, _NAMED_RULE = LISTS["rule_of_limit"], LISTS["rule_named"]
-_IN_A_DAY = PATTERNS["turn_above.in_a_day"]
 RULES = ("daily loss", "loss streak", "entry frequency", "desk drawdown", "entries paused")
+_SAYS_RULE = re.compile("(?:refused(?: by)?: |breaker )({0})|({0}) breaker".format("|".join(RULES)))
 _EXITS = (("trail", "trail"), ("take profit|target", "target"), ("stop", "stop"))
 
 
@@ -96,9 +95,9 @@ def run_of(result: CallResult) -> str:
     return str(result.data.get("run_id") or next(iter(result.ids("r-")), ""))
 
 
-def of_above(read: Slots) -> bool:
-    """Whether a sentence speaks of one thing and names none itself."""
-    return not read.places.keys() & OWN_NAMES and bool(_ONE_THING.search(read.text))
+def of_above(read: Slots, *, but: str = "") -> bool:
+    """Whether a sentence speaks of one thing and names none itself, `but` a slot that it may name."""
+    return not read.places.keys() & (OWN_NAMES - {but}) and bool(says("turn_above.one_thing", read.text))
 
 
 def short(read: Slots, most: int) -> bool:
@@ -145,6 +144,13 @@ class ShortSentence(NamedTuple):
         return {name: value for name, value in self.last.args.items() if name in names}
 
 
+def window_of(heard: ShortSentence) -> str:
+    """The window of the answer above, in words; empty where it had none."""
+    args, older = heard.last.args, heard.above.older
+    asked = " ".join(f"{word} {args[name]}" for word, name in (("since", "since"), ("up to", "until")) if args.get(name))
+    return asked or (words_of("span", older.slots.span) if older is not None else "")
+
+
 class Kind(NamedTuple):
     """A kind of short sentence: words of it, how long it is at most (0: any length, and it may name things), what it is of."""
 
@@ -188,15 +194,15 @@ def rule_of(above: TurnAbove, place: int | None = None) -> str:
     if last is not None and last.name == "counts" and last.table is not None and "rule" in last.table.columns and last.table.rows:
         rows, at = last.table.rows, last.table.columns.index("rule")
         return str(rows[place if place is not None and -len(rows) <= place < len(rows) else 0][at])
-    if last is not None and (said := re.search(r"\brefused(?: by)?: (" + "|".join(RULES) + ")", last.text.lower())):
-        return said[1]
+    if last is not None and (said := _SAYS_RULE.search(last.text.lower())):
+        return said[1] or said[2]
     words = (
         [str(r.args["word"]) for r in above.past[-1].results if r.name == "define" and r.args.get("word")] if above.past else []
     )
     named = [rule for rule in RULES if rule in above.question]
     keys = [*words, *limits_meant(above.question)]
     by_key = [_RULES[key] for key in keys if key in _RULES]
-    in_a_day = ["daily loss"] if _IN_A_DAY.search(above.question) else []
+    in_a_day = ["daily loss"] if says("turn_above.in_a_day", above.question) else []
     return next(iter((*named, *in_a_day, *by_key)), "")
 
 
@@ -223,11 +229,8 @@ def word_of(above: TurnAbove) -> str:
     return max(said, key=len, default="")
 
 
-_PAIR = PATTERNS["turn_above.pair"]
-
-
 def pair_of(above: TurnAbove) -> tuple[str, ...]:
     """The two things that the question above set against each other: halt and pause; none where a table was shown for it."""
-    found = _PAIR.search(above.question)
+    found = says("turn_above.pair", above.question)
     shown = above.last is not None and above.last.name != "define"
     return () if found is None or shown else (found[1], found[2])

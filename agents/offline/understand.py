@@ -12,15 +12,16 @@ from typing import NamedTuple
 
 from agents.offline import above, above_kinds, account, follow, measured, model_asks, slots, table_answers, wider
 from agents.offline.choose import SHOWN, chosen_of, entry_of, likely, refined, sure, with_label
+from agents.offline.drafts import asks_back
 from agents.offline.labels import FOLLOWS, MORE, PICK, REPEAT, WHICH, AskLabel
 from agents.offline.learned import Guess
-from agents.offline.parts import ALIKE, CLAUSE_SURE, Part, bare_reading, beside, by_sleeve, symbols_so_far
+from agents.offline.parts import ALIKE, CLAUSE_SURE, Part, bare_reading, beside, by_sleeve, symbols_so_far, with_first
 from agents.offline.slots import COUNTED
-from agents.offline.steps import PastTurn, PlannedAnswer, asks_back
+from agents.offline.steps import PastTurn, PlannedAnswer
 from agents.offline.tables import Facts
 from agents.offline.turn_above import Rest, TurnAbove
 from agents.offline.ways import SAY, Way, way_of, ways
-from agents.offline.words import PATTERNS, Words
+from agents.offline.words import PATTERNS, Words, says
 
 PAST_MAX = 8  # turns before that a question is read against
 SURE_WITH_ODD = 0.55  # of a sentence with a word that no sentence of its label has
@@ -29,7 +30,6 @@ _CLAUSE, _HALVES = PATTERNS["understand.clause"], PATTERNS["understand.halves"]
 COMPARED = Guess(AskLabel("compare", {}), 1.0)
 NOTHING_WAITS = "Nothing here waits for a yes, and a chat applies nothing. Say what you want to see."
 NOTHING_DONE = "Nothing was done. What was filed stays until a person decides or it expires: `which proposals are pending?`"
-UNCHANGED = "I cannot tell what this changes in the question before. Name the window, the sleeve, the side or the value."
 
 
 class ThreadSoFar(NamedTuple):
@@ -96,6 +96,7 @@ def understand(
         past, read = past[-PAST_MAX:], {}
     thread = ThreadSoFar(words, past, facts, tools, read)
     texts = [text for text in _CLAUSE.split(question) if text.strip(" ,;.?!")]
+    texts = [*texts[:1], *(with_first(text, texts[0], words) for text in texts[1:])]
     halves = _HALVES.split(question) if len(texts) == 1 else []
     if len(texts) > 1 and (several := _several(texts, thread)) is not None:
         return by_sleeve(several)
@@ -135,9 +136,12 @@ def _several(texts: Sequence[str], thread: ThreadSoFar) -> list[Part] | None:
         bare_value = len(text.split()) < 3 and bool(part.slots.common)  # `leverage 2`
         if part.empty or part.unsure or certain < CLAUSE_SURE or len(text.split()) < 2 or bare_value:
             return None
+        if parts and not (account.words_left(part.slots) or part.slots.keys):  # `handover. from midnight`: of the one before
+            return None
         parts.append(part)
     if any(part.chosen for part in parts):  # `dumb question, what is R`: what stands beside a question is none
-        parts = [part for part in parts if part.ask not in ("way own_words", "way thanks", "way help")]
+        beside_it = ("way own_words", "way thanks", "way help")
+        parts = [part for part in parts if part.ask not in beside_it and (part.chosen or len(part.text.split()) > 2)]
     files = any(part.chosen is not None and part.chosen.entry.proposes for part in parts)
     if any(part.lost for part in parts) and not files:
         return None
@@ -170,22 +174,26 @@ def part_of(text: str, thread: ThreadSoFar, earlier: Sequence[Part] = ()) -> Par
     before = "" if earlier else thread.before
     listed = likely(read, before)
     best = listed[0]
-    doubtful = best.label.ask == "note" and _ASKS.match(read.text) is not None  # `so will the bots stop then`, after a note
+    doubtful = (
+        best.label.ask == "note" and PATTERNS["understand.asks"].match(read.text) is not None
+    )  # `so will the bots stop then`, after a note
     # a fixed text claims no figure: a name that nothing knows alone makes it doubtful
     odd = account.foreign(read, best.label.ask)
     alone = _named_alone(read, thread) if not earlier else None
     if doubtful or (odd and best.probability < SURE_WITH_ODD) or not sure(listed) or (alone and best.label.ask == "way quote"):
         if alone is None and before and (fresh := _by_itself(read)) is not None:
             return _as_read(text, read, fresh, thread, earlier)
-        if alone is None and not doubtful and (meant := wider.likely_meant(listed)) is not None:
+        if alone is None and not doubtful and (meant := wider.likely_meant(listed, odd=bool(odd))) is not None:
             guessed = wider.widened(_as_read(text, read, meant, thread, earlier))
             if (unsure := wider.not_sure(guessed, listed)) is not None:
                 return unsure
         return alone or Part(text, with_label(read, best.label), maybe=listed[:SHOWN], ask=best.label.ask)
     part = _as_read(text, read, best, thread, earlier)
-    if part.call == asks_back(UNCHANGED):
-        fresh = _by_itself(read)
-        return _as_read(text, read, fresh, thread, earlier) if fresh else part._replace(call=None, maybe=likely(read)[:SHOWN])
+    if part.call == asks_back(wider.UNCHANGED):
+        fresh = None if any(map(account.weighs, account.words_left(read))) else _by_itself(read)
+        if fresh is not None:
+            return _as_read(text, read, fresh, thread, earlier)
+        return part._replace(call=wider.not_narrowed(read, thread.older)) if thread.older is not None else part
     return part
 
 
@@ -216,12 +224,8 @@ def _by_itself(read: slots.Slots) -> Guess | None:
 def _completes(read: slots.Slots, thread: ThreadSoFar) -> bool:
     """Whether a sentence names things and nothing else: what was missing in a question back, or one more (`and sol too`)."""
     named = read.places.keys() - {"place", "ever", "without"}
-    waits = not thread.past[-1].results or _TOO.search(read.text) is not None
+    waits = not thread.past[-1].results or says("understand.too", read.text) is not None
     return waits and thread.older is not None and bool(named) and not account.words_left(read)
-
-
-_TOO = re.compile(r"\b(?:too|as well|also)[?.! ]*$")
-_ASKS = re.compile(r"(?:so |and |but )*(?:will|does|do|did|is|are|what|why|how|when|who|which)\b")
 
 
 def _meant(read: slots.Slots, waits: Part) -> Guess | None:
@@ -260,7 +264,8 @@ def _as_read(text: str, read: slots.Slots, guess: Guess, thread: ThreadSoFar, ea
         read = follow.with_names(read, thread.asked_back(), chosen)
     frame = older if older is not None and older.chosen is not None else None
     part = Part(text, read, chosen=chosen, frame=frame, lost=chosen.left, ask=ask)
-    if frame is not None and chosen.entry.proposes and not read.common:
+    sets = chosen.entry.proposes or chosen.entry.tool.name in ("compare", "backtest")
+    if frame is not None and sets and not read.common:
         part = part._replace(slots=follow.for_the_setting(read, frame.slots))
     return part if frame is None else _on_frame(part, frame, thread, within=bool(earlier))
 
@@ -299,7 +304,7 @@ def _more(text: str, read: slots.Slots, thread: ThreadSoFar) -> Part:
     if older.chosen.entry.tool.name == "define" and account.words_left(read):  # `and a layer?`
         return Part(text, read, chosen=older.chosen, ask=older.ask)
     if not follow.changes(read, older.slots):
-        return _better(text, read, thread) if above.compared(thread.past) else Part(text, read, call=asks_back(UNCHANGED))
+        return _better(text, read, thread) if above.compared(thread.past) else Part(text, read, call=asks_back(wider.UNCHANGED))
     if older.chosen.entry.tool.name == "propose_watch" and read.closed.get("metric") not in (
         None,
         older.slots.closed.get("metric"),
@@ -358,7 +363,8 @@ def _on_frame(part: Part, frame: Part, thread: ThreadSoFar, *, within: bool) -> 
     """A sentence of its own that looks back: with what the one before was narrowed to; what cannot be carried is asked back."""
     assert part.chosen is not None  # noqa: S101 - asked before
     assert frame.chosen is not None  # noqa: S101 - asked before
-    span = above.row_span(frame.slots, thread.past, thread.facts) if follow.points_back(part.slots) else None
+    looks = follow.points_back(part.slots)
+    span = above.picked_span(thread.newest, frame, thread.past, thread.facts) if looks else None
     if span is not None:  # `which sleeve was that from`, after a day
         taken = any(map(part.chosen.entry.takes, follow.CARRIED["span"][:3]))
         return part._replace(slots=replace(part.slots, span=span), frame=None) if taken else part._replace(lost=("that",))

@@ -89,7 +89,6 @@ COINS: Mapping[str, str] = LISTS["coins"]
 _COMMON = frozenset(LISTS["common"].split())
 STOP, ASKING = (frozenset(LISTS[name].split()) for name in ("stop", "asking"))
 CALENDAR: str = LISTS["calendar"]
-MONTHS = ("march", "april", "may", "june", "july", "august")
 OF_MODELS = frozenset(LISTS["of_models"].split())  # what stored models are spoken of by
 TURNING, MARKER = (frozenset(LISTS[name].split()) for name in ("turning", "marker"))
 NOT_STRATEGIES = frozenset(LISTS["not_strategies"].split())
@@ -102,6 +101,11 @@ LIGHT = frozenset(LISTS["light"].split())
 FIGURE_WORDS = frozenset(word for name, forms in FIGURES.items() for word in (name, *forms))
 PATTERNS: Mapping[str, re.Pattern[str]] = {name: re.compile(pattern) for name, pattern in LISTS["patterns"].items()}
 PHRASES: Mapping[str, re.Pattern[str]] = {label: re.compile(pattern) for label, pattern in LISTS["phrases"].items()}
+
+
+def says(name: str, text: str) -> "re.Match[str] | None":
+    """Where a text says what a pattern of words.toml has, anywhere in it; None where it does not."""
+    return PATTERNS[name].search(text)
 
 
 def _pairs(name: str) -> Mapping[str, str]:
@@ -257,4 +261,6 @@ def stem(word: str) -> str:
     return word.removesuffix("e") if len(word) > 3 else word
 
 
+_DATES = [word for word in CALENDAR.split() if word.endswith(("day", "ber", "ary")) or word in LISTS["months"].split()]
+DATED = frozenset(map(stem, _DATES))  # of no window
 _COMMON_STEMS = frozenset(map(stem, _COMMON | STOP))

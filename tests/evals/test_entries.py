@@ -11,6 +11,7 @@ from agents.offline.words import SleeveName, Words
 
 ENTRIES = list(entries())
 ALIKE = {"propose_config": "propose_tightening", "propose_tightening": "propose_config"}
+ALIKE["sleeves"] = "joint_risk"  # both show the stops; `which is closest to its stop` is answered by the one with distances
 
 
 def with_models(words: Words) -> Words:

@@ -134,7 +134,7 @@ def test_the_rule_of_a_refusal_is_explained(words: Words) -> None:
     """`explain that rule` after refusals: the limits that declare what the first one names."""
     counted = Table(("what", "rule", "times"), (("refused", "daily loss", 3), ("refused", "spread", 1)))
     desk = Desk("operator", words, counts=table("counts", counted), journal_search=table("journal_search", FILLS))
-    desk.ask("refusals yesterday")
+    desk.ask("how many refusals yesterday")
     desk.ask("explain that rule")
     assert [args["word"] for _, args in desk.called] == ["day_loss_frac_max", "pause_hours"]
 

@@ -339,3 +339,17 @@ def test_cash_is_compared_without_the_bills_of_what_is_gone(path: Path) -> None:
         assert bench.book.entries_blocked
 
     on_two(path, play)
+
+
+def test_a_listing_is_looked_at_as_soon_as_executions_are_not_said(path: Path) -> None:
+    """The desk is kept out as a whole for seconds, not for the minute between two looks."""
+
+    async def play(bench: TwoBench) -> None:
+        await both(bench)
+        bench.duties.gate._listed_ms = bench.clock()  # type: ignore[union-attr]  # the next look is a minute away
+        bench.eth.state = UNKNOWN_THERE
+        await bench.after(30)
+        assert OFF_ETH in bench.book.health
+        assert not bench.book.entries_blocked
+
+    on_two(path, play)

@@ -9,8 +9,10 @@ import pytest
 
 from app.home.home import Home, open_home
 from engine.book.basket_moves import leg_enters
+from engine.book.bodies import OFF
 from engine.control import halt
 from engine.core.orders import VenueOrder
+from engine.live.basket_bar import without_off
 from engine.live.loop import Loop
 from engine.parity.comparison import Comparison
 from engine.parity.desk_drift import desk_drift
@@ -96,8 +98,27 @@ def unwell(_home: Home, loop: Loop) -> None:
     loop.take("health", {"what": "stream", "state": "over", "why": ""})
 
 
+def untraded(_home: Home, loop: Loop) -> None:
+    """A day in which a venue did not trade a leg: at an account its pairs have no fit then."""
+    body, book = loop.basket_bars.body, loop.book
+    assert book is not None
+
+    def without(*about: Any, **named: Any) -> Any:
+        return without_off(book, {"basket": body(*about, **named)})["basket"]
+
+    what = f"{OFF}{book.specs[1].source['instrument']}"
+    loop.take("health", {"what": what, "state": "begun", "why": "suspend"})
+    loop.basket_bars.body = without  # type: ignore[method-assign]
+    advanced(loop, 96)
+    loop.basket_bars.body = body  # type: ignore[method-assign]
+    loop.take("health", {"what": what, "state": "over", "why": ""})
+
+
+STATES = [(paused, "paused"), (halted, "halted"), (unwell, "blocked"), (untraded, "blocked")]
+
+
 @pytest.mark.sample(1)
-@pytest.mark.parametrize(("go", "name"), [(paused, "paused"), (halted, "halted"), (unwell, "blocked")])
+@pytest.mark.parametrize(("go", "name"), STATES)
 def test_what_people_and_the_venue_did_is_their_class(own_home: Path, go: Callable[..., None], name: str) -> None:
     """All but a tenth of the difference, and nothing is unexplained."""
     check_class(comparison(lived(own_home, go)), name)

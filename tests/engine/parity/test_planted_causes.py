@@ -9,6 +9,7 @@ import pytest
 
 from app.home.home import Home, open_home
 from engine.book.bar_signals import NO_SIGNAL
+from engine.book.bodies import OFF
 from engine.control import halt
 from engine.core.orders import REJECTED, VenueOrder
 from engine.core.state import DAY_MS, ENTRY, Bar
@@ -221,6 +222,20 @@ def test_entries_that_were_blocked(home: Home) -> None:
         loop.withheld = lambda: ""
 
     check_class(since_fork(home, trouble), "blocked")
+
+
+def test_an_instrument_that_was_not_traded(home: Home) -> None:
+    """Its sleeve alone was kept out for half a day."""
+
+    def away(loop: Loop) -> None:
+        what = f"{OFF}{loop.book.specs[0].source['instrument']}"
+        loop.take("health", {"what": what, "state": "begun", "why": "suspend"})
+        advanced(loop, DAY_BARS // 2)
+        loop.take("health", {"what": what, "state": "over", "why": ""})
+
+    found = since_fork(home, away)
+    check_class(found, "blocked")
+    assert [bool(share.difference) for share in found.shares].count(True) == 1, in_usd(found)
 
 
 ODD = {
