@@ -1,6 +1,7 @@
 """Market making: a maker's fills by speed, adverse selection, inventory, money, halt (making, READ). Called by the catalog.
 
-It reads what `nightdesk making` has kept of simulations and makers on paper. None is live, and the answer says why.
+It reads what `nightdesk making` has kept of simulations and of makers on paper and at accounts. The answer says what may leave
+paper, and of one at an account which, with which money, at which stage.
 """
 
 from collections.abc import Mapping
@@ -46,7 +47,7 @@ class MakingArgs(Args):
     ),
 )
 def making(ctx: ToolContext, args: MakingArgs) -> ToolResult:
-    """A market maker, simulated or on paper: fills by speed, adverse selection, inventory, P&L, halt, why it is not live."""
+    """A market maker: fills by speed, adverse selection, inventory, P&L, halt, its account and stage or why it is not live."""
     found = listed(ctx.home)
     if not found:
         return no_data(NONE_YET)
@@ -99,8 +100,11 @@ def _by_speed(ctx: ToolContext, body: Mapping[str, Any], evidence: Evidence) -> 
 
 
 def _text(h: str, body: Mapping[str, Any], others: str) -> str:
-    """Verdict, money, halt, and why it is not live."""
+    """Verdict, money, halt, and its account and stage, or why it is not live."""
     about = f"{body['kind']}, {body['quoter']} on {body['venue']} {body['symbol']} {body['market']}, {body['state']}"
+    if body.get("account"):
+        money = "REAL MONEY" if body.get("mode") == "live" else "PLAY MONEY"
+        about += f"; account {body['account']}, {money}, stage {body.get('stage')}"
     from engine.making.stages import conditions
 
     text = f"{clean(body['verdict'], 60)}: {clean(body['name'], 80)} ({clean(about, 160)}). "
@@ -112,4 +116,7 @@ def _text(h: str, body: Mapping[str, Any], others: str) -> str:
         text += f"with a rebate {{{h}.with_rebate}}, the rest closed {{{h}.net_closed}}. "
     if body["halt"]:
         text += f"Halted by {clean(body['halt']['rule'], 40)} after {{{h}.halted_after}}. "
-    return f"{text}{conditions()} Kept: {others}."
+    if killed := body.get("killed"):
+        left = "; ".join(map(str, killed.get("left") or ())) or "nothing"
+        text += f"The halt ended in {clean(str(killed.get('state')), 40)}, left: {clean(left, 200)}. "
+    return f"{text}{'' if body.get('account') else f'{conditions()} '}Kept: {others}."

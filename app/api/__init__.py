@@ -177,7 +177,7 @@ SameSite=Strict, Path=/; a page on another port of the same host reads it server
                         "shadow_of", "shadow_days", "promotable", "gates", "error", "drift", "moved"}]}: models trained on bars
   GET    /api/halt              Latch
   GET    /api/halt/progress     {"state": KILLED|KILL_INCOMPLETE|null, "left": [..], "steps": [{"what": cancelled|closed, "order",
-                        "lots", "price", ...}], "tries_until_ms", "tried", "makers": [{"name", "stopped"}]}: what it has done
+                        "lots", "price", ...}], "tries_until_ms", "tried", "makers": [{"name", "stopped", "ended"}]}: what it did
   POST   /api/halt              {"reason"?} -> Latch (the file is written before the answer; any session that is not read-only)
   DELETE /api/halt              {"reason", "passphrase"?} -> {"released": Latch, "actor"}; 409 with what is unhealthy
   GET    /api/alerts?open=true&limit=100   {"items": [Alert], "reason": null|why alerts may be missing, "undelivered":

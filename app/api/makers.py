@@ -1,4 +1,4 @@
-"""Routes of market making: makers of the desk, simulated and on paper; read alone. Registered by app.api.factory."""
+"""Routes of market making: makers of the desk, simulated, on paper and at accounts; read alone. Registered by app.api.factory."""
 
 from typing import Literal
 
@@ -15,7 +15,8 @@ Column = list[Number]
 
 
 class MakerLine(ApiModel):
-    """A maker: verdict and figures. Inventory in base units, money in quote currency; everything is simulated or paper."""
+    """A maker: verdict and figures. Inventory in base units, money in quote currency. `account`, `mode` (testnet, live), `stage`:
+    empty where nothing is sent to a venue; `ended`, `left`: how its last halt at the account has ended."""
 
     name: str
     kind: str
@@ -26,6 +27,11 @@ class MakerLine(ApiModel):
     symbol: str
     market: str
     quoter: str
+    account: str = ""
+    mode: str = ""
+    stage: str = ""
+    ended: str = ""
+    left: list[str] = Field(default=[], max_length=20)
     fills: int | None
     orders: int | None
     inventory: Number
@@ -77,7 +83,8 @@ class SpeedCount(ApiModel):
 
 
 class MakerFill(ApiModel):
-    """One fill, seconds after the begin; `by`: queue, through (a trade beyond the price) or book (it crossed)."""
+    """One fill, seconds after the begin; `by`: queue, through (a trade beyond the price), book (it crossed), or venue: an
+    account's."""
 
     t_s: float
     side: Literal["buy", "sell"]
@@ -136,7 +143,7 @@ class MakerView(MakerLine):
 
 @router.get("")
 def makers(at: At, _: Who) -> MakerLines:
-    """Makers that `nightdesk making` has simulated and kept, or runs on paper."""
+    """Makers that `nightdesk making` has simulated and kept, or runs on paper or at an account."""
     return MakerLines(items=[MakerLine(**line) for line in maker_lines(at.path)])
 
 

@@ -143,10 +143,12 @@ class HaltStepView(ApiModel):
 
 
 class HaltedMakerView(ApiModel):
-    """A maker that ran when the desk was halted; `stopped`: its journal has the halt."""
+    """A maker that ran when the desk was halted; `stopped`: its journal has the halt; `ended`: at an account KILLED or
+    KILL_INCOMPLETE with what is left, "" while neither; null on paper."""
 
     name: str
     stopped: bool
+    ended: str | None = None
 
 
 class HaltProgress(ApiModel):

@@ -168,7 +168,8 @@ def show_feasibility(
     as_json: bool = JSON,
 ) -> None:
     """Whether a recording has an edge above the fees at all: every feature at every horizon, judged on later data. Often: no."""
-    from app.cli.l2_judged import judged, text_of
+    from app.cli.l2_judged import text_of
+    from app.making.ground import judged
 
     body = judged(named_path(path), floor, every, tuple(horizon))
     if page is not None:

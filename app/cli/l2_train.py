@@ -21,7 +21,7 @@ CUT_PART = 0.85  # of the last tape: where it is cut for the leak check
 
 def trained(path: Path, every_ms: int, life_s: float, horizon_s: float, fill: str, floor: float | None) -> dict[str, Any]:
     """The answer as JSON. Raises BadInput and DataError, one line each."""
-    from app.cli.l2_judged import judged
+    from app.making.ground import judged
     from engine.l2 import heads
     from engine.l2.checks import sound_tape, tapes_in
     from engine.l2.outcomes import require_terms

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from app.cli import making_paper, making_terms, out
+from app.cli import making_live, making_paper, making_terms, out
 from app.cli.data import named_path
 from engine.errors import BadInput, DataError, Refused
 
@@ -20,10 +20,11 @@ if TYPE_CHECKING:
     from engine.making.report import MakerFees
     from engine.making.simulation import MakingOptions, MakingRun
 
-group = typer.Typer(no_args_is_help=True, help="Market making: simulated, and on paper. Nothing here trades.")
+group = typer.Typer(no_args_is_help=True, help="Market making: simulated, on paper, and at an account of its own.")
 TAPE = typer.Argument(..., metavar="TAPE", help="A tape with trades beside it, or its name in the data folders.")
 JSON = typer.Option(False, "--json", help="One JSON object on stdout.")
 making_paper.register(group)
+making_live.register(group)
 
 
 def register(app: typer.Typer) -> None:
@@ -85,18 +86,18 @@ def stage(
     as_json: bool = JSON,
 ) -> None:
     """Whether a maker may leave simulation and paper: seven days and an edge above fees in four of five windows. Else exit 1."""
-    from app.cli.l2_judged import judged
+    from app.making.ground import ground_of
     from engine.making.stages import refusals_of, require_ground
 
-    ground = judged(named_path(path), floor, 100, ())
+    ground = ground_of(named_path(path), floor)
     try:
         require_ground(ground)
-        said, allowed = "making may leave paper on these tapes; live making is not built", True
+        said, allowed = "making may leave paper on these tapes: nightdesk making promote NAME testnet --tapes ...", True
     except Refused as error:
         said, allowed = str(error), False
     body = {
         "may_leave": allowed,
-        "stages": {"simulation": True, "paper": True, "live": False},
+        "stages": {"simulation": True, "paper": True, "testnet": allowed, "live": allowed},
         "refusals": refusals_of(ground),
         "days": ground["substrate"]["days"],
         "floor_bps": ground["floor_bps"],

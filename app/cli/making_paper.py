@@ -77,6 +77,7 @@ def paper(
         work = _on_tape(tape, name, options, speed, (maker, taker, rebate))
     else:
         work = _on_book((venue, symbol, market, mirror), name, options, (maker, taker, rebate))
+    from app.making.words import text_of
     from app.market_data.recorder import until_stopped
 
     body = asyncio.run(until_stopped(work, minutes))
@@ -146,6 +147,7 @@ def show_maker(
     """A maker: verdict, money, fills by speed, its halt, and whether its journal is whole and says the same. Exit 1 if not."""
     from app.home.home import existing_home
     from app.making.checked import checked
+    from app.making.words import text_of
 
     body = checked(existing_home().path, name)
     out.emit(body, as_json=as_json, text=lambda: text_of(body))
@@ -186,22 +188,3 @@ def _listed_text(body: Mapping[str, Any]) -> str:
     """A line a maker."""
     lines = [f"{m['name']}: {m['kind']}, {m['state']}; {m['verdict']}: {m['why']}" for m in body["items"]]
     return "\n".join(lines) or "no maker yet: nightdesk making paper TAPE, or making backtest TAPE --keep NAME"
-
-
-def text_of(body: Mapping[str, Any]) -> str:
-    """Verdict, figures, halt, journal."""
-    figures = body["figures"]
-    lines = [
-        f"{body['verdict'].upper()}: {body['why']}",
-        f"{body['name']}: {body['quoter']} on {body['venue']} {body['symbol']} {body['market']}, {body['kind']}, {body['state']}",
-        f"  {figures['orders']:,} orders, {figures['fills']:,} fills, inventory {figures['inventory']:g},"
-        f" net {figures['net']:+,.4f} after fees of {figures['fees']:,.4f}",
-    ]
-    speeds = [f"{c['from_s']}-{c['to_s'] or ''} s: {c['fills']}" for c in body["picture"]["by_speed"]]
-    lines.append(f"  fills by how long the order rested: {'   '.join(speeds)}")
-    if body["halt"]:
-        why = f": {body['halt']['reason']}" if body["halt"]["reason"] else ""
-        lines.append(f"  HALTED after {body['halt']['at_s']:.1f} s by {body['halt']['rule']}{why}")
-    if "journal" in body:
-        lines.append(f"  journal: {body['journal']['text']}")
-    return "\n".join(lines)

@@ -130,6 +130,10 @@ def approve(
         text = f"{row.id} is approved by {actor.name}, the first of two people; nothing has changed. It waits for a second."
         _decided(done, actor, row.direction, text, as_json)
         return
+    if row.kind == "maker":
+        text = f"{row.id} is approved by {actor.name} ({actor.assurance}); nightdesk making live starts {row.sleeve} by it"
+        _decided(done, actor, row.direction, text, as_json)
+        return
     text = f"{row.id} applied as {became(done)} ({verdict_of(row)}) by {actor.name} ({actor.assurance})"
     _decided(done, actor, row.direction, f"{text}. {_follows(home)}", as_json)
 

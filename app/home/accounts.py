@@ -38,6 +38,7 @@ class AccountEntry(BaseModel):
     key_file: str = ""  # TOML with key, secret, passphrase; mode 0600, outside the home
     margin: Literal["isolated"] = "isolated"
     leverage: int = Field(1, ge=1, le=125)  # of each instrument at the venue
+    making: bool = False  # of a market maker alone: no sleeve and no desk trades it
     rest_url: str = ""  # an address of this machine, for a local venue
     ws_url: str = ""
 
@@ -66,6 +67,8 @@ class AccountEntry(BaseModel):
         names = [name for name in self.variables if name]
         if len(set(names)) < len(names):
             raise ValueError("key_env, secret_env and passphrase_env name one variable twice")
+        if self.making and self.mode not in ("testnet", "live"):
+            raise ValueError(f"making = true takes mode testnet or live, not {self.mode}: a maker on paper needs no account")
         if bool(self.rest_url) != bool(self.ws_url):
             raise ValueError("rest_url and ws_url belong together: one local venue serves both")
         return self
@@ -119,6 +122,8 @@ def faults_between(
         where = ("sleeves", n, "account")
         if (account_of := accounts.get(sleeve.account)) is None:
             yield where, f"no [accounts.{sleeve.account}]; available: {', '.join(accounts) or 'none'}"
+        elif account_of.making:
+            yield where, f"{sleeve.account} is a market maker's alone (making = true)"
         elif account_of.venue != sleeve.venue:
             yield where, f"{sleeve.account} is at {account_of.venue}, the sleeve trades {sleeve.instrument}"
         elif sleeve.market != "perp":
@@ -136,6 +141,8 @@ def faults_of_trading(
         yield ("account",), f"no [accounts.{account}]; available: {', '.join(accounts) or 'none'}"
         return
     entry = accounts.get(account or "")
+    if entry is not None and entry.making:
+        yield ("account",), f"{account} is a market maker's alone (making = true): nightdesk making live trades it"
     trades = entry is not None and entry.mode != "paper"
     if trades and not on_live_data:
         yield ("account",), f'{account} trades at a venue, on bars as they close: write source = "live" under [data]'

@@ -17,6 +17,7 @@ from app.making.storing import store
 from app.market_data.book_recorder import BookRequest, BookSession, record_books
 from engine.errors import DataError, Refused
 from engine.l2.tape import DIGITS_MAX, Scale
+from engine.making.fold import PaperBook
 from engine.making.live_tape import FILLS_ROOM, ORDERS_ROOM, LiveTape, rule_at
 from engine.making.paper import PaperJournal, PaperMaker
 from engine.making.picture import MakerPicture
@@ -92,34 +93,50 @@ class LiveMaker:
         else:
             start = dict(journal.first)
             journal.write([("session", {"t_ns": tape.begun_ns, "gone": sorted(journal.book.orders.open)})], sync=True)
-        book, money = journal.book, tape.work.terms.money
         maker = PaperMaker(tape.work, tape.scale, journal, loop_of(compiled=True), self.around.latch)
-        before = (book.inventory, book.cash_units, round(book.sleeve.ledger.traded / money))
-        picture = MakerPicture(tape.scale, start["t_ns"], self.terms.fees.rebate_frac, before)
-        drawn_s = stored_s = self.around.now_s()
+        picture = self._picture(tape, journal.book, start)
         try:
-            while True:
-                await self.around.sleep(LOOK_S)
-                now_ns = session.now_ns() - 1  # what comes at this very time may not have come yet
-                maker.advance(now_ns)
-                now_s = self.around.now_s()
-                if now_s - drawn_s >= POINT_S:
-                    drawn_s = now_s
-                    picture.look(tape.work, now_ns)
-                if now_s - stored_s >= STORE_S:
-                    stored_s = now_s
-                    self._store(maker, picture, start, "running")
-                if tape.work.maker.tally[ENTRIES] >= ORDERS_ROOM - 2 or tape.work.maker.tally[FILLS] >= FILLS_ROOM - 4:
-                    raise DataError(f"{ORDERS_ROOM:,} orders in one session", "start it again: it goes on from its journal")
+            await self._go_on(session, maker, picture, start)
         finally:
             gone = sorted(journal.book.orders.open)
             maker.end("its process ended", {**maker.figures(), "gone": gone})
             self._store(maker, picture, start, "stopped")
 
+    def _picture(self, tape: LiveTape, book: PaperBook, start: dict[str, Any]) -> MakerPicture:
+        """What is drawn, beginning with the figures of earlier sessions."""
+        before = (book.inventory, book.cash_units, round(book.sleeve.ledger.traded / tape.work.terms.money))
+        return MakerPicture(tape.scale, start["t_ns"], self.terms.fees.rebate_frac, before)
+
+    async def _go_on(self, session: BookSession, maker: PaperMaker, picture: MakerPicture, start: dict[str, Any]) -> None:
+        """Make, draw and store, for ever. Raises DataError where a session has no room for more orders."""
+        drawn_s = stored_s = self.around.now_s()
+        tally = maker.work.maker.tally
+        while True:
+            await self._until_due()
+            now_ns = session.now_ns() - 1  # what comes at this very time may not have come yet
+            maker.advance(now_ns)
+            now_s = self.around.now_s()
+            if now_s - drawn_s >= POINT_S:
+                drawn_s = now_s
+                picture.look(maker.work, now_ns)
+            if now_s - stored_s >= STORE_S:
+                stored_s = now_s
+                self._store(maker, picture, start, "running")
+            if tally[ENTRIES] >= ORDERS_ROOM - 2 or tally[FILLS] >= FILLS_ROOM - 4:
+                raise DataError(f"{ORDERS_ROOM:,} orders in one session", "start it again: it goes on from its journal")
+
+    async def _until_due(self) -> None:
+        """Until the maker has something to look at."""
+        await self.around.sleep(LOOK_S)
+
+    def _about(self, _maker: PaperMaker) -> dict[str, Any]:
+        """What else is shown of it."""
+        return {}
+
     def _store(self, maker: PaperMaker, picture: MakerPicture, start: dict[str, Any], state: str) -> None:
         """What the page and the roles see of it."""
         why = "a live book is judged on its recorded tape: nightdesk making backtest"
-        more = {"state": "halted" if maker.halted else state, "verdict": "Not over", "why": why}
+        more = {"state": "halted" if maker.journal.book.halted else state, "verdict": "Not over", "why": why} | self._about(maker)
         self.body = head_of(self.terms, start, self.around.now_ms()) | running(maker, picture) | more
         store(self.folder, self.body)
 

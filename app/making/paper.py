@@ -185,7 +185,7 @@ def head_of(terms: PaperTerms, start: Mapping[str, Any], now_ms: int) -> dict[st
 def running(maker: PaperMaker, picture: MakerPicture) -> dict[str, Any]:
     """What is known of a maker that may go on: figures, halt, picture, and no verdict yet."""
     return {
-        "state": "halted" if maker.halted else "stopped",
+        "state": "halted" if maker.journal.book.halted else "stopped",
         "verdict": "Not over",
         "why": "a verdict needs the whole tape",
         "figures": maker.figures(),

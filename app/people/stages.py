@@ -15,6 +15,7 @@ from app.people.identity import Actor, read_people
 from engine.book.book import Book
 from engine.book.incident_money import incidents_of
 from engine.book.replay import fold
+from engine.control.makers import KIND as MAKER
 from engine.control.sleeve_config import traded_by
 from engine.control.stages import STEPS, StageFacts, days_between, lacking, rises
 from engine.errors import BadInput, DeskError, Refused
@@ -53,6 +54,11 @@ def raised_by(row: Proposal) -> list[StageMove]:
 
 def require_evidence(home: Home, row: Proposal, now_ms: int) -> None:
     """Refuse a proposal that raises a stage without everything that this takes, as it is now; names what is lacking."""
+    if row.kind == MAKER:
+        from app.people.makers import require_ground_of  # brings numpy, which a supervisor need not hold
+
+        require_ground_of(home, row)
+        return
     for move in raised_by(row):
         after = next((str(e.get("path")) for e in json.loads(row.evidence) if e.get("role") == "home"), "")
         if missing := missing_for(home.path, move.sleeve, move.new, after, now_ms):

@@ -40,13 +40,17 @@ def claims_folder(environment: Mapping[str, str] = os.environ) -> Path:
     return folder
 
 
-def claim_keys(home: Home, note: Callable[[str], None], environment: Mapping[str, str] = os.environ) -> None:
+def claim_keys(home: Home, note: Callable[[str], None], environment: Mapping[str, str] = os.environ, maker: str = "") -> None:
     """Claim the keys of all accounts for as long as this process lives; `note` gets a line for each that cannot be read.
+
+    Those of makers (making = true) are left to their makers; `maker`: such an account, claimed alone.
 
     Raises Busy, which names the other home, where one uses a key already, and BadInput for two accounts with one key.
     """
     names: dict[str, str] = {}
     for name, account in home.desk.accounts.items():
+        if name != maker and (account.making or maker):
+            continue
         if account.mode in ("paper", "shadow"):  # shadow sends nothing: it may watch an account that another home trades
             continue
         try:

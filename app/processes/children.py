@@ -160,6 +160,12 @@ def account_probe_command(name: str, what: str) -> list[str]:
     return [sys.executable, "-P", "-m", "app.processes.account_probe", name, what]
 
 
+def maker_command(name: str, minutes: float | None, *, as_json: bool) -> list[str]:
+    """The command line of a market maker at its account."""
+    more = [*(["--minutes", f"{minutes:g}"] if minutes is not None else []), *(["--json"] if as_json else [])]
+    return [sys.executable, "-P", "-m", "app.processes.maker", name, *more]
+
+
 def parity_command() -> list[str]:
     """The command line of the daily comparison with the backtest."""
     return [sys.executable, "-P", "-m", "app.jobs.daily_parity"]

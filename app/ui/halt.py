@@ -107,12 +107,22 @@ def _progress(found: Mapping[str, Any], waits: str, now_ms: Any) -> None:
             f"▲ {found['state'].replace('_', ' ')}:", f"{', '.join(done)}. Left: {'; '.join(found['left'])}. {waits}", "warn"
         )
     for maker in found.get("makers", ()):
-        sign, state, kind = ("●", "stopped", "calm") if maker["stopped"] else ("▲", "has not stopped yet", "warn")
-        parts.note(f"{sign} maker {maker['name']}:", state, kind)
+        state, is_over = _maker_state(maker)
+        parts.note(f"{'●' if is_over else '▲'} maker {maker['name']}:", state, "calm" if is_over else "warn")
     if steps:
         with st.expander("What the halt did"):
             rows = [_step(step, now_ms) for step in steps[-STEPS_MAX:]]
             parts.table(("at, wall clock", "what", "order", "units", "price"), rows, left=(0, 1, 2), thin=(4,))
+
+
+def _maker_state(maker: Mapping[str, Any]) -> tuple[str, bool]:
+    """(what the halt has made of a market maker, whether that is all of it)."""
+    ended = maker.get("ended")
+    if not maker["stopped"]:
+        return "has not stopped yet" if ended is None else "has not stopped yet, AT AN ACCOUNT", False
+    if ended is None:
+        return "stopped", True
+    return f"stopped, at its account: {ended or 'still cancelling and leaving'}", ended == KILLED
 
 
 def _step(step: Mapping[str, Any], now_ms: Any) -> Sequence[parts.Cell]:

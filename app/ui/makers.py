@@ -1,7 +1,7 @@
 """Market making on the page: a line a maker below the runs, and each as a page. Called by runs.py.
 
 Quotes against the book, inventory, P&L with and without rebate, fills by how long their order had rested (fast ones apart:
-they are the adverse ones), halts. Simulated or paper, and the page says which; nothing here trades.
+they are the adverse ones), halts. Simulated, on paper or at an account: the page says which, and with which money.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,7 +20,8 @@ FILLS_MAX = 24
 FAST_S = 1.0  # fills whose order had rested for less are reported apart
 HORIZONS = 4
 SIGNS = {"bad": "■", "warn": "▲", "calm": "●"}
-LIVE = "No maker is live: seven recorded days and an edge above the fees in four of five windows come first."
+LIVE = "No order of it leaves: seven recorded days and an edge above the fees in four of five windows come first."
+MONEY = {"live": "REAL MONEY", "testnet": "PLAY MONEY"}
 Maker = Mapping[str, Any]
 
 
@@ -30,7 +31,8 @@ def listed(api: PageClient) -> None:
     if not items:
         return
     with st.container(key="panel_makers"):
-        parts.head("Market making", f"{count(len(items))} simulated or on paper; none is live")
+        at = [item for item in items if item["account"]]
+        parts.head("Market making", f"{count(len(items))} kept; {f'{count(len(at))} at an account' if at else 'none is live'}")
         heads = ("maker", "what it is", "what it came to", "fills", "net", "written, UTC")
         parts.table(heads, list(map(_row, items[:SHOWN_MAX])), left=(0, 1, 2), wrap=(0, 1, 2), thin=(1, 3, 5))
         if (more := len(items) - SHOWN_MAX) > 0:
@@ -40,7 +42,7 @@ def listed(api: PageClient) -> None:
 def _row(item: Maker) -> Sequence[parts.Cell]:
     kind, text = verdict_of(item)
     look = {"bad": "neg", "warn": "wrn"}.get(kind, "")
-    about = (typeset(f"{item['kind']}, {item['state']}"), "mut")
+    about = (typeset(f"{item['kind']}{account_of(item)}, {item['state']}"), "wrn" if item["account"] else "mut")
     to = Linked(str(item["name"]), {"tab": "runs", "maker": str(item["name"])})
     return (
         to,
@@ -50,6 +52,11 @@ def _row(item: Maker) -> Sequence[parts.Cell]:
         _money(item["net"]),
         (to_minute(item["written_ms"], clocks.wall_ms()), "mut"),
     )
+
+
+def account_of(item: Maker) -> str:
+    """` mm, PLAY MONEY, stage testnet`; nothing of one that sends nothing."""
+    return f" {item['account']}, {MONEY.get(item['mode'], item['mode'])}, stage {item['stage']}" if item["account"] else ""
 
 
 def verdict_of(item: Maker) -> tuple[str, str]:
@@ -75,6 +82,14 @@ def show(api: PageClient, name: str) -> None:
     )
     kind, verdict = verdict_of(found)
     parts.note(f"{SIGNS[kind]} {verdict}.", str(found["why"]), kind)
+    if found["account"]:
+        parts.note(
+            f"▲ {MONEY.get(found['mode'], found['mode'])}:", f"account {found['account']}, stage {found['stage']}.", "warn"
+        )
+    if found["ended"]:
+        left = f"left: {'; '.join(found['left'])}" if found["left"] else "nothing is left"
+        kind, sign = ("warn", "▲") if found["left"] else ("calm", "●")
+        parts.note(f"{sign} The halt ended in {found['ended'].replace('_', ' ')}:", f"{left}.", kind)
     if found["halt"]:
         parts.note(
             f"▲ Halted by {found['halt']['rule']} after {number(found['halt']['at_s'], 1)} s.", _reason(found["halt"]), "warn"
@@ -83,7 +98,8 @@ def show(api: PageClient, name: str) -> None:
     _drawn(name, found)
     _by_speed(found)
     _last(found)
-    parts.soft(f"{LIVE} nightdesk making stage says what is missing.")
+    if not found["account"]:
+        parts.soft(f"{LIVE} nightdesk making stage says what is missing.")
 
 
 def _reason(halt: Maker) -> str:

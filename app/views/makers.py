@@ -1,6 +1,6 @@
 """Makers of the desk as the page and the roles see them: what is stored of each, bounded, nothing computed but what is shown.
 
-Called by app/api/makers.py and tools/makers.py. Everything is a simulation or paper: no maker is live.
+Called by app/api/makers.py. What runs at an account says which, with which money, and by which step.
 """
 
 from pathlib import Path
@@ -9,6 +9,7 @@ from typing import Any
 from engine.making.stored import folder_of, listed, stored
 
 OPTIONS_MAX = 40
+LEFT_MAX = 20
 WINDOWS_MAX = 20
 
 
@@ -18,11 +19,14 @@ def maker_lines(home: Path) -> list[dict[str, Any]]:
 
 
 def _line(body: dict[str, Any]) -> dict[str, Any]:
-    figures, halt = body.get("figures") or {}, body.get("halt") or {}
+    figures, halt, killed = body.get("figures") or {}, body.get("halt") or {}, body.get("killed") or {}
     about = {name: str(body.get(name) or "") for name in ("name", "kind", "state", "verdict", "why")}
     about |= {name: str(body.get(name) or "") for name in ("venue", "symbol", "market", "quoter")}
     counted = {name: figures.get(name) for name in ("fills", "orders", "inventory", "net", "fees")}
-    return about | counted | {"halted_by": str(halt.get("rule") or ""), "written_ms": body.get("written_ms")}
+    about |= {name: str(body.get(name) or "") for name in ("account", "mode", "stage")}
+    left = [str(line)[:200] for line in killed.get("left") or ()][:LEFT_MAX]
+    ended = {"ended": str(killed.get("state") or ""), "left": left}  # how a halt at an account has
+    return about | counted | ended | {"halted_by": str(halt.get("rule") or ""), "written_ms": body.get("written_ms")}
 
 
 def maker_view(home: Path, name: str) -> dict[str, Any]:

@@ -10,12 +10,14 @@ from typing import Any, Literal, NamedTuple
 
 from app.home.home import Home
 from app.views.evidence_doubts import doubts
+from app.views.maker_card import maker_rows
 from engine.amounts import percent_text, ratio_text, signed_text
 from engine.clock import utc
 from engine.control.canary import canaries, watch_rows
 from engine.control.config import version_of
 from engine.control.draft import key_text, value_text
 from engine.control.evidence import comparison_text, equal_worst_case, reward_text, verdict_words
+from engine.control.makers import KIND as MAKER
 from engine.control.outcome import runs_now
 from engine.control.proposals import changes_by_sleeve, view
 from engine.errors import DeskError
@@ -50,6 +52,9 @@ NOT_SHOWN = (
     "unwatched",
     "event",
     "keeps",
+    "terms",
+    "tapes",
+    "after",
 )  # other rows say them
 TABLES = ("diff", "worst", "model", "evidence")
 NONE = "-"
@@ -150,6 +155,8 @@ def _change(value: Mapping[str, Any]) -> list[CardRow]:
 def _sleeves(value: Mapping[str, Any]) -> str:
     """Each sleeve with the version of its own that the change is made against; several are applied all or none."""
     parts = value["parts"]
+    if value["kind"] == MAKER:
+        return str(value["sleeve"])
     if not parts:
         return f"whole desk, version {value['base_version']}"
     text = ", ".join(f"{p['sleeve']}, from version {p['from_version']}" for p in parts)
@@ -174,6 +181,8 @@ def _diff(value: Mapping[str, Any]) -> Iterator[CardRow]:
         whole = diff.get("rollback_of")
         goals = {"the desk": whole} if whole is not None else diff.get("back_to") or {}
         yield CardRow("back to", (", ".join(f"version {n} of {name}" for name, n in goals.items()) or NONE,), "applies")
+    elif value["kind"] == MAKER:
+        yield from (CardRow(*row) for row in maker_rows(diff))
     elif changes:
         at_once = diff.get("apply_to_open") or value["kind"] == "code"
         applies = "take the change at once" if at_once else "keep the version they were opened under"

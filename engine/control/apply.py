@@ -35,6 +35,7 @@ from engine.control.config import (
 )
 from engine.control.draft import draft_against
 from engine.control.limits import limits_of
+from engine.control.makers import KIND as MAKER
 from engine.control.model_pins import require_models
 from engine.control.pending import leave_pending
 from engine.control.proposals import changes_by_sleeve, desk_diff, merged, restored
@@ -127,6 +128,8 @@ def _in_one_transaction(
     own = select(ProposalPart).where(ProposalPart.proposal_id == row.id).order_by(col(ProposalPart.sleeve))
     parts = list(session.exec(own).all())
     _check_applicable(session, row, parts, base, shown_sha256, now_ms)
+    if row.kind == MAKER:
+        return _maker_step(session, row, base, shown_sha256, actor, now_ms, raised)
     with from_memory():
         bodies, equals = _proposed(session, row, parts, base, home)
     _check_stages(row, base, restored(base, bodies), raised)
@@ -149,6 +152,26 @@ def _in_one_transaction(
     return Applied(row.id, version, numbers)
 
 
+def _maker_step(
+    session: Session,
+    row: Proposal,
+    base: DeskVersion,
+    shown_sha256: str,
+    actor: Mapping[str, Any],
+    now_ms: int,
+    raised: Collection[tuple[str, str]],
+) -> Applied:
+    """A market maker's step: the applied row is what it asks for at each start, and no configuration of the desk changes."""
+    for change in json.loads(row.diff)["changes"]:
+        new = str(change["value"])
+        if rises(str(change["old"]), new) and (row.sleeve, new) not in raised:
+            raise Refused(f"{row.id} cannot be applied: {row.sleeve} does not come to {new} without evidence")
+    decided = {"decided_by": canonical_json(dict(actor)), "decided_ms": now_ms, "applied_version": base.version}
+    if leave_pending(session, *_claim(row.id, shown_sha256, now_ms), state="applied", **decided) != 1:
+        raise Refused(f"{row.id} cannot be applied: another decision was made concurrently")
+    return Applied(row.id, base.version, {})
+
+
 def _check_stages(row: Proposal, base: DeskVersion, then: DeskVersion, raised: Collection[tuple[str, str]]) -> None:
     """Refuse a step towards money whose evidence nobody has looked at."""
     for name in base.sleeves:
@@ -166,7 +189,8 @@ def _read_strategies(engine: Engine, home: Path, proposal_id: str) -> None:
         with db.read(engine) as session:
             row = _row(session, proposal_id)
             parts = list(session.exec(select(ProposalPart).where(ProposalPart.proposal_id == row.id)).all())
-            _proposed(session, row, parts, desk, home)
+            if row.kind != MAKER:
+                _proposed(session, row, parts, desk, home)
 
 
 def _claim(proposal_id: str, shown_sha256: str, now_ms: int) -> tuple[Any, ...]:

@@ -15,6 +15,8 @@ from sqlmodel import Session, col, select
 from engine.control.agreement import version_of, version_run
 from engine.control.config import DeskVersion, active, with_defaults
 from engine.control.draft import CODE_KEY, CODE_SHOWN, key_text, value_text
+from engine.control.makers import KIND as MAKER
+from engine.control.makers import name_of, step_of
 from engine.control.proposals import changes_by_sleeve, parts_of
 from engine.errors import DeskError
 from engine.store import db
@@ -39,6 +41,8 @@ def runs_now(engine: Engine, home: Path, row: Proposal) -> RunsNow | None:
     """What runs now, of a decided proposal; None while it is pending: its own card shows that."""
     if row.state == "pending":
         return None
+    if row.kind == MAKER:
+        return _maker_now(engine, row)
     try:
         desk = active(engine, home)
     except DeskError as error:
@@ -64,6 +68,16 @@ def runs_now(engine: Engine, home: Path, row: Proposal) -> RunsNow | None:
     return RunsNow(
         desk.version, outcome, f"{_became(row, outcome, desk.version, 'is in force' if behind else 'runs now')}{listed}{late}"
     )
+
+
+def _maker_now(engine: Engine, row: Proposal) -> RunsNow:
+    """Of a market maker's step: whether it is the one in force."""
+    now = step_of(engine, name_of(row.sleeve))
+    if row.applied_version is None:
+        return RunsNow(0, "not applied", f"never applied; {row.sleeve} is at {now.stage}")
+    kept = now.proposal == row.id
+    more = "" if kept else f", replaced by {now.proposal}"
+    return RunsNow(row.applied_version, "runs" if kept else "replaced", f"approved{more}; {row.sleeve} is at {now.stage}")
 
 
 def _became(row: Proposal, outcome: Outcome, version: int, now: str) -> str:

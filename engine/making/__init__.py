@@ -1,1 +1,1 @@
-"""Market making, simulated on a recorded tape: quotes, the queue, guardrails of its own, and whether the tape may be left."""
+"""Market making, simulated, on paper and at an account: quotes, the queue, guardrails, and whether paper may be left."""

@@ -1,20 +1,27 @@
-"""The journal of a paper maker folded: its orders by the desk's order life, its ledger, whether it is halted or has ended.
+"""The journal of a maker folded: its orders by the desk's order life, its ledger, whether it is halted or has ended.
 
 Called by paper.py after each event that it has journaled, and by whoever reads a journal: both get the same, at any event.
-Kinds: start, intent, sent, order (working, cancelling, done, rejected), fill, halt, session, end.
+Kinds: start, intent, sent, order (working, cancelling, done, rejected), fill, halt, session, end; at an account also cursor,
+stranger (what no order of the maker explains), compared, incident and killed (how a halt has ended).
 """
 
+import re
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from engine.core.orders import NO_ORDERS, OrderBook, VenueOrder, executed, find, heard, intended
-from engine.core.state import ENTRY, Rules, Sleeve, start
+from engine.core.state import ENTRY, EXIT_SLOT, Rules, Sleeve, start
 from engine.errors import DataError
 from engine.l2.tape import Scale
 from engine.making.account import booked_fill, rules_of
 from engine.store.chain import Event
 
 Body = Mapping[str, Any]
+PAPER_CODE = "0000"  # in the place of a maker's own four letters, by which a venue has two makers of one account apart
+ID = re.compile(r"nd([a-z0-9]{4})([0-9]{8})([EX])00")
+NONE_YET: Mapping[str, Any] = MappingProxyType({})
+TRADES_KEPT = 2_000  # ids of executions: a venue lists some of them again
 
 
 class PaperBook(NamedTuple):
@@ -32,22 +39,40 @@ class PaperBook(NamedTuple):
     halted: Body  # of its halt; empty: none
     ended: Body  # of its end; empty: it may go on
     last_ns: int  # of the last event
+    exits: int = 0  # orders that leave what a halt finds
+    cursor: str | None = None  # at an account: up to where the venue's executions are read; None: never yet
+    trades: Mapping[str, int] = NONE_YET  # the last executions by the venue's id -> ns
+    strangers: Mapping[str, int] = NONE_YET  # executions and orders that are not the maker's -> ns
+    killed: Body = NONE_YET  # how its last halt has ended
 
 
 NOTHING_YET = PaperBook({}, start(0.0), NO_ORDERS, 0, 0, 0, 0, 0, 0, {}, {}, 0)
 
 
-def order_id(number: int) -> str:
-    """What the maker's order is called at the venue: 17 letters and digits, as the desk's are."""
-    return f"nd{number:012d}E00"
+def order_id(number: int, code: str = PAPER_CODE, kind: str = "E") -> str:
+    """What the maker's order is called at the venue: 17 letters and digits, as the desk's are. kind: E a quote, X a way out."""
+    return f"nd{code}{number:08d}{kind}00"
 
 
 def number_of(id_: str) -> int:
     """The order's number in its run, from 1. Raises DataError for another id."""
-    digits = id_.removeprefix("nd").removesuffix("E00")
-    if len(digits) != 12 or not (digits.isascii() and digits.isdigit()):
+    found = ID.fullmatch(id_)
+    if found is None:
         raise DataError(f"{id_[:40]!r} is not a maker's order", "the journal was changed, or is another desk's")
-    return int(digits)
+    return int(found[2])
+
+
+def code_of(book: PaperBook) -> str:
+    """The four letters of the maker's orders."""
+    return str(book.begun.get("code", PAPER_CODE))
+
+
+def is_own(book: PaperBook, id_: str) -> bool:
+    """Whether an order's id is one that this maker has given away."""
+    found = ID.fullmatch(id_)
+    if found is None or found[1] != code_of(book):
+        return False
+    return int(found[2]) <= (book.numbers if found[3] == "E" else book.exits)
 
 
 def scale_of(book: PaperBook) -> Scale:
@@ -84,10 +109,11 @@ def _on_start(book: PaperBook, body: Body) -> PaperBook:
 
 def _on_intent(book: PaperBook, body: Body) -> PaperBook:
     side = 1 if body["side"] == "buy" else -1
-    number, decided_ms = number_of(body["order"]), body["t_ns"] // 1_000_000
-    order = VenueOrder(body["order"], 0, ENTRY, number, side, body["lots"], body["price"], 1, 0, 0.0, 0.0, decided_ms)
-    orders = intended(book.orders, order)._replace(attempts={})
-    return book._replace(orders=orders, intents=book.intents + 1, numbers=number)
+    number, decided_ms, quotes = number_of(body["order"]), body["t_ns"] // 1_000_000, body["post_only"]
+    slot, post_only = (ENTRY, 1) if quotes else (EXIT_SLOT, 0)
+    order = VenueOrder(body["order"], 0, slot, number, side, body["lots"], body["price"], post_only, 0, 0.0, 0.0, decided_ms)
+    book = book._replace(orders=intended(book.orders, order)._replace(attempts={}))
+    return book._replace(intents=book.intents + 1, numbers=number) if quotes else book._replace(exits=number)
 
 
 def _on_sent(book: PaperBook, body: Body) -> PaperBook:
@@ -102,14 +128,16 @@ def _on_order(book: PaperBook, body: Body) -> PaperBook:
 
 
 def _on_fill(book: PaperBook, body: Body) -> PaperBook:
-    """An execution: the order has so much less left, the ledger so much more."""
+    """An execution: the order has so much less left, the ledger so much more. `beyond`: whatever the order had left."""
     order, lots = find(book.orders, body["order"]), body["lots"]
-    if order is None or lots > order.left:
+    if not body.get("beyond") and (order is None or lots > order.left):
         raise DataError(f"a fill of {lots} lots of {body['order']}, which has fewer left", "the journal was changed")
-    t_ms, side = body["t_ns"] // 1_000_000, order.side
-    sleeve = booked_fill(book.sleeve, rules_at(book), side, lots, order.price, body["fee_frac"], t_ms)
+    t_ms, side = body["t_ns"] // 1_000_000, 1 if body["side"] == "buy" else -1
+    sleeve = booked_fill(book.sleeve, rules_at(book), side, lots, body["price"], body["fee_frac"], t_ms)
+    trades = {**book.trades, body["trade"]: body["t_ns"]} if "t_ms" in body else book.trades
     return book._replace(
-        orders=executed(book.orders, order.id, lots),
+        trades=dict([*trades.items()][-TRADES_KEPT:]) if len(trades) > TRADES_KEPT else trades,
+        orders=executed(book.orders, body["order"], lots),
         sleeve=sleeve,
         inventory=book.inventory + side * lots,
         cash_units=book.cash_units - side * lots * body["price_units"],
@@ -119,12 +147,29 @@ def _on_fill(book: PaperBook, body: Body) -> PaperBook:
 
 
 def _on_halt(book: PaperBook, body: Body) -> PaperBook:
-    return book._replace(halted=body, numbers=book.numbers + len(body.get("withheld", ())))
+    return book._replace(halted=body, killed={}, numbers=book.numbers + len(body.get("withheld", ())))
+
+
+def _on_cursor(book: PaperBook, body: Body) -> PaperBook:
+    return book._replace(cursor=body["cursor"])
+
+
+def _on_stranger(book: PaperBook, body: Body) -> PaperBook:
+    strangers = {**book.strangers, body["id"]: body["t_ns"]}
+    return book._replace(strangers=dict([*strangers.items()][-TRADES_KEPT:]))
+
+
+def _on_killed(book: PaperBook, body: Body) -> PaperBook:
+    return book._replace(killed=body)
+
+
+def _on_note(book: PaperBook, _body: Body) -> PaperBook:
+    return book
 
 
 def _on_session(book: PaperBook, body: Body) -> PaperBook:
     """A live maker goes on after its process ended: what rested at the paper venue went with it, and its halt."""
-    return _without(book, body)._replace(halted={}, ended={})
+    return _without(book, body)._replace(halted={}, ended={}, killed={})
 
 
 def _on_end(book: PaperBook, body: Body) -> PaperBook:
@@ -147,5 +192,10 @@ STEPS = {
     "fill": _on_fill,
     "halt": _on_halt,
     "session": _on_session,
+    "cursor": _on_cursor,
+    "stranger": _on_stranger,
+    "killed": _on_killed,
+    "compared": _on_note,
+    "incident": _on_note,
     "end": _on_end,
 }

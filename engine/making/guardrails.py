@@ -28,8 +28,8 @@ from engine.making.resting import (
     cancelling,
 )
 
-NO_HALT, H_INVENTORY, H_LOSS, H_AGE, H_RATE, H_LATCH = range(6)
-HALTS = ("none", "inventory_max", "loss_max", "quote_age_max", "orders_second_max", "latch")
+NO_HALT, H_INVENTORY, H_LOSS, H_AGE, H_RATE, H_LATCH, H_VENUE = range(7)
+HALTS = ("none", "inventory_max", "loss_max", "quote_age_max", "orders_second_max", "latch", "venue")
 SECOND_NS = 1_000_000_000
 
 

@@ -24,8 +24,8 @@ from engine.making.resting import MakerState, MakerTrades
 COMPILED = (
     l2_loop.replay_messages,
     quotes.spread_of, quotes.desired, quotes.moved_away,
-    resting.usable, resting.lots_at, resting.crosses, resting.cancelling, resting.end, resting.arrive, resting.fill,
-    resting.on_trade, resting.on_level, resting.on_book, resting.cancel_arrives,
+    resting.usable, resting.lots_at, resting.crosses, resting.cancelling, resting.end, resting.stand, resting.arrive,
+    resting.fill, resting.on_trade, resting.on_level, resting.on_book, resting.cancel_arrives,
     guardrails.worth, guardrails.breached, guardrails.too_fast, guardrails.count_send, guardrails.send_cancel, guardrails.halt,
     loop.next_event, loop.pass_time, loop.on_middle, loop.on_message, loop.see_fill, loop.net_flow, loop.send_entry,
     loop.pullable, loop.meets, loop.towards, loop.decide, loop.happen,

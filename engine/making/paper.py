@@ -13,7 +13,7 @@ from typing import Any
 from engine.core.ledger import on_mark
 from engine.errors import DataError
 from engine.l2.tape import Scale
-from engine.making.fold import NOTHING_YET, PaperBook, after, order_id, rules_at
+from engine.making.fold import NOTHING_YET, PaperBook, after, code_of, order_id, rules_at
 from engine.making.guardrails import H_LATCH, HALTS, NO_HALT, halt, withhold
 from engine.making.loop import MESSAGE, MESSAGES, OPEN_END, UNTIL, WATCHED, pass_time
 from engine.making.resting import (
@@ -51,6 +51,7 @@ from engine.store.journal import Journal, read
 
 Latch = Callable[[], str]  # why nothing may be sent; "" where all may
 Said = tuple[str, dict[str, Any]]  # kind and body of an event
+TAKES = "post-only, it would take"
 
 
 class PaperJournal:
@@ -133,6 +134,8 @@ class PaperMaker:
         self._offset = journal.book.numbers  # of order numbers: those of earlier sessions
         self._trades = journal.book.fills
         self._resting: list[_Resting | None] = [None, None]
+        self._code = code_of(journal.book)
+        self.reasons: dict[str, str] = {}  # orders -> why they ended, where the venue says more than the loop knows
         self._latch_body: dict[str, Any] = {}
         work.at[WATCHED] = 1
 
@@ -211,15 +214,19 @@ class PaperMaker:
         if ids and (why := self._latched(now, ids)):
             self._halt(why, now, ids)
             fresh = []
-        said += self._halt_said() + self._cancels_said(now)
+        cancels = self._cancels_said(now)
+        said += self._halt_said() + cancels
         asked = [self._intent(number) for number in fresh]
         self.journal.write([*said, *asked], sync=bool(asked or said))
+        self._leave([body["order"] for _, body in asked], [body["order"] for _, body in cancels], now)
+
+    def _leave(self, asked: Sequence[str], _cancels: Sequence[str], now: int) -> None:
+        """What was journaled is sent: here nowhere, the loop has it already."""
         if asked:
-            sent = {"t_ns": now, "orders": [body["order"] for _, body in asked]}
-            self.journal.write([("sent", sent)], sync=False)
+            self.journal.write([("sent", {"t_ns": now, "orders": list(asked)})], sync=False)
 
     def _id(self, number: int) -> str:
-        return order_id(self._offset + number)
+        return order_id(self._offset + number, self._code)
 
     def _intent(self, number: int) -> Said:
         """A new order, which its side has now."""
@@ -258,9 +265,13 @@ class PaperMaker:
                 "middle": float(self.scale.price(row[F_MIDDLE2] / 2.0)),
                 "how": HOW[row[F_HOW]],
             }
-            found.append(("fill", body))
+            found.append(("fill", body | self._as_billed()))
         self._fills = int(maker.tally[FILLS])
         return found
+
+    def _as_billed(self) -> dict[str, Any]:
+        """What the venue says itself of a fill."""
+        return {}
 
     def _orders_said(self, now: int) -> list[Said]:
         """Orders that have arrived, were rejected, or were cancelled at the venue; a filled one ends by its fill."""
@@ -276,9 +287,11 @@ class PaperMaker:
             if row[L_END] > 0:
                 order.ended = True
                 if row[L_OUTCOME] == REJECTED:
-                    found.append(("order", {"t_ns": now, "order": id_, "state": "rejected", "why": "post-only, it would take"}))
+                    found.append(("order", {"t_ns": now, "order": id_, "state": "rejected", "why": self.reasons.pop(id_, TAKES)}))
                 elif row[L_OUTCOME] == CANCELLED:
-                    found.append(("order", {"t_ns": now, "order": id_, "state": "done", "why": "cancelled"}))
+                    found.append(
+                        ("order", {"t_ns": now, "order": id_, "state": "done", "why": self.reasons.pop(id_, "cancelled")})
+                    )
         return found
 
     def _cancels_said(self, now: int) -> list[Said]:

@@ -14,6 +14,7 @@ from engine.errors import BadInput
 SYMMETRIC, RESERVE = 0, 1
 QUOTERS = {"symmetric": SYMMETRIC, "as": RESERVE}
 LAST, EVEN = 0, 1  # cancellations come from behind us, or from everywhere alike
+OUTSIDE = 2  # at an account: a venue says what became of an order, and nothing is simulated (outside.py)
 QUEUES = {"last": LAST, "even": EVEN}
 FAR_BPS = 1_000.0  # a quote so far away is none
 WEIGHT_MIN = 0.5  # of the variance: what it has seen of its time

@@ -1,15 +1,16 @@
 """One resting order a side at the simulated venue: it arrives, waits behind what is there, is filled by trades, is cancelled.
 
-Called by loop.py, compiled by kernel.py. All that waits at the price on arrival is ahead. Trades at the price take from it,
-then from us; a trade beyond the price, or a book that has crossed it, fills what is left. What leaves the level without a
-trade was behind us (LAST), or ahead and behind alike (EVEN); what is ahead is never more than the level.
+Called by loop.py and outside.py, compiled by kernel.py. All that waits at the price on arrival is ahead. Trades at the price
+take from it, then from us; a trade beyond the price, or a book that has crossed it, fills what is left. What leaves the level
+without a trade was behind us (LAST), or ahead and behind alike (EVEN); what is ahead is never more than the level. OUTSIDE: none
+of it is simulated.
 """
 
 from typing import NamedTuple
 
 from engine.l2.book import PAGE, PAGE_BITS, SYNCED, DepthBook, best_of, place_of
 from engine.l2.tape import Bytes, Floats, Ints
-from engine.making.quotes import EVEN, MakingTerms
+from engine.making.quotes import EVEN, OUTSIDE, MakingTerms
 
 BUY, SELL = 0, 1
 UNKNOWN_AHEAD = 1e15  # lots: an order that arrives at a book nobody knows waits behind everything
@@ -19,8 +20,8 @@ NUMBER, PRICE, LEFT, ARRIVES, CANCELS, ENDS, SINCE, CHECKED, LEVEL, TRADED, ASKE
 # columns of MakerState.fills
 F_WHEN, F_SIDE, F_PRICE, F_LOTS, F_NUMBER, F_WAITED, F_MIDDLE2, F_HOW = range(8)
 # how an order was filled
-BY_QUEUE, BY_THROUGH, BY_BOOK = range(3)
-HOW = ("queue", "through", "book")
+BY_QUEUE, BY_THROUGH, BY_BOOK, BY_VENUE = range(4)
+HOW = ("queue", "through", "book", "venue")
 # columns of MakerState.log, one row an order
 L_SIDE, L_PRICE, L_LOTS, L_SENT, L_CANCEL_SENT, L_FILLED, L_OUTCOME, L_END = range(8)
 OPEN, FILLED, CANCELLED, REJECTED = range(4)
@@ -90,6 +91,12 @@ def end(maker: MakerState, terms: MakingTerms, s: int, outcome: int, now: int) -
     maker.log[row, L_OUTCOME], maker.log[row, L_END] = outcome, now
 
 
+def stand(maker: MakerState, terms: MakingTerms, s: int, level: int, now: int) -> None:
+    """The order rests at the venue from now on, its level having these lots."""
+    maker.orders[s, LEFT], maker.orders[s, SINCE] = terms.lots, now
+    maker.orders[s, LEVEL], maker.orders[s, TRADED] = level, 0
+
+
 def arrive(maker: MakerState, terms: MakingTerms, book: DepthBook, s: int, now: int) -> None:
     """The order reaches the venue: rejected if it would take, else it rests behind all that is at its price."""
     price = maker.orders[s, PRICE]
@@ -100,8 +107,7 @@ def arrive(maker: MakerState, terms: MakingTerms, book: DepthBook, s: int, now: 
         end(maker, terms, s, REJECTED, now)
         return
     level = lots_at(book, s, price) if known else 0
-    maker.orders[s, LEFT], maker.orders[s, SINCE] = terms.lots, now
-    maker.orders[s, LEVEL], maker.orders[s, TRADED] = level, 0
+    stand(maker, terms, s, level, now)
     maker.ahead[s] = float(level) if known else UNKNOWN_AHEAD
 
 
@@ -123,7 +129,7 @@ def fill(maker: MakerState, terms: MakingTerms, s: int, lots: int, how: int, now
 def on_trade(maker: MakerState, terms: MakingTerms, price: int, lots: int, taker: int, now: int) -> None:
     """A recorded trade against the order that rests on the side which the taker hit."""
     s = BUY if taker < 0 else SELL
-    if maker.orders[s, LEFT] == 0:
+    if maker.orders[s, LEFT] == 0 or terms.queue == OUTSIDE:
         return
     own = maker.orders[s, PRICE]
     if price == own:
@@ -148,6 +154,8 @@ def on_level(maker: MakerState, terms: MakingTerms, s: int, level: int) -> None:
 
 def on_book(maker: MakerState, terms: MakingTerms, book: DepthBook, now: int) -> None:
     """A changed book against both orders: one that it has crossed is filled, the other's queue follows its level."""
+    if terms.queue == OUTSIDE:
+        return
     for s in range(2):
         if maker.orders[s, LEFT] > 0:
             price = maker.orders[s, PRICE]

@@ -1,7 +1,7 @@
 """What a maker needs before it may leave simulation and paper. Nothing skips it: there is one answer, any reason in it refuses.
 
-Called by app/cli/making.py. Simulation and paper are open to any sound tape, as exercises. Live making is not built; whoever
-builds it asks here first.
+Called by app/cli/making.py, by app/people/makers.py at each approval of a step, and by app/processes/maker.py at every start.
+Simulation and paper are open to any sound tape, as exercises.
 """
 
 from collections.abc import Mapping

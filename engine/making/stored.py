@@ -22,6 +22,7 @@ SHAPE: Mapping[str, Any] = {  # of a run.json
     "begun_ms": int,
 }
 SIMULATED, ON_TAPE, ON_BOOK = "simulation on a recorded tape", "paper on a recorded tape", "paper on a live book"
+AT_ACCOUNT = {"testnet": "testnet at an account", "live": "live at an account"}  # by the account's mode
 
 
 def folder_of(home: Path, name: str) -> Path:
@@ -90,6 +91,10 @@ def listed(home: Path) -> list[dict[str, Any]]:
             "written_ms",
             "figures",
             "halt",
+            "account",
+            "mode",
+            "stage",
+            "killed",
         )
         found.append({name: body.get(name) for name in names})
     return found

@@ -19,6 +19,7 @@ from engine.watch.heartbeat import began_ms
 from engine.watch.identity import broken
 from engine.watch.last_closes import steps_of
 from engine.watch.levels import levels
+from engine.watch.makers import makers
 from engine.watch.observation import (
     DeskObservation,
     Finding,
@@ -348,15 +349,8 @@ def people(desk: DeskObservation) -> Iterator[Finding]:
         yield Finding("halt", "halt", severity, what, "desk", since, action, {"open_positions": len(positions)})
     for row in desk.expired:
         what = f"Proposal {row['id']} ({row['direction']}, {row['sleeve']}) expired: not decided in time"
-        yield Finding(
-            f"proposal:{row['id']}",
-            "proposal",
-            "note",
-            what,
-            str(row["sleeve"]),
-            row["expires_ms"],
-            "propose it again if it is still wanted",
-        )
+        place, action = str(row["sleeve"]), "propose it again if it is still wanted"
+        yield Finding(f"proposal:{row['id']}", "proposal", "note", what, place, row["expires_ms"], action)
     differs = desk.mark.body.get("differs", {}) if desk.mark else {}
     for event in desk.incidents:
         if str(event.body.get("difference")) in differs:
@@ -396,5 +390,6 @@ DETECTORS: Mapping[str, tuple[Detector, tuple[str, ...]]] = {  # name -> detecto
     "silences": (silent_ones, ("silence",)),
     "canaries": (canary_findings, ("canary",)),
     "audit": (audited, ("audit",)),
+    "makers": (makers, ("maker",)),
     "halt and proposals": (people, ("halt", "proposal", "incident", "delivery")),
 }

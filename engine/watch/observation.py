@@ -44,6 +44,7 @@ RUNBOOKS = {
     "canary": "canary-rolled-back",
     "audit": "audit-failing",
     "silence": "silence",
+    "maker": "maker",
 }
 ONE_OFF_KINDS = ("proposal", "incident")  # events rather than conditions: no recovery message
 
@@ -128,6 +129,7 @@ class DeskObservation(NamedTuple):
     canaries: tuple[Any, ...] = ()  # engine.control.canary.CanaryRun, the latest of each sleeve
     windows: tuple[IncidentWindow, ...] = ()  # incident windows that are open
     identity: Mapping[str, Any] | None = None  # the last accounting identity (identity.py)
+    makers: tuple[Mapping[str, Any], ...] = ()  # market makers at accounts (makers.py)
     dead: tuple[Any, ...] | None = ()  # engine.watch.deadguards.Rate of those that should have fired; None: not looked yet
 
 

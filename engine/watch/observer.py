@@ -31,6 +31,7 @@ from engine.watch.heartbeat import heartbeat_of
 from engine.watch.incidents import IncidentWindow, windows_of
 from engine.watch.last_closes import failing_now, steps_of
 from engine.watch.levels import alerted, watched
+from engine.watch.makers import at_accounts
 from engine.watch.null_features import lacking_now
 from engine.watch.observation import DeskObservation, ProcessExit
 from engine.watch.outside_status import read_status
@@ -99,6 +100,7 @@ class Observer:
             lacking=lacking_now(path, mark, self._first_config(path)),
             halt=halt.read(self.home, self.engine),
             dead=self._dead,
+            makers=at_accounts(self.home),
             canaries=tuple(canaries(self.engine)),
             identity=self._identity,
             windows=self._open_windows(path, mark),

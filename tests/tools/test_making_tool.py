@@ -57,6 +57,19 @@ def test_one_is_named_and_an_unknown_one_names_those_there_are(make_ctx: Callabl
         assert "one" in found.text
 
 
+def test_one_at_an_account_says_which_with_which_money(make_ctx: Callable[..., ToolContext], tmp_path: Path) -> None:
+    """Account, money, stage, and how its halt ended; the conditions of leaving paper are behind it."""
+    ctx = make_ctx("operator")
+    kept(ctx, tmp_path, "btc")
+    path = ctx.home / "making" / "btc" / "run.json"
+    body = json.loads(path.read_text()) | {"kind": "live at an account", "account": "mm", "mode": "live", "stage": "live_small"}
+    path.write_text(json.dumps(body | {"killed": {"state": "KILL_INCOMPLETE", "left": ["477 lots"]}}))
+    text = call(ctx, "making", LAST).text
+    assert "account mm, REAL MONEY, stage live_small" in text
+    assert "The halt ended in KILL_INCOMPLETE, left: 477 lots." in text
+    assert "may not leave" not in text
+
+
 def test_a_damaged_file_is_no_fault_of_ours(make_ctx: Callable[..., ToolContext], tmp_path: Path) -> None:
     """It says that it cannot be read."""
     ctx = make_ctx("developer")

@@ -66,7 +66,10 @@ def test_a_halt_names_the_makers_it_stopped(typed: Typed, home: Path, tmp_path: 
     running.join(30.0)
     assert code == 0
     body: dict[str, Any] = json.loads(printed)
-    assert body["makers"] == [{"name": "btc-1bps", "stopped": True}, {"name": "deaf", "stopped": False}]
+    assert body["makers"] == [
+        {"name": "btc-1bps", "stopped": True, "ended": None},
+        {"name": "deaf", "stopped": False, "ended": None},
+    ]
     said = typed("halt", "again")[1]
     assert "maker btc-1bps: stopped" in said
     assert "maker over" not in said

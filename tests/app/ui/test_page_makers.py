@@ -43,11 +43,28 @@ def test_a_kept_simulation_is_listed_and_opens(fake: Fake, view: dict[str, Any])
     text = texts_of(page(tab="runs", maker="btc"))
     for part in (
         "SIMULATION ON A RECORDED TAPE", view["verdict"], "with a rebate", "without fees", "Quotes against the book", "Inventory",
-        "Adverse selection", "▲ fast, 0 to 1 s", "Last fills", "No maker is live",
+        "Adverse selection", "▲ fast, 0 to 1 s", "Last fills", "No order of it leaves",
     ):  # fmt: skip
         assert part in text
     assert "None" not in text
     assert ">nan" not in text
+
+
+def test_a_maker_at_an_account_says_which_and_with_which_money(fake: Fake, view: dict[str, Any]) -> None:
+    """In the list and on its page; a halt that left something is not calm."""
+    at = view | {"kind": "live at an account", "account": "mm", "mode": "live", "stage": "live_small", "state": "halted"}
+    at |= {"ended": "KILL_INCOMPLETE", "left": ["477 lots"], "halted_by": "venue"}
+    fake.makers = {"btc": at}
+    listed = texts_of(page(tab="runs"))
+    assert "1 at an account" in listed
+    assert "live at an account mm, REAL MONEY, stage live_small" in listed
+    text = texts_of(page(tab="runs", maker="btc"))
+    for part in ("LIVE AT AN ACCOUNT", "REAL MONEY", "account mm, stage live_small", "KILL INCOMPLETE", "left: 477 lots"):
+        assert part in text
+    assert "No order of it leaves" not in text
+    play = view | {"kind": "testnet at an account", "account": "mm", "mode": "testnet", "stage": "testnet", "ended": "KILLED"}
+    fake.makers = {"btc": play}
+    assert "PLAY MONEY" in texts_of(page(tab="runs", maker="btc"))
 
 
 def test_before_the_first_maker_there_is_no_panel(fake: Fake) -> None:

@@ -192,5 +192,5 @@ def test_a_changed_journal_is_not_folded(tmp_path: Path) -> None:
         with pytest.raises(DataError):
             folded([*events[:at], wrong])
     with pytest.raises(DataError, match="not a maker's order"):
-        number_of("ndabcd00000001E00")
+        number_of("ndabcd00000001S00")
     assert number_of(order_id(17)) == 17
