@@ -20,6 +20,7 @@ from agents.offline.slots import COUNTED, ORDINALS, Slots
 from agents.offline.steps import CallResult, PastTurn, Plan, PlannedAnswer, PlanOf, Question
 from agents.offline.tables import Facts, extreme, extreme_row, number_of, only, ranks
 from agents.offline.talk import LOOKS_BACK
+from agents.offline.ways import SAY
 from agents.offline.words import PATTERNS, says
 from engine.clock import utc
 from tools.common import render
@@ -202,6 +203,8 @@ def why(slots: Slots, older: "Part | None", newest_turn: "Part | None", past: Se
     read = past[-1].results or waits or (isinstance(call, PlannedAnswer) and not call.asked_back)
     if last is not None and not read and says("above.lost", slots.text) and (run := run_shown(last)) is not None:
         return partial(_of_run_above, str(run))
+    if newest_turn is not None and newest_turn.way is not None and newest_turn.way.key in SAY["of_people"].split():
+        return PlannedAnswer(SAY["why_not"], read_as="the answer above")
     if last is None or not read:
         return asks_back("Why what? Nothing was looked up for the last answer: name the day, the trade or the event.")
     if last.status in ("refused", "failed"):

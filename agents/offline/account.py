@@ -118,7 +118,7 @@ def _covers() -> Mapping[str, tuple[str, ...]]:
 def weighs(word: str) -> bool:
     """Whether an answer without this word may be another one: it compares, counts, turns or gives a direction, or nothing here
     knows it."""
-    return word in _WEIGHTY or (word.endswith("est") and len(word) > 5) or _is_strange(word)
+    return word in _WEIGHTY or bool(says("account.most", word)) or _is_strange(word)
 
 
 _WEIGHTY = frozenset(LISTS["weighty"].split())

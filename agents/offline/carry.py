@@ -11,6 +11,7 @@ from typing import Any
 
 from agents.offline import trip_ends
 from agents.offline.above import again, picked_span, why
+from agents.offline.calls import no_bar_yet
 from agents.offline.drafts import asks_back, drafted, result_text, window
 from agents.offline.page_plans import rule_story
 from agents.offline.read_back import PlannedCall
@@ -19,7 +20,7 @@ from agents.offline.steps import Plan, PlannedAnswer, PlanOf, Question
 from agents.offline.turn_above import ANY, Kinds, ShortSentence, exit_of, of_above, pair_of, rule_named, rule_of, word_of
 from agents.offline.ways import SAY, ways
 from agents.offline.words import PATTERNS, says
-from engine.clock import DAY_MS, utc
+from engine.clock import DAY_MS
 
 KINDS = Kinds()
 EVER = "2009-01-01"
@@ -70,9 +71,9 @@ def today_too(heard: ShortSentence) -> PlannedAnswer | None:
     if older is None or desk_ms is None or desk_ms % DAY_MS or not of_days:
         return None
     same = older.slots.span[:2] == heard.read.span[:2]
-    last = "is the one above" if same else f"is {utc(desk_ms - DAY_MS)[:10]}: `and yesterday` shows it"
-    text = f"Today has no bar yet: desk time is {utc(desk_ms)}, the first minute of the day. The last whole day {last}."
-    return PlannedAnswer(text, read_as="the answer above")
+    return PlannedAnswer(
+        no_bar_yet(desk_ms, ", the one above" if same else ": `and yesterday` shows it"), read_as="the answer above"
+    )
 
 
 KINDS += trip_ends.KINDS

@@ -12,7 +12,8 @@ from agents.offline.moves import moved
 from agents.offline.read_back import PlannedCall, changes_text
 from agents.offline.slots import Slots
 from agents.offline.steps import CallResult, Plan, PlannedAnswer, Question
-from agents.offline.words import PATTERNS
+from agents.offline.ways import SAY
+from agents.offline.words import PATTERNS, says
 from tools.common import render
 
 BETTER = PATTERNS["changes.better"]
@@ -113,6 +114,8 @@ def picked(slots: Slots, data: Mapping[str, Any]) -> Mapping[str, Any] | None:
 def _spelled_out(q: Question) -> Plan:
     """A change that the question spells out."""
     sleeve = q.sleeve()
+    if says("changes.writes", q.slots.text):
+        return asks_back(SAY["writes"].format(changes_text(q.slots.common) or "stop_atr=3", sleeve.name if sleeve else "SLEEVE"))
     if q.slots.unclear:
         return asks_back(
             f"Which parameter is {name_list(list(q.slots.unclear))} for? Write it as key=value, such as stop_atr=2; "

@@ -5,6 +5,7 @@ from collections.abc import Generator, Mapping, Sequence
 from typing import Any
 
 from agents.offline.above import exit_of
+from agents.offline.bounds import numbers_in
 from agents.offline.calls import lead, made, not_given, once
 from agents.offline.drafts import asks_back, drafted, name_list, reckoned, result_text, window
 from agents.offline.entries import choices_of
@@ -224,6 +225,15 @@ def what_if(q: Question) -> Plan:
         back = -1 if re.search(r"\bother way\b|\bopposite\b", q.raw.lower()) else 1
         moves = {symbol: back * move for symbol, move in moves.items()}
         return (yield from _together(moves))
+    sleeve = next((one.name for one in q.words.sleeves if one.symbol == q.slots.symbol), "")
+    numbers = numbers_in(q.slots.text) if sleeve and q.slots.percent is None and says("desk_plans.to_level", q.slots.text) else []
+    if len(numbers) == 1:  # `if btc goes to 70k`: from the last close
+        (market,) = yield [PlannedCall("market_context", {"sleeve": sleeve})]
+        close = next((row["value"] for row in market.rows() if row["what"] == "close"), "")
+        if last := number_of(close, q.facts):
+            move = {"symbol": q.slots.symbol, "move_frac": round(numbers[0] / last - 1, 4)}
+            draft = yield from made([PlannedCall("what_if", move)])
+            return draft.after(f"From its last close, {close}, {q.slots.symbol} would move so far to {numbers[0]:,.10g}.")
     args, past = arguments(q), [float(r.args.get("move_frac") or 0.0) for r in q.results() if r.name == "what_if"][-2:]
     both = len(past) == 2 and past[0] == -past[1] != 0.0 and bound(q.slots)  # `and 20 %?`, after both
     one_way = args.get("move_frac") is None or says("desk_plans.one_way", q.slots.text)

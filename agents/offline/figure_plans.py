@@ -75,18 +75,18 @@ def about_run(q: Question) -> Generator[list[PlannedCall], list[CallResult], tup
     named = (*q.slots.strategies, *q.slots.symbols)
     runs = [run for run in every if all(name in " ".join(run[1].values()) for name in named)]
     dated = [run for run in runs if span and run[1].get("first") == span[:10]]
-    if stored and every and (not runs or (span and not dated and q.chosen.tool.name == "run")):
+    if every and (not runs or (stored and span and not dated and q.chosen.tool.name == "run")):
         of = " ".join(filter(None, (name_list(list(named)), words_of("span", q.slots.span) if runs else "")))
         return q, f"No stored run is of {of}, and nothing was run for it. Stored are: {'; '.join(map(_run_named, every[:6]))}."
-    if not runs:
+    if not every:
         return q, ""
     (run, row), *others = dated or runs
     past = (*q.past, PastTurn("", (latest._replace(data={}, evidence=(run,)),)))
     own = replace(q.slots, sleeves=(), span=NO_SPAN if dated else q.slots.span)
-    said = f"Meant is {_run_named((run, row))}." if stored else ""
+    said = f"Meant is {_run_named((run, row))}."
     more = f" Stored of the same, too: {'; '.join(map(_run_named, others[:5]))}; name one by its id for that." if others else ""
     newest = says("figure_plans.newest", q.slots.text)
-    return replace(q, slots=own, past=past), f"{said}{more}" if said and not newest else ""
+    return replace(q, slots=own, past=past), "" if newest else f"{said}{more}"
 
 
 def _run_named(run: tuple[str, Mapping[str, str]]) -> str:

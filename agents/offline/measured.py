@@ -18,6 +18,7 @@ from agents.offline.read_back import PlannedCall
 from agents.offline.slots import ORDINALS, Slots
 from agents.offline.steps import CallResult, PastTurn, Plan, PlannedAnswer, PlanOf, Question
 from agents.offline.tables import Facts, column_of, extreme, handle_of, number_of, ordered, ranks
+from agents.offline.tables_shown import days_of
 from agents.offline.talk import figure_meant, key_of, tables_above
 from agents.offline.turn_above import ANY, Kinds, Rest, ShortSentence
 from agents.offline.words import PATTERNS, says
@@ -82,6 +83,7 @@ _OF_RUNS = (
 
 def ranked_runs(runs: Sequence[CallResult], facts: Mapping[str, Any], text: str = "") -> str:
     """Which of several runs made most, or was best or worst by the figure that is asked for, and whether luck explains it."""
+    runs = [r for r in runs if days_of(r, facts) is None] or runs  # a year of which one of them has a day is no rival
     of, names = [_cells(r) for r in runs], _apart(runs)
     key, head, _, less = next((figure for figure in _OF_RUNS[1:] if re.search(figure[2], text)), _OF_RUNS[0])
     values = {n: value for n, cells in enumerate(of) if (value := number_of(cells.get(key), facts)) is not None}

@@ -6,6 +6,7 @@ from dataclasses import replace
 from functools import partial
 
 from agents.offline.account import words_left
+from agents.offline.bounds import numbers_in
 from agents.offline.calls import ask_for, made
 from agents.offline.drafts import asks_back, drafted, result_text
 from agents.offline.fill import free_words
@@ -176,16 +177,10 @@ def _watch_of_share(share: float, q: Question) -> Plan:
     return draft.after(f"A watch takes an amount: its level is {share * 100:g} % of the equity of now, {{{h}.equity}}.")
 
 
-_SCALE = {"k": 1e3, "m": 1e6}
-
-
 def watch(q: Question) -> Plan:
     """A watch asked for in words, `tell me when btc falls below 80000`; asked back for what they leave open."""
     text = q.slots.text
-    numbers = [
-        float(found[1].replace(",", "").replace("_", "")) * _SCALE.get(found[2] or "", 1.0)
-        for found in PATTERNS["page_plans.number"].finditer(text)
-    ]
+    numbers = numbers_in(text)
     if re.search(r"\bdraw-?down\b", text):
         return asks_back(SAY["no_drawdown_watch"])
     share = re.search(r"(\d+(?:\.\d+)?) ?(?:%|percent|pct)", text) if not numbers else None

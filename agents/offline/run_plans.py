@@ -17,6 +17,7 @@ from agents.offline.params import keys_named
 from agents.offline.read_back import PlannedCall, changes_text, read_as
 from agents.offline.steps import CallResult, Plan, PlannedAnswer, Question
 from agents.offline.tables import handle_of, heads_of
+from agents.offline.tables_shown import days_of
 from agents.offline.words import PATTERNS, SleeveName, says
 from tools.common import render
 from tools.common.contract import Table
@@ -98,6 +99,8 @@ def _first(q: Question, results: list[CallResult], found: list[CallResult]) -> s
         return " ".join(filter(None, (ranked_runs(made, q.facts, text), *lines)))
     if len(results) > 1 or not made:
         return ""
+    if (few := days_of(made[0], q.facts)) is not None:
+        return f"There are bars of {few[0]} of the {few[1]} days asked for, so what follows is no result of that window."
     told = paid(made[0], q.facts) if _PAYS.search(text) else ""
     return " ".join(filter(None, lines)) or told or lead(q, made[0])
 
