@@ -18,13 +18,13 @@ def not_given(q: Question) -> str:
     """What the sentence asks for that no tool gives; empty where a tool gives it."""
     of = [found for name, found in NOT_GIVEN.items() if name.partition("-")[0] == q.chosen.tool.name]
     lacks = [found["text"] for found in of if re.search(found["form"], q.slots.text)][:1]
-    by_day = q.chosen.tool.name in ("pnl", "trips", "attribution") and q.slots.span.start and says("choose.today", q.raw.lower())
-    return " ".join([*([no_bar_yet(q.words.desk_ms)] if by_day and q.words.desk_ms else []), *lacks]).strip()
+    if not (q.chosen.tool.name in _OF_DAYS and q.slots.span.start and says("choose.today", q.raw.lower()) and q.words.desk_ms):
+        return "".join(lacks)
+    times = (utc(q.words.desk_ms), utc(q.words.desk_ms - DAY_MS)[:10])
+    return " ".join([*([] if q.words.desk_ms % DAY_MS else [SAY["no_bar_yet"].format(*times)]), *lacks])
 
 
-def no_bar_yet(desk_ms: int, more: str = "") -> str:
-    """At midnight, that today has no bar, and which the last whole day is; empty at any other time."""
-    return "" if desk_ms % DAY_MS else SAY["no_bar_yet"].format(utc(desk_ms), utc(desk_ms - DAY_MS)[:10], more)
+_OF_DAYS = ("pnl", "trips", "attribution", "journal_search", "counts", "excursions")
 
 
 def once(q: Question) -> Plan:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from itertools import product
 from typing import Any
 
+from agents.offline.above import run_shown
 from agents.offline.calls import ask_for, lead, made, not_given
 from agents.offline.changes import moved_of
 from agents.offline.drafts import asks_back, changes_of, drafted, name_list, reckoned, result_text, value_in, which_sleeve
@@ -95,12 +96,14 @@ def _first(q: Question, results: list[CallResult], found: list[CallResult]) -> s
     made, text = [r for r in results if r.status == "ok"], q.slots.text
     of = [r for r in found if r.name == "performance"]
     lines = [deepest(r) if says("run_plans.dated", text) else verdict(r, q.facts, text) for r in of]
+    few = [(run_shown(r), *found) for r in made if (found := days_of(r, q.facts)) is not None]
+    short = [f"{run} has bars of {days} of the {asked} days asked for: no result of that window." for run, days, asked in few]
+    if short and len(made) < 3:
+        return " ".join(short)
     if len(made) > 1:
-        return " ".join(filter(None, (ranked_runs(made, q.facts, text), *lines)))
+        return " ".join(filter(None, (*short, ranked_runs(made, q.facts, text), *lines)))
     if len(results) > 1 or not made:
         return ""
-    if (few := days_of(made[0], q.facts)) is not None:
-        return f"There are bars of {few[0]} of the {few[1]} days asked for, so what follows is no result of that window."
     told = paid(made[0], q.facts) if _PAYS.search(text) else ""
     return " ".join(filter(None, lines)) or told or lead(q, made[0])
 
