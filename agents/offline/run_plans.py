@@ -96,7 +96,7 @@ def _first(q: Question, results: list[CallResult], found: list[CallResult]) -> s
     made, text = [r for r in results if r.status == "ok"], q.slots.text
     of = [r for r in found if r.name == "performance"]
     lines = [deepest(r) if says("run_plans.dated", text) else verdict(r, q.facts, text) for r in of]
-    few = [(run_shown(r), *found) for r in made if (found := days_of(r, q.facts)) is not None]
+    few = [(run_shown(r), *part) for r in made if (part := days_of(r, q.facts)) is not None]
     short = [f"{run} has bars of {days} of the {asked} days asked for: no result of that window." for run, days, asked in few]
     if short and len(made) < 3:
         return " ".join(short)
