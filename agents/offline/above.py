@@ -263,9 +263,7 @@ def two_runs(past: Sequence[PastTurn]) -> PlannedCall | PlannedAnswer | None:
     args = {key: made[1].args[key] for key in same if made[1].args.get(key)}
     changed = [{"changes": list(r.args["changes"])} for r in made if r.args.get("changes")]
     if len(changed) < len(made):
-        return asks_back(
-            "Of two runs, one has the defaults. Name both values, and I compare them: `compare stop_atr=2 with stop_atr=3`."
-        )
+        return asks_back(SAY["both_values"])
     return PlannedCall("compare", {**args, "variants": changed})
 
 
@@ -276,9 +274,7 @@ def again(slots: Slots, past: Sequence[PastTurn], facts: Facts) -> PlannedCall |
         return asks_back("Nothing was looked up for the last answer. Name what you want to know it of.")
     listed = [i for i in last.evidence if re.match(r"prop-|\d{8}-|al-", i)]
     if len(listed) == 1 and (last.name == "alerts" or last.name.startswith("propos")):
-        return PlannedCall(
-            *(("alerts", {"alert_id": listed[0]}) if last.name == "alerts" else ("proposals", {"proposal_id": listed[0]}))
-        )
+        return call_for(listed[0], last)
     window = (says("above.from_to", last.text) or says("above.lasts", last.text)) if says("above.window", slots.text) else None
     if window is not None:
         return PlannedAnswer(f"From {window[1]} to {window[2]}.", read_as="the window of the answer above")

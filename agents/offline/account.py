@@ -235,7 +235,6 @@ def only_narrows(entry: AskedEntry, slots: Slots) -> bool:
 _FIGURES: str = LISTS["without_denial"]  # of whose sentences for training hardly any has a denial
 _LISTS = "alerts proposals watches pauses list_strategies trials"  # of no round trips
 _NOW = ("today", "now", "tonight", "right now", "at the moment", "this morning", "overnight")
-_OF_A_RUN = ("run", "trips", "performance", "pnl", "excursions", "round_trip", "trials")
 _DENIED, _IF, _PER = PATTERNS["account.denied"], PATTERNS["account.if"], PATTERNS["account.per"]
 
 

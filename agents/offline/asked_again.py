@@ -33,17 +33,13 @@ def _picked(heard: ShortSentence) -> str:
     return str(above.table.rows[at][0]) if at is not None and at < len(above.table.rows) else ""
 
 
-def _blamed(heard: ShortSentence) -> str:
-    """The first cell of the row that was responsible: of a loss the worst, of a gain the best."""
-    table, facts, h = heard.table, heard.above.facts, handle_of(heard.last, "net")
-    lost = (number_of(f"{{{h}.net}}", facts) or 0.0) < 0
-    at = extreme_row(table, facts, "net", "worst" if lost else "best")
-    return "" if at is None else str(table.rows[at][0])
-
-
 def _picked_sleeve(heard: ShortSentence) -> str:
     """The sleeve of the row that was picked."""
-    name = _picked(heard) or (_blamed(heard) if says("asked_again.blames", heard.above.question) else "")
+    name, table = _picked(heard), heard.table
+    if not name and says("asked_again.blames", heard.above.question):  # of a loss the worst, of a gain the best
+        net = number_of(f"{{{handle_of(heard.last, 'net')}.net}}", heard.above.facts) or 0.0
+        at = extreme_row(table, heard.above.facts, "net", "worst" if net < 0 else "best")
+        name = "" if at is None else str(table.rows[at][0])
     return _one([s.name for s in heard.above.words.sleeves if s.name in name or f":{s.symbol}:" in name])
 
 

@@ -30,6 +30,7 @@ from agents.offline.tables import (
     rows_named,
     signed_rows,
 )
+from agents.offline.ways import SAY
 from agents.offline.words import LISTS, says
 from tools.common import render
 from tools.common.contract import Table
@@ -100,9 +101,7 @@ def performance(q: Question) -> Plan:
     if last is not None and last.status != "ok" and last.name in RUNS and not DESKWARD.search(q.slots.text):
         return asks_back(f"The run that this is about was not made. {result_text(last)}")
     if re.search(r"\b(?:out|in)[- ]of?[- ]?sample\b", q.slots.text) and not (last is not None and last.name in RUNS):
-        return asks_back(
-            "No run with folds stands above. Ask for one: `walk forward trend on BTC for 2025 over stop_atr 2, 3, 4`."
-        )
+        return asks_back(SAY["no_folds"])
     named, of_desk = says("figure_plans.of_runs", q.slots.text), (FILLERS["subject"](q) or "desk") == "desk"
     holds = named is not None and re.search("hold|held|benchmark", named[0]) is not None
     if named and not of_desk and not holds:
@@ -113,9 +112,7 @@ def performance(q: Question) -> Plan:
         draft = yield from once(q)
         return draft.after(f"No tool of a chat gives that ({named[0]}) here; the table of a backtest has it. What there is:")
     if re.search(r"\b(?:runs|backtests)\b", q.slots.text) and q.run_id() is None:
-        return asks_back(
-            "Of which runs? Name one by its id, `list the latest runs` shows them; two: `compare the two stored runs`."
-        )
+        return asks_back(SAY["which_runs"])
     if of_desk and (holds or says("measured.good", q.slots.text)):
         return (yield from measured("", q.slots.text, q))
     if says("measured.fall", q.slots.text):

@@ -320,20 +320,16 @@ def of_the_run(heard: ShortSentence) -> PlannedCall | None:
 def evidence(heard: ShortSentence) -> PlannedCall | PlanOf | None:
     """`what is the evidence`, `since when does it wait`, after a proposal: its card, or the time on it."""
     shown = heard.last.ids("prop-")
-    if len(set(shown)) != 1:
-        return None
-    if heard.found["since"] or heard.found["who"]:
-        return partial(dated, shown[0])
-    return PlannedCall("proposals", {"proposal_id": shown[0]})
+    card = PlannedCall("proposals", {"proposal_id": shown[0]}) if len(set(shown)) == 1 else None
+    return partial(dated, card) if card is not None and (heard.found["since"] or heard.found["who"]) else card
 
 
-def dated(proposal: str, q: Question) -> Plan:  # noqa: ARG001 - a plan takes its question
+def dated(call: PlannedCall, q: Question) -> Plan:  # noqa: ARG001 - a plan takes its question
     """A proposal's card, with the times on it first."""
-    call = PlannedCall("proposals", {"proposal_id": proposal})
     (result,) = yield [call]
     h = handle_of(result, "expires")
     by = " ".join(filter(None, result.data.get("asked_by", {}).values()))
-    times = f"{proposal} was made {{{h}.created}}{f' by {by}' if by else ''}; it expires {{{h}.expires}}."
+    times = f"{call.args['proposal_id']} was made {{{h}.created}}{f' by {by}' if by else ''}; it expires {{{h}.expires}}."
     return drafted([call], [result]).after(times if h else "")
 
 

@@ -346,9 +346,7 @@ def _differ(q: Question) -> Plan:
     listed = [one for one in result.data.get("sleeves") or () if one["name"] in q.slots.sleeves]
     keys = dict.fromkeys(key for one in listed for key in one["params"])
     rows = [(key, *(str(one["params"].get(key, "-")) for one in listed)) for key in keys]
-    rows = [row for row in rows if len(set(row[1:])) > 1]
-    names = name_list([one["name"] for one in listed])
-    if not rows:
-        return PlannedAnswer(f"{names} have the same settings.", read_as=read_as([call]))
-    table = Table(("parameter", *(one["name"] for one in listed)), tuple(rows))
-    return PlannedAnswer(f"{names} differ in {len(rows)} settings.\n\n{render.markdown_table(table)}", read_as=read_as([call]))
+    table = Table(("parameter", *(one["name"] for one in listed)), tuple(row for row in rows if len(set(row[1:])) > 1))
+    found = f"differ in {len(table.rows)} settings.\n\n{render.markdown_table(table)}"
+    text = f"{name_list(list(table.columns[1:]))} {found if table.rows else 'have the same settings.'}"
+    return PlannedAnswer(text, read_as=read_as([call]))

@@ -70,8 +70,8 @@ def runs_as_table(past: Sequence[PastTurn], facts: Facts) -> Table | None:
         return None
     said = {run: {key: _as_said(r.args.get(key)) for key in _SAID_OF_RUNS} for run, r in made.items()}
     differ = [key for key in _SAID_OF_RUNS if len({of[key] for of in said.values()}) > 1]
-    few = {run: f"with bars of {days} of {asked} days" for run, (days, asked) in short.items()}
-    names = {run: " ".join([*(said[run][key] for key in differ), few.get(run, "")]).strip() for run in cells}
+    few = {run: [f"with bars of {days} of {asked} days"] for run, (days, asked) in short.items()}
+    names = {run: " ".join([*(said[run][key] for key in differ), *few.get(run, [])]).strip() for run in cells}
     rows = [(run, names[run], *(of[name] for name in heads)) for run, of in cells.items()]
     return Table((*OF_RUNS, *heads), tuple(rows))
 

@@ -107,10 +107,7 @@ def _nothing(above: TurnAbove) -> PlannedAnswer | None:
     of_trades = re.search(r"\b(?:trades?|trips?|fills?|losers?|winners?|positions?|entr\w+|exits?)\b", asked)
     if not of_trades and not any(ask.startswith(_SHOWN) for ask in asks):
         return None
-    return asks_back(
-        "Nothing was found or looked up for the question above, so it showed no trade that this could be of. "
-        "Name the trade by its sleeve and time, or ask for the list first: `the worst trades since monday`."
-    )
+    return asks_back(SAY["no_trade"])
 
 
 def _of_event(last: CallResult) -> PlannedCall | PlanOf | None:
