@@ -147,7 +147,7 @@ def show_maker(
     from app.home.home import existing_home
     from app.making.checked import checked
 
-    body = checked(existing_home().path, name)
+    body = checked(existing_home(), name)
     out.emit(body, as_json=as_json, text=lambda: text_of(body))
     if not body["journal"]["ok"]:
         raise typer.Exit(1)
