@@ -131,7 +131,7 @@ def canary(words: list[str]) -> None:
     """Print both tables, of the series that have these words: `reversion`, `15m`."""
     os.environ["NIGHTDESK_HOME"] = str(Path(tempfile.mkdtemp(prefix="nightdesk-bench-canary-")))
     false = Table("strategy", "evidence, days", "watches", "breached", "of which", title="Breached without a cause")
-    late = Table("strategy", *PLANTED, title="Planted: found of watches, after so many trips, days (medians)")
+    late = Table("strategy", *PLANTED, title="Planted: found of watches, after trips and days (medians)")
     for strategy, symbol, timeframe in [one for one in SERIES if set(words) <= set(one)]:
         run, name = frames_of(strategy, symbol, timeframe), f"{strategy} {symbol} {timeframe}"
         for days in EVIDENCE_DAYS[timeframe]:

@@ -90,16 +90,12 @@ def numbers_of(store: Runs, run_id: str, plan: CanaryPlan, bar_ms: int, part: fl
 
 def evidence_of(store: Runs, run_id: str, plan: CanaryPlan, bar_ms: int) -> tuple[RunTrips, dict[str, Any]]:
     """(the round trips of a run, the worst of each measure over every stretch of the plan's length in it)."""
-    closed, equity = _closed(store, run_id), store.frame(run_id, "equity")
-    run = RunTrips(
-        closed["entry_ms"].to_numpy().astype(np.int64),
-        closed["exit_ms"].to_numpy().astype(np.int64),
-        slippage_bps(closed),
-        refused_ms(store.frame(run_id, "decisions")),
-        equity["close_ms"].to_numpy().astype(np.int64),
-        equity["equity"].to_numpy().astype(np.float64),
-    )
-    entry, ends = run.entry_ms, stretches(run.entry_ms, run.exit_ms, plan, bar_ms)
+    closed = _closed(store, run_id)
+    entry, leave = (closed[name].to_numpy().astype(np.int64) for name in ("entry_ms", "exit_ms"))
+    ends, equity = stretches(entry, leave, plan, bar_ms), store.frame(run_id, "equity")
+    close_ms, curve = equity["close_ms"].to_numpy().astype(np.int64), equity["equity"].to_numpy().astype(np.float64)
+    refused = refused_ms(store.frame(run_id, "decisions"))
+    run = RunTrips(entry, leave, slippage_bps(closed), refused, close_ms, curve)
     spans = [slice(*np.searchsorted(entry, [begin, end], "left")) for begin, end in ends]
     paid = [run.slippage_bps[one] for one in spans]
     found = {
