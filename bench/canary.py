@@ -22,6 +22,7 @@ from engine.clock import DAY_MS, timeframe_ms
 from engine.control.canary import WATCHED, CanaryRun, default_plan
 from engine.control.canary_terms import numbers_of
 from engine.errors import Refused
+from engine.sim.life import life_of
 from engine.store.chain import Event
 from engine.watch.canaries import CanaryFold, breaches
 
@@ -39,6 +40,7 @@ class Frames(NamedTuple):
     frames: dict[str, pl.DataFrame]
     from_ms: int = 0
     to_ms: int = 1 << 60
+    stopped_ms: int = 1 << 60  # the breaker of the desk, of which its marks tell
 
     def frame(self, _run_id: str, name: str) -> pl.DataFrame:
         """One of NAMES."""
@@ -62,7 +64,7 @@ def planted(events: Iterator[Event], fault: str) -> Iterator[Event]:
         if event.kind == "mark" and fault == "losses":
             now = body["sleeves"]["s"]["equity"]
             shown = now if equity is None else shown * (now / equity) ** (3 if now < equity else 1)
-            equity, body = now, {"sleeves": {"s": {"equity": shown}}}
+            equity, body = now, {**body, "sleeves": {"s": {"equity": shown}}}
         if not (fault == "no entry" and event.kind == "fill" and entries > 3):
             for _ in range(4 if fault == "too many" and event.kind == "fill" and body["slot"] != "entry" else 1):
                 yield event._replace(body=body)
@@ -84,7 +86,8 @@ def events_of(run: Frames) -> Iterator[Event]:
     for row in run.frame("", "decisions").filter(pl.col("refused_by").is_not_null()).iter_rows(named=True):
         found.append((row["close_ms"], 2, "decision", {"sleeve": "s", "refused_by": row["refused_by"]}))
     for row in run.frame("", "equity").iter_rows(named=True):
-        found.append((row["close_ms"], 3, "mark", {"sleeves": {"s": {"equity": row["equity"]}}}))
+        mark = {"sleeves": {"s": {"equity": row["equity"]}}, "tripped": ["desk drawdown"] * (row["close_ms"] >= run.stopped_ms)}
+        found.append((row["close_ms"], 3, "mark", mark))
     for at_ms, _, kind, body in sorted(found, key=lambda one: one[:2]):
         yield Event(kind, at_ms, body)
 
@@ -114,7 +117,7 @@ def windows(
             terms = numbers_of(Frames(run.frames, start - days * DAY_MS, start), "", plan, timeframe_ms(timeframe), 1.0)  # type: ignore[arg-type]
         except Refused:
             continue
-        if (done := watched(terms, change(events_of(Frames(run.frames, start))), start)) is not None:
+        if (done := watched(terms, change(events_of(run._replace(from_ms=start))), start)) is not None:
             found.append(done)
     return found
 
@@ -124,7 +127,9 @@ def frames_of(strategy: str, symbol: str, timeframe: str) -> Frames:
     begins = FROM.get(f"{symbol} {timeframe}")
     run = notebook.backtest(strategy, symbol, timeframe=timeframe, venue="binance", **({"from_": begins} if begins else {}))
     frames = {name: run.frames()[name] for name in NAMES}
-    return Frames(frames | {"trips": frames["trips"].filter(pl.col("exit_ms").is_not_null())})
+    frames["trips"] = frames["trips"].filter(pl.col("exit_ms").is_not_null())
+    stopped = life_of(run.report).stopped_ms
+    return Frames(frames) if stopped is None else Frames(frames, stopped_ms=stopped)
 
 
 def canary(words: list[str]) -> None:

@@ -81,7 +81,7 @@ class CanaryFold:
         self.blind = 0
         halted, paused = bool(event.body.get("halt")), bool(body.get("paused"))
         self.waits = "the desk is halted" if halted else "paused" if paused else ""
-        if event.body.get("blocked"):
+        if event.body.get("blocked") or event.body.get("tripped"):  # a breaker of the desk stays until it is released
             self.waits = self.waits or "entries are blocked"
         if not self.waits:
             self.open_ms += step

@@ -118,7 +118,15 @@ def test_one_close_without_equity_is_none(home: Home, run: CanaryRun) -> None:
     assert found(home, run) == []
 
 
-@pytest.mark.parametrize("how", [{"paused": True}, {"desk": {"halt": {"reason": "r"}}}, {"desk": {"blocked": {"x": "y"}}}])
+@pytest.mark.parametrize(
+    "how",
+    [
+        {"paused": True},
+        {"desk": {"halt": {"reason": "r"}}},
+        {"desk": {"blocked": {"x": "y"}}},
+        {"desk": {"tripped": ["drawdown"]}},
+    ],
+)
 def test_a_sleeve_that_may_not_enter_is_not_too_quiet(home: Home, run: CanaryRun, how: dict[str, Any]) -> None:
     """A pause, a halt and blocked entries are waited for, and the sentence says so; a drawdown counts all the while."""
     desk = TriedDesk(home)
