@@ -117,7 +117,9 @@ def windows(
             terms = numbers_of(Frames(run.frames, start - days * DAY_MS, start), "", plan, timeframe_ms(timeframe), 1.0)  # type: ignore[arg-type]
         except Refused:
             continue
-        if (done := watched(terms, change(events_of(run._replace(from_ms=start))), start)) is not None:
+        held = run.frames["trips"].filter((pl.col("entry_ms") < start) & (pl.col("exit_ms") > start))["exit_ms"].to_list()
+        begin = max([start, *held])  # a change waits for a flat sleeve
+        if (done := watched(terms, change(events_of(run._replace(from_ms=begin))), begin)) is not None:
             found.append(done)
     return found
 

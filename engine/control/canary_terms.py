@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 MARGIN = 1.25  # a breach is what is a quarter worse than the evidence was, or is likely to be
-SLIPPAGE_MARGIN = 1.5  # it follows the market's volatility more than the change
+MARKET_MARGIN = 1.5  # of slippage and drawdown, which follow the market's volatility as they do the change
 SLIPPAGE_TRIPS = 5  # round trips from which on their mean slippage is judged
 SLIPPAGE_SLACK_BPS = 0.5  # where the evidence has next to none
 ERROR_RATIO = 1.25  # of a model that was not judged on the rows of the one before
@@ -79,9 +79,9 @@ def numbers_of(store: Runs, run_id: str, plan: CanaryPlan, bar_ms: int, part: fl
         "level": LEVEL,
         "seen": len(run.entry_ms),
         "refused_max": max(math.ceil(worst["refused"] * MARGIN), refused_limit(run, trips)),
-        "slippage_bps_max": max(slippage * SLIPPAGE_MARGIN, slippage + SLIPPAGE_SLACK_BPS),
+        "slippage_bps_max": max(slippage * MARKET_MARGIN, slippage + SLIPPAGE_SLACK_BPS),
         "slippage_trips": least,
-        "drawdown_frac_max": part * drawdown * MARGIN,
+        "drawdown_frac_max": part * drawdown * MARKET_MARGIN,
         "quiet_bars_max": math.ceil(max(worst["quiet_bars"] * MARGIN, wait_limit(run, trips) / bar_ms)),
         "day_entries_max": max(math.ceil(worst["day_entries"] * MARGIN), day_limit(run, trips)),
         "worst": worst,

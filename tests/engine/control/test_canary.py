@@ -53,7 +53,7 @@ def test_what_is_no_plan_is_refused(words: str) -> None:
 
 
 def test_the_numbers_are_those_of_the_evidence(home: Home) -> None:
-    """By hand: the fall of 2 % twice and a quarter more, at the part of the size; two trips of 4 bps (three are too rare) and a
+    """By hand: the fall of 2 % twice and a half more, at the part of the size; two trips of 4 bps (three are too rare) and a
     half more; one of 39 waits is longer than the median, by 20 bars.
     """
     row = proposed(home, {"leverage_max": 4.0})
@@ -66,7 +66,7 @@ def test_the_numbers_are_those_of_the_evidence(home: Home) -> None:
         20,
     )
     assert terms["slippage_bps_max"] == pytest.approx(1.5 * 3.0)
-    assert terms["drawdown_frac_max"] == pytest.approx(0.25 * (1 - 0.98**2) * 1.25)
+    assert terms["drawdown_frac_max"] == pytest.approx(0.25 * (1 - 0.98**2) * 1.5)
     assert (terms["part"], terms["trips"], terms["bars"], terms["error"]) == (0.25, 4, None, None)
     changes = {c["key"]: (c["old"], c["value"]) for c in json.loads(row.diff)["changes"]}
     assert changes == {"leverage_max": (3.0, 4.0), "size_part": (None, 0.25)}
