@@ -149,7 +149,7 @@ def show_maker(
     from app.making.checked import checked
     from app.making.words import text_of
 
-    body = checked(existing_home().path, name)
+    body = checked(existing_home(), name)
     out.emit(body, as_json=as_json, text=lambda: text_of(body))
     if not body["journal"]["ok"]:
         raise typer.Exit(1)
