@@ -7,10 +7,10 @@ import pytest
 
 from app.home.home import Home, open_home
 from app.home.settings import DeskToml
-from app.making.checked import checked
 from app.making.storing import store
 from app.upkeep import journals
 from app.upkeep.backup import make_backup
+from app.upkeep.maker_journals import checked
 from app.upkeep.restore import restore
 from app.upkeep.retention import carry_out, plan
 from engine.clock import DAY_MS
