@@ -19,6 +19,7 @@ python -m bench soak [VENUE] [MINUTES]                 an account's worker at a 
 python -m bench sockets [VENUE ...] [CLOSES] [HALTS]   close to orders, fill to stop, latch to flat at local venues: 40 min each
 python -m bench page [PROFILES]                        a browser on a year's desk: cold chart, switches, 20 clients; CPU profiles
 python -m bench small [MINUTES]                        a whole desk and its page on one CPU and 4 GB: memory and CPU
+python -m bench canary [WORDS]                         false and planted breaches of watched changes on recorded bars, 10 CPU min
 python -m bench scale [--part NAME] [--anew]           what grows with symbols, sleeves, events, people; stopped, it goes on
 """
 
@@ -186,6 +187,7 @@ def paper() -> None:
 
 def main(chosen: list[str]) -> None:
     """Print the tables named, all of them when none is."""
+    from bench.canary import canary
     from bench.commands import commands
     from bench.folding import folding
     from bench.long import long_table
@@ -213,7 +215,7 @@ def main(chosen: list[str]) -> None:
         "making": making,
         "making-day": making_day,
     }
-    keeping_time = {"soak": soak, "sockets": sockets, "small": small, "scale": scale, "page": page}
+    keeping_time = {"soak": soak, "sockets": sockets, "small": small, "scale": scale, "page": page, "canary": canary}
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # a new process compiles what it imports once, not at every command
     if chosen and chosen[0] in keeping_time:
         keeping_time[chosen[0]](chosen[1:])

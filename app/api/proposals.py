@@ -94,7 +94,9 @@ def _again(at: ApiContext, row: Proposal, actor: Actor) -> Proposal:
     if row.kind == "rollback":
         back_to = diff["back_to"] if row.rollback_of is None else row.rollback_of
         keeps = diff.get("keeps") or ()
-        return rollbacks.create_rollback(at.engine, at.path, back_to, requester=requester, now_ms=now, keeps=keeps)
+        return rollbacks.create_rollback(
+            at.engine, at.path, back_to, requester=requester, now_ms=now, keeps=keeps, plan=plan_in(diff)
+        )
     evidence, parts = json.loads(row.evidence), proposals.view(at.engine, row)["parts"]
     wanted = {p["sleeve"]: [{"key": c["key"], "value": c["value"]} for c in p["changes"]] for p in parts}
     plan = plan_in(diff)

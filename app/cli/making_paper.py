@@ -146,10 +146,10 @@ def show_maker(
 ) -> None:
     """A maker: verdict, money, fills by speed, its halt, and whether its journal is whole and says the same. Exit 1 if not."""
     from app.home.home import existing_home
-    from app.making.checked import checked
     from app.making.words import text_of
+    from app.upkeep.maker_journals import checked
 
-    body = checked(existing_home().path, name)
+    body = checked(existing_home(), name)
     out.emit(body, as_json=as_json, text=lambda: text_of(body))
     if not body["journal"]["ok"]:
         raise typer.Exit(1)

@@ -1,4 +1,4 @@
-"""`nightdesk journal pack | unpack`: the oldest parts of both journals in zstd, and plain again. Called by app/cli/journal.py."""
+"""`nightdesk journal pack | unpack`: the oldest parts of all journals in zstd, and plain again. Called by app/cli/journal.py."""
 
 import time
 from collections.abc import Iterable
@@ -31,7 +31,7 @@ def pack(
 
 
 def unpack(as_json: bool = JSON) -> None:
-    """Make both journals of a stopped desk plain files again. The next start packs what is due, unless `pack_days` is 0."""
+    """Make the journals of a stopped desk plain files again. The next start packs what is due, unless `pack_days` is 0."""
     from app.home.home import existing_home
     from app.upkeep.journals import unpack_home
 

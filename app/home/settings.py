@@ -270,7 +270,7 @@ def read_desk_toml(path: Path) -> DeskToml:
     try:
         if (size := path.stat().st_size) > FILE_MAX:
             raise BadInput(f"{path} has {size:,} bytes, at most {FILE_MAX:,} are read", "keep settings only in it")
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
         value = _renamed(path, text, tomllib.loads(text))
         for where in switches_for_numbers(DeskToml, value):
             error = {"loc": where, "msg": "true and false are no numbers", "type": "bool", "input": True}

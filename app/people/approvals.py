@@ -24,6 +24,7 @@ from engine.control import halt, proposals, rollbacks
 from engine.control.agreement import differs
 from engine.control.apply import apply
 from engine.control.apply import reject as reject_row
+from engine.control.canary import WHOLE, default_plan
 from engine.control.config import active
 from engine.control.proposals import get
 from engine.errors import BadInput, DataError, DeskError, Refused
@@ -120,9 +121,11 @@ def rollback_shown(home: Home, target: str, now_ms: int, sleeve: str = "") -> Pr
 
 
 def _of_rollback(home: Home, name: str, now_ms: int) -> dict[str, Any]:
-    """Who asks for a rollback, when, and whether it may confirm the version in force."""
+    """Who asks for a rollback, when, how it is watched, and whether it may confirm the version in force."""
     lost = bool(differs(home.engine, home.desk_journal))  # the desk waits for a person to say which version holds
-    return {"requester": {"role": "person", "thread": "", "person": name}, "now_ms": now_ms, "confirms": lost}
+    who, plan = {"role": "person", "thread": "", "person": name}, default_plan(home.desk.canary.plan)
+    plan = plan and plan._replace(part=WHOLE, shortens=True)  # it goes back to a size that a person knows
+    return {"requester": who, "now_ms": now_ms, "confirms": lost, "plan": plan}
 
 
 def back_to_of(home: Home, target: str, sleeve: str = "") -> int | dict[str, int]:

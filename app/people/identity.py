@@ -141,7 +141,7 @@ def _entries(path: Path) -> dict[str, Person]:
 def _contents(path: Path) -> tuple[dict[str, Person], bool]:
     """(people, whether two must approve) as the file says. Raises BadInput for an invalid one."""
     try:
-        entries = tomllib.loads(path.read_text(encoding="utf-8"))
+        entries = tomllib.loads(path.read_text(encoding="utf-8-sig"))
         both = entries.pop(TWO_PEOPLE, False)
         if not isinstance(both, bool):
             raise TypeError(f"{TWO_PEOPLE} is true or false")

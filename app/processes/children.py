@@ -194,7 +194,7 @@ def ui_command() -> list[str]:
 def desk_toml(home: Path) -> dict[str, Any]:
     """What the home's desk.toml says, unchecked; empty when it cannot be read (whoever opens the home tells why)."""
     try:
-        return tomllib.loads((home / "desk.toml").read_text(encoding="utf-8"))
+        return tomllib.loads((home / "desk.toml").read_text(encoding="utf-8-sig"))
     except (OSError, ValueError):
         return {}
 

@@ -119,14 +119,3 @@ def anchored(engine: Any, head: Any) -> None:
 
     with suppress(Exception):
         note_head(engine, "desk", head, now_ms())
-
-
-def trim_memory() -> None:
-    """Give back what loading the bars needed for a moment."""
-    import ctypes
-    import gc
-
-    gc.collect()
-    libc = ctypes.CDLL(None)
-    if hasattr(libc, "malloc_trim"):
-        libc.malloc_trim(0)

@@ -10,7 +10,7 @@ import signal
 from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any, Protocol
 
-from app.processes.keeping import HeadNotes, Heartbeat, Log, trim_memory
+from app.processes.keeping import HeadNotes, Heartbeat, Log
 from app.processes.live_data import LiveData
 from app.processes.unattended import open_positions, say
 from engine.book.bodies import SIMULATED
@@ -20,6 +20,7 @@ from engine.errors import DataError
 from engine.live.closing import FeedNote
 from engine.live.feed import Span
 from engine.live.growing import GrownFeed
+from engine.process_memory import trim_memory
 from engine.watch.heartbeat import unattended_text
 
 LOOK_MS = 250  # between two looks at what people have set

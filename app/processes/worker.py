@@ -16,11 +16,12 @@ from typing import Any
 
 from app.processes.chain_check import ChainCheck
 from app.processes.children import allowed_worker, become_worker, home_of
-from app.processes.keeping import HeadNotes, Heartbeat, Log, now_ms, trim_memory
+from app.processes.keeping import HeadNotes, Heartbeat, Log, now_ms
 from app.processes.opening import config_body, funding_text, opened_journal, walked
 from app.processes.room import failure_text, lacking
 from app.processes.unattended import open_positions, say
 from engine.clock import timeframe_ms, utc
+from engine.process_memory import trim_memory
 from engine.watch.heartbeat import unattended_text
 
 LOOK_S = 0.25  # between two looks at what people have set, while no bar comes

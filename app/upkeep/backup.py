@@ -36,6 +36,9 @@ def make_backup(home: Home, file: Path, now_ms: int, step: Step = lambda _: None
     file = file.expanduser().absolute()
     if os.path.lexists(file):
         raise BadInput(f"{file} exists already", "name a new file")
+    if home.path.resolve() in file.parent.resolve().parents or home.path.resolve() == file.parent.resolve():
+        what = f"{file} is in the home {home.path}: it would be lost with it, and be in the next backup"
+        raise BadInput(what, "name a file outside of it, on another disk")
     draft, copy = file.with_name(f".{file.name}.partial"), file.with_name(f".{file.name}.partial-db")
     step("draft")
     with _draft(draft) as out:

@@ -18,9 +18,13 @@ from engine.control import halt
 from engine.control.desk_setup import FEED_FILE
 from engine.control.started import STARTED_FILE
 from engine.errors import DataError
+from engine.making.stored import FOLDER as MAKERS
+from engine.making.stored import JOURNAL
+from engine.store.opened import descriptors_of
 from engine.watch import canaries, heartbeat
 
 DATABASE = "desk.db"
+OF_PACKING = (".zst", "-draft", ".lock")  # of a maker's journal: its parts come with it
 MANIFEST = "manifest.json"
 FILES = ("desk.toml", "home.json", FEED_FILE, identity.FILE, identity.REGISTERED, halt.FILE, halt.RELEASING)
 FOLDERS = ("memory", "strategies", "runs", "models", "data", "recordings", "level2", "making", "turns", "reports")
@@ -54,7 +58,9 @@ def parts(home: Path) -> Iterator[HomeFile]:
         for at, folders, files in os.walk(home / folder):
             folders[:] = sorted(name for name in folders if not name.startswith("."))
             for name in sorted(files):
-                if not name.startswith("."):
+                if name == JOURNAL and folder == MAKERS:
+                    yield from _journal(home, Path(at) / name)
+                elif not name.startswith(".") and not (folder == MAKERS and name.endswith(OF_PACKING)):
                     yield from _opened(home, Path(at) / name)
 
 
@@ -74,6 +80,17 @@ def links(home: Path) -> list[str]:
         if not name.startswith(".") and os.path.islink(Path(at) / name)
     ]
     return sorted(found)
+
+
+def _journal(home: Path, path: Path) -> Iterator[HomeFile]:
+    """A maker's journal with its packed parts, as they belong together whatever is packed meanwhile."""
+    found = descriptors_of(path)
+    try:
+        for file, descriptor in found:
+            yield HomeFile(file.relative_to(home).as_posix(), descriptor, os.fstat(descriptor).st_size)
+    finally:
+        for _, descriptor in found:
+            os.close(descriptor)
 
 
 def _opened(home: Path, path: Path) -> Iterator[HomeFile]:

@@ -106,8 +106,9 @@ def _staged(settings: Settings, file: Path, actor: dict[str, Any], now_ms: int, 
 
     def take(name: str, size: int) -> BinaryIO:
         step(name)
-        if shutil.disk_usage(place).free - size < ROOM:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        if (free := shutil.disk_usage(place).free) - size < ROOM:
+            room = f"{free / 1e6:,.0f} MB are free, {(size + ROOM) / 1e6:,.0f} needed: a desk journals on the same disk"
+            raise OSError(errno.ENOSPC, f"{os.strerror(errno.ENOSPC)}: {room}")
         target = place / name
         target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

@@ -108,7 +108,7 @@ def rollback_card(home: Home, row: Proposal) -> dict[str, Any]:
     changes = changes_by_sleeve(list(names), value["diff"].get("changes") or [])
     value["parts"] = [{"sleeve": name, "from_version": number, "changes": changes[name]} for name, number in names.items()]
     found = {**value, "evidence_runs": {}, "told_apart": None, "warnings": _warnings(home, value)}
-    rows = [*_change(found), *_warning_rows(found)]
+    rows = [*_change(found), *_canary(found), *_warning_rows(found)]
     return {**found, "verdict": verdict_words(row.direction, value["exposure"]), "rows": [r._asdict() for r in rows]}
 
 

@@ -20,6 +20,7 @@ from engine.research import sweep
 from engine.research.grid import Variation
 from engine.sim.backtest import load, run_modes, signals_in_span
 from engine.sim.checked import frames_of
+from engine.sim.held_once import bars_once
 from engine.sim.request import Plan, Request, SleeveRequest, plan
 from engine.strategies import trend
 from engine.strategies.base import parse_params
@@ -71,9 +72,9 @@ def backtest(count: str, years: str) -> Figures:
     simulated(planned(symbols(1), 1))
     wanted = planned(symbols(int(count)), int(years))
     marks = [time.process_time()]
-    loaded = load(wanted)
+    loaded, bars = bars_once(load(wanted))
     marks.append(time.process_time())
-    signals, run = simulated(wanted, loaded)
+    signals, run = simulated(wanted, loaded, bars)
     marks += [signals, time.process_time()]
     bars = len(loaded.span.close_ms)
     return {
@@ -86,13 +87,13 @@ def backtest(count: str, years: str) -> Figures:
     }
 
 
-def simulated(wanted: Plan, loaded: Any = None) -> tuple[float, Any]:
+def simulated(wanted: Plan, loaded: Any = None, bars: Any = None) -> tuple[float, Any]:
     """(process time when the signals were there, the run)."""
     loaded = load(wanted) if loaded is None else loaded
-    frames = zip(wanted.sleeves, frames_of(wanted.sleeves, loaded), strict=True)
-    signals = [signals_in_span(sleeve, loaded, judged=wanted.request.judged, frame=frame) for sleeve, frame in frames]
+    frames = frames_of(wanted.sleeves, loaded)[::-1]
+    signals = [signals_in_span(sleeve, loaded, judged=wanted.request.judged, frame=frames.pop()) for sleeve in wanted.sleeves]
     then = time.process_time()
-    return then, run_modes(wanted, loaded, signals, (wanted.request.fills,), lambda _done: None)
+    return then, run_modes(wanted, loaded, signals, (wanted.request.fills,), lambda _done: None, bars)
 
 
 def swept(count: str, years: str) -> Figures:

@@ -36,6 +36,7 @@ WHY_PAUSE = {
     "pause": "going back would loosen",
     "resume": "it was paused before",
     "code": "no code puts a file back",
+    "rollback": "it was a way back itself",
 }
 RUNNING, BREACHED, OVER, LEFT = "running", "breached", "over", "left"
 OF_THE_DESK = (  # refusals that say nothing of a change: they are of the desk's state
@@ -185,7 +186,8 @@ def length_text(terms: Mapping[str, Any]) -> str:
 
 def terms_rows(terms: Mapping[str, Any], back_to: int) -> list[tuple[str, str]]:
     """(label, sentence) of a card: the part, how long, what ends it, and what happens then. `back_to`: the version before."""
-    worst, part = terms["worst"], f"{100 * terms['part']:g} %"
+    worst, part, least = terms["worst"], f"{100 * terms['part']:g} %", terms["slippage_trips"]
+    slipped = f"the mean of all, of {least} at least" if "level" in terms else f"over {least} in a row"
     first = ("canary", f"{part} of the size until {length_text(terms)} are over; full size is another proposal")
     if terms["part"] == WHOLE:
         first = ("watched", f"until {length_text(terms)} are over, against run {terms['against']}")
@@ -194,20 +196,21 @@ def terms_rows(terms: Mapping[str, Any], back_to: int) -> list[tuple[str, str]]:
         ("breach: rejections", f"more than {terms['refused_max']} entries refused or rejected (evidence {worst['refused']})"),
         (
             "breach: slippage",
-            f"above {terms['slippage_bps_max']:.2f} bps a round trip over {terms['slippage_trips']} in a row"
-            f" (evidence {worst['slippage_bps']:.2f})",
+            f"above {terms['slippage_bps_max']:.2f} bps a round trip, {slipped} (evidence {worst['slippage_bps']:.2f})",
         ),
         (
             "breach: drawdown",
             f"above {100 * terms['drawdown_frac_max']:.2f} % of the sleeve's equity"
             f" (evidence {100 * worst['drawdown_frac']:.2f} % at the whole size)",
         ),
-        ("breach: too few", f"no entry in {terms['quiet_bars_max']:,} bars (evidence {worst['quiet_bars']:,})"),
+        ("breach: too few", f"flat and no entry in {terms['quiet_bars_max']:,} bars (evidence {worst['quiet_bars']:,})"),
         ("breach: too many", f"more than {terms['day_entries_max']} entries in 24 h (evidence {worst['day_entries']})"),
     ]
     if (error := terms["error"]) is not None:
         rows.append(("breach: predictions", error_text(error)))
     rows.append(("breach: no data", "what one of these needs is missing, or the journal has a gap"))
+    if "level" in terms:
+        rows.append(("by chance", f"each is passed in one watch of {round(1 / terms['level'])}, by {terms['seen']} round trips"))
     rows.append(("on a breach", way_text(terms, back_to)))
     return rows
 

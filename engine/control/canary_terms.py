@@ -1,4 +1,5 @@
-"""The numbers of a canary's breaches, from the card's own evidence: the worst stretch of the same length, and a quarter more.
+"""The numbers of a canary's breaches, from the card's own evidence: what one watch in two hundred passes by chance
+(canary_limits.py), and no less than the worst stretch of the same length and a quarter more.
 
 Called by engine.control.proposals when a proposal with a canary is stored. Turns the stored frames of the changed run (round
 trips, equity, decisions) and the metrics of two versions of a model into the terms that the card shows and the approval covers.
@@ -10,10 +11,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from engine.clock import DAY_MS, timeframe_ms
 from engine.control.canary import IN_FORCE, OF_THE_DESK, TRIPS_MIN, CanaryPlan
+from engine.control.canary_limits import (
+    LEVEL,
+    Floats,
+    Ints,
+    RunTrips,
+    day_limit,
+    drawdown_limit,
+    drawn,
+    fall,
+    refused_limit,
+    running_mean,
+    slippage_limit,
+    wait_limit,
+)
 from engine.control.draft import Draft
 from engine.control.sleeve_config import SleeveConfig
 from engine.errors import DeskError, Refused
@@ -22,13 +36,12 @@ from engine.store.runs import Runs
 if TYPE_CHECKING:
     import polars as pl
 
-MARGIN = 1.25  # a breach is what is a quarter worse than the worst stretch of the evidence
-SLIPPAGE_TRIPS = 5  # round trips whose mean slippage is judged
+MARGIN = 1.25  # a breach is what is a quarter worse than the evidence was, or is likely to be
+MARKET_MARGIN = 1.5  # of slippage and drawdown, which follow the market's volatility as they do the change
+SLIPPAGE_TRIPS = 5  # round trips from which on their mean slippage is judged
 SLIPPAGE_SLACK_BPS = 0.5  # where the evidence has next to none
 ERROR_RATIO = 1.25  # of a model that was not judged on the rows of the one before
 CLOSES_MIN = 100  # predictions with outcomes, before their error is judged
-Ints = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float64]
 
 
 def terms_of(plan: CanaryPlan, made: Draft, evidence: Sequence[Mapping[str, Any]], home: Path) -> dict[str, Any]:
@@ -37,55 +50,65 @@ def terms_of(plan: CanaryPlan, made: Draft, evidence: Sequence[Mapping[str, Any]
     """
     run_id = next((str(e["run_id"]) for e in evidence if e.get("role") in ("changed", IN_FORCE)), "")
     if not run_id:
-        raise Refused("a canary needs the run of the changed configuration", "propose it with its evidence, or without a canary")
+        raise Refused("no stored run has its configuration and code", "propose it with its evidence, or without a canary")
     return measured(plan, run_id, made.new, home) | {"error": error_of(made, home)}
 
 
 def measured(plan: CanaryPlan, run_id: str, sleeve: SleeveConfig, home: Path) -> dict[str, Any]:
     """The numbers of a run for a sleeve that trades as it did."""
-    bar_ms = timeframe_ms(sleeve.timeframe)
-    if plan.shortens and plan.trips is not None:
-        plan = plan._replace(trips=max(min(plan.trips, _closed(Runs(home / "runs"), run_id).height // 2), TRIPS_MIN))
-    worst, trips = worst_of(Runs(home / "runs"), run_id, plan, bar_ms)
     part = plan.part if sleeve.size_part is None else sleeve.size_part  # the run is at the whole size
-    drawdown = part * worst["drawdown_frac"] * MARGIN
+    return numbers_of(Runs(home / "runs"), run_id, plan, timeframe_ms(sleeve.timeframe), part)
+
+
+def numbers_of(store: Runs, run_id: str, plan: CanaryPlan, bar_ms: int, part: float) -> dict[str, Any]:
+    """The same at a part of the size. Raises Refused where the run has too few round trips, or none of a figure."""
+    if plan.shortens and plan.trips is not None:
+        plan = plan._replace(trips=max(min(plan.trips, _closed(store, run_id).height // 2), TRIPS_MIN))
+    run, worst = evidence_of(store, run_id, plan, bar_ms)
+    trips = plan.trips or max(round(len(run.entry_ms) * (plan.bars or 0) * bar_ms / int(run.exit_ms[-1] - run.entry_ms[0])), 1)
+    least = min(SLIPPAGE_TRIPS, trips, len(run.entry_ms))
+    watches = drawn(len(run.entry_ms), trips)
+    slippage = max(worst["slippage_bps"], slippage_limit(run, watches, least))
+    drawdown = max(worst["drawdown_frac"], drawdown_limit(run, watches))
     return {
         "part": plan.part,
         "trips": plan.trips,
         "bars": plan.bars,
         "bar_ms": bar_ms,
         "against": run_id,
-        "refused_max": math.ceil(worst["refused"] * MARGIN),
-        "slippage_bps_max": max(worst["slippage_bps"] * MARGIN, worst["slippage_bps"] + SLIPPAGE_SLACK_BPS),
-        "slippage_trips": trips,
-        "drawdown_frac_max": drawdown,
-        "quiet_bars_max": math.ceil(worst["quiet_bars"] * MARGIN),
-        "day_entries_max": math.ceil(worst["day_entries"] * MARGIN),
+        "level": LEVEL,
+        "seen": len(run.entry_ms),
+        "refused_max": max(math.ceil(worst["refused"] * MARGIN), refused_limit(run, trips)),
+        "slippage_bps_max": max(slippage * MARKET_MARGIN, slippage + SLIPPAGE_SLACK_BPS),
+        "slippage_trips": least,
+        "drawdown_frac_max": part * drawdown * MARKET_MARGIN,
+        "quiet_bars_max": math.ceil(max(worst["quiet_bars"] * MARGIN, wait_limit(run, trips) / bar_ms)),
+        "day_entries_max": max(math.ceil(worst["day_entries"] * MARGIN), day_limit(run, trips)),
         "worst": worst,
     }
 
 
-def worst_of(store: Runs, run_id: str, plan: CanaryPlan, bar_ms: int) -> tuple[dict[str, Any], int]:
-    """(the worst of each measure over every stretch of that length in a run, round trips that slippage is the mean of)."""
+def evidence_of(store: Runs, run_id: str, plan: CanaryPlan, bar_ms: int) -> tuple[RunTrips, dict[str, Any]]:
+    """(the round trips of a run, the worst of each measure over every stretch of the plan's length in it)."""
     closed = _closed(store, run_id)
-    entry = closed["entry_ms"].to_numpy().astype(np.int64)
-    leave = closed["exit_ms"].to_numpy().astype(np.int64)
-    ends = stretches(entry, leave, plan, bar_ms)
-    equity = store.frame(run_id, "equity")
+    entry, leave = (closed[name].to_numpy().astype(np.int64) for name in ("entry_ms", "exit_ms"))
+    ends, equity = stretches(entry, leave, plan, bar_ms), store.frame(run_id, "equity")
     close_ms, curve = equity["close_ms"].to_numpy().astype(np.int64), equity["equity"].to_numpy().astype(np.float64)
-    k = min(SLIPPAGE_TRIPS, plan.trips or SLIPPAGE_TRIPS, len(closed))
-    paid = slippage_bps(closed)
-    means = np.convolve(paid, np.ones(k) / k, mode="valid")
+    refused = refused_ms(store.frame(run_id, "decisions"))
+    run = RunTrips(entry, leave, slippage_bps(closed), refused, close_ms, curve)
+    spans = [slice(*np.searchsorted(entry, [begin, end], "left")) for begin, end in ends]
+    paid = [run.slippage_bps[one] for one in spans]
     found = {
-        "refused": most_within(refused_ms(store.frame(run_id, "decisions")), ends),
-        "slippage_bps": float(max(means.max(), 0.0)),
-        "drawdown_frac": max((fall(curve[slice(*np.searchsorted(close_ms, end))]) for end in ends), default=0.0),
-        "quiet_bars": math.ceil(int(np.diff(entry).max()) / bar_ms),
+        "refused": most_within(run.refused_ms, ends),
+        "slippage_bps": max([float(running_mean(one, min(SLIPPAGE_TRIPS, len(one)))) for one in paid if len(one)] + [0.0]),
+        "drawdown_frac": max((fall(run.equity[slice(*np.searchsorted(run.close_ms, end))]) for end in ends), default=0.0),
+        "quiet_bars": math.ceil(int(run.waits_ms.max()) / bar_ms),
         "day_entries": int((np.searchsorted(entry, entry + DAY_MS, side="left") - np.arange(len(entry))).max()),
     }
-    if not all(math.isfinite(value) for value in found.values()) or found["drawdown_frac"] <= 0.0:
+    values = [*found.values(), run.slippage_bps.sum(), run.equity.sum(), 1.0 / run.equity.min()]
+    if not all(math.isfinite(value) for value in values) or found["drawdown_frac"] <= 0.0:
         raise Refused(f"run {run_id} has figures that are missing: no breach can be stated", "propose without a canary: none")
-    return found, k
+    return run, found
 
 
 def _closed(store: Runs, run_id: str) -> "pl.DataFrame":
@@ -127,14 +150,6 @@ def refused_ms(decisions: "pl.DataFrame") -> Ints:
 def most_within(at_ms: Ints, ends: Sequence[tuple[int, int]]) -> int:
     """The most of these instants in any stretch."""
     return max((int(np.searchsorted(at_ms, b, "right") - np.searchsorted(at_ms, a)) for a, b in ends), default=0)
-
-
-def fall(curve: Floats) -> float:
-    """The largest drawdown of an equity curve, of its peak."""
-    if len(curve) < 2:
-        return 0.0
-    peak = np.maximum.accumulate(curve)
-    return float(np.max(1.0 - curve / peak))
 
 
 def error_of(made: Draft, home: Path) -> dict[str, Any] | None:

@@ -5,12 +5,14 @@ engine.control.apply. Turns a goal into a pending row with its diff and directio
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Engine
 
 from engine.clock import DAY_MS
+from engine.control.canary import IN_FORCE, CanaryPlan
 from engine.control.config import (
     DeskVersion,
     SleeveConfig,
@@ -21,10 +23,11 @@ from engine.control.config import (
     sleeve_version,
     version_of,
 )
+from engine.control.draft import Draft
 from engine.control.model_pins import require_models
 from engine.control.proposals import desk_diff, merged, restored, store
-from engine.control.watched import kept
-from engine.errors import Refused
+from engine.control.watched import kept, watch_of
+from engine.errors import DeskError, Refused
 from engine.store import db
 from engine.store.tables import Proposal
 
@@ -40,16 +43,18 @@ def create_rollback(
     shown_sha256: str = "",
     keeps: Sequence[str] = (),
     rationale: str = "",
+    plan: CanaryPlan | None = None,
 ) -> Proposal:
     """Store a pending proposal to go back: the whole desk to one of its versions, or each named sleeve to one of its own.
 
     What it comes to is a new version with the old text. Raises BadInput or Refused. `confirms`: also when it equals the one in
     force, because the desk does not follow that one (engine.control.agreement). `shown_sha256`: refused when its diff is not the
     one that the person was shown. `keeps`: fields that stay as they are (watched.KEPT), of sleeves that go back by themselves.
+    `plan`: how it is watched, where a stored run has the configuration and the code that it goes back to.
     """
     desk = active(engine, home)
     row, changed = rollback_against(
-        engine, home, desk, back_to, requester=requester, now_ms=now_ms, confirms=confirms, keeps=keeps
+        engine, home, desk, back_to, requester=requester, now_ms=now_ms, confirms=confirms, keeps=keeps, plan=plan
     )
     row.rationale = rationale or row.rationale
     if shown_sha256 and row.diff_sha256 != shown_sha256:
@@ -67,6 +72,7 @@ def rollback_against(
     now_ms: int,
     confirms: bool = False,
     keeps: Sequence[str] = (),
+    plan: CanaryPlan | None = None,
 ) -> tuple[Proposal, list[str]]:
     """The same without storing it: the row as it would be, its diff and direction against what runs, and the sleeves it moves."""
     then, numbers = target_of(engine, home, desk, back_to, keeps)
@@ -87,6 +93,7 @@ def rollback_against(
             "back_to": {s: numbers[s] for s in changed},
             **({"rollback_of": back_to} if whole else {}),
             **({"keeps": list(keeps)} if keeps else {}),
+            **({} if plan is None else _watch(engine, home, plan, (desk, then), {s: found[s] for s in changed})),
         }
     )
     row = Proposal(
@@ -105,6 +112,26 @@ def rollback_against(
         rollback_of=back_to if isinstance(back_to, int) else None,
     )
     return row, changed
+
+
+def _watch(
+    engine: Engine, home: Path, plan: CanaryPlan, versions: tuple[DeskVersion, DeskVersion], moves: Mapping[str, Any]
+) -> dict[str, Any]:
+    """What the diff says of its watch (watched.watch_of): each sleeve's newest stored run of what it goes back to, with the code
+    that runs now. A breach pauses: neither version is one that a person trusts.
+    """
+    from engine.control.code_changes import code_in_force, run_in_force  # reads strategies, which brings numpy
+
+    drafts, runs = dict[str, Draft](), dict[str, list[dict[str, Any]]]()
+    for name, (changes, moved) in moves.items():
+        old, new = (version.config.sleeve(name) for version in versions)
+        drafts[name] = Draft(
+            versions[0].version, versions[0].sleeves[name], versions[0].digest(name), old, new, changes, moved, {}
+        )
+        with suppress(DeskError):  # whatever cannot be read is not watched, and holds no rollback up
+            run_id = run_in_force(engine, home, new, code_in_force(home, new))
+            runs[name] = [{"role": IN_FORCE, "run_id": run_id}] if run_id else []
+    return watch_of(plan, drafts, runs, home, why="rollback")
 
 
 def back_to_text(back_to: int | Mapping[str, int]) -> str:

@@ -38,22 +38,27 @@ def at_part(changes: Mapping[str, Changes], plan: CanaryPlan, *, apply_to_open: 
 
 
 def watch_of(
-    plan: CanaryPlan | None, drafts: Mapping[str, Draft], evidence: Mapping[str, Sequence[Mapping[str, Any]]], home: Path
+    plan: CanaryPlan | None,
+    drafts: Mapping[str, Draft],
+    evidence: Mapping[str, Sequence[Mapping[str, Any]]],
+    home: Path,
+    why: str = "",
 ) -> dict[str, Any]:
     """What a diff says of its watch: `canary` (of several sleeves `{"sleeves": {name: terms}}`), `unwatched` (sleeve -> why); {}
-    without a plan. Raises Refused where a person has asked for what cannot be measured.
+    without a plan. `why` (WHY_PAUSE): a breach pauses, whatever going back would be. Raises Refused where a person has asked for
+    what cannot be measured.
     """
     if plan is None:
         return {}
     found, without = dict[str, Any](), dict[str, str]()
     for sleeve, made in drafts.items():
-        why = _nothing_to_watch(made) if plan.is_whole else ""
+        nothing = _nothing_to_watch(made) if plan.is_whole else ""
         try:
-            if why:
-                raise Refused(why)
-            found[sleeve] = _terms(plan, made, evidence.get(sleeve, ()), home)
+            if nothing:
+                raise Refused(nothing)
+            found[sleeve] = _terms(plan, made, evidence.get(sleeve, ()), home, why)
         except DeskError as error:
-            if not plan.is_whole or not (plan.shortens or why):
+            if not plan.is_whole or not (plan.shortens or nothing):
                 raise
             without[sleeve] = error.what
     one = found.get(next(iter(drafts))) if len(drafts) == 1 else {"sleeves": found}
@@ -74,7 +79,7 @@ def _nothing_to_watch(made: Draft) -> str:
     return ""
 
 
-def _terms(plan: CanaryPlan, made: Draft, evidence: Sequence[Mapping[str, Any]], home: Path) -> dict[str, Any]:
+def _terms(plan: CanaryPlan, made: Draft, evidence: Sequence[Mapping[str, Any]], home: Path, why: str = "") -> dict[str, Any]:
     """What the card says of one sleeve's canary."""
     from engine.control.canary_terms import terms_of  # brings numpy, which a supervisor need not hold
 
@@ -84,8 +89,8 @@ def _terms(plan: CanaryPlan, made: Draft, evidence: Sequence[Mapping[str, Any]],
         )
     if not plan.is_whole and made.new.stage == "live_small":
         raise Refused("a sleeve in live_small trades the least that there is: it has no part", "propose without a canary")
-    resumes = {change["key"] for change in made.changes} <= PAUSE
-    way = {"way": "pause", "why": "resume"} if resumes else {"way": way_back(made.new, made.old, home)}
+    why = "resume" if {change["key"] for change in made.changes} <= PAUSE else why
+    way = {"way": "pause", "why": why} if why else {"way": way_back(made.new, made.old, home)}
     return terms_of(plan, made, evidence, home) | way
 
 

@@ -67,6 +67,8 @@ def load(
     """
     bars = {name: catalog.bars(s, None, to_ms) for name, s in series.items()}
     warned = [note for name, frame in bars.items() for note in data_warnings(name, frame, series[name], from_ms, timeframe_ms)]
+    # of a file that begins after the range all is read: the error says what there is
+    bars |= {name: catalog.bars(s, None, None) for name, s in series.items() if bars[name].is_empty()}
     perps = {name: s for name, s in series.items() if s.market == "perp" and policy != "none"}
     charged = perps if policy == "recorded" else {}
     funding = {name: catalog.funding(s.venue, s.symbol) for name, s in charged.items()}

@@ -28,11 +28,13 @@ from engine.data.loading import policy_of
 from engine.data.timeframes import DeskBars, load_desk
 from engine.features.anchor import anchor_ms
 from engine.features.frame import FeatureFrame
+from engine.process_memory import trim_memory
 from engine.sim import access, resolve
 from engine.sim import execution as working
 from engine.sim import trips as reading
 from engine.sim.checked import check_sleeve, frame_of, frames_of, in_span, is_own, with_opened
 from engine.sim.excursions import hold, with_excursions
+from engine.sim.held_once import bars_once, columns_once
 from engine.sim.late import delaying
 from engine.sim.leaks import leaks_of
 from engine.sim.life import ends_of, life_of
@@ -184,36 +186,27 @@ def backtest(
 def simulate(planned: Plan, progress: Progress = lambda _done: None, checks: Path | None = None) -> Backtest:
     """Run a plan; `progress` is called with the fraction done, 0..1; `checks`: the folder of look-ahead checks made before."""
     begun = time.perf_counter()
-    loaded = load(planned)
+    loaded, bars = bars_once(load(planned))
     progress(0.2)
     leaks = [check_sleeve(planned, sleeve, loaded, checks) for sleeve in planned.sleeves if is_own(sleeve)]
     progress(0.4)
     busy = time.perf_counter()
-    signals = []
-    for sleeve, frame in zip(planned.sleeves, frames_of(planned.sleeves, loaded), strict=True):
+    signals, frames = [], frames_of(planned.sleeves, loaded)[::-1]
+    for sleeve in planned.sleeves:
         seen: dict[str, None] = {}
         with access.watched(seen):
-            signals.append(signals_in_span(sleeve, loaded, judged=planned.request.judged, frame=frame))
+            signals.append(signals_in_span(sleeve, loaded, judged=planned.request.judged, frame=frames.pop()))
         leaks = [with_opened(f, seen if f["strategy"] == sleeve.spec.strategy else ()) for f in leaks]
     progress(0.6)
-    results = run_modes(planned, loaded, signals, (planned.request.fills, *SCENARIOS), progress)
+    results = run_modes(planned, loaded, signals, (planned.request.fills, *SCENARIOS), progress, bars)
     busy = time.perf_counter() - busy
     own = results[planned.request.fills]
     sleeves = reading.traded_sleeves(planned, loaded.span)
     rows = reading.frame_of(own.rows)
     names = dict.fromkeys((planned.request.fills, *SCENARIOS))
     curves = {name: results[name].equity for name in names}
-    run = Backtest(
-        planned,
-        {},
-        rows,
-        loaded.span.close_ms,
-        curves,
-        sleeves,
-        [s.used for s in signals],
-        working.enters_by_limit(signals),
-        loaded.span,
-    )
+    used, by_limit = [s.used for s in signals], working.enters_by_limit(signals)
+    run = Backtest(planned, {}, rows, loaded.span.close_ms, curves, sleeves, used, by_limit, loaded.span)
     raw = raw_signal(run, loaded, signals)
     run.report.update(report_of(run, loaded, own, leaks, raw))
     elapsed = time.perf_counter() - begun
@@ -251,13 +244,20 @@ def signals_in_span(
 
 
 def run_modes(
-    planned: Plan, loaded: DeskBars, signals: Sequence[Signals], modes: Sequence[str], progress: Progress
+    planned: Plan,
+    loaded: DeskBars,
+    signals: list[Signals],
+    modes: Sequence[str],
+    progress: Progress,
+    bars: np.ndarray | None = None,
 ) -> dict[str, Any]:
-    """kernel.Result of each fill mode."""
-    from engine.core.kernel import bar_records, block_records, run_records, signal_columns
+    """kernel.Result of each fill mode; the signals become views of what the core read. `bars`: records of the span, if made."""
+    from engine.core.kernel import bar_records, block_records, run_records
 
     span, daily = loaded.span, correlations_of(planned, loaded)
-    bars, columns, width = bar_records(span), signal_columns(signals), len(span.instruments)
+    bars, columns, width = bar_records(span) if bars is None else bars, columns_once(signals), len(span.instruments)
+    if len(signals) > 1:
+        trim_memory(collect=False)
     blocks, cash = block_records(bars, width), [s.spec.cash for s in planned.sleeves]
     results, by_limit = dict[str, Any](), working.enters_by_limit(signals)
     for mode in dict.fromkeys(modes):
@@ -276,7 +276,7 @@ def correlations_of(planned: Plan, loaded: DeskBars) -> np.ndarray | None:
     return daily_correlations(clock, span.instruments, int(span.close_ms[0]), int(span.close_ms[-1]))
 
 
-def raw_signal(run: Backtest, loaded: DeskBars, signals: Sequence[Signals]) -> dict[str, Any] | None:
+def raw_signal(run: Backtest, loaded: DeskBars, signals: list[Signals]) -> dict[str, Any] | None:
     """Of a run with wide limits: what the desk's own would have refused, from a second run under them; None of any other."""
     request = run.plan.request
     if request.counted is None:

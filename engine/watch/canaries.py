@@ -40,7 +40,7 @@ class CanaryFold:
         self.began_ms, self.began_wall_ms, self.seq = began.t_event_ms, began.t_recv_ms or 0, began.seq
         self.at_ms = began.t_event_ms  # of the last mark
         self.open_ms = 0  # desk time in which it could enter: neither paused nor halted
-        self.quiet_ms = 0  # of it, since its last entry
+        self.quiet_ms = 0  # of it, since its last entry or exit; an open position waits for nothing
         self.trips = self.refused = self.blind = 0
         self.drawdown = self.peak = 0.0
         self.entries: list[int] = []
@@ -49,6 +49,7 @@ class CanaryFold:
         self.waits = ""  # why it cannot enter now
         self.faults: list[str] = []  # what is missing
         self._held = held  # lots with their side; not 0 where the change took an open position over
+        self._of_before = "level" not in self.terms  # a card from before limits had one: what it said is kept
         self._slipped = self._notional = 0.0
 
     def see(self, event: Event) -> None:
@@ -80,11 +81,11 @@ class CanaryFold:
         self.blind = 0
         halted, paused = bool(event.body.get("halt")), bool(body.get("paused"))
         self.waits = "the desk is halted" if halted else "paused" if paused else ""
-        if event.body.get("blocked"):
+        if event.body.get("blocked") or event.body.get("tripped"):  # a breaker of the desk stays until it is released
             self.waits = self.waits or "entries are blocked"
         if not self.waits:
             self.open_ms += step
-            self.quiet_ms += step
+            self.quiet_ms += step if self._held == 0 or self._of_before else 0
         self.peak = max(self.peak, equity)
         self.drawdown = max(self.drawdown, 1.0 - equity / self.peak if self.peak > 0.0 else 0.0)
 
@@ -103,6 +104,7 @@ class CanaryFold:
         self._held += side * round(lots)
         self._slipped += side * lots * (price - reference) if self._notional > 0.0 else 0.0
         if self._held == 0:
+            self.quiet_ms = self.quiet_ms if self._of_before else 0
             if self._notional > 0.0:  # one that was open when the canary began is not its own
                 self.trips += 1
                 self.slippages.append(self._slipped / self._notional * 1e4)
@@ -120,9 +122,10 @@ class CanaryFold:
 
     @property
     def slippage_bps(self) -> float | None:
-        """The mean of the last round trips; None before there are as many as are judged."""
-        count = int(self.terms["slippage_trips"])
-        return sum(self.slippages[-count:]) / count if len(self.slippages) >= count else None
+        """The mean of all round trips; None before there are as many as are judged."""
+        least = int(self.terms["slippage_trips"])
+        own = self.slippages[-least:] if self._of_before else self.slippages
+        return sum(own) / len(own) if len(own) >= least else None
 
     def is_over(self, errors: Mapping[str, Any]) -> bool:
         """Whether its round trips or bars are over, and its predictions were judged."""
@@ -196,7 +199,7 @@ def _of_trading(fold: CanaryFold) -> Iterator[Breach]:
         yield Breach("rejections", f"{fold.refused} entries refused or rejected, above {terms['refused_max']}")
     slipped = fold.slippage_bps
     if slipped is not None and not slipped <= terms["slippage_bps_max"]:
-        over = f"over the last {terms['slippage_trips']}, above {terms['slippage_bps_max']:.2f}"
+        over = f"over {len(fold.slippages)}, above {terms['slippage_bps_max']:.2f}"
         yield Breach("slippage", f"{slipped:.2f} bps a round trip {over}")
     if not fold.drawdown <= terms["drawdown_frac_max"]:
         yield Breach("drawdown", f"{100 * fold.drawdown:.2f} %, above {100 * terms['drawdown_frac_max']:.2f} %")

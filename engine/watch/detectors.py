@@ -122,9 +122,9 @@ def worker(desk: DeskObservation) -> Iterator[Finding]:
         since = int(desk.heartbeat.get("wall_ms", desk.now_ms))
         if desk.heartbeat.get("pid") not in (None, desk.pid):
             since = max(since, began_ms(desk.pid) or 0)
-        what = f"The worker (process {desk.pid}) hangs: no heartbeat for {(desk.now_ms - since) // 1000} s; {open_}"
+        what = f"{(text := desk.checks['worker'].text)[:1].upper()}{text[1:]}; {open_}"
         action = f"kill -9 {desk.pid}; the supervisor restarts it from its journal"
-        yield Finding("worker", "worker", "page", what, "worker", since, action, numbers, level=1)
+        yield Finding("worker", "worker", "page", what, "worker", min(since, desk.now_ms), action, numbers, level=1)
     elif exits and desk.now_ms - last < RECOVERED_MS:
         what = f"The worker exited unexpectedly ({exit_text(exits[-1])}) and is being restarted; {open_}"
         action = "none if this clears within a minute; otherwise read logs/worker.jsonl"

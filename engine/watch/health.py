@@ -98,12 +98,17 @@ def worker(home: Path, now_ms: int) -> HealthCheck:
     except FileNotFoundError:
         return HealthCheck("worker", "ok", f"the worker runs (process {pid})")
     if pid and beat.get("pid") not in (None, pid):  # an earlier worker's: this one has just begun, and is silent since then
-        beat_ms, phase, note = max(beat_ms, heartbeat.began_ms(pid) or 0), "starting", ""
+        beat_ms, phase, note = max(beat_ms * (beat_ms <= now_ms), heartbeat.began_ms(pid) or 0), "starting", ""
         most_ms = STARTING_MS
     else:
         most_ms = SILENT_MS
     if now_ms - beat_ms > most_ms:
         return HealthCheck("worker", "bad", f"the worker (process {pid}) hangs: no heartbeat for {(now_ms - beat_ms) // 1000} s")
+    if beat_ms - now_ms > SILENT_MS:  # a clock that was put back would hide a silence of as long
+        ahead = f"its heartbeat is {(beat_ms - now_ms) // 1000} s ahead of this clock"
+        return HealthCheck(
+            "worker", "bad", f"the worker (process {pid}) hangs since the clock was put back, or has another: {ahead}"
+        )
     return HealthCheck("worker", "ok", f"the worker runs (process {pid}), {phase}{': ' if note else ''}{note}")
 
 

@@ -12,10 +12,10 @@ import numpy as np
 
 from engine.clock import HOUR_MS, timeframe_ms, utc_day
 from engine.control.desk_setup import DeskSetup
-from engine.data.align import Market
+from engine.data.align import FUNDING_HINT, Market
 from engine.data.catalog import Catalog, Series
 from engine.data.loading import load, policy_of
-from engine.errors import BadInput
+from engine.errors import BadInput, DataError
 from engine.research.pairs.scan import P_MAX, PairRow, ScanWindows, scan
 from engine.research.pairs.spread import Leg, SpreadRule
 from engine.research.universe import SURVIVORS
@@ -75,17 +75,18 @@ def report(
     """The scan of a request as JSON values. Raises BadInput and DataError naming the first fault."""
     bar_ms, windows = timeframe_ms(asked.timeframe), windows_of(asked)
     places = _places(desk, catalog, asked)
-    markets, notes = _loaded(catalog, places, asked, bar_ms)
-    pairs = len(places) * (len(places) - 1) // 2
-    first = min(int(market.close_ms[0]) for market in markets)
-    bars = (max(int(market.close_ms[-1]) for market in markets) - first) // bar_ms + 1
+    markets, faults, notes = _loaded(catalog, places, asked, bar_ms)
+    pairs, there = len(places) * (len(places) - 1) // 2, [market for market in markets if market is not None]
+    first = min(int(market.close_ms[0]) for market in there)
+    bars = (max(int(market.close_ms[-1]) for market in there) - first) // bar_ms + 1
     if (tests := pairs * (bars // windows.traded)) > TESTS_MAX:
         raise BadInput(
             f"{pairs} pairs over {bars} bars are {tests} windows, {TESTS_MAX} are the most", "fewer symbols, or a longer --step"
         )
     costs = [_cost(desk, one, asked, notes) for one in places]
     legs = [_leg(market, first, bars, cost) for market, cost in zip(markets, costs, strict=True)]
-    rows, bound = scan([one.label for one in places], legs, windows, asked.rule, asked.seed, advance)
+    found, bound = scan([one.label for one in places], legs, windows, asked.rule, asked.seed, advance)
+    rows = [with_faults(row, faults) for row in found]
     if any(one.series.market == "spot" for one in places):
         notes.append("spot: its short side is computed as if it could be borrowed without interest")
     return {
@@ -155,18 +156,44 @@ def _places(desk: DeskSetup, catalog: Catalog, asked: PairsRequest) -> list[_Ask
     return found
 
 
-def _loaded(catalog: Catalog, places: Sequence[_Asked], asked: PairsRequest, bar_ms: int) -> tuple[list[Market], list[str]]:
-    """The bars of each, with settlements where the catalog has any; and what a reader must know of them."""
-    markets, notes = [], list[str]()
+class DataFaults(NamedTuple):
+    """What is wrong with instruments of a scan, by label: those without usable bars, and those whose settlements have holes."""
+
+    unread: dict[str, str]
+    unpaid: dict[str, str]
+
+
+def _loaded(
+    catalog: Catalog, places: Sequence[_Asked], asked: PairsRequest, bar_ms: int
+) -> tuple[list[Market | None], DataFaults, list[str]]:
+    """The bars of each, with settlements where the catalog has any; what is wrong with some, and what a reader must know.
+
+    Raises DataError where fewer than two can be read: the first fault.
+    """
+    markets, faults, notes = list[Market | None](), DataFaults({}, {}), list[str]()
+    errors = []
     for one in places:
         policy = asked.funding
         if policy == "recorded" and one.series.market == "perp" and catalog.funding(one.series.venue, one.series.symbol) is None:
             policy = "none"
             notes.append(f"{one.label}: no recorded settlements; funding is not charged")
-        loaded = load(catalog, {one.key: one.series}, bar_ms, policy_of(policy), None, moment(asked.start), moment(asked.end))
+        span = bar_ms, policy_of(policy), None, moment(asked.start), moment(asked.end)
+        try:
+            loaded = load(catalog, {one.key: one.series}, *span)
+        except DataError as error:
+            errors.append(error)
+            if error.hint != FUNDING_HINT:
+                faults.unread[one.label] = error.what
+                markets.append(None)
+                continue
+            loaded = load(catalog, {one.key: one.series}, bar_ms, "none", *span[2:])
+            faults.unpaid[one.label] = error.what
+            notes.append(f"{error.what}: what its pairs would have returned is not known ({FUNDING_HINT})")
         markets.append(loaded.span)
         notes += [note if note.startswith(one.label) else f"{one.label}: {note}" for note in loaded.notes]
-    return markets, notes
+    if len(faults.unread) > len(places) - 2:
+        raise next(error for error in errors if error.hint != FUNDING_HINT)
+    return markets, faults, notes
 
 
 def _cost(desk: DeskSetup, one: _Asked, asked: PairsRequest, notes: list[str]) -> float:
@@ -181,8 +208,11 @@ def _cost(desk: DeskSetup, one: _Asked, asked: PairsRequest, notes: list[str]) -
     return found.taker_frac + found.half_spread_frac
 
 
-def _leg(market: Market, first_ms: int, bars: int, cost: float) -> Leg:
-    """The bars of an instrument on the grid of all of them."""
+def _leg(market: Market | None, first_ms: int, bars: int, cost: float) -> Leg:
+    """The bars of an instrument on the grid of all of them; None: it has none."""
+    if market is None:
+        nan, zero = np.full(bars, math.nan), np.zeros(bars)
+        return Leg(nan, nan, zero, zero, cost)
     at = (market.close_ms - first_ms) // market.timeframe_ms
 
     def placed(column: np.ndarray, missing: float) -> np.ndarray:
@@ -193,6 +223,19 @@ def _leg(market: Market, first_ms: int, bars: int, cost: float) -> Leg:
     prices = [placed(column, math.nan) for column in (market.open, market.close)]
     settled = [placed(column, 0.0) for column in (market.funding_rate, market.funding_mark)]
     return Leg(prices[0], prices[1], settled[0], settled[1], cost)
+
+
+def with_faults(row: PairRow, faults: DataFaults) -> PairRow:
+    """A pair with a leg that cannot be read is refused for that; one of which settlements have holes may belong together, and
+    what trading it returned is not known.
+    """
+    if unread := [faults.unread[label] for label in (row.a, row.b) if label in faults.unread]:
+        return row._replace(refused=unread[0], why=f"refused: {unread[0]}")
+    holes = [faults.unpaid[label] for label in (row.a, row.b) if label in faults.unpaid]
+    if not holes or row.refused:
+        return row
+    why = f"cointegrated, its return is not known: {holes[0]}" if row.cointegrated else row.why
+    return row._replace(unpaid=True, edge=False, why=why)
 
 
 def verdict_of(rows: Sequence[PairRow]) -> str:
@@ -206,12 +249,16 @@ def verdict_of(rows: Sequence[PairRow]) -> str:
     if edges:
         names = ", ".join(f"{row.a} and {row.b}" for row in edges[:5])
         return f"An edge after costs in {len(edges)}: {names}. {found}. Judge it on bars that were not scanned."
+    if unknown := [row for row in together if row.unpaid]:
+        names = ", ".join(f"{row.a} and {row.b}" for row in unknown[:5])
+        return f"Whether it pays is not known for {names}: funding has holes. {found}."
     return f"No edge after costs. {found}."
 
 
 def as_json(row: PairRow, bar_ms: int) -> dict[str, Any]:
     """A pair's figures: fractions, hours; null where it was refused or nothing can be said."""
     known = not row.refused
+    paid = known and not row.unpaid
     hours = None if row.half_life is None or not math.isfinite(row.half_life) else row.half_life * bar_ms / HOUR_MS
     return {
         "a": row.a,
@@ -233,15 +280,19 @@ def as_json(row: PairRow, bar_ms: int) -> dict[str, Any]:
         "stopped": sum(trade.exit == "stop" for trade in row.trades) if known else None,
         "moved_frac": row.total("moved") if known else None,
         "costs_frac": row.total("costs") if known else None,
-        "funding_frac": row.total("funding") if known else None,
-        "net_return_frac": row.total("net") if known else None,
-        "net_return_cointegrated_frac": row.total("net", tested=True) if known else None,
+        "funding_frac": row.total("funding") if paid else None,
+        "net_return_frac": row.total("net") if paid else None,
+        "net_return_cointegrated_frac": row.total("net", tested=True) if paid else None,
     }
 
 
 def ranked(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """A report's pairs: an edge first, then what is cointegrated, then by what it made."""
-    return sorted(rows, key=lambda row: (not row["edge"], not row["cointegrated"], -(row["net_return_frac"] or 0.0)))
+    """A report's pairs: an edge first, then what is cointegrated, then by what it made; the refused ones last."""
+
+    def place(row: Mapping[str, Any]) -> tuple[bool, bool, bool, float]:
+        return bool(row["refused"]), not row["edge"], not row["cointegrated"], -(row["net_return_frac"] or 0.0)
+
+    return sorted(rows, key=place)
 
 
 def word_of(row: Mapping[str, Any]) -> str:

@@ -53,6 +53,7 @@ class PairRow(NamedTuple):
     trades: tuple[SpreadTrade, ...] = ()
     cointegrated: bool = False
     edge: bool = False
+    unpaid: bool = False  # a leg's settlements have holes: funding and net are not known
     why: str = ""  # in words
 
     def total(self, part: str, *, tested: bool = False) -> float:

@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -110,7 +111,7 @@ def test_of_21_pairs_the_planted_one_is_found(scanned: dict[str, Any]) -> None:
         (["--symbols", "W0-USDT,W1-USDT", "--enter", "5"], "are no rule"),
         (["--symbols", "W0-USDT,W1-USDT", "--enter", "nan"], "are no rule"),
         (["--symbols", "W0-USDT,W1-USDT", "--cost-bps", "-1"], "out of bounds"),
-        (["--symbols", "W0-USDT,W1-USDT", "--from", "2020", "--to", "2021"], "no bars"),
+        (["--symbols", "W0-USDT,W1-USDT", "--from", "2020", "--to", "2021"], "no bars between .* available: 20[0-9-]+ "),
         (["--symbols", "W0-USDT,W1-USDT", "--timeframe", "7x"], "unknown timeframe"),
         (["--symbols", ",".join(f"A{n}-USDT" for n in range(61))], "61 symbols cannot be scanned"),
     ],
@@ -120,6 +121,28 @@ def test_what_cannot_be_scanned_is_refused_in_one_line(words: list[str], said: s
     with pytest.raises((BadInput, DataError), match=said) as refused:
         typed(*words)
     assert refused.value.hint
+
+
+def test_one_instrument_that_cannot_be_judged_leaves_the_others(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A hole of a month in one's bars refuses its pairs; holes in another's funding leave what its pairs returned unknown."""
+    copied = tmp_path / "bars"
+    shutil.copytree(folder, copied)
+    for path in copied.glob("*W1-USDT*.parquet"):
+        bars = pl.read_parquet(path)
+        bars.filter(~pl.int_range(pl.len()).is_between(100, 800)).write_parquet(path)
+    recordings.write(copied, "binance_TIED-USDT_perp_funding", recordings.settlements(BARS // 3))
+    monkeypatch.setenv("NIGHTDESK_DATA", str(copied))
+    found = typed("--symbols", "W0-USDT,W1-USDT,TIED-USDT", *SHORT)
+    rows = {(row["a"], row["b"]): row for row in found["pairs"]}
+    assert [row["refused"] is not None for row in rows.values()] == [True, False, True]
+    assert "bars missing" in rows["W0-USDT", "W1-USDT"]["why"]
+    tied = rows["W0-USDT", "TIED-USDT"]
+    assert (tied["cointegrated"], tied["edge"], tied["net_return_frac"], tied["funding_frac"]) == (True, False, None, None)
+    assert tied["trades"] > 0
+    assert "no funding rates" in tied["why"]
+    assert found["verdict"].startswith("Whether it pays is not known for W0-USDT and TIED-USDT")
 
 
 @pytest.mark.long

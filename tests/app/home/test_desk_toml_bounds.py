@@ -16,6 +16,7 @@ from app.home.settings import (
     WorkerEntry,
     read_desk_toml,
 )
+from app.people.identity import add_person, read_people
 from engine.control.desk_setup import InstrumentEntry
 from engine.control.limits import HardLimits
 from engine.errors import BadInput
@@ -153,3 +154,17 @@ def test_a_canary_that_is_none_is_refused_at_the_start(tmp_path: Path, plan: str
     path, text = tmp_path / "desk.toml", f'{SLEEVE}[canary]\nplan = "{plan}"\n'
     path.write_text(text)
     assert words in refused(path, text) if words else read_desk_toml(path).canary.plan == plan
+
+
+def test_files_of_a_windows_editor_are_read(own_home: Path) -> None:
+    """A byte order mark before the first line, and its line ends: the same settings, the same people."""
+    home = open_home()
+    path, before = home.path / "desk.toml", home.desk
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes().replace(b"\n", b"\r\n"))
+    assert read_desk_toml(path) == before
+    add_person(home.path, "ann", "a long passphrase")
+    people = home.path / "people.toml"
+    known = read_people(home.path)
+    people.write_bytes(b"\xef\xbb\xbf" + people.read_bytes().replace(b"\n", b"\r\n"))
+    assert read_people(home.path) == known
+    assert list(known) == ["ann"]

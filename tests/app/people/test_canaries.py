@@ -58,10 +58,10 @@ def paged(home: Home) -> list[str]:
 
 
 def breached_desk(home: Home, changes: dict[str, Any]) -> TriedDesk:
-    """A canary whose sleeve has lost 1 %."""
+    """A canary whose sleeve has lost 1.6 %."""
     approved(home, changes)
     desk = TriedDesk(home)
-    desk.closes(2).closes(1, equity=9_900.0)
+    desk.closes(2).closes(1, equity=9_840.0)
     return desk
 
 
@@ -76,11 +76,11 @@ def test_a_breach_goes_back_at_the_part_of_the_size(home: Home) -> None:
     assert (row.kind, row.direction, row.state) == ("rollback", "tightens", "applied")
     assert (by["name"], by["assurance"], by["channel"]) == ("canary of prop-1, approved by ann", "card", "canary")
     asked = [e.body for e in read(home.people_journal, {"proposal"}) if e.body.get("card") == "prop-1"]
-    assert [(b["proposal"], b["breach"]) for b in asked] == [("prop-2", [["drawdown", "1.00 %, above 0.63 %"]])]
+    assert [(b["proposal"], b["breach"]) for b in asked] == [("prop-2", [["drawdown", "1.60 %, above 1.49 %"]])]
     assert [e.body["outcome"] for e in read(home.people_journal, {"decision"})] == ["applied", "applied"]
     assert (done.state, done.found["version"]) == ("breached", 3)
     assert "went back to version 1 at 25 % of the size by prop-2, as prop-1 said" in paged(home)[0]
-    assert "BREACHED (1.00 %, above 0.63 %)" in states([the_canary(home)], home.path)[SLEEVE]
+    assert "BREACHED (1.60 %, above 1.49 %)" in states([the_canary(home)], home.path)[SLEEVE]
     assert watch(home).look() == []
     assert applied(home) == ["change", "rollback"]
 

@@ -79,7 +79,7 @@ def test_a_second_canary_asks_for_the_size_before_the_first(home: Home, between:
     """Not for its own part again, at which the sleeve would trade for good; what a person has set in between counts."""
     approved(home, LOOSER)
     if between == "breached":
-        TriedDesk(home).closes(2).closes(1, equity=9_900.0)
+        TriedDesk(home).closes(2).closes(1, equity=9_840.0)
         watch(home).look()
     if between == "sized by a person":
         row = proposed(home, {"size_part": 0.5}, None, NOW + 3)

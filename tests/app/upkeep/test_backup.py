@@ -343,7 +343,7 @@ def test_a_backup_that_unpacks_to_more_than_the_disk_has_writes_nothing(tmp_path
     free = restoring.ROOM + (1 << 20) - 1
     monkeypatch.setattr(restoring.shutil, "disk_usage", lambda _: type("Usage", (), {"free": free})())
     monkeypatch.setattr(archive, "_copied", lambda *_: wrote.append(1))
-    with pytest.raises(DataError, match="No space left"):
+    with pytest.raises(DataError, match="No space left on device: 68 MB are free, 68 needed: a desk journals"):
         restore(tmp_path / "big.zst", ACTOR, NOW)
     assert (wrote, files_of(new)) == ([], {".open.lock": b""})
 

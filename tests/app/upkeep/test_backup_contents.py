@@ -2,9 +2,12 @@
 
 from pathlib import Path
 
+import pytest
+
 from app.home.home import open_home
 from app.upkeep import contents
 from app.upkeep.backup import make_backup
+from engine.errors import BadInput
 from engine.watch import canaries
 
 NOW = 1_760_000_000_000
@@ -27,3 +30,15 @@ def test_recorded_books_are_copied(own_home: Path) -> None:
     copied = [part.name for part in contents.parts(own_home) if part.name.startswith("level2")]
     assert copied == ["level2/okx/BTC-USDT/okx_BTC-USDT_perp_20260301_l2.parquet/part-1-2.parquet"]
     assert "level2" not in contents.strangers(own_home)
+
+
+@pytest.mark.parametrize("where", ["runs/b.zst", "b.zst", "reports/../b.zst", "../to-home/runs/b.zst"])
+def test_no_backup_is_written_into_the_home(own_home: Path, tmp_path: Path, where: str) -> None:
+    """It would be lost with what it is a copy of, and each one would have those before it, by any path."""
+    home = open_home(NOW)
+    (tmp_path / "to-home").symlink_to(own_home)
+    for name in ("runs", "reports"):
+        (own_home / name).mkdir(exist_ok=True)
+    with pytest.raises(BadInput, match="it would be lost with it"):
+        make_backup(home, own_home / where, NOW)
+    assert not list(own_home.rglob("*.zst"))

@@ -323,9 +323,9 @@ def test_a_worker_that_rests_is_not_dead_and_one_that_holds_is() -> None:
 
 def test_a_hanging_worker_is_told_with_its_process() -> None:
     """Holding its place and silent."""
-    checks = desk().checks | {"worker": HealthCheck("worker", "bad", "it hangs")}
+    checks = desk().checks | {"worker": HealthCheck("worker", "bad", "the worker (process 77) hangs: no heartbeat for 45 s")}
     found = only(desk(checks=checks, heartbeat={"phase": "running", "bars_per_second": 1.0, "wall_ms": NOW - 45_000}, pid=77))
-    assert "hangs: no heartbeat for 45 s" in found.what
+    assert found.what.startswith("The worker (process 77) hangs: no heartbeat for 45 s; open: long 0.02")
     assert "kill -9 77" in found.action
 
 

@@ -67,6 +67,22 @@ def test_a_worker_is_well_while_its_heartbeat_is_young(held: Path, age_ms: int, 
     assert ("running: busy" if state == "ok" else f"no heartbeat for {age_ms // 1000} s") in check.text
 
 
+@pytest.mark.parametrize(("ahead_ms", "state"), [(30_000, "ok"), (30_001, "bad"), (86_400_000, "bad")])
+def test_a_clock_that_was_put_back_hides_no_silence(held: Path, ahead_ms: int, state: str) -> None:
+    """A worker that hung before the clock went back an hour would be well for an hour; one that lives writes anew in a second."""
+    (held / FILE).write_text(json.dumps({"wall_ms": NOW + ahead_ms, "phase": "running", "note": ""}))
+    check = health.worker(held, NOW)
+    assert check.state == state
+    assert ("running" if state == "ok" else f"its heartbeat is {ahead_ms // 1000} s ahead of this clock") in check.text
+
+
+def test_a_new_worker_is_not_judged_by_a_heartbeat_of_the_clock_before(held: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its predecessor wrote by the clock that was ahead: the silence counts from its own start."""
+    (held / FILE).write_text(json.dumps({"pid": -1, "wall_ms": NOW + 3_600_000, "phase": "stopped", "note": ""}))
+    monkeypatch.setattr(health.heartbeat, "began_ms", lambda _pid: NOW - 10_000)
+    assert health.worker(held, NOW).state == "ok"
+
+
 @pytest.mark.parametrize(("since_start_ms", "state"), [(0, "ok"), (180_000, "ok"), (180_001, "bad")])
 def test_the_silence_of_a_new_worker_counts_from_its_start(
     held: Path, monkeypatch: pytest.MonkeyPatch, since_start_ms: int, state: str

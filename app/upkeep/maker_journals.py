@@ -3,17 +3,21 @@
 from pathlib import Path
 from typing import Any
 
+from app.home.home import Home
+from app.upkeep.journals import another_part
 from engine.errors import DataError
 from engine.making.fold import folded, scale_of
 from engine.making.stored import JOURNAL, folder_of, stored
 from engine.store.journal import read, verify
 
 
-def checked(home: Path, name: str) -> dict[str, Any]:
+def checked(home: Home, name: str) -> dict[str, Any]:
     """What is shown of a maker, and `journal`: {ok, events, text}. Raises BadInput for a maker that does not exist."""
-    folder = folder_of(home, name)
+    folder = folder_of(home.path, name)
     body = stored(folder)
     body["journal"] = _journal(folder / JOURNAL, body)
+    if body["journal"]["ok"] and (part := another_part(home, f"maker {name}")):
+        body["journal"] |= {"ok": False, "text": f"{part} is not the part that was packed: the database recorded another digest"}
     return body
 
 
