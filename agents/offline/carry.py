@@ -233,8 +233,7 @@ def which_sleeve(heard: ShortSentence) -> PlannedCall | PlannedAnswer | None:
     above = heard.above
     of = above.older.slots if above.older is not None else Slots()
     span = picked_span(above.newest, above.older, above.past, above.facts) or of.span
-    by = "symbol" if re.search(r"\b(?:coin|symbol|market|instrument)", heard.text) else "sleeve"
-    return PlannedCall("trips", {"by": by, **window(span)})
+    return PlannedCall("trips", {"by": "sleeve", **window(span)})
 
 
 @KINDS(most=7, of=ANY)
