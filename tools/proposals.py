@@ -347,6 +347,7 @@ def _card(ctx: ToolContext, p: Mapping[str, Any]) -> ToolResult:
     evidence = [Evidence("proposal", p["id"]), *(Evidence("run", e["run_id"]) for e in p["evidence"] if e.get("run_id"))]
     verdict = comparisons[0].get("verdict") if len(comparisons) == 1 else None
     data = {"proposal": p["id"], "state": p["state"], "direction": p["direction"], "verdict": verdict}
+    data |= {"asked_by": {name: clean(str(p["requester"].get(name) or ""), 80) for name in ("role", "person")}}
     columns = ("parameter", "now", "proposed", "bounds", "unit", "direction")
     return ToolResult("ok", " ".join(lines), facts, tuple(evidence), Table(columns, rows), data)
 

@@ -20,6 +20,7 @@ from agents.offline.slots import COUNTED, ORDINALS, Slots
 from agents.offline.steps import CallResult, PastTurn, Plan, PlannedAnswer, PlanOf, Question
 from agents.offline.tables import Facts, extreme, extreme_row, number_of, only, ranks
 from agents.offline.talk import LOOKS_BACK
+from agents.offline.ways import SAY
 from agents.offline.words import PATTERNS, says
 from engine.clock import utc
 from tools.common import render
@@ -202,6 +203,8 @@ def why(slots: Slots, older: "Part | None", newest_turn: "Part | None", past: Se
     read = past[-1].results or waits or (isinstance(call, PlannedAnswer) and not call.asked_back)
     if last is not None and not read and says("above.lost", slots.text) and (run := run_shown(last)) is not None:
         return partial(_of_run_above, str(run))
+    if newest_turn is not None and newest_turn.way is not None and newest_turn.way.key in SAY["of_people"].split():
+        return PlannedAnswer(SAY["why_not"], read_as="the answer above")
     if last is None or not read:
         return asks_back("Why what? Nothing was looked up for the last answer: name the day, the trade or the event.")
     if last.status in ("refused", "failed"):
@@ -260,9 +263,7 @@ def two_runs(past: Sequence[PastTurn]) -> PlannedCall | PlannedAnswer | None:
     args = {key: made[1].args[key] for key in same if made[1].args.get(key)}
     changed = [{"changes": list(r.args["changes"])} for r in made if r.args.get("changes")]
     if len(changed) < len(made):
-        return asks_back(
-            "Of two runs, one has the defaults. Name both values, and I compare them: `compare stop_atr=2 with stop_atr=3`."
-        )
+        return asks_back(SAY["both_values"])
     return PlannedCall("compare", {**args, "variants": changed})
 
 
@@ -273,9 +274,7 @@ def again(slots: Slots, past: Sequence[PastTurn], facts: Facts) -> PlannedCall |
         return asks_back("Nothing was looked up for the last answer. Name what you want to know it of.")
     listed = [i for i in last.evidence if re.match(r"prop-|\d{8}-|al-", i)]
     if len(listed) == 1 and (last.name == "alerts" or last.name.startswith("propos")):
-        return PlannedCall(
-            *(("alerts", {"alert_id": listed[0]}) if last.name == "alerts" else ("proposals", {"proposal_id": listed[0]}))
-        )
+        return call_for(listed[0], last)
     window = (says("above.from_to", last.text) or says("above.lasts", last.text)) if says("above.window", slots.text) else None
     if window is not None:
         return PlannedAnswer(f"From {window[1]} to {window[2]}.", read_as="the window of the answer above")

@@ -118,7 +118,7 @@ def _covers() -> Mapping[str, tuple[str, ...]]:
 def weighs(word: str) -> bool:
     """Whether an answer without this word may be another one: it compares, counts, turns or gives a direction, or nothing here
     knows it."""
-    return word in _WEIGHTY or (word.endswith("est") and len(word) > 5) or _is_strange(word)
+    return word in _WEIGHTY or bool(says("account.most", word)) or _is_strange(word)
 
 
 _WEIGHTY = frozenset(LISTS["weighty"].split())
@@ -235,7 +235,6 @@ def only_narrows(entry: AskedEntry, slots: Slots) -> bool:
 _FIGURES: str = LISTS["without_denial"]  # of whose sentences for training hardly any has a denial
 _LISTS = "alerts proposals watches pauses list_strategies trials"  # of no round trips
 _NOW = ("today", "now", "tonight", "right now", "at the moment", "this morning", "overnight")
-_OF_A_RUN = ("run", "trips", "performance", "pnl", "excursions", "round_trip", "trials")
 _DENIED, _IF, _PER = PATTERNS["account.denied"], PATTERNS["account.if"], PATTERNS["account.per"]
 
 

@@ -16,6 +16,7 @@ from agents.offline.drafts import asks_back
 from agents.offline.read_back import PlannedCall
 from agents.offline.slots import ORDINALS, words_of
 from agents.offline.steps import PlannedAnswer
+from agents.offline.tables import extreme_row, handle_of, number_of
 from agents.offline.talk import tables_above
 from agents.offline.turn_above import ANY, LEAD, OWN_NAMES, Kind, Rest, ShortSentence, rule_of, window_of, word_of
 from agents.offline.ways import ways
@@ -34,7 +35,11 @@ def _picked(heard: ShortSentence) -> str:
 
 def _picked_sleeve(heard: ShortSentence) -> str:
     """The sleeve of the row that was picked."""
-    name = _picked(heard)
+    name, table = _picked(heard), heard.table
+    if not name and says("asked_again.blames", heard.above.question):  # of a loss the worst, of a gain the best
+        net = number_of(f"{{{handle_of(heard.last, 'net')}.net}}", heard.above.facts) or 0.0
+        at = extreme_row(table, heard.above.facts, "net", "worst" if net < 0 else "best")
+        name = "" if at is None else str(table.rows[at][0])
     return _one([s.name for s in heard.above.words.sleeves if s.name in name or f":{s.symbol}:" in name])
 
 
@@ -53,6 +58,7 @@ def _cell(heard: ShortSentence, name: str) -> str:
 def _values(heard: ShortSentence) -> str:
     """The values of the one proposal that stands above."""
     changes = [(c["key"], c["value"]) for c in heard.last.args.get("changes") or ()]
+    changes = changes or [(row["parameter"], row["proposed"]) for row in heard.last.rows() if "proposed" in row]
     return " and ".join(
         f"{key}={value}" for key, value in changes or PATTERNS["asked_again.change"].findall(_cell(heard, "change"))
     )
@@ -85,7 +91,10 @@ _NAMES: Mapping[str, Callable[[ShortSentence], str]] = {
     "when": lambda heard: words_of("span", heard.read.span) or " ",
     "values": _values,
     "filed_strategy": lambda heard: _one([s.strategy for s in heard.above.words.sleeves if s.name == _cell(heard, "sleeve")]),
-    "filed_sleeve": lambda heard: _cell(heard, "sleeve"),
+    "filed_sleeve": lambda heard: (
+        _cell(heard, "sleeve") or _one([s.name for s in heard.above.words.sleeves if f" for {s.name} " in heard.last.text])
+    ),
+    "n": lambda _: " ",
     "other_side": lambda heard: {"long": "shorts", "short": "longs"}.get(
         str(heard.above.older and heard.above.older.slots.side), ""
     ),

@@ -71,3 +71,9 @@ def bound_said(slots: Slots) -> str:
     """The one bound in a sentence, also where its number might be a parameter's; empty for none."""
     found = slots.filters or [m[0] for m in PATTERNS["slots.beyond"].finditer(slots.text)]
     return found[0] if len(found) == 1 else ""
+
+
+def numbers_in(text: str) -> list[float]:
+    """The levels that a text names: `80,000`, `70k`; no per cent, and no length of time."""
+    scale = {"k": 1e3, "m": 1e6, None: 1.0}
+    return [float(re.sub("[,_]", "", m[1])) * scale[m[2]] for m in PATTERNS["page_plans.number"].finditer(text)]

@@ -10,13 +10,21 @@ from agents.offline.steps import CallResult, Plan, Question
 from agents.offline.tables import column_of, extreme, handle_of, heads_of, ordered, ranks, rows_named, rows_of
 from agents.offline.ways import NOT_GIVEN, SAY
 from agents.offline.words import LISTS, says
+from engine.clock import DAY_MS, utc
 from tools.common.split_words import of_rows, spread
 
 
 def not_given(q: Question) -> str:
     """What the sentence asks for that no tool gives; empty where a tool gives it."""
     of = [found for name, found in NOT_GIVEN.items() if name.partition("-")[0] == q.chosen.tool.name]
-    return next((found["text"] for found in of if re.search(found["form"], q.slots.text)), "")
+    lacks = [found["text"] for found in of if re.search(found["form"], q.slots.text)][:1]
+    if not (q.chosen.tool.name in _OF_DAYS and q.slots.span.start and says("choose.today", q.raw.lower()) and q.words.desk_ms):
+        return "".join(lacks)
+    times = (utc(q.words.desk_ms), utc(q.words.desk_ms - DAY_MS)[:10])
+    return " ".join([*([] if q.words.desk_ms % DAY_MS else [SAY["no_bar_yet"].format(*times)]), *lacks])
+
+
+_OF_DAYS = ("pnl", "trips", "attribution", "journal_search", "counts", "excursions")
 
 
 def once(q: Question) -> Plan:

@@ -19,7 +19,6 @@ from agents.offline.steps import Plan, PlannedAnswer, PlanOf, Question
 from agents.offline.turn_above import ANY, Kinds, ShortSentence, exit_of, of_above, pair_of, rule_named, rule_of, word_of
 from agents.offline.ways import SAY, ways
 from agents.offline.words import PATTERNS, says
-from engine.clock import DAY_MS, utc
 
 KINDS = Kinds()
 EVER = "2009-01-01"
@@ -59,20 +58,6 @@ def rule_for(heard: ShortSentence) -> PlanOf | None:
     """`what does that rule protect us from`: the rule of the answer above, or of the one before it."""
     last, rule = heard.above.last, rule_of(heard.above)
     return rule_story(rule, last) if rule and last is not None else None
-
-
-@KINDS(of=ANY, ok=False)
-def today_too(heard: ShortSentence) -> PlannedAnswer | None:
-    """`and today`, at midnight, after the day that has just ended: today has no bar yet."""
-    older, desk_ms = heard.above.older, heard.above.words.desk_ms
-    entry = older.chosen.entry if older is not None and older.chosen is not None else None
-    of_days = entry is not None and entry.takes("since") and entry.tool.name not in ("alerts", "proposals", "incidents")
-    if older is None or desk_ms is None or desk_ms % DAY_MS or not of_days:
-        return None
-    same = older.slots.span[:2] == heard.read.span[:2]
-    last = "is the one above" if same else f"is {utc(desk_ms - DAY_MS)[:10]}: `and yesterday` shows it"
-    text = f"Today has no bar yet: desk time is {utc(desk_ms)}, the first minute of the day. The last whole day {last}."
-    return PlannedAnswer(text, read_as="the answer above")
 
 
 KINDS += trip_ends.KINDS
@@ -254,9 +239,7 @@ def which_sleeve(heard: ShortSentence) -> PlannedCall | PlannedAnswer | None:
 @KINDS(most=7, of=ANY)
 def who(heard: ShortSentence) -> PlannedCall | None:
     """`who did it`: the card of a proposal; of a change or a halt the actions of people."""
-    last, listed = heard.last, set(heard.last.ids("prop-"))
-    if last.name.startswith("propos") and last.name != "propose_watch" and len(listed) == 1:
-        return PlannedCall("proposals", {"proposal_id": listed.pop()})
+    last = heard.last
     if last.name == "journal_search" and set(last.args.get("kinds") or ()) & set(_PEOPLE):
         return PlannedCall("journal_search", {**last.args, "kinds": list(_PEOPLE), "since": last.args.get("since", EVER)})
     return None

@@ -12,7 +12,8 @@ from agents.offline.moves import moved
 from agents.offline.read_back import PlannedCall, changes_text
 from agents.offline.slots import Slots
 from agents.offline.steps import CallResult, Plan, PlannedAnswer, Question
-from agents.offline.words import PATTERNS
+from agents.offline.ways import SAY
+from agents.offline.words import PATTERNS, says
 from tools.common import render
 
 BETTER = PATTERNS["changes.better"]
@@ -58,10 +59,7 @@ def _of_compared(q: Question) -> Plan:
     """Propose the better variant of the last comparison, or the one the question picks."""
     last = q.last("compare")
     if last is None:
-        return asks_back(
-            "This thread has no comparison yet. First: `compare a 2 ATR with a 3 ATR stop for the BTC trend sleeve`, "
-            "or name the change: `propose stop_atr=3 for btc-trend`."
-        )
+        return asks_back(SAY["no_comparison"])
     if wrong := _other_sleeve(q, last.data.get("sleeve")):
         return asks_back(wrong)
     row = picked(q.slots, last.data)
@@ -71,10 +69,7 @@ def _of_compared(q: Question) -> Plan:
     if not row["changes"] and q.slots.place is not None:
         return asks_back("That one is the live configuration itself: nothing to propose.")
     if not row["changes"]:
-        return asks_back(
-            f"The live configuration did best in the comparison (run {row['run_id']}): nothing to propose. "
-            "To propose a variant anyway, name it: `propose the first one`."
-        )
+        return asks_back(SAY["live_is_best"].format(row["run_id"]))
     changes = {change["key"]: change["value"] for change in row["changes"]}
     apart = "" if row.get("verdict") in ("better", "worse") else "; it cannot be told apart from the live configuration"
     rationale = f"Asked by a person: {render.one_line(q.raw, 200)!r}. From the comparison with run {row['run_id']}{apart}."
@@ -113,11 +108,10 @@ def picked(slots: Slots, data: Mapping[str, Any]) -> Mapping[str, Any] | None:
 def _spelled_out(q: Question) -> Plan:
     """A change that the question spells out."""
     sleeve = q.sleeve()
+    if says("changes.writes", q.slots.text):
+        return asks_back(SAY["writes"].format(changes_text(q.slots.common) or "stop_atr=3", sleeve.name if sleeve else "SLEEVE"))
     if q.slots.unclear:
-        return asks_back(
-            f"Which parameter is {name_list(list(q.slots.unclear))} for? Write it as key=value, such as stop_atr=2; "
-            "`what parameters does trend have` lists them."
-        )
+        return asks_back(SAY["whose_number"].format(name_list(list(q.slots.unclear))))
     if q.slots.variants:
         return asks_back("You named several values for one parameter; a proposal sets one. Which?")
     if sleeve is None:

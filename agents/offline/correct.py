@@ -12,6 +12,7 @@ from typing import Any
 
 from dateutil.relativedelta import relativedelta
 
+from agents.offline.above import run_shown, runs_of
 from agents.offline.account import tokens_of, words_left
 from agents.offline.choose import entry_of
 from agents.offline.drafts import drafted
@@ -21,7 +22,7 @@ from agents.offline.parts import Part
 from agents.offline.read_back import PlannedCall
 from agents.offline.slots import COUNTED, Slots, read_slots
 from agents.offline.steps import CallResult, Plan, PlannedAnswer, PlanOf, Question
-from agents.offline.turn_above import OWN_NAMES, Kinds, Rest, ShortSentence, run_of
+from agents.offline.turn_above import OWN_NAMES, Kinds, Rest, ShortSentence
 from agents.offline.ways import SAY
 from agents.offline.words import LIGHT, LISTS, PATTERNS, STOP, says
 from tools.common.contract import Effect
@@ -54,7 +55,7 @@ def _again(older: Part, read: Slots, slots: Slots, **more: Any) -> Part:
 def of_another_run(heard: ShortSentence) -> str | None:
     """`and on eth`, after the trips of a run of BTC: the same run of that one, as the desk's are another question."""
     read, subject = heard.read, str(heard.last.args.get("subject", ""))
-    run = next((run for run in heard.above.runs() if run_of(run) == subject), None)
+    run = next((run for run in runs_of(heard.above.past) if run_shown(run) == subject), None)
     other = [symbol for symbol in read.symbols if run is not None and symbol != run.args.get("symbol")]
     made = heard.above.shown is not None and run in heard.above.shown.results  # it goes on with the run itself
     if run is None or made or len(other) != 1 or len(words_left(read)) > 1 or read.places.keys() & {"span", "ids", "strategies"}:

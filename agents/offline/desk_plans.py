@@ -5,6 +5,7 @@ from collections.abc import Generator, Mapping, Sequence
 from typing import Any
 
 from agents.offline.above import exit_of
+from agents.offline.bounds import numbers_in
 from agents.offline.calls import lead, made, not_given, once
 from agents.offline.drafts import asks_back, drafted, name_list, reckoned, result_text, window
 from agents.offline.entries import choices_of
@@ -14,6 +15,7 @@ from agents.offline.measured import fall_limit
 from agents.offline.read_back import PlannedCall
 from agents.offline.steps import CallResult, Plan, Question
 from agents.offline.tables import handle_of, number_of
+from agents.offline.ways import SAY
 from agents.offline.words import COINS, LISTS, PATTERNS, Words, says
 from engine.clock import utc
 from tools.common import render
@@ -104,9 +106,7 @@ def desk(q: Question) -> Plan:
         return drafted([call], [result]).after(limits)
     limit = PlannedCall("define", {"word": "day_loss_frac_max"})
     draft = yield from made([PlannedCall("pnl", {"unit": "day", "limit": 1}), limit])
-    return draft.after(
-        "No tool gives the distance to a sleeve's daily loss limit as a figure. It is made of today's P&L and the limit."
-    )
+    return draft.after(SAY["day_limit"])
 
 
 def exposure(q: Question) -> Plan:
@@ -179,9 +179,7 @@ def context(q: Question) -> Plan:
         form = next((form for form, word in LISTS["filled"].items() if re.search(word, text)), "")
         event = [row["event"] for row in found.rows() if form in row["what"]][-1:]
     if not event:
-        return asks_back(
-            "Around which event? Name it (`d-123`), or a sleeve and a time: `the market at 14:15 yesterday, btc-trend`."
-        )
+        return asks_back(SAY["which_event"])
     return (yield from made([PlannedCall("market_context", {"event_id": event[0]})]))
 
 
@@ -224,6 +222,15 @@ def what_if(q: Question) -> Plan:
         back = -1 if re.search(r"\bother way\b|\bopposite\b", q.raw.lower()) else 1
         moves = {symbol: back * move for symbol, move in moves.items()}
         return (yield from _together(moves))
+    sleeve = next((one.name for one in q.words.sleeves if one.symbol == q.slots.symbol), "")
+    numbers = numbers_in(q.slots.text) if sleeve and q.slots.percent is None and says("desk_plans.to_level", q.slots.text) else []
+    if len(numbers) == 1:  # `if btc goes to 70k`: from the last close
+        (market,) = yield [PlannedCall("market_context", {"sleeve": sleeve})]
+        close = next((row["value"] for row in market.rows() if row["what"] == "close"), "")
+        if last := number_of(close, q.facts):
+            move = PlannedCall("what_if", {"symbol": q.slots.symbol, "move_frac": round(numbers[0] / last - 1, 4)})
+            first = f"From its last close, {close}, {q.slots.symbol} would move so far to {numbers[0]:,.10g}."
+            return (yield from made([move])).after(first)
     args, past = arguments(q), [float(r.args.get("move_frac") or 0.0) for r in q.results() if r.name == "what_if"][-2:]
     both = len(past) == 2 and past[0] == -past[1] != 0.0 and bound(q.slots)  # `and 20 %?`, after both
     one_way = args.get("move_frac") is None or says("desk_plans.one_way", q.slots.text)

@@ -30,6 +30,7 @@ from agents.offline.tables import (
     rows_named,
     signed_rows,
 )
+from agents.offline.ways import SAY
 from agents.offline.words import LISTS, says
 from tools.common import render
 from tools.common.contract import Table
@@ -75,18 +76,18 @@ def about_run(q: Question) -> Generator[list[PlannedCall], list[CallResult], tup
     named = (*q.slots.strategies, *q.slots.symbols)
     runs = [run for run in every if all(name in " ".join(run[1].values()) for name in named)]
     dated = [run for run in runs if span and run[1].get("first") == span[:10]]
-    if stored and every and (not runs or (span and not dated and q.chosen.tool.name == "run")):
+    if every and (not runs or (stored and span and not dated and q.chosen.tool.name == "run")):
         of = " ".join(filter(None, (name_list(list(named)), words_of("span", q.slots.span) if runs else "")))
         return q, f"No stored run is of {of}, and nothing was run for it. Stored are: {'; '.join(map(_run_named, every[:6]))}."
-    if not runs:
+    if not every:
         return q, ""
     (run, row), *others = dated or runs
     past = (*q.past, PastTurn("", (latest._replace(data={}, evidence=(run,)),)))
     own = replace(q.slots, sleeves=(), span=NO_SPAN if dated else q.slots.span)
-    said = f"Meant is {_run_named((run, row))}." if stored else ""
+    said = f"Meant is {_run_named((run, row))}."
     more = f" Stored of the same, too: {'; '.join(map(_run_named, others[:5]))}; name one by its id for that." if others else ""
     newest = says("figure_plans.newest", q.slots.text)
-    return replace(q, slots=own, past=past), f"{said}{more}" if said and not newest else ""
+    return replace(q, slots=own, past=past), "" if newest else f"{said}{more}"
 
 
 def _run_named(run: tuple[str, Mapping[str, str]]) -> str:
@@ -100,9 +101,7 @@ def performance(q: Question) -> Plan:
     if last is not None and last.status != "ok" and last.name in RUNS and not DESKWARD.search(q.slots.text):
         return asks_back(f"The run that this is about was not made. {result_text(last)}")
     if re.search(r"\b(?:out|in)[- ]of?[- ]?sample\b", q.slots.text) and not (last is not None and last.name in RUNS):
-        return asks_back(
-            "No run with folds stands above. Ask for one: `walk forward trend on BTC for 2025 over stop_atr 2, 3, 4`."
-        )
+        return asks_back(SAY["no_folds"])
     named, of_desk = says("figure_plans.of_runs", q.slots.text), (FILLERS["subject"](q) or "desk") == "desk"
     holds = named is not None and re.search("hold|held|benchmark", named[0]) is not None
     if named and not of_desk and not holds:
@@ -113,9 +112,7 @@ def performance(q: Question) -> Plan:
         draft = yield from once(q)
         return draft.after(f"No tool of a chat gives that ({named[0]}) here; the table of a backtest has it. What there is:")
     if re.search(r"\b(?:runs|backtests)\b", q.slots.text) and q.run_id() is None:
-        return asks_back(
-            "Of which runs? Name one by its id, `list the latest runs` shows them; two: `compare the two stored runs`."
-        )
+        return asks_back(SAY["which_runs"])
     if of_desk and (holds or says("measured.good", q.slots.text)):
         return (yield from measured("", q.slots.text, q))
     if says("measured.fall", q.slots.text):

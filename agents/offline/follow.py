@@ -251,7 +251,8 @@ def carried(read: Slots, old: Slots, of: AskedEntry, chosen: Chosen) -> tuple[Sl
         if own or not reading.given(value) or (name == "sleeves" and (read.symbols or read.everything)):
             continue
         hours = name == "span" and entry.tool.name == "pnl" and any("T" in (t or "") and "T00:00" not in t for t in value[:3])
-        if (any(map(entry.takes, fields)) and not hours) or (name == "sleeves" and entry.tool.name == "attribution"):
+        by_row = name == "sleeves" and entry.tool.name in ("attribution", "joint_risk")
+        if by_row or (any(map(entry.takes, fields)) and not hours):
             more[name] = value
         elif name == "sleeves" and old.symbols and entry.takes("symbol"):
             more["symbols"] = old.symbols

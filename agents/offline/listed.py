@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from agents.offline.above import row_ids, row_of
+from agents.offline.above import row_ids, row_of, run_shown, runs_of
 from agents.offline.account import tokens_of
 from agents.offline.desk_plans import counted, positions_of
 from agents.offline.drafts import asks_back, drafted, first_sentence, reckoned, result_text
@@ -17,7 +17,7 @@ from agents.offline.steps import CallResult, Plan, PlannedAnswer, Question
 from agents.offline.tables import rows_of
 from agents.offline.tables_shown import OF_RUNS
 from agents.offline.talk import asked_of, tables_above
-from agents.offline.turn_above import ANY, OWN_NAMES, Kinds, ShortSentence, run_of, window_of
+from agents.offline.turn_above import ANY, OWN_NAMES, Kinds, ShortSentence, window_of
 from agents.offline.ways import SAY
 from agents.offline.words import PATTERNS, says
 from tools.common import render
@@ -175,7 +175,7 @@ def both(heard: ShortSentence) -> str | PlannedAnswer | None:
     listed = heard.above.latest(
         4, lambda r: r.name == "run" and r.table is not None and len(r.table.rows) > 1 and "run" in r.table.columns
     )
-    ids = list(dict.fromkeys(run_of(run) for run in heard.above.runs()))
+    ids = list(dict.fromkeys(run_shown(run) for run in runs_of(heard.above.past)))
     ids = row_ids(listed) if listed is not None and len(ids) < 2 else ids
     if (two := says("listed.two", heard.text)) and len(ids) > 2:
         places = [ORDINALS[two[2]], ORDINALS[two[3]]] if not two[1] else [-2, -1] if two[1] == "last" else [0, 1]
@@ -188,7 +188,7 @@ def both(heard: ShortSentence) -> str | PlannedAnswer | None:
 @KINDS()
 def run_meant(heard: ShortSentence) -> Any:
     """`hit rate by side of the original`: of the first run that this thread made, or of the one before the last."""
-    read, text, runs, last = heard.read, heard.text, heard.above.runs(), heard.above.last
+    read, text, runs, last = heard.read, heard.text, runs_of(heard.above.past), heard.above.last
     listed = (
         last is not None and last.name in ("run", "compare", "trips") and last.table is not None and "run" in last.table.columns
     )
@@ -199,7 +199,7 @@ def run_meant(heard: ShortSentence) -> Any:
     if not first and len(runs) < 2:
         return None
     run = runs[0] if first else runs[-2]
-    identity = run_of(run)
+    identity = run_shown(run)
     rows = (
         rows_of(run.table, PATTERNS["listed.deepest"].sub("", text[: found.start()] + text[found.end() :])) if run.table else []
     )

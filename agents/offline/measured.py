@@ -18,6 +18,7 @@ from agents.offline.read_back import PlannedCall
 from agents.offline.slots import ORDINALS, Slots
 from agents.offline.steps import CallResult, PastTurn, Plan, PlannedAnswer, PlanOf, Question
 from agents.offline.tables import Facts, column_of, extreme, handle_of, number_of, ordered, ranks
+from agents.offline.tables_shown import days_of
 from agents.offline.talk import figure_meant, key_of, tables_above
 from agents.offline.turn_above import ANY, Kinds, Rest, ShortSentence
 from agents.offline.words import PATTERNS, says
@@ -82,6 +83,8 @@ _OF_RUNS = (
 
 def ranked_runs(runs: Sequence[CallResult], facts: Mapping[str, Any], text: str = "") -> str:
     """Which of several runs made most, or was best or worst by the figure that is asked for, and whether luck explains it."""
+    full = [r for r in runs if days_of(r, facts) is None]
+    runs = full if len(full) > 1 else runs  # a year of which it has a day is no rival
     of, names = [_cells(r) for r in runs], _apart(runs)
     key, head, _, less = next((figure for figure in _OF_RUNS[1:] if re.search(figure[2], text)), _OF_RUNS[0])
     values = {n: value for n, cells in enumerate(of) if (value := number_of(cells.get(key), facts)) is not None}
@@ -317,19 +320,16 @@ def of_the_run(heard: ShortSentence) -> PlannedCall | None:
 def evidence(heard: ShortSentence) -> PlannedCall | PlanOf | None:
     """`what is the evidence`, `since when does it wait`, after a proposal: its card, or the time on it."""
     shown = heard.last.ids("prop-")
-    if len(set(shown)) != 1 or heard.found["who"]:
-        return None
-    if heard.found["since"]:
-        return partial(dated, shown[0])
-    return PlannedCall("proposals", {"proposal_id": shown[0]})
+    card = PlannedCall("proposals", {"proposal_id": shown[0]}) if len(set(shown)) == 1 else None
+    return partial(dated, card) if card is not None and (heard.found["since"] or heard.found["who"]) else card
 
 
-def dated(proposal: str, q: Question) -> Plan:  # noqa: ARG001 - a plan takes its question
+def dated(call: PlannedCall, q: Question) -> Plan:  # noqa: ARG001 - a plan takes its question
     """A proposal's card, with the times on it first."""
-    call = PlannedCall("proposals", {"proposal_id": proposal})
     (result,) = yield [call]
     h = handle_of(result, "expires")
-    times = f"{proposal} was made {{{h}.created}}; it expires {{{h}.expires}}."
+    by = " ".join(filter(None, result.data.get("asked_by", {}).values()))
+    times = f"{call.args['proposal_id']} was made {{{h}.created}}{f' by {by}' if by else ''}; it expires {{{h}.expires}}."
     return drafted([call], [result]).after(times if h else "")
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from functools import partial
 
 from agents.offline.account import words_left
+from agents.offline.bounds import numbers_in
 from agents.offline.calls import ask_for, made
 from agents.offline.drafts import asks_back, drafted, result_text
 from agents.offline.fill import free_words
@@ -113,25 +114,27 @@ def runbook(q: Question) -> Plan:
 
 def checklist(q: Question) -> Plan:
     """Where people are in a runbook, or how a person begins one: nothing is begun from a chat."""
-    about = next((i for i in q.slots.ids if re.fullmatch(r"(?:al-|cl-|w)\d+", i)), None)
-    if about is None and says("page_plans.this_alert", q.slots.text):
+    about: str | None = _named(q, r"(?:al-|cl-|w)\d+")
+    if not about and says("page_plans.this_alert", q.slots.text):
         (found,) = yield [PlannedCall("alerts", {"state": "open"})]  # asked anew: what was listed may be over
         about = next(iter(found.ids("al-")), None)
         if about is None:
             return PlannedAnswer(
                 f"{result_text(found)}\n\nA runbook is begun about an alert by its id.", read_as="the open alert"
             )
-    if about is None and (named := says("page_plans.of_page", q.slots.text)):
-        about = named[1]
     return (yield from made([PlannedCall("checklist", {"about": about[:200]} if about else {})]))
 
 
 def steps(q: Question) -> Plan:
     """The steps of a runbook with their checks."""
-    about = next((i for i in q.slots.ids if re.fullmatch(r"al-\d+", i)), None)
-    if about is None and (named := says("page_plans.of_page", q.slots.text)):
-        about = named[1]
+    about = _named(q, r"al-\d+")
     return (yield from made([PlannedCall("runbook_steps", {"about": about[:200]} if about else {})]))
+
+
+def _named(q: Question, ids: str) -> str:
+    """The id of a kind that the sentence names, else the page; empty for neither."""
+    page = says("page_plans.of_page", q.slots.text)
+    return next((i for i in q.slots.ids if re.fullmatch(ids, i)), page[1] if page else "")
 
 
 def memory(q: Question) -> Plan:
@@ -176,16 +179,10 @@ def _watch_of_share(share: float, q: Question) -> Plan:
     return draft.after(f"A watch takes an amount: its level is {share * 100:g} % of the equity of now, {{{h}.equity}}.")
 
 
-_SCALE = {"k": 1e3, "m": 1e6}
-
-
 def watch(q: Question) -> Plan:
     """A watch asked for in words, `tell me when btc falls below 80000`; asked back for what they leave open."""
     text = q.slots.text
-    numbers = [
-        float(found[1].replace(",", "").replace("_", "")) * _SCALE.get(found[2] or "", 1.0)
-        for found in PATTERNS["page_plans.number"].finditer(text)
-    ]
+    numbers = numbers_in(text)
     if re.search(r"\bdraw-?down\b", text):
         return asks_back(SAY["no_drawdown_watch"])
     share = re.search(r"(\d+(?:\.\d+)?) ?(?:%|percent|pct)", text) if not numbers else None

@@ -180,8 +180,9 @@ def pause(q: Question) -> Plan:
 def report(q: Question) -> Plan:
     """The report of a week or a month, as the sentence says."""
     said = next((unit for unit in ("week", "month") if re.search(rf"\b{unit}", q.slots.text)), None)
-    args = arguments(q)
-    return (yield from made([PlannedCall("report", args | ({"unit": said} if said and "unit" not in args else {}))]))
+    span = q.slots.span
+    said = said or ("month" if span.end and f"{span.start}{span.end}".count("-01") > 1 and span.end.endswith("-01") else None)
+    return (yield from made([PlannedCall("report", ({"unit": said} if said else {}) | arguments(q))]))
 
 
 def proposals(q: Question) -> Plan:

@@ -25,7 +25,6 @@ from agents.offline.words import PATTERNS, Param, says
 from engine.clock import DAY_MS, utc_day
 from tools.common.contract import Table
 
-SEARCHES = ("sweep", "walkforward")
 _TIMES = {0.5: r"\b(?:halve[ds]?|half)\b", 3.0: r"\b(?:tripl\w+|three times|3 ?x)\b"}
 CHOSEN_MAX = 500  # combinations of values that the planner chooses: a search that nobody spelled out stays small
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from itertools import product
 from typing import Any
 
+from agents.offline.above import run_shown
 from agents.offline.calls import ask_for, lead, made, not_given
 from agents.offline.changes import moved_of
 from agents.offline.drafts import asks_back, changes_of, drafted, name_list, reckoned, result_text, value_in, which_sleeve
@@ -17,6 +18,7 @@ from agents.offline.params import keys_named
 from agents.offline.read_back import PlannedCall, changes_text, read_as
 from agents.offline.steps import CallResult, Plan, PlannedAnswer, Question
 from agents.offline.tables import handle_of, heads_of
+from agents.offline.tables_shown import days_of
 from agents.offline.words import PATTERNS, SleeveName, says
 from tools.common import render
 from tools.common.contract import Table
@@ -94,8 +96,12 @@ def _first(q: Question, results: list[CallResult], found: list[CallResult]) -> s
     made, text = [r for r in results if r.status == "ok"], q.slots.text
     of = [r for r in found if r.name == "performance"]
     lines = [deepest(r) if says("run_plans.dated", text) else verdict(r, q.facts, text) for r in of]
+    few = [(run_shown(r), *part) for r in made if (part := days_of(r, q.facts)) is not None]
+    short = [f"{run} has bars of {days} of the {asked} days asked for: no result of that window." for run, days, asked in few]
+    if short and len(made) < 3:
+        return " ".join(short)
     if len(made) > 1:
-        return " ".join(filter(None, (ranked_runs(made, q.facts, text), *lines)))
+        return " ".join(filter(None, (*short, ranked_runs(made, q.facts, text), *lines)))
     if len(results) > 1 or not made:
         return ""
     told = paid(made[0], q.facts) if _PAYS.search(text) else ""
@@ -340,9 +346,7 @@ def _differ(q: Question) -> Plan:
     listed = [one for one in result.data.get("sleeves") or () if one["name"] in q.slots.sleeves]
     keys = dict.fromkeys(key for one in listed for key in one["params"])
     rows = [(key, *(str(one["params"].get(key, "-")) for one in listed)) for key in keys]
-    rows = [row for row in rows if len(set(row[1:])) > 1]
-    names = name_list([one["name"] for one in listed])
-    if not rows:
-        return PlannedAnswer(f"{names} have the same settings.", read_as=read_as([call]))
-    table = Table(("parameter", *(one["name"] for one in listed)), tuple(rows))
-    return PlannedAnswer(f"{names} differ in {len(rows)} settings.\n\n{render.markdown_table(table)}", read_as=read_as([call]))
+    table = Table(("parameter", *(one["name"] for one in listed)), tuple(row for row in rows if len(set(row[1:])) > 1))
+    found = f"differ in {len(table.rows)} settings.\n\n{render.markdown_table(table)}"
+    text = f"{name_list(list(table.columns[1:]))} {found if table.rows else 'have the same settings.'}"
+    return PlannedAnswer(text, read_as=read_as([call]))

@@ -304,13 +304,11 @@ def _percent(s: Sentence) -> float | None:
         return None
     found = says("slots.percent", s.rest)
     near = [m for m in PATTERNS["slots.move"].finditer(s.rest) if found and abs(found.start() - m.start()) <= 24]
-    if not found or not near:
+    if not found or not (near or (found[1][0] in "+-" and s.rest[: found.start()].rstrip().endswith(BLANK))):  # `sol -25 %`
         return None
-    moves = near[0]
     value = float(found[1]) / 100
-    value = -abs(value) if says("slots.down", s.rest) else value
-    s.take("percent", [found.span(), moves.span()])
-    return value
+    s.take("percent", [found.span(), *(m.span() for m in near[:1])])
+    return -abs(value) if near and says("slots.down", s.text) else value
 
 
 def _filters(s: Sentence, read: params.ParamReading) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -9,9 +9,8 @@ from collections import Counter
 from collections.abc import Sequence
 from functools import partial
 
-from agents.offline.above import runs_of
 from agents.offline.drafts import reckoned
-from agents.offline.slots import Slots, read_slots
+from agents.offline.slots import Slots
 from agents.offline.steps import ROWS_KEPT, PastTurn, Plan, PlannedAnswer, PlanOf, Question
 from agents.offline.tables import Facts, column_of, number_of, only, ordered
 from agents.offline.tables_shown import OF_RUNS, TableAbove
@@ -31,11 +30,6 @@ def answer_of(slots: Slots, past: Sequence[PastTurn], facts: Facts, words: Words
     """What the table above answers of a sentence that it explains wholly; None for any other sentence."""
     found = question_of(slots, past, facts, words)
     return None if found is None else _answered(slots, *found, facts)
-
-
-def which_made_more(past: Sequence[PastTurn], facts: Facts, words: Words) -> PlannedAnswer | PlanOf | None:
-    """Which of the runs of a thread made more; None where it has not two."""
-    return answer_of(read_slots("which of these made more", words), past, facts, words) if len(runs_of(past)) > 1 else None
 
 
 def _answered(slots: Slots, above: TableAbove, found: RowsAsked, facts: Facts) -> PlannedAnswer | PlanOf | None:

@@ -107,10 +107,7 @@ def _nothing(above: TurnAbove) -> PlannedAnswer | None:
     of_trades = re.search(r"\b(?:trades?|trips?|fills?|losers?|winners?|positions?|entr\w+|exits?)\b", asked)
     if not of_trades and not any(ask.startswith(_SHOWN) for ask in asks):
         return None
-    return asks_back(
-        "Nothing was found or looked up for the question above, so it showed no trade that this could be of. "
-        "Name the trade by its sleeve and time, or ask for the list first: `the worst trades since monday`."
-    )
+    return asks_back(SAY["no_trade"])
 
 
 def _of_event(last: CallResult) -> PlannedCall | PlanOf | None:
@@ -159,13 +156,11 @@ def opened(last: CallResult) -> PlanOf | None:
 def _opened(held_by: list[str], q: Question) -> Plan:  # noqa: ARG001 - a plan takes its question
     search = {"kinds": ["fill"], "since": "30d", "limit": 3}
     results = yield [PlannedCall("journal_search", {**search, "sleeve": one}) for one in held_by[:3]]
-    lines = [f"- {one}: {_last_entry(result)}" for one, result in zip(held_by, results, strict=False)]
+    rows = [next((row for row in reversed(r.rows()) if "to enter" in row.get("what", "")), None) for r in results]
+    none = "no entry is among its last fills"
+    said = [f"{row['desk time']}, {row['what']} ({row['event']})" if row else none for row in rows]
+    lines = [f"- {one}: {text}" for one, text in zip(held_by, said, strict=False)]
     return PlannedAnswer("Held since the last entry:\n\n" + "\n".join(lines), read_as="the entries of the positions above")
-
-
-def _last_entry(result: CallResult) -> str:
-    row = next((row for row in reversed(result.rows()) if "to enter" in row.get("what", "")), None)
-    return f"{row['desk time']}, {row['what']} ({row['event']})" if row else "no entry is among its last fills"
 
 
 @KINDS(most=10, of=("journal_search",), ok=False, table=True, back=True)

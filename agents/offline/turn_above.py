@@ -69,10 +69,6 @@ class TurnAbove(NamedTuple):
             last.name in ("trips", "journal_search") and (last.table is None or not last.table.rows)
         )
 
-    def runs(self) -> list[CallResult]:
-        """The backtests that this thread made, oldest first."""
-        return [r for turn in self.past for r in turn.results if r.name == "backtest" and r.status == "ok" and run_of(r)]
-
     def filed(self) -> list[tuple[CallResult, str]]:
         """The watches and proposals that this thread filed, with their ids, oldest first."""
         found = [r for turn in self.past for r in turn.results if r.name.startswith("propose_") and r.status == "ok"]
@@ -88,11 +84,6 @@ class TurnAbove(NamedTuple):
     def latest(self, turns: int, fits: Callable[[CallResult], bool]) -> CallResult | None:
         """The first fitting result of the newest turn that has one, of so many turns."""
         return next((r for turn in reversed(self.past[-turns:]) for r in turn.results if fits(r)), None)
-
-
-def run_of(result: CallResult) -> str:
-    """The id of the run that a backtest made; empty for none."""
-    return str(result.data.get("run_id") or next(iter(result.ids("r-")), ""))
 
 
 def of_above(read: Slots, *, but: str = "") -> bool:

@@ -325,7 +325,9 @@ def _which(text: str, read: slots.Slots, thread: ThreadSoFar) -> Part:
 def _better(text: str, read: slots.Slots, thread: ThreadSoFar) -> Part:
     if above.compared(thread.past):
         return Part(text, read, chosen=entry_of("compare"), own=slots.Slots(), aside=True)
-    runs = table_answers.which_made_more(thread.past, thread.facts, thread.words) if above.two_runs(thread.past) is None else None
+    several = above.two_runs(thread.past) is None and len(above.runs_of(thread.past)) > 1
+    more = slots.read_slots("which of these made more", thread.words)
+    runs = table_answers.answer_of(more, thread.past, thread.facts, thread.words) if several else None
     return Part(text, read, call=runs or measured.judged(read, thread.past, thread.facts))
 
 

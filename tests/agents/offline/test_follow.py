@@ -81,12 +81,12 @@ def test_it_is_the_run_of_the_thread_or_nothing(words: Words) -> None:
 
 
 def test_why_after_a_row_of_the_table_is_of_that_row(words: Words) -> None:
-    """The whole life of the desk is no answer to why one week was the worst; after a fixed answer it is asked back about."""
+    """The whole life of the desk is no answer to why one week was the worst; after a refusal it is the refusal's reason."""
     table = Table(("week", "net"), (("2025-11-10 00:00Z", -4.0), ("2025-11-17 00:00Z", 2.0)))
     shown = PastTurn("p&l by week", (CallResult("pnl", {"unit": "week"}, "ok", "", table, {}, ()),))
     call = part_of("why", ThreadSoFar(words, [shown, PastTurn("the worst of them", ())])).call
     assert call == PlannedCall("attribution", {"since": "2025-11-10", "until": "2025-11-17"})
-    assert "Why what?" in str(part_of("why", ThreadSoFar(words, [shown, PastTurn("buy btc now", ())])).call)
+    assert "never trades" in str(part_of("why", ThreadSoFar(words, [shown, PastTurn("buy btc now", ())])).call)
 
 
 @pytest.mark.parametrize(
