@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import suppress
 from functools import cache, cached_property
 from pathlib import Path
@@ -18,7 +18,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from xdist.remote import Producer
 
-from tests.spread import ByFolder, InFewWords
+from tests.spread import ByFolder, InFewWords, mark_samples
 
 # Bytecode is kept, whatever the shell says: without it each process of a run compiles what it imports, and pytest each test
 sys.dont_write_bytecode = False
@@ -86,21 +86,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByFolde
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What a sample leaves out is slow. Files that start processes go first: at the end everybody else would wait for them."""
-    families: dict[tuple[str, int], list[pytest.Item]] = {}
-    for item in items:
-        if sample := item.get_closest_marker("sample"):
-            families.setdefault((item.nodeid.partition("[")[0], *sample.args), []).append(item)
-    for (_, count), cases in families.items():
-        for item in left_out(cases, count):
-            item.add_marker("slow")
+    mark_samples(items)
     items.sort(key=lambda item: not str(item.path.relative_to(REPOSITORY)).startswith(FIRST))
-
-
-def left_out(cases: Sequence[pytest.Item], count: int) -> list[pytest.Item]:
-    """All but so many of the cases, first and last among those that stay."""
-    last = len(cases) - 1
-    stay = {round(n * last / (count - 1)) for n in range(count)} if count > 1 else {last}
-    return [case for n, case in enumerate(cases) if n not in stay]
 
 
 def once_a_process() -> None:

@@ -5,6 +5,7 @@ the same time. It looks for each test in the list of all, counts at each end of 
 messages of a test where two say the same: 25 s of CPU with 14,000 tests.
 """
 
+from collections.abc import Sequence
 from functools import cached_property
 
 import pytest
@@ -60,3 +61,17 @@ class InFewWords:
                 item.ihook.pytest_runtest_logreport(report=report)
         item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
         return True
+
+
+def mark_samples(items: Sequence[pytest.Item]) -> None:
+    """Of the cases of a test marked `sample(n)` all but n are slow; first and last stay, long ones are left as they are."""
+    families: dict[tuple[str, int], list[pytest.Item]] = {}
+    for item in items:
+        if (sample := item.get_closest_marker("sample")) and not item.get_closest_marker("long"):
+            families.setdefault((item.nodeid.partition("[")[0], *sample.args), []).append(item)
+    for (_, count), cases in families.items():
+        last = len(cases) - 1
+        stay = {round(n * last / (count - 1)) for n in range(count)} if count > 1 else {last}
+        for n, item in enumerate(cases):
+            if n not in stay:
+                item.add_marker("slow")

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from xdist.remote import Producer
 
-from tests.spread import ByFolder, InFewWords
+from tests.spread import ByFolder, InFewWords, mark_samples
 
 OUTCOMES = """
 import pytest
@@ -106,3 +106,17 @@ def test_what_went_wrong_is_reported_whenever_it_did(tmp_path: Path) -> None:
         ("test_never", "setup", "skipped"),
         ("test_never_begins", "setup", "failed"),
     ]
+
+
+@pytest.mark.parametrize(("count", "cases", "stay"), [(1, 3, [2]), (3, 10, [0, 4, 9]), (3, 2, [0, 1]), (4, 4, [0, 1, 2, 3])])
+def test_a_sample_keeps_its_ends_and_no_long_case(count: int, cases: int, stay: list[int]) -> None:
+    """What it leaves out is slow; a long case is none of those it is drawn from."""
+    slow = []
+
+    def item(n: int, *, long: bool) -> Any:
+        marks = {"sample": SimpleNamespace(args=(count,)), **({"long": True} if long else {})}
+        return SimpleNamespace(nodeid=f"test_it[{n}]", get_closest_marker=marks.get, add_marker=lambda _: slow.append(n))
+
+    mark_samples([item(n, long=n >= cases) for n in range(cases + 3)])
+    assert [n for n in range(cases) if n not in slow] == stay
+    assert max(slow, default=0) < cases

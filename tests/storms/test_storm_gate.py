@@ -90,6 +90,7 @@ class DelistedStorm(GatedStorm):
             away.clear()
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("how", ["suspended", "unknown"])
 @pytest.mark.parametrize("venue", ["okx", *(pytest.param(name, marks=pytest.mark.long) for name in VENUES[1:])])
 def test_an_instrument_that_is_taken_away_and_comes_back(venue: str, how: str, tmp_path: Path) -> None:

@@ -76,6 +76,7 @@ def test_an_order_that_would_take_is_rejected_and_the_maker_goes_on(tmp_path: Pa
     assert not bench.events("halt")
 
 
+@pytest.mark.sample(4)
 @pytest.mark.parametrize("kind", ["timeout_after", "timeout_before", "late", "lost_order"])
 @pytest.mark.parametrize("venue", [f"port-{venue}" for venue in VENUES])
 def test_what_is_not_answered_is_asked_about_and_never_sent_again(tmp_path: Path, venue: str, kind: str) -> None:
@@ -98,6 +99,7 @@ def test_what_is_not_answered_is_asked_about_and_never_sent_again(tmp_path: Path
     assert max(e.t_event_ms for e in bench.events("fill")) > bench.exchange.clock() - 60_000
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize("kind", ["timeout_after", "read_timeout", "reject_orders", "drop_fills_rest", "rest_late"])
 @pytest.mark.parametrize(
     "venue", ["binance", pytest.param("okx", marks=pytest.mark.long), pytest.param("bybit", marks=pytest.mark.long)]
@@ -123,6 +125,7 @@ def test_a_venue_that_does_not_answer_ends_the_quoting(tmp_path: Path, venue: st
     assert len(bench.events("session")) == 2
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize("venue", VENUES)
 @pytest.mark.parametrize("kind", ["ws_mute", "ws_cut", "drop_fills", "ws_reorder"])
 def test_a_dead_stream_delays_and_loses_nothing(tmp_path: Path, venue: str, kind: str) -> None:

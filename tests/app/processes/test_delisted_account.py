@@ -95,6 +95,7 @@ def ended_as(home: LiveHome) -> str:
     return "" if result is None else str(result.state)
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("venue", VENUES)
 @pytest.mark.parametrize("how", ["suspended", "unknown"])
 def test_the_other_one_trades_and_a_start_is_like_any(own_home: Path, venue: str, how: str) -> None:
@@ -140,6 +141,7 @@ def test_the_other_one_trades_and_a_start_is_like_any(own_home: Path, venue: str
     lived_two(own_home, venue, script)
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("how", ["suspended", "unknown"])
 def test_what_was_taken_away_while_no_worker_ran_keeps_nothing_closed(own_home: Path, how: str) -> None:
     """The check of the account meets it first: its rows are not the desk's."""
@@ -158,6 +160,7 @@ def test_what_was_taken_away_while_no_worker_ran_keeps_nothing_closed(own_home: 
     lived_two(own_home, "okx", script)
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("venue", VENUES)
 @pytest.mark.parametrize("how", ["suspended", "unknown"])
 def test_a_position_there_is_left_as_it_is_and_said(own_home: Path, venue: str, how: str) -> None:

@@ -101,6 +101,7 @@ def own_orders(local: Standing) -> list[Any]:
     return list(local.venue.exchange.open_orders())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "venue", ["binance", pytest.param("okx", marks=pytest.mark.long), pytest.param("bybit", marks=pytest.mark.long)]
 )
