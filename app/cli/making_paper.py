@@ -133,7 +133,7 @@ def surroundings(home: "Home") -> "Surroundings":
 
 
 def list_makers(as_json: bool = JSON) -> None:
-    """Makers of this desk: simulated and on paper, the last one first."""
+    """Makers of this desk: simulated, on paper and at an account, the last one first."""
     from app.home.home import existing_home
     from engine.making.stored import listed
 

@@ -15,7 +15,7 @@ from app.making.executions import MakerExecutions
 from app.making.halting import HaltingMaker
 from app.making.live import LiveMaker, market_scale, start_of
 from app.making.paper import LOOK_S, PaperTerms, Surroundings, code_hash, require_same
-from app.making.requests import MakerRequests
+from app.making.requests import MakerRequests, woken
 from app.making.starting import MakerStart
 from app.making.stream import MakerStream
 from app.market_data.book_recorder import BookRequest, BookSession
@@ -211,12 +211,7 @@ class AccountLife(LiveMaker):
 
     async def _until_due(self) -> None:
         """Until a message or an answer has come, or a twentieth of a second has passed."""
-        timer = asyncio.get_running_loop().call_later(LOOK_S, self._due.set)
-        try:
-            await self._due.wait()
-        finally:
-            timer.cancel()
-        self._due.clear()
+        await woken(self._due, LOOK_S)
         for task in self._tasks:
             if task.done():
                 task.result()

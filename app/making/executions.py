@@ -9,6 +9,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 
+from app.making.requests import woken
 from engine.live.poll import BACK_EVERY_MS, SLACK_MS
 from engine.making.at_account import explains, fill_said
 from engine.making.paper import PaperJournal
@@ -55,12 +56,7 @@ class MakerExecutions:
         """Look again and again."""
         while True:
             await self.look()
-            timer = asyncio.get_running_loop().call_later(EVERY_S if self.stream_is_there() else AWAY_S, self._wake.set)
-            try:
-                await self._wake.wait()
-            finally:
-                timer.cancel()
-            self._wake.clear()
+            await woken(self._wake, EVERY_S if self.stream_is_there() else AWAY_S)
             await asyncio.sleep(LEAST_S)
 
     async def look(self) -> bool:

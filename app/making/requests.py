@@ -176,17 +176,22 @@ class MakerRequests:
         return True
 
     async def _pause(self, one: FollowedOrder, tries: int) -> None:
-        """Until there is something to ask. Not by asyncio.wait_for (engine/live/poll.py)."""
+        """Until there is something to ask."""
         if one.to_cancel and tries == 0 and not one.doubt_ms:
             one.wake.clear()
             return
         seconds = DOUBT_S[min(tries, len(DOUBT_S) - 1)] if one.doubt_ms or one.to_cancel else RESTS_S
-        timer = asyncio.get_running_loop().call_later(seconds, one.wake.set)
-        try:
-            await one.wake.wait()
-        finally:
-            timer.cancel()
-        one.wake.clear()
+        await woken(one.wake, seconds)
+
+
+async def woken(event: asyncio.Event, seconds: float) -> None:
+    """Until an event is set, or so long; it is clear then. Not by asyncio.wait_for (engine/live/poll.py)."""
+    timer = asyncio.get_running_loop().call_later(seconds, event.set)
+    try:
+        await event.wait()
+    finally:
+        timer.cancel()
+    event.clear()
 
 
 async def answered(order: VenueOrder, asked: Coroutine[None, None, LiveAnswer]) -> LiveAnswer:

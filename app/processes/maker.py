@@ -61,9 +61,8 @@ def planned(home: Home, name: str) -> MakerPlan:
         raise Refused(f"no maker starts: {why}", "nightdesk release, by a person who knows why it was halted")
     step = step_of(home.engine, name)
     if step.stage == PAPER:
-        raise Refused(
-            f"no step of a maker {name} is approved: {conditions()}", f"nightdesk making promote {name} testnet --after NAME"
-        )
+        hint = f"nightdesk making promote {name} testnet --account ACC --after PAPERNAME --tapes FOLDER --as PERSON"
+        raise Refused(f"no step of a maker {name} is approved. {conditions().rstrip('.')}", hint)
     terms = step.terms
     entry = account_for(home, step.stage, str(terms["account"]))
     require_ground(ground_now(step))

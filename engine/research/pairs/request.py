@@ -171,7 +171,7 @@ def _loaded(
     Raises DataError where fewer than two can be read: the first fault.
     """
     markets, faults, notes = list[Market | None](), DataFaults({}, {}), list[str]()
-    errors = []
+    unusable = list[DataError]()
     for one in places:
         policy = asked.funding
         if policy == "recorded" and one.series.market == "perp" and catalog.funding(one.series.venue, one.series.symbol) is None:
@@ -181,8 +181,8 @@ def _loaded(
         try:
             loaded = load(catalog, {one.key: one.series}, *span)
         except DataError as error:
-            errors.append(error)
             if error.hint != FUNDING_HINT:
+                unusable.append(error)
                 faults.unread[one.label] = error.what
                 markets.append(None)
                 continue
@@ -191,8 +191,8 @@ def _loaded(
             notes.append(f"{error.what}: what its pairs would have returned is not known ({FUNDING_HINT})")
         markets.append(loaded.span)
         notes += [note if note.startswith(one.label) else f"{one.label}: {note}" for note in loaded.notes]
-    if len(faults.unread) > len(places) - 2:
-        raise next(error for error in errors if error.hint != FUNDING_HINT)
+    if len(unusable) > len(places) - 2:
+        raise unusable[0]
     return markets, faults, notes
 
 

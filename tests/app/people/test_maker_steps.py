@@ -75,7 +75,7 @@ def test_a_step_takes_ground_a_person_and_a_passphrase(typed: Typed, home: Home,
     found = promote(typed, home, "--size", "0.005")
     assert (found["lacking"], found["direction"]) == ([], "loosens")
     with pytest.raises(
-        Refused, match="no step of a maker m1 is approved: It may not leave simulation and paper before 7 recorded days"
+        Refused, match=r"no step of a maker m1 is approved\. It may not leave simulation and paper before 7 recorded days"
     ):
         planned(home, "m1")
     with pytest.raises(Refused, match="a passphrase is needed"):

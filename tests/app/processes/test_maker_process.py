@@ -166,5 +166,5 @@ def test_a_maker_on_paper_is_refused_in_a_line(own_home: Path, planted: None, mo
     said: list[str] = []
     monkeypatch.setattr(process, "say", said.append)
     assert process.main(["m1"]) == 1
-    assert said[0].startswith("no step of a maker m1 is approved: It may not leave simulation and paper before 7 recorded days")
+    assert said[0].startswith("no step of a maker m1 is approved. It may not leave simulation and paper before 7 recorded days")
     del planted
