@@ -20,7 +20,7 @@ from tests.fakes.running_desk import nightdesk
 
 ROOT = Path(__file__).resolve().parents[3]
 CHILDREN = """
-import json, os, subprocess, sys
+import json, os, subprocess, sys, time
 from pathlib import Path
 from types import SimpleNamespace
 from app.jobs import queue
@@ -32,9 +32,10 @@ desk = SimpleNamespace(path=home, settings=SimpleNamespace(data=None))
 seen = [children.allowed_worker(os.environ, home), children.allowed_api(os.environ, home), children.allowed_ui(os.environ)]
 seen.append(queue.environment(desk))
 strategy = StrategyProcess()
-given = Path(f"/proc/{strategy._child.pid}/environ").read_text().split(chr(0))
+while not (given := Path(f"/proc/{strategy._child.pid}/environ").read_text()):
+    time.sleep(0.01)  # empty until the kernel has laid out the new program
 strategy.close()
-seen.append(dict(one.split("=", 1) for one in given if one))
+seen.append(dict(one.split("=", 1) for one in given.split(chr(0)) if one))
 where = "import engine; print(engine.__path__[0], end='')"
 found = [subprocess.run([sys.executable, "-P", "-c", where], env=one, capture_output=True, text=True).stdout for one in seen]
 print(json.dumps([[one.get("PYTHONPATH"), path] for one, path in zip(seen, found)]))
@@ -78,6 +79,7 @@ def test_a_checkout_that_is_run_by_pythonpath_has_children_of_its_own_source(tmp
         capture_output=True,
         text=True,
         check=True,
+        timeout=120,
     )
     assert json.loads(done.stdout) == [[str(copy), str(copy / "engine")]] * 5
 
