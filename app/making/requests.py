@@ -10,7 +10,7 @@ from collections.abc import Callable, Coroutine
 from typing import Protocol
 
 from engine.core.orders import DONE, REJECTED, STANDING, UNKNOWN, VenueOrder
-from engine.live.desk import LIFE_MS
+from engine.live.lost_stops import LIFE_MS
 from engine.redaction import redacted
 from engine.venues.live_port import LiveAnswer, LiveVenue
 from engine.venues.outcome import EXISTS, NOT_FOUND, NOT_TAKEN, code_of

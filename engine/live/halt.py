@@ -13,8 +13,9 @@ from typing import NamedTuple
 from engine.book.account_events import orphan_lots
 from engine.core.orders import DONE, REJECTED, WORKING, VenueOrder
 from engine.core.state import ENTRY, EXIT_SLOT, PROTECTIVE
-from engine.live.desk import LIFE_MS, LiveDesk
+from engine.live.desk import LiveDesk
 from engine.live.listed import gone_flat, open_at
+from engine.live.lost_stops import LIFE_MS
 from engine.live.poll import ORPHAN_CODE, holders, is_own
 from engine.live.reconcile import AccountReconcile
 from engine.venues.live_port import LiveVenue, StandingOrder

@@ -18,8 +18,9 @@ from engine.core.orders import DONE, ENDED, STANDING, WORKING, VenueOrder, find
 from engine.core.state import ENTRY, EXIT_SLOT, PROTECTIVE
 from engine.errors import DataError
 from engine.live.announced import LATE_MS
-from engine.live.desk import LIFE_MS, LiveDesk
+from engine.live.desk import LiveDesk
 from engine.live.listed import gone_flat
+from engine.live.lost_stops import LIFE_MS
 from engine.live.poll import AccountPoll, holders, is_own
 from engine.venues.live_port import LiveAnswer, StandingOrder, VenuePosition
 from engine.venues.outcome import NOT_FOUND

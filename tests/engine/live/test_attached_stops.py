@@ -165,6 +165,88 @@ def test_a_process_that_died_before_the_stop_was_sent(left: bool, path: Path) ->
     assert not [page for page in bench.pages if "protective" in page]
 
 
+async def sent_again(bench: LiveBench) -> str:
+    """A process dies while the stop of an entry is on its way, and the next one sends it again; its id."""
+    await begun(bench, "beside")
+    bench.close(adds=long())
+    while not bench.venue.orders:
+        await bench.after(0.001)
+    (entry,) = bench.venue.orders
+    hidden = bench.venue.hide()
+    await bench.again()
+    await bench.after(1)
+    bench.venue.executions += hidden
+    assert bench.venue.orders[attached_id(entry)].state == WORKING
+    bench.poll.wake()
+    await bench.after(1)
+    assert bench.lots() == 300
+    return attached_id(entry)
+
+
+def test_a_stop_that_may_arrive_once_more_is_the_cover_until_it_cannot(path: Path) -> None:
+    """Cancelled earlier, its id would be free for the request of the process before. No second stop comes beside it."""
+
+    async def play(bench: LiveBench) -> None:
+        stop = await sent_again(bench)
+        while bench.clock() - bench.desk.began_ms < 34_000:
+            await bench.after(0.5)
+            assert [o.order.id for o in bench.venue.orders.values() if o.order.slot == PROTECTIVE] == [stop]
+            assert bench.venue.orders[stop].state == WORKING
+        assert (bench.lots(), bench.desk.doubts(BTC_PERP)) == (300, [])
+        await bench.after(4)
+        assert sorted(o.order.id[-3] for o in bench.venue.orders.values() if o.state == WORKING) == ["S", "T"]
+
+    assert not on_bench(path, play).pages
+
+
+def test_a_layer_that_leaves_keeps_such_a_stop_until_then(path: Path) -> None:
+    """Questions about it cancel nothing before; then one cancellation ends it, and no stop of its layer leaves any more."""
+
+    async def play(bench: LiveBench) -> None:
+        stop = await sent_again(bench)
+        bench.desk.take("leave", {"sleeve": "adds", "why": "a test"})
+        while bench.clock() - bench.desk.began_ms < 34_000:
+            await bench.after(0.5)
+            assert bench.venue.orders[stop].state == WORKING
+        assert bench.venue.net == 0
+        await bench.after(1.5)
+        assert {o.state for o in bench.venue.orders.values()} == {DONE}
+        assert letters(bench, "cancel").count("A") == 1
+        assert "S" not in letters(bench, "place")
+
+    assert not on_bench(path, play).pages
+
+
+def test_such_a_stop_is_not_sent_beside_the_layers_own(path: Path) -> None:
+    """Which is on its way because the entry's executions were read at once."""
+
+    async def play(bench: LiveBench) -> None:
+        await begun(bench, "beside")
+        bench.close(adds=long())
+        while not bench.venue.orders:
+            await bench.after(0.001)
+        await bench.again()
+        await bench.after(40)
+        assert sorted(o.order.id[-3] for o in bench.venue.orders.values() if o.state == WORKING) == ["S", "T"]
+        assert letters(bench, "place") == "EST"
+
+    on_bench(path, play)
+
+
+def test_such_a_stop_that_fires_closes_its_layer_alone(path: Path) -> None:
+    """The layer's own one waits behind it and is never sent."""
+
+    async def play(bench: LiveBench) -> None:
+        stop = await sent_again(bench)
+        await bench.after(5)
+        bench.venue.execute(stop, 300, LEVEL)
+        await bench.after(40)
+        assert (bench.lots(), bench.venue.net) == (0, 0)
+        assert "S" not in letters(bench, "place")
+
+    on_bench(path, play)
+
+
 @pytest.mark.parametrize("first", ["entry", "exit"])
 def test_what_nothing_covers_is_flattened_and_sums_exactly(first: str, path: Path) -> None:
     """A page at five seconds, at fifteen an exit of what the position shows; executions come later, in whatever order."""
