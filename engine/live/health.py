@@ -22,6 +22,7 @@ from engine.core.state import ENTRY, EXIT_SLOT, PROTECTIVE
 from engine.errors import DataError
 from engine.live.desk import LiveDesk, going_on
 from engine.live.poll import AccountPoll, holders
+from engine.live.wakes import woken
 
 ALL_LOTS = 1 << 40  # more than any layer has
 NAKED_PAGE_MS, NAKED_LEAVE_MS = 5_000, 15_000
@@ -189,12 +190,7 @@ class AccountHealth:
         while not self.desk.failed:
             self.look()
             await self._streams()
-            timer = asyncio.get_running_loop().call_later(self._next_look_s(), self._something.set)
-            try:
-                await self._something.wait()
-            finally:
-                timer.cancel()
-            self._something.clear()
+            await woken(self._something, self._next_look_s())
             if self._is_something():
                 await asyncio.sleep(LOOK_S)
 

@@ -22,6 +22,7 @@ from engine.live.desk import LiveDesk
 from engine.live.listed import gone_flat
 from engine.live.lost_stops import LIFE_MS
 from engine.live.poll import AccountPoll, holders, is_own
+from engine.live.wakes import woken
 from engine.venues.live_port import LiveAnswer, StandingOrder, VenuePosition
 from engine.venues.outcome import NOT_FOUND
 
@@ -70,12 +71,7 @@ class AccountReconcile:
         while not self.desk.failed:
             in_vain = 0 if await self.once() else in_vain + 1
             wait_s = min(AGAIN_S * 2 ** min(in_vain // 2, 5), EVERY_S) if in_vain else EVERY_S
-            timer = asyncio.get_running_loop().call_later(wait_s, self._soon.set)
-            try:
-                await self._soon.wait()
-            finally:
-                timer.cancel()
-            self._soon.clear()
+            await woken(self._soon, wait_s)
 
     async def once(self) -> bool:
         """One reading of each instrument. True when all agree, as often as it takes to believe it."""
