@@ -160,14 +160,16 @@ class BybitVenue(NamedTuple):
         """The net position; isolated or not is the account's setting. Raises DataError in hedge mode: a desk counts one side."""
         account = await self._result("private_get_v5_account_info", {})
         about = {"category": "linear", "symbol": self.symbol}
-        rows = [row for row in (await self._page("private_get_v5_position_list", about))[0] if float(row["size"] or 0)]
+        listed = (await self._page("private_get_v5_position_list", about))[0]
+        rows = [row for row in listed if float(row["size"] or 0)]
         isolated = account["marginMode"] == "ISOLATED_MARGIN"
         if any(row["positionIdx"] != 0 for row in rows):
             raise DataError(
                 f"{self.symbol}: the account is in hedge mode", "set one-way mode: Derivatives > Preferences > Position mode"
             )
         if not rows:
-            return VenuePosition(0, None, isolated=isolated, leverage=None, liquidation=None)
+            leverage = float(listed[0].get("leverage") or 0) or None if listed else None
+            return VenuePosition(0, None, isolated, leverage, None)
         figures = [float(rows[0][name]) if rows[0].get(name) else None for name in ("avgPrice", "leverage", "liqPrice")]
         net = sum(self._lots(row["size"]) * (1 if row["side"] == "Buy" else -1) for row in rows)
         return VenuePosition(net, figures[0], isolated, *figures[1:])
