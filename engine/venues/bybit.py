@@ -16,7 +16,7 @@ from engine.core.orders import DONE, PARTIAL, REJECTED, WORKING, VenueOrder
 from engine.core.orders import UNKNOWN as IN_DOUBT
 from engine.core.state import ENTRY, PROTECTIVE
 from engine.errors import DataError
-from engine.venues.answers import failed, lots_of, price_of, readable, silent, size_of, unasked
+from engine.venues.answers import failed, lots_of, moved, price_of, readable, silent, size_of, unasked
 from engine.venues.instruments import Instrument
 from engine.venues.live_port import LiveAnswer, StandingOrder, VenueBill, VenuePosition, VenueTrade, VenueTransfer
 from engine.venues.outcome import NOT_FOUND, REFUSALS, Outcome, table_of
@@ -85,11 +85,20 @@ class BybitVenue(NamedTuple):
         return await self._request(order, self.trading.private_post_v5_order_create, body)
 
     async def amend(self, order: VenueOrder, price: float, lots: int) -> LiveAnswer:
-        """Let a standing order stand at `price` with `lots` in all. One that the venue will not move is asked how it stands."""
+        """Let a standing order stand at `price` with `lots` in all. One that the venue will not move is asked how it stands; a
+        stop is asked too once it was acknowledged, since Bybit acknowledges what arrives.
+        """
         level = "triggerPrice" if order.slot == PROTECTIVE else "price"
         body = self._mine(order) | {"qty": self._size(lots), level: self._price(price)}
-        found = await self._request(order, self.trading.private_post_v5_order_amend, body)
-        return found._replace(price=price, lots=lots) if found.state == WORKING else await self._as_it_stands(order, found)
+
+        async def sent() -> LiveAnswer:
+            found = await self._request(order, self.trading.private_post_v5_order_amend, body)
+            return found._replace(price=price, lots=lots)
+
+        found = await sent()
+        if found.state != WORKING:
+            return await self._as_it_stands(order, found._replace(price=None, lots=None))
+        return await moved(found, lambda: self.ask(order), sent) if order.slot == PROTECTIVE else found
 
     async def cancel(self, order: VenueOrder) -> LiveAnswer:
         """End an order. That it was asked to end says nothing yet of what it had filled: it is asked."""
