@@ -4,8 +4,6 @@ nothing, the rest of the desk goes on, and a person is paged once.
 Called by engine.live.gate, which asks at its rows and each minute while it is open, and lets an instrument come back.
 """
 
-import asyncio
-
 from engine.book.account_events import orphan_lots
 from engine.book.bodies import GONE, OFF
 from engine.live.desk import LiveDesk
@@ -15,7 +13,6 @@ from engine.venues.gone import GoneVenue
 
 RUNBOOK = "docs/runbooks/delisted.md"
 PAGE_MS = 90_000  # that an instrument is off before it pages: a maintenance suspends for less; one that is gone does not wait
-AGAIN_S = 2.0  # before a venue is asked once more for what it has not listed: an answer may be empty for once
 
 
 class AccountListings:
@@ -42,9 +39,6 @@ class AccountListings:
     async def listing_of(self, name: str) -> VenueListing | None:
         """The instrument as the venue lists it; None where it does not trade there: then it is off. Raises what ccxt raises."""
         listing = await self.reader.listing(name.split(":")[1])
-        if listing is None and not self.desk.book.is_gone(name):
-            await asyncio.sleep(AGAIN_S)
-            listing = await self.reader.listing(name.split(":")[1])
         why = GONE if listing is None else "" if listing.trades else f"the venue lists it as {listing.state}"
         if isinstance(self.desk.venues[name], GoneVenue) and listing is not None:
             why = f"{GONE} as this process began: stop and start the worker, now that it is listed again"

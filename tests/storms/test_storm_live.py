@@ -59,12 +59,12 @@ def test_without_faults_nobody_is_woken(venue: str, bars: int, path: Path) -> No
     assert storm.met["fill"] > 2 * bars
 
 
-@pytest.mark.parametrize(("streams", "seed", "kinds_met"), [(False, 9, 15), pytest.param(True, 7, 20, marks=pytest.mark.long)])
-def test_each_fault_once(streams: bool, seed: int, kinds_met: int, path: Path) -> None:
+@pytest.mark.parametrize(("streams", "kinds_met"), [(False, 15), pytest.param(True, 20, marks=pytest.mark.long)])
+def test_each_fault_once(streams: bool, kinds_met: int, path: Path) -> None:
     """One after the other, a quarter of an hour each; the desk goes on by itself or with a person's word, and ends equal."""
     kinds = [kind for kind in KINDS if kind != "thin_book"]
     plan = [window(kind, 2 + 1.5 * n, chance=0.7) for n, kind in enumerate(kinds)]
-    storm = held(weathered("okx", path, seed, int(4 + 1.5 * len(kinds)) + 12, plan, streams=streams))
+    storm = held(weathered("okx", path, 7, int(4 + 1.5 * len(kinds)) + 12, plan, streams=streams))
     hit = {kind for kind, n in storm.played.venue.faults.count.items() if n}
     assert len(hit) >= kinds_met  # a desk that reads by REST alone does not meet those of the streams; the plan meets all
 

@@ -1,4 +1,4 @@
-"""An amendment of a stop that the venue acknowledges, and that comes to nothing: OKX and Bybit answer as soon as it arrives."""
+"""An amendment of a stop that the venue acknowledges, and that comes to nothing: Bybit answers as soon as it arrives."""
 
 from typing import Any
 
@@ -8,12 +8,12 @@ from engine.core.orders import DONE, WORKING
 from tests.fakes.exchange.adapted import ADAPTED, ENTER, STOP, Adapted
 from tests.fakes.exchange.played import Played
 
-AMEND = {"okx": "private_post_trade_amend_algos", "bybit": "private_post_v5_order_amend"}
+AMEND = {"bybit": "private_post_v5_order_amend"}
 
 
 @pytest.fixture(params=AMEND)
 def at(request: pytest.FixtureRequest) -> tuple[Adapted, str]:
-    """A venue that moves orders in place, and ccxt's name for it."""
+    """The venue, and ccxt's name for what moves an order there."""
     return ADAPTED[request.param], AMEND[request.param]
 
 
@@ -25,7 +25,7 @@ def forgetful(venue: Any, name: str, times: int, sent: list[Any]) -> None:
         sent.append(body)
         if len(sent) > times:
             return await amend(body)
-        return {"result": {"orderId": "v1"}, "data": [{"algoId": "v1", "sCode": "0"}]}
+        return {"result": {"orderId": "v1"}}
 
     setattr(venue.trading, name, acknowledged)
 

@@ -1,7 +1,6 @@
 """An instrument that its venue suspends, or does not know any more, keeps entries off for its own sleeves; the desk trades on."""
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -352,25 +351,5 @@ def test_a_listing_is_looked_at_as_soon_as_executions_are_not_said(path: Path) -
         await bench.after(30)
         assert OFF_ETH in bench.book.health
         assert not bench.book.entries_blocked
-
-    on_two(path, play)
-
-
-def test_one_list_without_the_instrument_says_nothing(path: Path) -> None:
-    """An answer that is empty for once: asked again two seconds later it is listed, nobody is woken, nothing is withheld."""
-
-    async def play(bench: TwoBench) -> None:
-        await both(bench)
-        listing, asked = bench.listing, list[str]()
-
-        async def empty_once(symbol: str) -> Any:
-            asked.append(symbol)
-            return None if asked.count(symbol) == 1 and symbol == "ETH-USDT" else await listing(symbol)
-
-        bench.listing = empty_once  # type: ignore[method-assign]
-        await bench.after(70)
-        assert asked.count("ETH-USDT") > 1
-        assert not bench.book.off
-        assert not bench.pages
 
     on_two(path, play)
