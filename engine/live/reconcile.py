@@ -169,8 +169,9 @@ class AccountReconcile:
         """
         what, health = f"{SETTINGS}{name}", self.desk.book.health
         isolated, leverage = self.settings.get(name, (True, None))
-        wanted = self.settings[name] = isolated, leverage or held.leverage  # some venues say none while nothing is held
-        now = held.isolated, held.leverage or wanted[1]
+        wanted = self.settings[name] = isolated, leverage or held.leverage
+        said = self._settings_said.get(name, wanted)
+        now = held.isolated, held.leverage or said[1]  # a venue that says none while nothing is held has not set it back
         if self.desk.failed:
             return
         if now == wanted:
@@ -178,8 +179,8 @@ class AccountReconcile:
             if what in health:
                 self.desk.take("health", {"what": what, "state": "over", "why": ""})
         elif self._settings_said.get(name) == now:
-            if what not in health:  # a person has let it be
-                self.settings[name] = now
+            if what not in health:  # a person has let it be; what is not said now counts as it is said next
+                self.settings[name] = held.isolated, held.leverage
         else:
             self._settings_said[name] = now
             near = f", it would be liquidated at {held.liquidation:.10g}" if held.liquidation else ""

@@ -224,8 +224,7 @@ class ShadowLive(PaperLive):
                 self._why = "; ".join(found.faults)[:WHY_MAX]
             except Exception as error:  # noqa: BLE001 - whatever it is, the account is not known
                 self._why = redacted(f"it cannot be asked: {error}")[:WHY_MAX]
-            news = self.facts is not None and self.facts.off.keys() != self.loop.book.off.keys()  # it may be empty for once
-            await self.shadow_of.sleep(AGAIN_MS if self._why or news else LOOK_MS)
+            await self.shadow_of.sleep(AGAIN_MS if self._why else LOOK_MS)
 
     async def _read_books(self, at: ShadowConnection) -> None:
         while True:
