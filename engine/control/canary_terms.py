@@ -5,8 +5,9 @@ Called by engine.control.proposals when a proposal with a canary is stored. Turn
 trips, equity, decisions) and the metrics of two versions of a model into the terms that the card shows and the approval covers.
 """
 
+import heapq
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -65,7 +66,7 @@ def numbers_of(store: Runs, run_id: str, plan: CanaryPlan, bar_ms: int, part: fl
     if plan.shortens and plan.trips is not None:
         plan = plan._replace(trips=max(min(plan.trips, _closed(store, run_id).height // 2), TRIPS_MIN))
     run, worst = evidence_of(store, run_id, plan, bar_ms)
-    trips = plan.trips or max(round(len(run.entry_ms) * (plan.bars or 0) * bar_ms / int(run.exit_ms[-1] - run.entry_ms[0])), 1)
+    trips = plan.trips or max(round(len(run.entry_ms) * (plan.bars or 0) * bar_ms / int(run.exit_ms.max() - run.entry_ms[0])), 1)
     least = min(SLIPPAGE_TRIPS, trips, len(run.entry_ms))
     watches = drawn(len(run.entry_ms), trips)
     slippage = max(worst["slippage_bps"], slippage_limit(run, watches, least))
@@ -95,7 +96,7 @@ def evidence_of(store: Runs, run_id: str, plan: CanaryPlan, bar_ms: int) -> tupl
     ends, equity = stretches(entry, leave, plan, bar_ms), store.frame(run_id, "equity")
     close_ms, curve = equity["close_ms"].to_numpy().astype(np.int64), equity["equity"].to_numpy().astype(np.float64)
     refused = refused_ms(store.frame(run_id, "decisions"))
-    run = RunTrips(entry, leave, slippage_bps(closed), refused, close_ms, curve)
+    run = RunTrips(entry, leave, slippage_bps(closed, lambda: lot_sizes(store, run_id)), refused, close_ms, curve)
     spans = [slice(*np.searchsorted(entry, [begin, end], "left")) for begin, end in ends]
     paid = [run.slippage_bps[one] for one in spans]
     found = {
@@ -122,10 +123,10 @@ def stretches(entry: Ints, leave: Ints, plan: CanaryPlan, bar_ms: int) -> list[t
     if plan.trips is not None:
         count = plan.trips
         enough = len(entry) >= 2 * count
-        found = [(int(a), int(b)) for a, b in zip(entry, leave[count - 1 :], strict=False)]
+        found = [(int(a), b) for a, b in zip(entry, nth_exits(leave, count), strict=False)]
     else:
         length = (plan.bars or 0) * bar_ms
-        last = int(leave[-1]) if len(leave) else 0
+        last = int(leave.max()) if len(leave) else 0
         found = [(int(a), int(a) + length) for a in entry if a + length <= last]
         enough = len(entry) >= TRIPS_MIN and bool(found) and last - int(entry[0]) >= 2 * length
     if not enough:
@@ -135,10 +136,33 @@ def stretches(entry: Ints, leave: Ints, plan: CanaryPlan, bar_ms: int) -> list[t
     return found
 
 
-def slippage_bps(trips: "pl.DataFrame") -> Floats:
-    """Slippage of each round trip, both ways, of its notional at entry."""
-    notional = trips["units"].to_numpy() * trips["entry_price"].to_numpy()
+def nth_exits(leave: Ints, count: int) -> list[int]:
+    """Of each round trip that has so many from it on: when that many of them are over. Pairs of a basket trade side by side."""
+    first, found = list[int](), list[int]()  # the earliest exits, negative: the latest of them on top
+    for ms in leave[::-1].tolist():
+        heapq.heappush(first, -ms)
+        if len(first) > count:
+            heapq.heappop(first)
+        found += [-first[0]] if len(first) == count else []
+    return found[::-1]
+
+
+def slippage_bps(trips: "pl.DataFrame", lots: Callable[[], Mapping[str, float]]) -> Floats:
+    """Slippage of each round trip, both ways, of its notional at entry; of a pair that of both legs (`lots`: lot_sizes)."""
+    if "lots_a" not in trips.columns:
+        notional = trips["units"].to_numpy() * trips["entry_price"].to_numpy()
+    else:
+        sizes, notional = lots(), np.zeros(trips.height)
+        keys = [str(both).split() for both in trips["instrument"].to_list()]
+        for n, leg in enumerate("ab"):
+            price, count = (trips[f"{name}_{leg}"].fill_null(0).to_numpy() for name in ("entry", "lots"))
+            notional += price * count * np.array([sizes[key[n]] for key in keys])
     return np.asarray(trips["slippage"].to_numpy() / notional * 1e4, np.float64)
+
+
+def lot_sizes(store: Runs, run_id: str) -> dict[str, float]:
+    """`synthetic:BTC-USDT:perp` -> base units of a lot, as a run had them."""
+    return {key: float(one["lot_size"]) for key, one in store.load(run_id)["config"]["instruments"].items()}
 
 
 def refused_ms(decisions: "pl.DataFrame") -> Ints:

@@ -70,8 +70,6 @@ def _nothing_to_watch(made: Draft) -> str:
     keys = {change["key"] for change in made.changes}
     if made.new.stage in RESTING or (made.new.paused and made.new.resumes_ms is None):
         return "it enters nothing from then on"
-    if made.new.legs:
-        return "round trips of a basket are those of its pairs: no figure of a sleeve measures them"
     if keys <= PAUSE and made.new.paused:
         return "it is a pause"
     if keys <= {"size_part", "stage"} and not rises(made.old.stage, made.new.stage) and made.direction.label == "tightens":
