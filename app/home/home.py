@@ -26,6 +26,7 @@ from app.home.written import write_whole
 from engine.control import desk_setup
 from engine.control.config import configured, is_written
 from engine.control.desk_setup import FEED_FILE, DeskSetup, feed_of
+from engine.control.halt import keep_spare
 from engine.data.catalog import Catalog
 from engine.errors import BadInput, Busy
 from engine.store.db import migrate, open_db
@@ -153,6 +154,7 @@ def _prepared(settings: Settings, now_ms: int) -> Home:
     if not is_written(engine):
         configured(settings.home)  # what holds until then: a faulty one is said now
     keep(settings.home, engine, id_, now_ms)
+    keep_spare(settings.home)
     return Home(settings, desk, engine, feed_of(settings.home), id_.id)
 
 
