@@ -21,14 +21,13 @@ from app.home.belonging import place_of
 from engine.control import halt
 from engine.control.started import started_of
 from engine.errors import Busy
-from engine.watch.heartbeat import heartbeat_of
+from engine.watch.heartbeat import boot_id, heartbeat_of, up_ms
 
 if TYPE_CHECKING:
     from app.home.home import Home
 
 KEY, BOOT, FOLDER = "machine", "boot", "home"  # of the start's note
 MACHINE_ID = Path("/etc/machine-id")
-BOOT_ID = Path("/proc/sys/kernel/random/boot_id")  # of the kernel: containers of one machine share it
 FRESH_MS = 60_000  # a heartbeat is written once a second
 WATCHED_S = 4.0  # an old one is watched for this long
 BY = {"name": "start", "channel": "machine"}
@@ -42,7 +41,7 @@ def machine() -> str:
 
 def here(home: Path) -> dict[str, str]:
     """What a start's note keeps of where it runs."""
-    return {KEY: machine(), BOOT: _read(BOOT_ID), FOLDER: str(home.absolute())}
+    return {KEY: machine(), BOOT: boot_id(), FOLDER: str(home.absolute())}
 
 
 def came_from(home: Path, now_ms: int) -> str:
@@ -57,8 +56,10 @@ def came_from(home: Path, now_ms: int) -> str:
         return ""
     if kept.split()[0] != machine().split()[0]:
         return kept.partition(" ")[2]
-    beat_ms, began_ms = heartbeat_of(home).get("wall_ms"), now_ms - time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1_000_000
-    another = not _read(MACHINE_ID) and boot and boot != _read(BOOT_ID) and isinstance(beat_ms, int) and beat_ms > began_ms
+    beat_ms, up = heartbeat_of(home).get("wall_ms"), up_ms()
+    if _read(MACHINE_ID) or up is None or boot in ("", boot_id()):
+        return ""
+    another = isinstance(beat_ms, int) and beat_ms > now_ms - up
     return f"another machine named {kept.partition(' ')[2]}" if another else ""
 
 
@@ -94,7 +95,7 @@ def arrive(home: "Home", now_ms: int, wait: Callable[[float], None] = time.sleep
 def _copied(home: "Home", original: Path, now_ms: int, wait: Callable[[float], None]) -> str:
     """Of a copy whose original is on this machine."""
     alive = _alive(original, now_ms, wait, moves=True)
-    runs = f"which runs: {alive}" if alive else "which is still there"
+    runs = f"which runs ({alive})" if alive else "which is still there"
     return _noted(home, f"This home is a copy of {original}, {runs}; if both run, {shared(home)}", now_ms)
 
 

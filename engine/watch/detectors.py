@@ -125,6 +125,10 @@ def worker(desk: DeskObservation) -> Iterator[Finding]:
         what = f"{(text := desk.checks['worker'].text)[:1].upper()}{text[1:]}; {open_}"
         action = f"kill -9 {desk.pid}; the supervisor restarts it from its journal"
         yield Finding("worker", "worker", "page", what, "worker", min(since, desk.now_ms), action, numbers, level=1)
+    elif desk.pid is not None and desk.checks["worker"].state == "warning":
+        what = f"{(text := desk.checks['worker'].text)[:1].upper()}{text[1:]}; {open_}"
+        action = "set the clock of the machine (timedatectl): what the worker writes carries another time than alerts and halts"
+        yield Finding("clock", "worker", "warn", what, "worker", desk.now_ms, action, numbers)
     elif exits and desk.now_ms - last < RECOVERED_MS:
         what = f"The worker exited unexpectedly ({exit_text(exits[-1])}) and is being restarted; {open_}"
         action = "none if this clears within a minute; otherwise read logs/worker.jsonl"

@@ -321,6 +321,15 @@ def test_a_worker_that_rests_is_not_dead_and_one_that_holds_is() -> None:
     assert only(desk(**away)).kind == "worker"
 
 
+def test_a_worker_whose_clock_is_apart_warns_and_is_not_to_be_killed() -> None:
+    """It lives: what to do is to set a clock."""
+    text = "the worker (process 77) runs, running; its clock is 3600 s behind this one"
+    found = only(desk(checks=desk().checks | {"worker": HealthCheck("worker", "warning", text)}, pid=77))
+    assert (found.fingerprint, found.severity) == ("clock", "warn")
+    assert found.what.startswith("The worker (process 77) runs, running; its clock is 3600 s behind this one; open:")
+    assert "kill" not in found.action
+
+
 def test_a_hanging_worker_is_told_with_its_process() -> None:
     """Holding its place and silent."""
     checks = desk().checks | {"worker": HealthCheck("worker", "bad", "the worker (process 77) hangs: no heartbeat for 45 s")}
