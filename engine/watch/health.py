@@ -114,7 +114,7 @@ def worker(home: Path, now_ms: int) -> HealthCheck:
     runs = f"the worker runs (process {pid}), {phase}{': ' if note else ''}{note}"
     if abs(behind_ms := age.behind_ms or 0) > SILENT_MS:
         way = "behind" if behind_ms > 0 else "ahead of"
-        return HealthCheck("worker", "warning", f"{runs}; its clock is {abs(behind_ms) // 1000} s {way} this one")
+        return HealthCheck("worker", "warning", f"{runs}; its clock is {round(abs(behind_ms) / 1000)} s {way} this one")
     return HealthCheck("worker", "ok", runs)
 
 
