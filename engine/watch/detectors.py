@@ -7,6 +7,7 @@ detector that fails is itself a finding and keeps the alerts of its kinds open. 
 
 from collections.abc import Callable, Iterator, Mapping
 
+from engine.amounts import percent_text
 from engine.clock import utc
 from engine.control.halt import WORKER
 from engine.store.chain import Event
@@ -310,10 +311,11 @@ def drawdown(desk: DeskObservation) -> Iterator[Finding]:
         return
     positions = ", ".join(open_positions(desk)) or "no open position"
     numbers = {"drawdown_frac": round(fall, 6), "drawdown_frac_max": most, "equity": equity, "peak": peak}
-    what = f"Desk drawdown {fall:.1%}, limit {most:.1%} (equity {equity:,.2f}, peak {peak:,.2f}); {positions}"
+    fallen = f"{percent_text(fall, 1)}, limit {percent_text(most, 1)}"
+    what = f"Desk drawdown {fallen} (equity {equity:,.2f}, peak {peak:,.2f}); {positions}"
     if highest := desk.mark.body.get("high_water"):
         numbers["high_water"] = highest
-        what = f"{what}; {1.0 - equity / highest:.1%} below the highest equity ever, {highest:,.2f}"
+        what = f"{what}; {percent_text(1.0 - equity / highest, 1)} below the highest equity ever, {highest:,.2f}"
     action = "propose a tightening or a pause now; at the limit the desk halts and flattens by itself"
     if tripped:
         what, action = (

@@ -220,7 +220,7 @@ def test_a_file_in_the_place_of_a_folder_is_named(own_home: Path, name: str) -> 
     open_home(NOW)
     (home.path / "home.json").unlink()
     (home.path / "home.json").mkdir()
-    with pytest.raises(BadInput, match="home.json is a folder, and a file has to be there - move it away"):
+    with pytest.raises(BadInput, match=r"home\.json is a folder, and a file has to be there - move it away"):
         open_home(NOW)
 
 
@@ -231,7 +231,7 @@ def test_a_full_disk_says_so(own_home: Path, monkeypatch: pytest.MonkeyPatch) ->
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(own_home / "desk.toml"))
 
     monkeypatch.setattr("app.home.home.write_whole", full)
-    with pytest.raises(BadInput, match="cannot be written: No space left on device - free disk space$"):
+    with pytest.raises(BadInput, match=r"cannot be written: No space left on device - free disk space$"):
         open_home(NOW)
 
 
