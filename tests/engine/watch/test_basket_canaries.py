@@ -284,7 +284,7 @@ def test_a_pair_that_was_in_is_not_the_changes_own() -> None:
 def test_stretches_end_with_the_round_trip_that_ends_them() -> None:
     """Side by side the second one may end last; one after the other nothing is new."""
     entries, three = np.arange(6), CanaryPlan(1.0, 3, None)
-    assert stretches(entries, np.array([90, 20, 40, 60, 50, 70]), three, 1) == [(0, 60), (1, 60), (2, 60), (3, 70)]
+    assert stretches(entries, np.array([90, 20, 40, 60, 50, 70]), three, 1) == [(0, 50), (1, 50), (2, 60), (3, 70)]
     assert stretches(entries, np.arange(6) + 1, three, 1) == [(0, 3), (1, 4), (2, 5), (3, 6)]
     none = np.array([], np.int64)
     beside = RunTrips(np.array([0, 10, 20]), np.array([15, 30, 25]), none, none, none, none)  # type: ignore[arg-type]

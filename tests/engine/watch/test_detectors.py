@@ -124,7 +124,7 @@ def test_the_finding_says_what_nothing_explains() -> None:
     """Dollars, their share, the days; what to run."""
     found = only(desk(parity=COMPARED | {"unexplained_usd": 32.0, "unexplained_frac": 0.032}))
     assert found.what == (
-        "Desk and backtest differ by 32.00 that nothing explains, 3.2% of what its round trips moved (2024-12-25 to 2025-01-01)"
+        "Desk and backtest differ by 32.00 that nothing explains, 3.2 % of what its round trips moved (2024-12-25 to 2025-01-01)"
     )
     assert "nightdesk parity" in found.action
     assert found.since_ms == NOW - 9_000
