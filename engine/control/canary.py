@@ -48,6 +48,7 @@ OF_THE_DESK = (  # refusals that say nothing of a change: they are of the desk's
     "no_entry window",
     "another sleeve holds the other side",
 )
+OF_A_FIT = ("size rounds down to no lot", "below the venue's least order")  # of a pair: of how small a leg its fit makes
 _PLAN = re.compile(r"(\d{1,3}(?:\.\d{1,2})?) ?%(?: for)? (\d{1,6}) (trips|bars)")
 
 

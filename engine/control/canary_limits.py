@@ -31,6 +31,7 @@ class RunTrips(NamedTuple):
     refused_ms: Ints  # closes at which a rule began to refuse
     close_ms: Ints
     equity: Floats
+    of_pairs: bool = False
 
     @property
     def waits_ms(self) -> Ints:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from engine.clock import utc
-from engine.control.canary import CanaryRun
+from engine.control.canary import OF_A_FIT, OF_THE_DESK, CanaryRun
 from engine.store.chain import Event
 from engine.store.lookback import last
 from engine.watch.canaries import CanaryFold, began, held_at
@@ -28,6 +28,8 @@ class BasketFold(CanaryFold):
     """The same of a basket. `lot_sizes`: of each leg by its name; `before`: pair -> its round trip when the change began, which
     is not the change's own.
     """
+
+    excused = OF_THE_DESK + OF_A_FIT
 
     def __init__(self, run: CanaryRun, began: Event, lot_sizes: Mapping[str, float], before: Mapping[str, int]) -> None:
         super().__init__(run, began)

@@ -35,6 +35,8 @@ class Breach(NamedTuple):
 class CanaryFold:
     """One canary's measures, event by event. `see` takes each event of the desk journal since it began once, in order."""
 
+    excused: tuple[str, ...] = OF_THE_DESK  # refusals that say nothing of a change
+
     def __init__(self, run: CanaryRun, began: Event, held: int = 0) -> None:
         self.run, self.terms, self.names = run, run.terms, frozenset((run.sleeve,))  # names: its own in the journal
         self.began_ms, self.began_wall_ms, self.seq = began.t_event_ms, began.t_recv_ms or 0, began.seq
@@ -65,7 +67,7 @@ class CanaryFold:
             elif event.kind == "order":
                 self.refused += event.body.get("state") == "rejected"
             else:
-                self.refused += event.body.get("refused_by") not in (None, *OF_THE_DESK)
+                self.refused += event.body.get("refused_by") not in (None, *self.excused)
 
     def _mark(self, event: Event) -> None:
         body, step = self._own(event.body), event.t_event_ms - self.at_ms

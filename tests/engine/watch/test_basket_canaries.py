@@ -3,6 +3,7 @@ stated breach planted, and what the card said of one is done.
 """
 
 import json
+import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,8 @@ from app.home.home import Home, open_home
 from app.jobs import kinds
 from app.people import approvals
 from app.processes.canary_watch import CanaryWatch
-from engine.control import proposals
-from engine.control.canary import OF_THE_DESK, CanaryPlan, CanaryRun, terms_rows
+from engine.control import canary_terms, proposals
+from engine.control.canary import OF_A_FIT, OF_THE_DESK, CanaryPlan, CanaryRun, terms_rows
 from engine.control.canary_limits import RunTrips
 from engine.control.canary_terms import stretches
 from engine.control.code_changes import code_changes
@@ -91,7 +92,7 @@ def test_the_numbers_are_those_of_its_pairs_round_trips(changed: Home) -> None:
     count = int(terms["trips"])
     curve = {row["close_ms"]: row["equity"] for row in store.frame(run_id, "equity").iter_rows(named=True)}
     refusals_all = store.frame(run_id, "decisions").filter(pl.col("refused_by").is_not_null())
-    refused = refusals_all.filter(~pl.col("refused_by").is_in(OF_THE_DESK))["close_ms"].to_list()
+    refused = refusals_all.filter(~pl.col("refused_by").is_in([*OF_THE_DESK, *OF_A_FIT]))["close_ms"].to_list()
     falls, refusals = [0.0], [0]
     for n in range(trips.height - count + 1):
         begin, end = trips["entry_ms"][n], sorted(trips["exit_ms"][n:].to_list())[count - 1]
@@ -107,6 +108,17 @@ def test_the_numbers_are_those_of_its_pairs_round_trips(changed: Home) -> None:
     assert terms["drawdown_frac_max"] >= 1.5 * max(falls)
     assert 0.0 < terms["worst"]["slippage_bps"] < 100.0
     assert dict(terms_rows(terms, 1))["on a breach"].startswith("is paused")
+
+
+def test_what_comes_in_clusters_has_half_more_room(changed: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Waits and refusals of pairs that share fits and equity; a sleeve of one instrument has none of it."""
+    store, terms = Runs(changed.runs, changed.engine), the_canary(changed, "pairs").terms
+    monkeypatch.setattr(canary_terms, "CLUSTER_MARGIN", 1.0)
+    plain = canary_terms.numbers_of(store, terms["against"], PLAN, BAR_MS, 1.0)
+    assert terms["quiet_bars_max"] == pytest.approx(1.5 * plain["quiet_bars_max"], abs=2)
+    assert terms["refused_max"] == math.ceil(1.5 * plain["refused_max"])
+    same = ("slippage_bps_max", "drawdown_frac_max", "day_entries_max", "worst")
+    assert [terms[name] for name in same] == [plain[name] for name in same]
 
 
 def test_a_desks_trips_are_counted_as_its_journal_has_them(changed: Home) -> None:
@@ -212,7 +224,8 @@ def rejected(desk: Legs, count: int) -> None:
         orders = n % 2 == 0
         body = {"sleeve": (B, C)[n % 4 // 2], "state": "rejected"} if orders else {"sleeve": A, "refused_by": "gross_frac_max"}
         desk.see("order" if orders else "decision", body)
-    desk.see("decision", {"sleeve": A, "refused_by": "desk is halted"})
+    for rule in ("desk is halted", "below the venue's least order"):  # of the desk, and of how small a leg a fit makes
+        desk.see("decision", {"sleeve": A, "refused_by": rule})
     desk.closes()
 
 
