@@ -19,7 +19,7 @@ from engine.venues.outcome import UNKNOWN as UNPROVEN
 P = ParamSpec("P")
 R = TypeVar("R")
 LOOKS_S = (0.0, 0.5, 2.0)  # before each look whether an order has moved
-AS_IT_WAS = "unchanged"  # Bybit's word for an amendment to what is there already; from memory
+AS_IT_WAS = ("unchanged", "You must enter a price")  # Bybit's and OKX's words for an amendment to what is there already
 
 
 def failed(order: VenueOrder, error: BaseException, table: Mapping[str, Outcome]) -> LiveAnswer:
@@ -47,12 +47,14 @@ async def moved(
         there = await ask()
         if there.state == UNKNOWN:
             continue
-        if there.state not in (WORKING, PARTIAL) or is_at(there, wanted):
+        if there.state not in (WORKING, PARTIAL):
             return there
+        if is_at(there, wanted):
+            return there._replace(price=wanted.price, lots=wanted.lots)  # a float's error apart, the plan would move it again
         if not wait_s:
             continue  # it may be moving
         sent = await again()
-        if AS_IT_WAS in sent.why:
+        if any(words in sent.why for words in AS_IT_WAS):
             return wanted
         if sent.outcome in (*REFUSALS, NOT_FOUND):
             return (await ask())._replace(why=sent.why, outcome=sent.outcome)
