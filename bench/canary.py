@@ -187,5 +187,5 @@ def canary(words: list[str]) -> None:
         if cells:
             late.add_row(name, *cells)
         print(name, flush=True)
-    for table in (false, late):
+    for table in [one for one in (false, late) if one.row_count]:
         Console(width=170).print(table)
