@@ -82,14 +82,15 @@ def backtest(
 @group.command("stage")
 def stage(
     path: str = typer.Argument(..., metavar="TAPE|FOLDER", help="A tape, or a folder of tapes of one instrument."),
-    floor: float | None = typer.Option(None, "--floor-bps", help="Default, and the least: twice the venue's maker fee."),
+    floor: float | None = typer.Option(None, "--floor-bps", help="Default, and the least: twice the maker fee of your tier."),
     as_json: bool = JSON,
 ) -> None:
     """Whether a maker may leave simulation and paper: seven days and an edge above fees in four of five windows. Else exit 1."""
     from app.making.ground import ground_of
+    from engine.control.desk_setup import desk_setup
     from engine.making.stages import refusals_of, require_ground
 
-    ground = ground_of(named_path(path), floor)
+    ground = ground_of(named_path(path), floor, desk_setup().overrides)
     try:
         require_ground(ground)
         said, allowed = "making may leave paper on these tapes: nightdesk making promote NAME testnet --tapes ...", True
@@ -101,6 +102,7 @@ def stage(
         "refusals": refusals_of(ground),
         "days": ground["substrate"]["days"],
         "floor_bps": ground["floor_bps"],
+        "floor_source": ground["floor_source"],
         "feasibility": ground["verdict"],
         **{name: ground[name] for name in ("venue", "symbol", "market")},
     }
