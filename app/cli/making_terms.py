@@ -29,6 +29,7 @@ RESPONSE = typer.Option(10, "--response-ms", help="From the venue until it is kn
 QUEUE = typer.Option("last", "--queue", help="last: who cancels was behind; even: ahead and behind alike.")
 MAKER = typer.Option(None, "--maker-bps", help="Fee; negative: a rebate. Default: that of your tier.")
 TAKER = typer.Option(None, "--taker-bps", help="Fee of closing what is left. Default: that of your tier.")
+FUNDING = typer.Option("recorded", "--funding", help="Of a tape of a perpetual: recorded, none, or assume=BPS (per 8 hours).")
 REBATE = typer.Option(0.5, "--rebate-bps", help="Shown beside: what a rebate would make of the same fills.")
 INVENTORY_MAX = typer.Option(0.1, "--inventory-max", help="Guardrail: more inventory halts the quoting.")
 LOSS_MAX = typer.Option(100.0, "--loss-max", help="Guardrail: a larger loss, quote currency, halts it.")

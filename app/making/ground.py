@@ -73,7 +73,7 @@ def judged(path: Path, floor: float | None, every_ms: int, horizons: tuple[float
 
 
 def both_sides_bps(venue: str, symbol: str, market: str, overrides: Overrides) -> float:
-    """Two maker fees of the tier that the desk counts with, bps; a rebate lowers nothing. Raises BadInput where it is not known."""
+    """Two maker fees of the tier that the desk counts with, bps; a rebate lowers nothing. Raises BadInput where none is known."""
     return 2e4 * max(costs_of(venue, symbol, market, overrides).maker_frac, 0.0)
 
 

@@ -32,8 +32,8 @@ from engine.control.makers import PAPER, MakerStep, step_of
 from engine.core.sizing import least_lots
 from engine.errors import DataError, DeskError, Refused
 from engine.l2.tape import Scale
-from engine.making.account import rules_of
 from engine.making.report import MakerFees
+from engine.making.rules import rules_of
 from engine.making.simulation import MakingOptions, require_terms
 from engine.making.stages import conditions, require_ground
 from engine.making.stored import LOCK, folder_of
