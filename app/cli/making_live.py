@@ -12,6 +12,7 @@ import typer
 
 from app.cli import out
 from app.cli.data import named_path
+from app.cli.making_adopt import adopt
 from app.cli.words import shown
 from engine.errors import BadInput
 
@@ -23,6 +24,7 @@ def register(group: typer.Typer) -> None:
     """Add the commands to the `making` group."""
     group.command("promote")(promote)
     group.command("live")(live)
+    group.command("adopt")(adopt)
 
 
 def promote(
