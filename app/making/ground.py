@@ -166,12 +166,12 @@ def judging_code() -> str:
     """A digest of the source that judges."""
     import inspect
 
-    from engine.l2 import checks, copies, feasibility, features, kernel, moments, tape, trade_checks
+    from engine.l2 import checks, copies, feasibility, features, kernel, moments, snapshot_checks, tape, trade_checks
     from engine.making import stages
     from engine.models import folds
 
     own = "".join(
         inspect.getsource(module)
-        for module in (checks, copies, feasibility, features, moments, tape, trade_checks, stages, folds)
+        for module in (checks, copies, feasibility, features, moments, snapshot_checks, tape, trade_checks, stages, folds)
     )
     return hashlib.sha256((kernel.sources_digest() + own).encode()).hexdigest()[:16]

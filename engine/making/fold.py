@@ -2,8 +2,8 @@
 
 Called by paper.py after each event that it has journaled, and by whoever reads a journal: both get the same, at any event.
 Kinds: start, intent, sent, order (working, cancelling, done, rejected), fill, funding, halt, session, end; at an account also
-cursor, adopt (what a person has found there), stranger (what no order of the maker explains), compared, incident and killed (how a
-halt has ended).
+cursor, adopt (what a person has found there), stranger (what no order of the maker explains), compared, incident and killed (how
+a halt has ended).
 """
 
 import re
