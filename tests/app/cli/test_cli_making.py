@@ -121,7 +121,7 @@ def test_the_recorded_tape_has_no_edge_and_keeps_a_maker_in_simulation(typed: Ty
 
 
 def test_the_tier_of_desk_toml_is_what_both_sides_cost(typed: Typed, tmp_path: Path) -> None:
-    """The one place for fees: the stage's floor, its least, and the fees of a backtest; with its source. Without it the venue's."""
+    """The stage's floor, its least and the fees of a backtest, with its source; without one the venue's."""
     home, tape = tmp_path / "home", busy_market(tmp_path, count=2_500).tape.path
     assert body(typed("stage", str(tape), "--json"), code=1)["floor_bps"] == 4.0
     home.mkdir()
