@@ -7,10 +7,10 @@ that the maker had over a stop is billed in the meantime, too.
 import asyncio
 from collections.abc import Callable
 
-from engine.errors import DataError
 from engine.live.bills import BACK_MS
 from engine.live.poll import BILL_MINUTES
 from engine.making.paper import PaperJournal, funding_said
+from engine.redaction import redacted
 from engine.venues.live_port import LiveVenue, VenueBill
 
 LOOK_S = 15.0
@@ -41,8 +41,8 @@ class MakerBills:
         since_ms = max(begun_ms, max(book.bills.values(), default=0) - BACK_MS)
         try:
             bills = await self.venue.bills(since_ms)
-        except DataError as error:
-            self.why_not = error.what
+        except Exception as error:  # noqa: BLE001 - a row that cannot be read is as good as none: it is asked for again
+            self.why_not = redacted(str(error))[:200]
             return False
         for bill in bills:
             if bill.bill not in self.journal.book.bills and bill.t_ms >= begun_ms:

@@ -8,6 +8,7 @@ from typing import Any
 import polars as pl
 import pytest
 
+from app.making.bills import MakerBills
 from app.making.funding import LiveFunding, lots_at, settlements_in
 from engine.control.desk_setup import DeskSetup, desk_setup
 from engine.errors import BadInput, DataError
@@ -18,6 +19,7 @@ from engine.making.resting import FEES, MIDDLE2
 from engine.making.simulation import begun, loop_of
 from engine.making.stored import JOURNAL
 from engine.store.journal import read
+from engine.venues.live_port import VenueBill
 from tests.engine.making.test_simulation import busy_market
 from tests.fakes.maker_markets import SECOND
 from tests.fakes.paper_makers import terms_for
@@ -108,4 +110,28 @@ def test_at_a_live_book_the_venues_own_rate_is_booked_once(tmp_path: Path) -> No
     assert event.body["cash"] == pytest.approx(-lots * 10.0**-opened.tape.scale.lot_digits * event.body["mark"] * 0.01)
     assert event.body["mark"] != float(opened.tape.scale.price(int(work.maker.tally[MIDDLE2]) / 2.0))
     assert folded(read(path)).sleeve.ledger.funding == event.body["cash"] == pytest.approx(fees - work.maker.rates[FEES])
+    journal.close()
+
+
+def test_bills_that_cannot_be_read_end_no_maker_and_are_read_again(tmp_path: Path) -> None:
+    """Whatever the venue sends; then each once, also one that is listed late; one of before the maker began is not its own."""
+    journal, asked = PaperJournal(tmp_path / JOURNAL, "test", lambda: 1, again=False), list[int]()
+    begun_ms, day_ms = 1_700_000_000_000, 86_400_000
+    journal.write([("start", {"t_ns": begun_ms * 1_000_000, "scale": [1, 3, 1]})], sync=False)
+    late, last = VenueBill("b1", -1.0, begun_ms + day_ms), VenueBill("b2", 0.25, begun_ms + day_ms + 28_800_000)
+    answers: list[Any] = [ValueError("<html>"), [VenueBill("b0", 9.0, begun_ms - 1), last], [late, last]]
+
+    async def bills(since_ms: int) -> list[VenueBill]:
+        asked.append(since_ms)
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return list(answer)
+
+    found = MakerBills(SimpleNamespace(bills=bills), journal, lambda: last.t_ms * 1_000_000)  # type: ignore[arg-type]
+    assert [asyncio.run(found.look()) for _ in range(3)] == [False, True, True]
+    assert asked[:2] == [begun_ms, begun_ms]
+    assert late.t_ms >= asked[2] > begun_ms
+    assert [event.body["bill"] for event in read(tmp_path / JOURNAL, {"funding"})] == ["b2", "b1"]
+    assert journal.book.sleeve.ledger.funding == -0.75
     journal.close()
