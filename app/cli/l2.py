@@ -12,6 +12,7 @@ import typer
 
 from app.cli import l2_record, out
 from app.cli.data import named_path
+from engine.amounts import percent_text
 from engine.errors import BadInput, DataError
 
 if TYPE_CHECKING:
@@ -315,16 +316,16 @@ def _features_table(body: Mapping[str, Any]) -> Any:
     from rich.table import Table
 
     table = Table("feature", "unit", "missing", "mean", "sd", "min", "max", box=None)
-    table.title = f"{body['rows']:,} rows, {body['usable_frac']:.1%} with a usable book"
+    table.title = f"{body['rows']:,} rows, {percent_text(body['usable_frac'], 1)} with a usable book"
     for item in body["items"]:
         figures = ["-" if item[k] is None else f"{item[k]:.4g}" for k in ("mean", "sd", "min", "max")]
-        table.add_row(item["name"], item["unit"], f"{item['missing_frac']:.1%}", *figures)
+        table.add_row(item["name"], item["unit"], percent_text(item["missing_frac"], 1), *figures)
     return table
 
 
 def _labels_text(body: Mapping[str, Any]) -> str:
     """Share filled, then the classes by time to fill at each horizon."""
-    part = "-" if body["filled_frac"] is None else f"{body['filled_frac']:.1%}"
+    part = percent_text(body["filled_frac"], 1)
     lines = [f"{body['known']:,} of {body['orders']:,} orders known, {part} filled within {body['life_s']:g} s ({body['fill']})"]
     for one in body["by_speed"]:
         lines.append(f"  {one['horizon_s']:g} s after the fill")
@@ -332,6 +333,6 @@ def _labels_text(body: Mapping[str, Any]) -> str:
             figures = "none"
             if c["move_bps"] is not None:
                 figures = f"move {c['move_bps']:+.2f} bps, MFE {c['mfe_bps']:.2f}, MAE {c['mae_bps']:.2f}"
-                figures += f", adverse {c['adverse_frac']:.0%}"
+                figures += f", adverse {percent_text(c['adverse_frac'], 0)}"
             lines.append(f"    filled in {c['from_s']} to {c['to_s']} s: {c['orders']:,}, {figures}")
     return "\n".join(lines)

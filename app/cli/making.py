@@ -12,6 +12,7 @@ import typer
 
 from app.cli import making_live, making_paper, making_terms, out
 from app.cli.data import named_path
+from engine.amounts import percent_text
 from engine.errors import BadInput, DataError, Refused
 
 if TYPE_CHECKING:
@@ -176,7 +177,7 @@ def _text(body: Mapping[str, Any]) -> str:
         "",
         f"  inventory {stock['min']:g} to {stock['max']:g}, mean {stock['mean_abs']:.4g}, end {stock['end']:g}",
         f"  {act['orders']:,} orders ({outcomes}), {act['cancels_sent']:,} cancels sent, {act['fills']:,} fills ({by})",
-        f"  quoted: bid {quoted['bid']:.1%}, ask {quoted['ask']:.1%}, both {quoted['both']:.1%} of the time;"
+        f"  quoted: {', '.join(f'{side} {percent_text(quoted[side], 1)}' for side in ('bid', 'ask', 'both'))} of the time;"
         f" pulls: {act['toxic_pulls']} toxic, {act['stale_pulls']} stale",
     ]
     if act["halt"]:

@@ -13,6 +13,7 @@ import typer
 
 from app.cli import making_terms, out
 from app.cli.data import named_path
+from engine.amounts import percent_text
 from engine.errors import BadInput
 
 if TYPE_CHECKING:
@@ -190,7 +191,7 @@ def _kappa_text(body: Mapping[str, Any]) -> str:
         between = f", 95 % between {body['low']:.3g} and {body['high']:.3g}" if body["low"] is not None else ""
         lines.append(f"  kappa {body['kappa']:.3g} a bps{between}; {body['sweeps']:,} sweeps, {body['per_s']:.2f} a second")
         lines.append(f"  five windows: {' '.join('-' if x is None else f'{x:.3g}' for x in body['windows'])}")
-        cells = [f"{s['bps']:g} bps {s['share']:.2%} ({s['formula']:.2%})" for s in body["beyond"]]
+        cells = [f"{s['bps']:g} bps {percent_text(s['share'])} ({percent_text(s['formula'])})" for s in body["beyond"]]
         lines.append(f"  sweeps that reach so far (by the formula): {'   '.join(cells)}")
     return "\n".join([*lines, f"  {body['why_no_gamma']}"])
 

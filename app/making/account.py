@@ -16,7 +16,7 @@ from app.making.executions import MakerExecutions
 from app.making.halting import HaltingMaker
 from app.making.live import LiveMaker, market_scale, start_of
 from app.making.paper import LOOK_S, PaperTerms, Surroundings, code_hash, require_same
-from app.making.requests import MakerRequests, woken
+from app.making.requests import MakerRequests
 from app.making.starting import MakerStart
 from app.making.stream import MakerStream
 from app.market_data.book_recorder import BookRequest, BookSession
@@ -24,6 +24,7 @@ from engine.book.order_events import name_code
 from engine.core.orders import VenueOrder
 from engine.errors import BadInput, Refused
 from engine.l2.tape import Scale
+from engine.live.wakes import woken
 from engine.making import outside
 from engine.making.at_account import AccountMaker
 from engine.making.live_tape import LiveTape, rule_at

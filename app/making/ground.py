@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from engine.amounts import percent_text
 from engine.errors import BadInput
 from engine.venues.instruments import Overrides, costs_of, fee_tier_of
 
@@ -54,7 +55,8 @@ def judged(path: Path, floor: float | None, every_ms: int, horizons: tuple[float
     found = feasibility(joined(parts), one_after_another(columns), every_ms, floor_bps, horizons or HORIZONS_S)
     verdict, why = found.verdict, found.why
     if again := [file for file in files if file["repeated_frac"] > COPIED_MIN]:
-        why = f"{Path(again[0]['file']).name} repeats {again[0]['repeated_frac']:.0%} of what was recorded before it; {why}"
+        share = percent_text(again[0]["repeated_frac"], 0)
+        why = f"{Path(again[0]['file']).name} repeats {share} of what was recorded before it; {why}"
         verdict = "not enough tape" if verdict == "yes" else verdict
     tables = {name: [_cell(cell) for cell in getattr(found, name)] for name in ("cells", "together", "oracle")}
     return {

@@ -11,8 +11,8 @@ from app.making.executions import MakerExecutions
 from app.making.requests import answered
 from engine.core.orders import DONE, ENDED, REJECTED, UNKNOWN, VenueOrder
 from engine.errors import DataError, DeskError, Refused
-from engine.live.desk import LIFE_MS
 from engine.live.halt import as_order
+from engine.live.lost_stops import LIFE_MS
 from engine.making.fold import is_own
 from engine.making.paper import PaperJournal
 from engine.venues.live_port import LiveVenue, StandingOrder

@@ -179,7 +179,8 @@ class OkxVenue(NamedTuple):
                 f"{self.inst_id}: the account is in long/short mode", "set net mode: Trade > Settings > Position mode"
             )
         if not rows:
-            return VenuePosition(0, None, isolated=True, leverage=None, liquidation=None)
+            said = await self._data("private_get_account_leverage_info", {"instId": self.inst_id, "mgnMode": "isolated"})
+            return VenuePosition(0, None, isolated=True, leverage=float(said[0]["lever"]) if said else None, liquidation=None)
         row = rows[0]
         figures = [float(row[name]) if row.get(name) else None for name in ("avgPx", "lever", "liqPx")]
         return VenuePosition(sum(self._lots(one["pos"]) for one in rows), figures[0], row["mgnMode"] == "isolated", *figures[1:])
