@@ -162,7 +162,9 @@ def show_labels(
 @group.command("feasibility")
 def show_feasibility(
     path: str = typer.Argument(..., metavar="FILE|FOLDER", help="A tape, or a folder of tapes of one instrument, day after day."),
-    floor: float | None = typer.Option(None, "--floor-bps", help="What both sides cost; default: twice the venue's maker fee."),
+    floor: float | None = typer.Option(
+        None, "--floor-bps", help="What both sides cost; default: twice the maker fee of your tier."
+    ),
     every: int = typer.Option(100, "--every", min=10, max=600_000, help="A moment every this many ms."),
     horizon: list[float] = HORIZONS,
     page: Path | None = typer.Option(None, "--page", help="Also write the answer to this HTML file; it must not exist."),
@@ -171,8 +173,9 @@ def show_feasibility(
     """Whether a recording has an edge above the fees at all: every feature at every horizon, judged on later data. Often: no."""
     from app.cli.l2_judged import text_of
     from app.making.ground import judged
+    from engine.control.desk_setup import desk_setup
 
-    body = judged(named_path(path), floor, every, tuple(horizon))
+    body = judged(named_path(path), floor, every, tuple(horizon), desk_setup().overrides)
     if page is not None:
         from app.cli.l2_page import write_page
 
@@ -187,7 +190,9 @@ def train_heads(
     life: float = typer.Option(10.0, "--life", help="Seconds that an order rests."),
     horizon: float = typer.Option(5.0, "--horizon", help="Seconds after the fill at which it is judged."),
     fill: str = typer.Option("through", "--fill", help="through or queue, as in labels."),
-    floor: float | None = typer.Option(None, "--floor-bps", help="What both sides cost; default: twice the venue's maker fee."),
+    floor: float | None = typer.Option(
+        None, "--floor-bps", help="What both sides cost; default: twice the maker fee of your tier."
+    ),
     card: Path | None = typer.Option(None, "--card", help="Also write everything to this JSON file; it must not exist."),
     as_json: bool = JSON,
 ) -> None:

@@ -84,7 +84,7 @@ class MakerStart:
         what = f"the account holds {lots} lots, the maker's journal {held}"
         begins = not self.journal.book.intents  # then nothing of it can be on its way
         if begins or self._differences * AGAIN_S * 1000 >= LIFE_MS:  # REST may be behind for so long
-            hint = "close the difference at the venue; a difference that stays takes a new maker, under another NAME"
+            hint = "close the difference at the venue, or take it up: nightdesk making adopt NAME"
             raise Refused(f"no maker starts: {what}", hint)
         return what
 
