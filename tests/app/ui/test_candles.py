@@ -32,7 +32,10 @@ const start = (await import(module)).default;
 const root = document.getElementById('host').attachShadow({{mode: 'open'}});
 root.innerHTML = '<style>' + {css} + '</style>' + {shape};
 window.picked = [];
-window.give = (data) => start({{data: [data], parentElement: root, setTriggerValue: (name, id) => window.picked.push(id)}});
+window.give = ({{chart, ...about}}) => {{
+  const data = new TextEncoder().encode([{{...about, others: []}}, chart].map((line) => JSON.stringify(line)).join('\\n'));
+  start({{data, parentElement: root, setTriggerValue: (name, id) => window.picked.push(id)}});
+}};
 const parts = await (await fetch(module)).text();
 const open = new Blob([parts + ';export {{barsOf, joined}};'], {{type: 'text/javascript'}});
 window.tools = await import(URL.createObjectURL(open));
