@@ -1,6 +1,7 @@
 // The chart as a component: unpacks its data once, draws at most once a frame, moves the view, and says which trip was picked.
 const RANGES = [['1D', 1], ['3D', 3], ['1W', 7], ['1M', 30], ['3M', 91], ['1Y', 365]];
 const TOKENS = ['surface', 'raised', 'line', 'grid', 'text', 'muted', 'edge', 'accent', 'up', 'down', 'warn', 'hold', 'series2'];
+const SIGNS = { cross: '✕', diamond: '◆', ring: '○', square: '■', dot: '•' }; // of draw.js, in words
 const CHOSEN = 'nightdesk-candles-chosen';
 
 async function chartOf(data) {
@@ -81,8 +82,8 @@ function legendOf(chart, shown) {
   const kinds = new Set(chart.trips.map((trip) => trip.reason)), made = [];
   if (chart.trips.length && shown.detail !== 'days') {
     made.push(['', '▲▼ entry long, short']);
-    const exits = [['stop', '✕ stop'], ['target', '◆ target'], ['trail', '○ trail'], ['halt', '■ halt'], ['liquidation', '■ liquidation'], ['fade', '• fade']].filter(([kind]) => kinds.has(kind));
-    if (exits.length) made.push(['', `exit: ${exits.map(([, words]) => words).join(' ')}`]);
+    const exits = ['stop', 'target', 'trail', ...kinds].filter((kind, n, all) => kinds.has(kind) && kind !== 'open' && all.indexOf(kind) === n).map((kind) => `${SIGNS[GLYPHS[kind]] || SIGNS.dot} ${kind}`);
+    if (exits.length) made.push(['', `exit: ${exits.join(' ')}`]);
   }
   if (shown.detail === 'paths' && chart.data.levels.length) made.push(['solid down', 'stop, trail'], ['dotted up', 'target']);
   if (shown.detail === 'paths' && shown.step <= LINES_STEP_MAX) chart.lines.forEach((line, n) => made.push([`solid ${['accent', 'hold', 'series2', 'warn'][n % 4]}`, line.label]));
