@@ -79,11 +79,18 @@ def _chart(api: PageClient, of: MarketPart) -> candles.Chart | None:
 
 
 def _read(api: PageClient, of: MarketPart, path: str, query: Mapping[str, Any]) -> candles.Chart:
-    """A chart's data, kept in the session for the last few subjects while their clock stands."""
+    """A chart's data, kept in the session for the last few subjects while their clock stands, and while the API is silent."""
     kept: dict[Any, candles.Chart] = st.session_state.setdefault(KEPT, {})
-    mark = (path, *query.values(), of.clock_ms)
+    subject = (path, *query.values())
+    mark = (*subject, of.clock_ms)
     if mark not in kept:
-        data, text = api.sent(path, **query)
+        try:
+            data, text = api.sent(path, **query)
+        except Trouble as trouble:
+            earlier = [chart for key, chart in kept.items() if key[:-1] == subject]
+            if not (trouble.down and earlier):
+                raise
+            return earlier[-1]  # its head says when its last candle ends, the page's head since when nobody answers
         about = {name: data[name] for name in ABOUT} | {"trips": (data.get("trips") or {}).get("trip") or []}
         kept[mark] = candles.Chart(about, text)
         while len(kept) > KEPT_MAX:
