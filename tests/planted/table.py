@@ -121,7 +121,7 @@ OF_THE_DUTIES = (
     PlantedBug(
         duties.latch_is_read_once,
         "I1 F7",
-        (LIVE + "test_live_halt.py::test_no_entry_leaves_after_the_latch",),
+        (LIVE + "test_live_halt.py::test_an_entry_that_waits_as_the_latch_is_set_does_not_leave",),
         duties.book_does_not_hear_of_a_halt,
         alone=False,
     ),
