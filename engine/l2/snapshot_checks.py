@@ -43,7 +43,8 @@ def snapshots_read(tape: BookTape) -> list[DataIssue]:
     elif len(shots) > len(tape.kind) / 2:
         shares = common_of(tape, shots)
         if len(shares) >= MANY and np.median(shares) < COMMON_MIN:
-            text = f"{percent_text(float(np.median(shares)), 0)} of the prices, in the median, that the next one has where both have levels"
+            common = percent_text(float(np.median(shares)), 0)
+            text = f"{common} of the prices, in the median, that the next one has where both have levels"
     return whole_tape("deltas_as_snapshots", f"deltas read as snapshots: {len(sizes):,} snapshots with {text}") if text else []
 
 

@@ -102,6 +102,7 @@ BEFORE_THE_ROLE = {
     "incidents open",
     "live consent",
     "live test",
+    "making adopt",
     "proposals rollback",
     "watches add",
 }
