@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from agents.offline.account import tokens_of
 from agents.offline.dates import TimeSpan
+from agents.offline.causes import caused, changed
 from agents.offline.drafts import asks_back, drafted, result_text, window
 from agents.offline.page_plans import rule_story
 from agents.offline.read_back import PlannedCall
@@ -218,14 +219,15 @@ def why(slots: Slots, older: "Part | None", newest_turn: "Part | None", past: Se
     if last.name in _FIGURES:
         span = picked_span(newest_turn, older, past, facts) or (older and older.slots.span)
         kept = {key: last.args[key] for key in ("since", "until") if last.args.get(key)}
-        return PlannedCall("attribution", {**kept, **(window(span) if span else {})})  # of the worst day, not of all days
+        sleeve = str(last.args.get("sleeve") or "")
+        return partial(changed, {**kept, **(window(span) if span else {})}, sleeve)  # of the worst day, not of all days
     if last.name == "parity":
         return no_more(last)
     events = [i for i in row_ids(last) if re.fullmatch(r"[dp]-\d+", i)]
     if last.name == "alerts" and (alerts := last.ids("al-")):
         return call_for(alerts[0], last)
     if last.name in ("journal_search", "alerts") and events:
-        return call_for(events[-1], last)
+        return caused(events[-1])
     if (run := run_shown(last)) is not None:
         return PlannedCall("trips", {"subject": str(run), "by": "exit"})
     return asks_back("What stands above says no more of the reason. Name the trade, the event or the day, and I look it up.")

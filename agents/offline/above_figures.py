@@ -9,14 +9,17 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from agents.offline.drafts import reckoned, result_text
+from agents.offline.beside import span_of, two_results
+from agents.offline.drafts import drafted, reckoned, result_text
+from agents.offline.measured import ranked_runs, runs_above
 from agents.offline.read_back import PlannedCall
 from agents.offline.slots import words_of
 from agents.offline.steps import CallResult, Plan, PlannedAnswer, PlanOf, Question
-from agents.offline.tables import ranks
-from agents.offline.talk import tables_above
+from agents.offline.tables import column_of, handle_of, ordered, ranks, rows_named
+from agents.offline.talk import figure_meant, key_of, tables_above
 from agents.offline.turn_above import ANY, Kinds, ShortSentence, of_above, short
 from agents.offline.words import LISTS, says
+from tools.common.split_words import MONEY, SPOKEN, apart
 
 KINDS = Kinds()
 ROWS_SUMMED = 8  # an expression of calc is bounded
@@ -116,3 +119,67 @@ def _summed(events: Sequence[str], keys: Sequence[str], listed: int, q: Question
     figures = [", ".join(f"{key.replace('_', ' ')} {of.get(key, 'none')}" for key in keys) for of in cells]
     lines = "\n".join(f"- {event}: {text}" for event, text in zip(events, figures, strict=True))
     return PlannedAnswer(f"Together{part}, {name}: {value}.\n\n{lines}", read_as=f"{name} of the events above")
+
+
+@KINDS(most=0, of=ANY, ok=False)
+def than_other(heard: ShortSentence) -> PlanOf | None:
+    """`is that higher than last week`, `better than btc?`: the answer above asked of the other, both figures beside each other."""
+    last, read = heard.last, heard.read
+    names = read.places.keys() & {"span", "sleeves", "symbols", "side"}
+    if last.name not in ("trips", "counts") or not names or last.args.get("by") or len(read.text.split()) > 12:
+        return None
+    other = {"since": read.span.start or read.span.at, "until": read.span.end} if read.span.start or read.span.at else {}
+    other |= {"sleeve": read.sleeves[0]} if len(read.sleeves) == 1 else {}
+    other |= {"side": read.side} if read.side else {}
+    both = [dict(last.args), {k: v for k, v in {**last.args, **other}.items() if v}]
+    asked = f"{heard.above.question} {read.text}"
+
+    def beside(q: Question) -> Plan:
+        calls = [PlannedCall(last.name, args) for args in both]
+        results = yield calls
+        named = [
+            ", ".join(filter(None, (args.get("sleeve") or "", args.get("side") or "", span_of(args)))) for args in both
+        ]
+        return drafted(calls, results).after((yield from two_results(results, named, asked, q.facts)))
+
+    return beside
+
+
+@KINDS(most=9, of=ANY)
+def gap(heard: ShortSentence) -> PlanOf | PlannedAnswer | None:
+    """`by how much`, `what is the spread`: between the two that the answer above set beside each other, or its first and last."""
+    last, facts, asked = heard.last, heard.above.facts, heard.above.question
+    runs = runs_above(heard.above.past)
+    if len(runs) > 1 and (said := ranked_runs(runs, facts, asked)):
+        return PlannedAnswer(said, read_as="the runs above")
+    if last.name == "performance" and (h := handle_of(last, "hold_return_frac")):
+        refs, names = [f"{{{h}.return_frac}}", f"{{{h}.hold_return_frac}}"], ["the desk", "holding"]
+        if (run := str(last.args.get("subject") or "")).startswith("r-"):
+            names[0] = run
+        return _gap_of(refs, names, "return")
+    above = next(iter(tables_above(heard.above.past, facts, heard.above.words)), None)
+    if above is None or len(above.base) < 2:
+        return None
+    text = figure_meant(heard.read, above)
+    named = [n for n in rows_named(above.table, asked) if n in above.base]
+    order = ordered(above.table, facts, text, "best", named if len(named) == 2 else above.base)
+    at = column_of(above.table, text)
+    ends = [order[0], order[-1]] if len(order) > 1 else []
+    if not ends or not at:
+        return None
+    chance = apart(above.table.rows[ends[0]], facts) if above.table.columns[at] in MONEY else ""
+    told = str(above.table.rows[ends[-1]][above.table.columns.index("verdict")]) if "verdict" in above.table.columns else ""
+    names = [str(above.table.rows[n][key_of(above.table)]) for n in ends]
+    return _gap_of([str(above.table.rows[n][at]) for n in ends], names, above.table.columns[at], chance or (told and f"; {told}"))
+
+
+def _gap_of(refs: Sequence[str], names: Sequence[str], head: str, more: str = "") -> PlanOf | None:
+    if not all(ref.startswith("{") for ref in refs):
+        return None
+
+    def planned(q: Question) -> Plan:  # noqa: ARG001 - a plan takes its question
+        (value,) = yield from reckoned("-".join(ref[1:-1] for ref in refs))
+        shown = f"By {value} ({SPOKEN.get(head, head)}): {names[0]} {refs[0]}, {names[-1]} {refs[-1]}{more}."
+        return PlannedAnswer(shown, read_as="the answer above")
+
+    return planned

@@ -90,6 +90,9 @@ _NAMES: Mapping[str, Callable[[ShortSentence], str]] = {
     "day": _day,
     "when": lambda heard: words_of("span", heard.read.span) or " ",
     "values": _values,
+    "event_sleeve": lambda heard: _one([row["value"] for row in heard.last.rows() if row.get("what") == "sleeve"]),
+    "event_paused": lambda heard: " " if "paused" in heard.last.text else "",
+    "none_found": lambda heard: " " if heard.last.status == "no_data" else "",
     "filed_strategy": lambda heard: _one([s.strategy for s in heard.above.words.sleeves if s.name == _cell(heard, "sleeve")]),
     "filed_sleeve": lambda heard: (
         _cell(heard, "sleeve") or _one([s.name for s in heard.above.words.sleeves if f" for {s.name} " in heard.last.text])

@@ -3,6 +3,7 @@ plans.py and the plans of each kind."""
 
 import re
 
+from agents.offline.beside import split_first, windows
 from agents.offline.drafts import asks_back, drafted, name_list, which_sleeve
 from agents.offline.fill import arguments
 from agents.offline.read_back import PlannedCall
@@ -33,6 +34,8 @@ def once(q: Question) -> Plan:
     missing = [name for name, field in fields.items() if field.is_required() and name not in args]
     if missing:
         return asks_back(ask_for(q, missing[0]))
+    if len(slots.periods) == 2 and q.chosen.tool.name in ("trips", "counts", "attribution"):
+        return (yield from windows(q, {k: v for k, v in args.items() if k not in ("since", "until")}))
     by_sleeve = "sleeve" in fields and not args.get("symbol") and args.get("by") != "sleeve"
     if len(slots.sleeves) > 1 and slots.symbols and by_sleeve:
         return asks_back(which_sleeve(q))
@@ -42,6 +45,8 @@ def once(q: Question) -> Plan:
 def made(calls: list[PlannedCall], q: Question | None = None) -> Plan:
     """Make the calls; their texts are the answer. Of one table, what the sentence asks of it stands first."""
     results = yield calls
+    if q is not None and len(results) == 1 and (first := (yield from split_first(q, results[0]))):
+        return drafted(calls, results).after(first)
     alike = len({result.name for result in results}) == 1
     leads = [lead(q, result) for result in results[:3]] if q is not None and alike else []
     return drafted(calls, results).after(" ".join(dict.fromkeys(filter(None, leads))))

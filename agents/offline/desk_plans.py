@@ -31,7 +31,9 @@ def sleeves(q: Question) -> Plan:
     opened = says("desk_plans.opened", f"{text} {q.raw}".lower())
     of_settings = says("plans.setting", text) and not (opened or re.search(r"\b(?:where|far|distance|version)\b", text))
     if result.data.get("sleeves") and (q.slots.keys or of_settings):
-        return draft._replace(text=f"{_settings(q, result.data['sleeves'])}\n\n{result_text(result, table=False)}")
+        held = [row for row in rows or () if str(row[2]) != "flat" and re.search(r"\b(?:stop|target|trail)", text)]
+        shown = draft._replace(text=f"{_settings(q, result.data['sleeves'])}\n\n{result_text(result, table=False)}")
+        return shown.after(f"Now {positions_of(held)} The setting:" if held else "")
     if rows is None:
         return draft
     if re.search(r"\b(?:equity|cash|worth|balance)\b", text):

@@ -8,12 +8,13 @@ from typing import Any
 
 from agents.offline import remainder
 from agents.offline.calls import made, once
+from agents.offline.causes import changed, costs_measured
 from agents.offline.choose import SPOKEN_RUN
 from agents.offline.dates import NO_SPAN, TimeSpan
 from agents.offline.drafts import asks_back, drafted, name_list, reckoned, result_text, window
 from agents.offline.fill import DESKWARD, EXTREMES, FILLERS, arguments, speaks_of_run
 from agents.offline.follow import RUNS
-from agents.offline.measured import costs_measured, deepest, measured
+from agents.offline.measured import deepest, measured
 from agents.offline.read_back import PlannedCall, read_as
 from agents.offline.slots import words_of
 from agents.offline.steps import ROWS_KEPT, CallResult, PastTurn, Plan, PlannedAnswer, Question
@@ -32,6 +33,7 @@ from agents.offline.tables import (
 )
 from agents.offline.ways import SAY
 from agents.offline.words import LISTS, says
+from engine.clock import DAY_MS
 from tools.common import render
 from tools.common.contract import Table
 from tools.common.split_words import of_rows, spread
@@ -40,29 +42,28 @@ from tools.common.time_words import instant
 
 def attribution(q: Question) -> Plan:
     """Where the P&L comes from, in the window named; of one sleeve its row first, since the rest is the whole desk's."""
-    if q.sleeve() is None and not q.slots.span.start and says("figure_plans.costs_share", q.slots.text):
+    sleeve = q.sleeve()
+    if sleeve is None and not q.slots.span.start and says("figure_plans.costs_share", q.slots.text):
         return (yield from costs_measured(q))
+    if sleeve is not None or says("figure_plans.why", q.slots.text):
+        return (yield from changed(window(q.slots.span), sleeve.name if sleeve else "", q))
     call = PlannedCall("attribution", window(q.slots.span))
     (result,) = yield [call]
-    draft, table, sleeve = drafted([call], [result]), result.table, q.sleeve()
+    draft, table = drafted([call], [result]), result.table
     if table is None:
         return draft
-    if sleeve is None:
-        if ranks(q.slots.text):
-            return draft.after(extreme(table, q.facts, q.slots.text, q.slots.which))
-        if q.chosen.asked.kind == "sleeves":
-            named = rows_named(table, q.slots.text, q.slots.sleeves)
-            first = spread(table, q.facts, column_of(table, "change"), ordered(table, q.facts, "change", "best"))
-            if AT_A_LOSS.search(q.slots.text):  # `who is bleeding`
-                first = extreme(table, q.facts, "change", "worst")
-            return draft.after(first if len(named) < 2 else of_rows(table, q.facts, named[:3]))
-        costs = [i for i in heads_of(table, q.slots.text) if table.columns[i] in ("fees", "slippage", "funding")]
-        costs = [i for i in costs if table.columns[i].rstrip("s") in q.slots.text] or costs
-        parts = ", ".join(f"{table.columns[i]} {table.rows[-1][i]}" for i in costs)
-        return draft.after(f"Of the {table.rows[-1][0]}: {parts}." if parts else "")
-    row = next((row for row in table.rows if str(row[0]).endswith(sleeve.name)), ())
-    figures = ", ".join(f"{name} {cell}" for name, cell in zip(table.columns[1:], row[1:], strict=False))
-    return draft.after(f"{sleeve.name} alone: {figures}. What follows is the whole desk's." if figures else "")
+    if ranks(q.slots.text):
+        return draft.after(extreme(table, q.facts, q.slots.text, q.slots.which))
+    if q.chosen.asked.kind == "sleeves":
+        named = rows_named(table, q.slots.text, q.slots.sleeves)
+        first = spread(table, q.facts, column_of(table, "change"), ordered(table, q.facts, "change", "best"))
+        if AT_A_LOSS.search(q.slots.text):  # `who is bleeding`
+            first = extreme(table, q.facts, "change", "worst")
+        return draft.after(first if len(named) < 2 else of_rows(table, q.facts, named[:3]))
+    costs = [i for i in heads_of(table, q.slots.text) if table.columns[i] in ("fees", "slippage", "funding")]
+    costs = [i for i in costs if table.columns[i].rstrip("s") in q.slots.text] or costs
+    parts = ", ".join(f"{table.columns[i]} {table.rows[-1][i]}" for i in costs)
+    return draft.after(f"Of the {table.rows[-1][0]}: {parts}." if parts else "")
 
 
 def about_run(q: Question) -> Generator[list[PlannedCall], list[CallResult], tuple[Question, str]]:
@@ -103,7 +104,7 @@ def performance(q: Question) -> Plan:
     if re.search(r"\b(?:out|in)[- ]of?[- ]?sample\b", q.slots.text) and not (last is not None and last.name in RUNS):
         return asks_back(SAY["no_folds"])
     named, of_desk = says("figure_plans.of_runs", q.slots.text), (FILLERS["subject"](q) or "desk") == "desk"
-    holds = named is not None and re.search("hold|held|benchmark", named[0]) is not None
+    holds = named is not None and re.search("hold|held|benchmark|sit|sat|stay", named[0]) is not None
     if named and not of_desk and not holds:
         return (yield from made([PlannedCall("run", {"run_id": q.run_id()})], q))
     if holds and not of_desk:  # beside holding the same instruments
@@ -113,8 +114,8 @@ def performance(q: Question) -> Plan:
         return draft.after(f"No tool of a chat gives that ({named[0]}) here; the table of a backtest has it. What there is:")
     if re.search(r"\b(?:runs|backtests)\b", q.slots.text) and q.run_id() is None:
         return asks_back(SAY["which_runs"])
-    if of_desk and (holds or says("measured.good", q.slots.text)):
-        return (yield from measured("", q.slots.text, q))
+    if says("measured.good", q.slots.text) or (of_desk and holds):
+        return (yield from measured("" if of_desk else str(q.run_id() or ""), q.slots.text, q))
     if says("measured.fall", q.slots.text):
         call = PlannedCall("performance", arguments(q))
         (result,) = yield [call]
@@ -127,6 +128,8 @@ def trips(q: Question) -> Plan:
     if (asked := remainder.wanted(q)) is not None:
         return (yield from asked)
     args, text, by = arguments(q), q.slots.text, q.slots.by
+    if "streak" in text:  # of all of them: no single trade is one
+        args = {name: value for name, value in args.items() if name not in ("worst", "best")}
     if args.keys() == {"sleeve"} and says("figure_plans.than_all", text):  # beside all of them
         return (yield from made([PlannedCall("trips", args), PlannedCall("trips", {})], q))
     of_parts = LISTS["wider"].items() if args.get("by") in ("weekday", "hour") else ()
@@ -135,6 +138,8 @@ def trips(q: Question) -> Plan:
         return (yield from made([PlannedCall("trips", args)], q))
     if "by" not in args and not q.slots.sleeves and says("figure_plans.all_sleeves", text):  # `hit rate, all three`
         return (yield from made([PlannedCall("trips", args | {"by": "sleeve"})], q))
+    if not by and says("figure_plans.trades_a_day", text):
+        return (yield from _trades_a_day(q, args))
     if by == ("exit",) and "exit" in args:  # `stops or trails`: beside each other
         return (yield from made([PlannedCall("trips", {k: v for k, v in args.items() if k != "exit"})], q))
     if len(by) > 1 and q.chosen.splits(by):
@@ -151,6 +156,23 @@ def trips(q: Question) -> Plan:
         return (yield from once(q))
     n = q.slots.count or (1 if re.search(r"\b(?:winner|loser|win|loss|trade)\b", text) else EXTREMES)
     return (yield from made([PlannedCall("trips", args | {"best": n}), PlannedCall("trips", args | {"worst": n})]))
+
+
+def _trades_a_day(q: Question, args: dict[str, Any]) -> Plan:
+    """How many round trips a day has on average, of the window that is named or since the start."""
+    calls, span, now = [PlannedCall("trips", args)], q.slots.span, q.words.desk_ms or 0
+    days = ""
+    if span.start:
+        last = min(instant(span.end, now) if span.end else now, now)
+        days = f"{max((last - instant(span.start, now)) / DAY_MS, 1):.6g}"
+    else:
+        calls.append(PlannedCall("performance", {"subject": args["subject"]} if "subject" in args else {}))
+    results = yield calls
+    h, p = handle_of(results[0], "trips"), days or f"{handle_of(results[-1], 'whole_days')}.whole_days"
+    if not h or p.startswith("."):
+        return drafted(calls, results)
+    (rate,) = yield from reckoned(f"{h}.trips/{p}")
+    return drafted(calls[:1], results[:1]).after(f"{rate} round trips a day on average: {{{h}.trips}} over {days or f'{{{p}}}'}.")
 
 
 def _longer_at_a_loss(args: dict[str, Any], q: Question) -> Plan:
@@ -255,7 +277,7 @@ def pnl(q: Question) -> Plan:
         args |= {"limit": max(1, min(60, days if args.get("unit", "day") == "day" else days // 7 + 2))}
     if (ranks(text) or extremes or ("subject" in args and args.get("unit") in ("week", "month"))) and not starts:
         args |= {"limit": 60}  # of all that it shows, not of the last twelve
-    of_all = not spans and (says("talk.mean", text) or (says("talk.count", text) and says("figure_plans.red_days", text)))
+    of_all = not spans and (says("talk.mean", text) or says("figure_plans.a_day", text) or (says("talk.count", text) and says("figure_plans.red_days", text)))
     if of_all:
         args |= {"limit": 60}
     call = PlannedCall("pnl", args)
@@ -281,6 +303,10 @@ def pnl(q: Question) -> Plan:
     nets = [str(row["net"]) for row in result.rows() if "net" in row]
     if len(spans) == len(nets) > 1:  # one row each
         first = "; ".join(f"{words_of('span', of)} {net}" for of, net in zip(sorted(spans), nets, strict=True)) + "."
+        if len(nets) == 2 and all(net.startswith("{") for net in nets):
+            (gap,) = yield from reckoned(f"{nets[1][1:-1]}-{nets[0][1:-1]}")
+            low = (number_of(nets[1], q.facts) or 0.0) < (number_of(nets[0], q.facts) or 0.0)
+            first = f"The later one was {'worse' if low else 'better'}, by {gap}: {first}"
     n = n or (EXTREMES if extremes and not starts else None)
     if n and table is not None and "net" in table.columns:
         draft = draft._replace(text=drafted([call], [result.only(ordered(table, q.facts, "net", q.slots.which)[:n])]).text)
@@ -299,8 +325,12 @@ def _of_all_days(q: Question, table: Table, unit: str) -> Generator[list[Planned
         red = says("tables.at_a_loss", q.slots.text) is not None or says("figure_plans.red", q.slots.text) is not None
         rows = signed_rows(table, q.facts, losing=red) or []
         return f"{len(rows)} of the {len(table.rows)} {unit}s shown {'lost' if red else 'made'} money."
-    nets = [row[table.columns.index("net")] for row in table.rows if "net" in table.columns][:ROWS_KEPT]
+    costs = [table.columns[i] for i in heads_of(table, q.slots.text) if table.columns[i] in ("fees", "slippage", "funding")]
+    head = next((name for name in costs if name.rstrip("s") in q.slots.text), (*costs, "net")[0])
+    nets = [row[table.columns.index(head)] for row in table.rows if head in table.columns][:ROWS_KEPT]
     (value,) = yield from reckoned(f"mean({', '.join(str(net)[1:-1] for net in nets)})")
+    if head != "net":
+        return f"{head.capitalize()} of {value} a {unit} on average, over {len(nets)} of them."
     return f"On average a {unit} made {value} net, over {len(nets)} of them."
 
 

@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any
 
 from agents.offline.above import FromAbove, figure, newest, run_shown, two_runs
+from agents.offline.causes import costs_measured
 from agents.offline.drafts import asks_back, drafted, first_sentence, reckoned, result_text
 from agents.offline.moves import unsized
 from agents.offline.params import keys_named
@@ -37,7 +38,7 @@ def judged(slots: Slots, past: Sequence[PastTurn], facts: Facts) -> FromAbove:
     ranked, own = ranks(text) or slots.which, last is not None and last.name in _OWN_VERDICT and last.status == "ok"
     if last is not None and own and _DOUBTS.search(text):
         return _verdict_of(last)
-    if len(runs := _runs_above(past)) > 1 and (first := ranked_runs(runs, facts, text)):
+    if len(runs := runs_above(past)) > 1 and (first := ranked_runs(runs, facts, text)):
         return PlannedAnswer(first, read_as=f"the runs {' and '.join(str(run_shown(r)) for r in runs)}")
     if ranked and (call := figure(slots, past, facts)) is not None:
         return call
@@ -60,7 +61,7 @@ def _verdict_of(last: CallResult) -> PlannedAnswer:
     return PlannedAnswer(f"{first_sentence(last.text)}\n\n{result_text(last)}", read_as="the verdict above")
 
 
-def _runs_above(past: Sequence[PastTurn]) -> list[CallResult]:
+def runs_above(past: Sequence[PastTurn]) -> list[CallResult]:
     """The runs that the newest turn with results made or showed; of one alone, the one made before it too."""
     made = [[r for r in turn.results if r.name in ("backtest", "run") and _cells(r)] for turn in past if turn.results]
     return (made[-1] if len(made[-1]) != 1 else [r for of in made[-2:] for r in of]) if made else []
@@ -138,26 +139,6 @@ def paid(result: CallResult, facts: Mapping[str, Any]) -> str:
     return "" if total is None else f"{'Yes' if total > 0 else 'No'}: it returned {cells['total_return_frac']} net of all costs."
 
 
-def costs_measured(q: Question) -> Plan:
-    """What costs are of the change in equity, and beside what the price made."""
-    call = PlannedCall("attribution", {})
-    if call.name not in q.tools:
-        return (yield from measured("", "", q))
-    (result,) = yield [call]
-    row = next((row for row in result.rows() if "whole desk" in row.values()), {})
-    refs = {name: cell[1:-1] for name, cell in row.items() if cell.startswith("{")}
-    if not {"price P&L", "fees", "slippage", "change"} <= refs.keys():
-        return drafted([call], [result])
-    costs, share = yield from reckoned(
-        f"{refs['fees']}+{refs['slippage']}", f"share({refs['fees']}+{refs['slippage']}, {refs['change']})"
-    )
-    sizes = [abs(number_of(f"{{{refs[name]}}}", q.facts) or 0.0) for name in ("fees", "price P&L")]
-    word = "It is much" if sizes[0] > sizes[1] else "It is less than the price moves"
-    lead = f"{word}: fees and slippage took {costs}, {share} of the change in equity ({row['change']}). "
-    lead += f"The price alone made {row['price P&L']}."
-    return drafted([call], [result]).after(lead)
-
-
 def measured(subject: str, asked: str, q: Question) -> Plan:
     """Return and Sharpe of the desk or a run with the word that its interval allows; a drawdown beside the limit that halts."""
     calls = [PlannedCall("performance", {"subject": subject} if subject else {})]
@@ -187,8 +168,9 @@ def verdict(result: CallResult, facts: Mapping[str, Any], asked: str = "") -> st
     if hold is not None:
         beside, of_desk = "more" if total > hold else "less", result.data.get("subject", "desk") == "desk"
         asks = re.search(r"\b(?:beat\w*|better|outperform\w*|more than|ahead)\b", asked)
-        word = ("Yes: it" if total > hold else "No: it") if asks else "It"
-        who = "The desk" if of_desk else word
+        word = ("Yes: " if total > hold else "No: ") if asks else ""
+        who = f"{word}{'the desk' if of_desk else 'it'}"
+        who = who if word else who.capitalize()
         return f"{who} returned {{{h}.return_frac}}, {beside} than {{{h}.hold_return_frac}} by holding the same instruments."
     luck = "excludes zero" if told else "spans zero, so that luck explains it"
     return f"{word}: return {{{h}.return_frac}}, Sharpe {{{h}.sharpe}}; its interval {luck}."

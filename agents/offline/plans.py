@@ -5,11 +5,13 @@ Called by model.py. A tool without a plan of its own here is called once, and it
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from agents.offline import desk_plans, figure_plans, model_plans, page_plans, research_plans, run_plans
 from agents.offline.above_figures import costs_of
 from agents.offline.calls import made, not_given, once
+from agents.offline.causes import caused
 from agents.offline.changes import propose
 from agents.offline.drafts import asks_back, drafted, result_text, which_sleeve, window
 from agents.offline.figure_plans import SLEEVES_MAX
@@ -27,9 +29,9 @@ def plan_of(q: Question) -> Plan:
     """The plan of a question whose entry is chosen and allowed."""
     if q.chosen.ask == "compare models":
         return (yield from model_plans.helps(q))
-    meant = ""
+    q, meant = _with_strategy(q)
     if q.chosen.tool.name in _OF_A_RUN:
-        q, meant = yield from figure_plans.about_run(q)
+        q, meant = yield from figure_plans.about_run(q)  # of these none takes a strategy
         if meant.startswith("No stored run"):
             return asks_back(meant)
     plan = _PLANS.get(q.chosen.tool.name, once)(q)
@@ -39,6 +41,20 @@ def plan_of(q: Question) -> Plan:
     return draft if draft.asked_back or not_given(q) in draft.text else draft.after(not_given(q))
 
 
+def _with_strategy(q: Question) -> tuple[Question, str]:
+    """The question of a run that names no strategy: that of the sleeves which trade the coin, where it is one; and that it was taken."""
+    s = q.slots
+    if q.chosen.tool.name not in _RUN or s.strategies or s.everything or q.sleeve() is not None or len(s.symbols) != 1:
+        return q, ""
+    of = {one.strategy: one.name for one in q.words.sleeves if one.symbol == s.symbol}
+    if len(of) != 1 or ORDINAL_STRATEGIES.search(s.text):
+        return q, ""
+    (strategy, name), *_ = of.items()
+    return replace(q, slots=replace(s, strategy=strategy, strategies=(strategy,))), f"No strategy was named, so I took {strategy}, that of {name}."
+
+
+_RUN = ("backtest", "compare", "sweep", "walkforward")
+ORDINAL_STRATEGIES = PATTERNS["run_plans.strategies"]
 _OF_A_RUN = ("run", "trips", "performance", "pnl", "excursions", "trials")
 _OF_DESK = ("pnl", "trips", "performance", "journal_search")
 
@@ -97,6 +113,8 @@ def journal(q: Question) -> Plan:
         (reason,) = yield [PlannedCall("explain_event", {"event_id": events[-1]})]
         text = f"The last of them, {events[-1]}: {result_text(reason)}\n\n{result_text(found)}"
         return PlannedAnswer(text, read_as=f"why the last entry was refused, {events[-1]}")
+    if args.get("kinds") == ["breaker"] and events and found.status == "ok" and says("figure_plans.why", text):
+        return (yield from caused(events[-1])(q))
     if slots.count and found.status == "ok" and (summed := costs_of(text, found)) is not None:  # `slippage on the last 10 fills`
         return (yield from summed(q)).after("No tool says how much is normal.")
     newest = max(found.rows(), key=lambda row: row.get("desk time", ""), default=None)
@@ -125,7 +143,7 @@ def explain(q: Question) -> Plan:
     """One event; or what a sleeve did at an instant, or did not; or the last fill."""
     args, text, sleeve = arguments(q), q.slots.text, q.sleeve()
     if args.get("event_id"):
-        return (yield from made([PlannedCall("explain_event", {"event_id": args["event_id"]})]))
+        return (yield from caused(args["event_id"])(q))
     if q.chosen.asked.kind == "idle" or q.slots.span.at:
         return (yield from _at(q))
     lost, won = (says(f"plans.{how}", text) for how in ("lost", "won"))
@@ -142,10 +160,8 @@ def explain(q: Question) -> Plan:
         events = [str(row[1]) for row in found.table.rows if form in str(row[-1])]
     if not events:
         return PlannedAnswer(f"{result_text(found)}\n\nName an event (`explain d-123`), or a sleeve and a time.")
-    calls = [PlannedCall("explain_event", {"event_id": events[-1]})]
-    if sleeve and re.search(r"\b(?:entered|opened)\b", text):  # it may be over
-        calls.append(PlannedCall("sleeves", {"sleeve": sleeve.name}))
-    return (yield from made(calls))
+    now = bool(sleeve and re.search(r"\b(?:entered|opened)\b", text))  # it may be over
+    return (yield from caused(events[-1], *([PlannedCall("sleeves", {"sleeve": sleeve.name})] if sleeve and now else []))(q))
 
 
 def _at(q: Question) -> Plan:

@@ -8,6 +8,7 @@ from typing import Any
 
 from agents.offline.above import run_shown
 from agents.offline.calls import ask_for, lead, made, not_given
+from agents.offline.causes import of_a_run
 from agents.offline.changes import moved_of
 from agents.offline.drafts import asks_back, changes_of, drafted, name_list, reckoned, result_text, value_in, which_sleeve
 from agents.offline.fill import arguments, end_of
@@ -304,7 +305,8 @@ def run(q: Question) -> Plan:
     results = yield calls
     if not args and q.slots.count and results[0].table is not None:  # `the last three runs`
         results[0] = results[0].only(range(min(q.slots.count, len(results[0].table.rows))))
-    return drafted(calls, results).after(" ".join(filter(None, (lead(q, results[0]), *map(deepest, results[1:])))))
+    why = (yield from of_a_run(results[0], q)) if says("figure_plans.why", q.slots.text) else ""
+    return drafted(calls, results).after(" ".join(filter(None, (why or lead(q, results[0]), *map(deepest, results[1:])))))
 
 
 def round_trip(q: Question) -> Plan:

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 from agents.offline.above import trip_meant
+from agents.offline.causes import caused
 from agents.offline.drafts import asks_back, drafted, result_text
 from agents.offline.read_back import PlannedCall
 from agents.offline.slots import ORDINALS, Slots
@@ -116,7 +117,7 @@ def _of_event(last: CallResult) -> PlannedCall | PlanOf | None:
     event = str(last.table.rows[-1][0] if last.table.rows else "")
     cells = {str(row[1]): str(row[2]) for row in last.table.rows if row[0] == event}
     if "round_trip_pnl" in cells:
-        return PlannedCall("explain_event", {"event_id": event})
+        return caused(event)
     at = re.search(r"\b(\d{4}-\d\d-\d\d) (\d\d:\d\d)Z", last.text)
     entry = cells.get("slot") == "entry" or "to enter" in last.text
     return partial(_exit_after, cells.get("sleeve", ""), f"{at[1]}T{at[2]}", event) if entry and at else None

@@ -110,7 +110,7 @@ def understand(
             parts.append(part_of(text, thread, parts))
         return by_sleeve(parts)
     if one.slots.periods and (entry := one.chosen.entry if one.chosen is not None else None) is not None and not entry.proposes:
-        runs = entry.tool.name in ("backtest", "pnl") or (
+        runs = entry.tool.name in ("backtest", "pnl", "trips", "counts", "attribution") or (
             entry.tool.name == "compare" and not (one.slots.variants or one.slots.common)
         )
         each = [] if runs or not any(map(entry.takes, ("since", "start"))) else one.slots.periods  # a plan of runs makes each
@@ -255,6 +255,8 @@ def _as_read(text: str, read: slots.Slots, guess: Guess, thread: ThreadSoFar, ea
             return _pick(text, read, thread)._replace(ask=PICK)
         if not (read.ids or read.handles):
             return _better(text, read, thread)
+    if ask == REPEAT and read.places.keys() & {"sleeves", "symbols", "span", "side"} and thread.older is not None:
+        ask = MORE  # `how many for btc`: no word of the answer above, which was of all
     if ask in FOLLOWS:
         return _GOES_ON[ask](text, read, thread)._replace(ask=_frame_ask(thread) if ask == MORE else ask)
     chosen = chosen_of(guess, read)
@@ -297,6 +299,9 @@ def _more(text: str, read: slots.Slots, thread: ThreadSoFar) -> Part:
         if (newest := thread.newest) is not None and newest.way is not None:
             return Part(text, read, newest.way)
         return Part(text, read, call=asks_back(SAY["unbound"]))
+    if older.chosen.entry.tool.name in _READS_RUNS and read.places.keys() & {"span", "symbols", "strategies", "params"}:
+        older = _made_before(thread) or older
+    assert older.chosen is not None  # noqa: S101 - asked before
     if read.percent and not older.chosen.entry.takes("move_frac") and older.chosen.entry.tool.name in ("joint_risk", "exposure"):
         return Part(text, read, chosen=entry_of("what_if"), ask="what_if")
     read = follow.with_unit(text, read, older.slots, thread.words)
@@ -313,6 +318,21 @@ def _more(text: str, read: slots.Slots, thread: ThreadSoFar) -> Part:
     if re.search(r"\bboth\b", read.text) and not read.symbols:
         read = replace(read, symbols=symbols_so_far((thread.read or {}).values(), older))
     return follow.going_on(text, read, older, thread.words, thread.past)
+
+
+_READS_RUNS = ("performance", "trips", "excursions")
+
+
+def _made_before(thread: ThreadSoFar) -> Part | None:
+    """The backtest that the answer above is of: `and in 2023`, after `versus buy and hold`, is another run."""
+    last = above.newest(thread.past)
+    if last is None or not str(last.args.get("subject", "")).startswith("r-"):
+        return None
+    for n in range(len(thread.past) - 1, -1, -1):
+        made = any(r.name == "backtest" and above.run_shown(r) == last.args["subject"] for r in thread.past[n].results)
+        if made and (part := thread.turn(n)).chosen is not None and part.chosen.entry.tool.name == "backtest":
+            return part
+    return None
 
 
 def _which(text: str, read: slots.Slots, thread: ThreadSoFar) -> Part:

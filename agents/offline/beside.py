@@ -1,0 +1,98 @@
+"""Two things beside each other: which is better, both figures, how far they are apart, and whether that can be told from chance.
+Called by calls.py and above_figures.py.
+"""
+
+import re
+from collections.abc import Generator, Mapping, Sequence
+from typing import Any
+
+from agents.offline.drafts import drafted, reckoned
+from agents.offline.read_back import PlannedCall
+from agents.offline.steps import CallResult, Plan, Question
+from agents.offline.tables import column_of, handle_of, number_of, ordered, rows_named
+from agents.offline.talk import key_of
+from agents.offline.words import LISTS, says
+from tools.common.contract import Table
+from tools.common.split_words import MONEY, SPOKEN, apart, over
+
+_Said = Generator[list[PlannedCall], list[CallResult], str]
+_LESS = ("fees", "slippage", "drawdown", "depth")  # of which less is better
+
+
+def duel(table: Table, facts: Mapping[str, Any], pair: Sequence[int], text: str) -> _Said:
+    """Of two rows the better one, both figures of what a text speaks of, what parts them, and chance where the tool has it."""
+    at = column_of(table, text)
+    order = ordered(table, facts, text, "best", pair)
+    cells = [str(table.rows[n][at]) for n in order[:2]]
+    if len(order) < 2 or not all(cell.startswith("{") for cell in cells):
+        return ""
+    (gap,) = yield from reckoned("-".join(cell[1:-1] for cell in cells))
+    names = [str(table.rows[n][key_of(table)]) for n in order[:2]]
+    head = table.columns[at]
+    money, less = head in MONEY, any(word in head for word in _LESS)
+    lost = money and (number_of(cells[0], facts) or 0.0) < 0
+    more = "lost less" if lost else "did better" if money else f"has the {'lower' if less else 'higher'} {SPOKEN.get(head, head)}"
+    figures = [f"{cell}{'' if head == 'trips' else over(table, table.rows[n])}" for cell, n in zip(cells, order, strict=False)]
+    chance = apart(table.rows[order[0]], facts) if money else ""
+    answer = _yes(text, [str(table.rows[n][key_of(table)]) for n in pair], names[0], less=less)
+    return f"{answer}{names[0]} {more} than {names[1]}: {figures[0]} against {figures[1]}, {gap} apart{chance}."
+
+
+def _yes(text: str, named: Sequence[str], first: str, *, less: bool) -> str:
+    """`Yes: ` or `No: ` of a question whether one is better than the other; empty for another question."""
+    asked = says("beside.whether", text)
+    if asked is None:
+        return ""
+    at = {name: found.start() for name in named if (found := re.search(rf"\b{re.escape(name.lower().partition('-')[0][:7])}", text))}
+    subject = min(at, key=lambda name: at[name], default="")
+    good = not says("beside.worse", text) and (not less or says("beside.better", text) is not None)
+    return "" if not subject else "Yes: " if (subject == first) == good else "No: "
+
+
+def split_first(q: Question, result: CallResult) -> _Said:
+    """The verdict of a split that a question sets two groups of beside each other; empty for any other."""
+    table, text = result.table, q.slots.text
+    if table is None or result.status != "ok" or not result.args.get("by"):
+        return ""
+    pair = rows_named(table, text, q.slots.symbols if table.columns[0] == "symbol" else q.slots.sleeves)
+    both = [n for n in range(len(table.rows)) if str(table.rows[n][0]) != "open"]
+    pair = both if len(both) == 2 and len(pair) < 2 and says("beside.two", text) else pair
+    return (yield from duel(table, q.facts, pair, text)) if len(pair) == 2 and says("beside.two", text) else ""
+
+
+def windows(q: Question, args: Mapping[str, Any]) -> Plan:
+    """Two windows of one tool beside each other: the figure that is asked for, the first window less the second."""
+    tool, text = q.chosen.tool.name, q.slots.text
+    calls = [
+        PlannedCall(tool, {**args, **{k: v for k, v in (("since", of.start or of.at), ("until", of.end)) if v}})
+        for of in q.slots.periods[:2]
+    ]
+    results = yield calls
+    return drafted(calls, results).after((yield from two_results(results, [span_of(c.args) for c in calls], text, q.facts)))
+
+
+def span_of(args: Mapping[str, Any]) -> str:
+    return f"{args.get('since', 'the start')} to {args['until']}" if args.get("until") else f"since {args.get('since', 'the start')}"
+
+
+def two_results(results: Sequence[CallResult], names: Sequence[str], text: str, facts: Mapping[str, Any]) -> _Said:
+    """One figure of two results of a tool: both, what parts them, and for a hit rate whether their intervals overlap."""
+    name = next((name for form, name in LISTS["beside"].items() if results[0].name == "trips" and re.search(form, text)), "net")
+    if results[0].name == "counts":
+        name = next((k for k in ("refused", "breaker", "alert") if handle_of(results[0], k)), "")
+    name = "change" if results[0].name == "attribution" else name
+    refs = [f"{{{h}.{name}}}" if (h := handle_of(r, "trips" if r.name == "trips" else name)) else "" for r in results]
+    if results[0].name == "attribution":
+        refs = [next((row["change"] for row in r.rows() if "whole desk" in " ".join(row.values())), "") for r in results]
+    values = [number_of(ref, facts) for ref in refs]
+    if None in values or len(values) < 2:
+        return ""
+    (gap,) = yield from reckoned("-".join(ref[1:-1] for ref in refs))
+    more = "the same" if values[0] == values[1] else "more" if (values[0] or 0) > (values[1] or 0) else "less"
+    head = SPOKEN.get(name, name)
+    ends = [[number_of(f"{ref[:-1].partition('.')[0]}.win_{end}}}", facts) or 0.0 for end in ("low", "high")] for ref in refs]
+    luck = ""
+    if name == "win_frac":
+        overlap = ends[0][0] <= ends[1][1] and ends[1][0] <= ends[0][1]
+        luck = f"; their 95 % intervals {'overlap, so chance may explain it' if overlap else 'do not overlap'}"
+    return f"{head.capitalize()} {refs[0]} ({names[0]}) against {refs[1]} ({names[1]}): {more}, by {gap}{luck}."
