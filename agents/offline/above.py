@@ -37,7 +37,7 @@ FromAbove = PlannedCall | PlannedAnswer | PlanOf
 
 def newest(past: Sequence[PastTurn]) -> CallResult | None:
     """The newest result of the thread."""
-    return next((r for turn in reversed(past[-LOOKS_BACK:]) for r in reversed(turn.results) if r.name != "calc"), None)
+    return next((last for turn in reversed(past[-LOOKS_BACK:]) if (last := turn.last) is not None), None)
 
 
 def last_table(past: Sequence[PastTurn]) -> CallResult | None:

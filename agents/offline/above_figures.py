@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from agents.offline.beside import span_of, two_results
-from agents.offline.drafts import drafted, reckoned, result_text
+from agents.offline.beside import duel, span_of, two_results
+from agents.offline.drafts import drafted, reckoned, result_text, window
 from agents.offline.measured import ranked_runs, runs_above
 from agents.offline.read_back import PlannedCall
 from agents.offline.slots import words_of
@@ -143,6 +143,27 @@ def than_other(heard: ShortSentence) -> PlanOf | None:
         return drafted(calls, results).after((yield from two_results(results, named, asked, q.facts)))
 
     return beside
+
+
+@KINDS(most=10, of=("pnl", "trips", "attribution"))
+def rivals(heard: ShortSentence) -> PlanOf | None:
+    """`which of the two is better`, after one question was asked of two sleeves or of both sides: their round trips beside each
+    other, over the window that both were of."""
+    shown = [turn.results[0] for turn in heard.above.past if turn.results][-2:]
+    if len(shown) < 2 or shown[0].name != shown[1].name or heard.above.older is None:
+        return None
+    by = next((name for name in ("sleeve", "side") if len({r.args.get(name) for r in shown} - {None}) == 2), "")
+    names = [str(r.args.get(by)) for r in shown]
+    call = PlannedCall("trips", {"by": by, **window(heard.above.older.slots.span)})
+    asked = f"{heard.above.question} {heard.text}"
+
+    def beside(q: Question) -> Plan:
+        (found,) = yield [call]
+        rows = [n for n, row in enumerate(found.table.rows) if row[0] in names] if found.table is not None else []
+        said = (yield from duel(found.table, q.facts, rows, asked)) if found.table is not None and len(rows) == 2 else ""
+        return drafted([call], [found]).after(said)
+
+    return beside if by else None
 
 
 @KINDS(most=9, of=ANY)

@@ -213,7 +213,8 @@ def lost_of(entry: AskedEntry, slots: Slots) -> tuple[str, ...]:
     left = [_with_next(tokens, i) if t.word in TURNING else t for i, t in unused]
     if not (slots.sleeves or slots.symbols or slots.strategies) and any(map(entry.takes, _NAMES)):
         strange = set(strange_words(slots))
-        left = sorted({*left, *(t for t in tokens if t.word in strange and not t.slot)}, key=lambda t: t.start)
+        named = (t for t in tokens if t.word in strange and not t.slot and says("account.name_place", slots.text[: t.start]))
+        left = sorted({*left, *named}, key=lambda t: t.start)
     denied = (*_denied(slots), *_denials(entry, slots, taken))
     pieces = (*_pieces(slots.text, left), *denied, *_unsplit(entry, slots), *_circumstances(entry, slots))
     pieces = tuple(dict.fromkeys((*pieces, *_unsaid(entry, slots))))

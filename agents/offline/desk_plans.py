@@ -5,6 +5,7 @@ from collections.abc import Generator, Mapping, Sequence
 from typing import Any
 
 from agents.offline.above import exit_of
+from agents.offline.beside import windows
 from agents.offline.bounds import numbers_in
 from agents.offline.calls import lead, made, not_given, once
 from agents.offline.drafts import asks_back, drafted, name_list, reckoned, result_text, window
@@ -137,7 +138,13 @@ def counts(q: Question) -> Plan:
                 f"The list above is of {name_list(list(of))}, which no tool counts. Name what to count, and since when."
             )
         args |= {"what": of[0]} if of[0] else {}
-    return (yield from made([PlannedCall("counts", args)], q))
+    if len(q.slots.periods) == 2:
+        return (yield from windows(q, {k: v for k, v in args.items() if k not in ("since", "until")}))
+    (result,) = yield [call := PlannedCall("counts", args)]
+    what = next((of for form, of in LISTS["counted"].items() if re.search(form, q.slots.text)), None)
+    h = handle_of(result, str(what))
+    first = f"{{{h}.{what}}} {LISTS['counted_as'][what]}{' of ' + args['sleeve'] if 'sleeve' in args else ''}." if what and h else ""
+    return drafted([call], [result]).after(first if says("talk.count", q.slots.text) or "often" in q.slots.text else "")
 
 
 def joint(q: Question) -> Plan:

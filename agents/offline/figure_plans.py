@@ -85,10 +85,8 @@ def about_run(q: Question) -> Generator[list[PlannedCall], list[CallResult], tup
     (run, row), *others = dated or runs
     past = (*q.past, PastTurn("", (latest._replace(data={}, evidence=(run,)),)))
     own = replace(q.slots, sleeves=(), span=NO_SPAN if dated else q.slots.span)
-    said = f"Meant is {_run_named((run, row))}."
-    more = f" Stored of the same, too: {'; '.join(map(_run_named, others[:5]))}; name one by its id for that." if others else ""
-    newest = says("figure_plans.newest", q.slots.text)
-    return replace(q, slots=own, past=past), "" if newest else f"{said}{more}"
+    newest = f", the newest of {len(others) + 1} stored ones" if others else ""
+    return replace(q, slots=own, past=past), f"Of {_run_named((run, row))}{newest}:"
 
 
 def _run_named(run: tuple[str, Mapping[str, str]]) -> str:
@@ -128,8 +126,12 @@ def trips(q: Question) -> Plan:
     if (asked := remainder.wanted(q)) is not None:
         return (yield from asked)
     args, text, by = arguments(q), q.slots.text, q.slots.by
-    if "streak" in text:  # of all of them: no single trade is one
-        args = {name: value for name, value in args.items() if name not in ("worst", "best")}
+    if "streak" in text and not by:  # of all of them: no single trade is one
+        kept = {name: value for name, value in args.items() if name not in ("worst", "best")}
+        return (yield from made([PlannedCall("trips", kept)], q))
+    if args.get("by") == "sleeve" and len(q.slots.sleeves) == 1:  # beside the others
+        args.pop("sleeve", None)
+        return (yield from made([PlannedCall("trips", args)], q))
     if args.keys() == {"sleeve"} and says("figure_plans.than_all", text):  # beside all of them
         return (yield from made([PlannedCall("trips", args), PlannedCall("trips", {})], q))
     of_parts = LISTS["wider"].items() if args.get("by") in ("weekday", "hour") else ()
@@ -168,11 +170,12 @@ def _trades_a_day(q: Question, args: dict[str, Any]) -> Plan:
     else:
         calls.append(PlannedCall("performance", {"subject": args["subject"]} if "subject" in args else {}))
     results = yield calls
-    h, p = handle_of(results[0], "trips"), days or f"{handle_of(results[-1], 'whole_days')}.whole_days"
-    if not h or p.startswith("."):
+    h, whole = handle_of(results[0], "trips"), number_of(f"{{{handle_of(results[-1], 'whole_days')}.whole_days}}", q.facts)
+    days = days or f"{whole or 0:g}"
+    if not h or not float(days):
         return drafted(calls, results)
-    (rate,) = yield from reckoned(f"{h}.trips/{p}")
-    return drafted(calls[:1], results[:1]).after(f"{rate} round trips a day on average: {{{h}.trips}} over {days or f'{{{p}}}'}.")
+    (rate,) = yield from reckoned(f"{h}.trips/{days}")
+    return drafted(calls[:1], results[:1]).after(f"{rate} round trips a day on average: {{{h}.trips}} over {days} days.")
 
 
 def _longer_at_a_loss(args: dict[str, Any], q: Question) -> Plan:
@@ -319,6 +322,9 @@ def pnl(q: Question) -> Plan:
     return draft.after(first)
 
 
+EXPRESSION_MAX = 280  # of an expression of calc
+
+
 def _of_all_days(q: Question, table: Table, unit: str) -> Generator[list[PlannedCall], list[CallResult], str]:
     """How many of the days, weeks or months lost or made money, or what one makes on average."""
     if says("talk.count", q.slots.text):
@@ -328,6 +334,7 @@ def _of_all_days(q: Question, table: Table, unit: str) -> Generator[list[Planned
     costs = [table.columns[i] for i in heads_of(table, q.slots.text) if table.columns[i] in ("fees", "slippage", "funding")]
     head = next((name for name in costs if name.rstrip("s") in q.slots.text), (*costs, "net")[0])
     nets = [row[table.columns.index(head)] for row in table.rows if head in table.columns][:ROWS_KEPT]
+    nets = nets[-(EXPRESSION_MAX // (len(str(nets[-1])) + 1)) :] if nets else []
     (value,) = yield from reckoned(f"mean({', '.join(str(net)[1:-1] for net in nets)})")
     if head != "net":
         return f"{head.capitalize()} of {value} a {unit} on average, over {len(nets)} of them."

@@ -258,6 +258,8 @@ def carried(read: Slots, old: Slots, of: AskedEntry, chosen: Chosen) -> tuple[Sl
             more["symbols"] = old.symbols
         elif entry.tool.effect is Effect.READ and not free(entry.tool.name):
             lost += [reading.words_of(name, value)] if name in ("span", "sleeves") or bound(read) else []
+    if entry.takes("strategy") and not entry.takes("symbol") and old.strategies and not (read.strategies or read.sleeves):
+        more |= {"strategies": old.strategies, "strategy": old.strategy, "sleeves": ()}  # `where does it get in`
     if of.tool is entry.tool and entry.tool.name == "trips" and bound(read):  # `how many were shorts`, after `above 2R`
         more |= {name: getattr(old, name) for name in ("filters", "out") if getattr(old, name) and not getattr(read, name)}
         if "filters" in more and (loss := says("follow.as_loss", old.text)) and not says("follow.as_loss", read.text):

@@ -218,6 +218,9 @@ def noise(heard: ShortSentence) -> FromAbove | None:
     told = extreme(split, facts, heard.above.question) if split is not None else ""
     if "chance" in told:
         return PlannedAnswer(f"{told} That is of the table above.", read_as="the table above")
+    if len(runs := runs_above(past)) > 1 and "95 %" in (said := ranked_runs(runs, facts, heard.above.question)):
+        chance, sep, rest = said.rpartition(". The 95 %")[::-1]
+        return PlannedAnswer(f"The 95 %{chance} {rest}.", read_as="the runs above")
     text = figure_meant(heard.read, above)
     order, at = ordered(above.table, facts, text, "best", above.rows), column_of(above.table, text)
     places = [ORDINALS[word] for word in re.findall(r"\b(?:first|second|third|fourth|last)\b", heard.text)]

@@ -37,7 +37,8 @@ def plan_of(q: Question) -> Plan:
     plan = _PLANS.get(q.chosen.tool.name, once)(q)
     named = q.slots.strategies and q.slots.symbols and "sleeves" not in q.slots.places and (q.slots.span.start or q.slots.periods)
     of_desk = named and q.chosen.tool.name in _OF_DESK and "backtest" in q.tools
-    draft = (yield from (_or_run(q, plan) if of_desk else plan)).after(meant)
+    draft = yield from (_or_run(q, plan) if of_desk else plan)
+    draft = draft._replace(text=f"{meant} {draft.text}") if meant else draft
     return draft if draft.asked_back or not_given(q) in draft.text else draft.after(not_given(q))
 
 

@@ -263,6 +263,8 @@ def best_of_last(q: Question) -> PlannedAnswer:
     caveat = f" Mind that {row['caveat']}." if row.get("caveat") else ""
     more = "`propose the better one` would propose it" if verdict == "better" else "A longer span tells more"
     found = f"{name} has the highest mean daily return of those compared; {live}.{caveat}"
+    if verdict.startswith("cannot"):
+        found = f"No more than noise so far: {name} has the highest mean daily return, but {live}.{caveat}"
     return PlannedAnswer(f"{found}\n\nNothing was proposed. {more}.")
 
 

@@ -4,6 +4,7 @@ An exit is never taken from another trip: of an entry it is the next exit of its
 """
 
 import re
+from datetime import date, timedelta
 from functools import partial
 from typing import Any
 
@@ -73,6 +74,24 @@ def _reached(of: dict[str, Any], at_ms: int, end: bool, q: Question) -> Plan:
     row = render.markdown_table(only(found.table, [near.index(min(near))]))
     note = "The round trip that is meant, how far it went against the position (mae) and in its favour (mfe), in money and in R:"
     return PlannedAnswer(f"{note}\n\n{row}", read_as="MAE and MFE of one round trip")
+
+
+@KINDS(most=9, of=("explain_event",))
+def entry_of(heard: ShortSentence) -> PlanOf | None:
+    """`what was the entry`, after an exit was explained: the entry of that round trip, with its signal."""
+    cells = {row["what"]: row["value"] for row in heard.last.rows() if "what" in row}
+    at = re.search(r"\b(\d{4}-\d\d-\d\d) (\d\d:\d\d)Z", heard.last.text)
+    if "round_trip_pnl" not in cells or "sleeve" not in cells or at is None:
+        return None
+    return partial(_entry_before, cells["sleeve"], f"{at[1]}T{at[2]}")
+
+
+def _entry_before(sleeve: str, until: str, q: Question) -> Plan:
+    """The last entry of a sleeve before an exit, explained."""
+    since = f"{date.fromisoformat(until[:10]) - timedelta(days=3)}"
+    (found,) = yield [PlannedCall("journal_search", {"kinds": ["fill"], "sleeve": sleeve, "since": since, "until": until})]
+    entries = [row["event"] for row in found.rows() if "to enter" in row.get("what", "")]
+    return (yield from caused(entries[-1])(q)) if entries else drafted([], [found])
 
 
 _SUMS = ("pnl", "attribution", "performance")

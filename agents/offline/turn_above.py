@@ -56,8 +56,8 @@ class TurnAbove(NamedTuple):
     @property
     def last(self) -> CallResult | None:
         """The last result that the answer above showed, or the sum of one that it was; None where it showed none."""
-        results = self.shown.results if self.shown is not None else ()
-        return next((r for r in reversed(results) if r.name != "calc"), next(iter(results), None))
+        shown = self.shown
+        return None if shown is None else shown.last or next(iter(shown.results), None)
 
     @property
     def found_nothing(self) -> bool:

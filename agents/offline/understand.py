@@ -285,6 +285,8 @@ def _named_alone(read: slots.Slots, thread: ThreadSoFar) -> Part | None:
         return None
     if thread.past:
         return _more(read.text, read, thread)
+    if len(read.sleeves) > 1 and says("beside.rival", read.text):  # `btc or eth`
+        return _as_read(read.text, read, Guess(AskLabel("trips", {"by": "sleeve"}), 1.0), thread, ())
     ask = "journal_search" if read.span.start or read.span.at else "sleeves"
     return Part(read.text, read, chosen=entry_of(ask), ask=ask)
 
