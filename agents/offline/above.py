@@ -12,8 +12,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from agents.offline.account import tokens_of
-from agents.offline.dates import TimeSpan
 from agents.offline.causes import caused, changed
+from agents.offline.dates import TimeSpan
 from agents.offline.drafts import asks_back, drafted, result_text, window
 from agents.offline.page_plans import rule_story
 from agents.offline.read_back import PlannedCall
@@ -180,7 +180,8 @@ def _run_of(result: CallResult) -> Any:
 
 def run_shown(result: CallResult) -> Any:
     """The run that a result is of, or that it made."""
-    return _run_of(result) or (result.evidence[0] if result.name == "backtest" and result.evidence else None)
+    made = result.evidence[0] if result.name == "backtest" and result.evidence else None
+    return _run_of(result) or (made if str(made).startswith("r-") else None)
 
 
 _SHOWS = {"d": ("explain_event", "event_id"), "p": ("explain_event", "event_id"), "r": ("run", "run_id")}

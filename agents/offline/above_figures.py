@@ -11,6 +11,7 @@ from typing import Any
 
 from agents.offline.beside import duel, span_of, two_results
 from agents.offline.drafts import drafted, reckoned, result_text, window
+from agents.offline.leftout import EXITS
 from agents.offline.measured import ranked_runs, runs_above
 from agents.offline.read_back import PlannedCall
 from agents.offline.slots import words_of
@@ -90,7 +91,7 @@ def _added_back(refs: Sequence[str], names: str, q: Question) -> Plan:  # noqa: 
 def of_fills(heard: ShortSentence) -> Any:
     """`slippage on those`, of fills that were listed: each event's own, and their sum."""
     read, columns = heard.read, set(heard.table.columns)
-    if not (of_above(read) or short(read, 3)) or not {"event", "kind"} <= columns or read.by:
+    if ranks(read.text) or not (of_above(read) or short(read, 3)) or not {"event", "kind"} <= columns or read.by:
         return None
     keys = next(keys for form, keys in LISTS["cost_of"].items() if re.search(rf"\b(?:{form})", read.text))
     kept = next(iter(tables_above(heard.above.past, heard.above.facts, heard.above.words)))
@@ -121,10 +122,22 @@ def _summed(events: Sequence[str], keys: Sequence[str], listed: int, q: Question
     return PlannedAnswer(f"Together{part}, {name}: {value}.\n\n{lines}", read_as=f"{name} of the events above")
 
 
+def _two_groups(call: PlannedCall, names: Sequence[str], asked: str, q: Question) -> Plan:
+    """Two groups of a split beside each other."""
+    (found,) = yield [call]
+    rows = [n for n, row in enumerate(found.table.rows) if row[0] in names] if found.table is not None else []
+    said = (yield from duel(found.table, q.facts, rows, asked)) if found.table is not None and len(rows) == 2 else ""
+    return drafted([call], [found]).after(said)
+
+
 @KINDS(most=0, of=ANY, ok=False)
 def than_other(heard: ShortSentence) -> PlanOf | None:
-    """`is that higher than last week`, `better than btc?`: the answer above asked of the other, both figures beside each other."""
+    """`is that higher than last week`, `better than btc?`: what stands above, of the other too, both figures side by side."""
     last, read = heard.last, heard.read
+    ends = [str(last.args.get("exit")), *(EXITS[w.strip("?.,! ")] for w in read.text.split() if w.strip("?.,! ") in EXITS)]
+    if last.name == "trips" and last.args.get("exit") and len(set(ends)) == 2:  # `worse than targets?`
+        kept = {k: v for k, v in last.args.items() if k not in ("exit", "by")} | {"by": "exit"}
+        return partial(_two_groups, PlannedCall("trips", kept), ends[:2], read.text)
     names = read.places.keys() & {"span", "sleeves", "symbols", "side"}
     if last.name not in ("trips", "counts") or not names or last.args.get("by") or len(read.text.split()) > 12:
         return None
@@ -137,9 +150,7 @@ def than_other(heard: ShortSentence) -> PlanOf | None:
     def beside(q: Question) -> Plan:
         calls = [PlannedCall(last.name, args) for args in both]
         results = yield calls
-        named = [
-            ", ".join(filter(None, (args.get("sleeve") or "", args.get("side") or "", span_of(args)))) for args in both
-        ]
+        named = [", ".join(filter(None, (args.get("sleeve") or "", args.get("side") or "", span_of(args)))) for args in both]
         return drafted(calls, results).after((yield from two_results(results, named, asked, q.facts)))
 
     return beside
@@ -154,16 +165,23 @@ def rivals(heard: ShortSentence) -> PlanOf | None:
         return None
     by = next((name for name in ("sleeve", "side") if len({r.args.get(name) for r in shown} - {None}) == 2), "")
     names = [str(r.args.get(by)) for r in shown]
-    call = PlannedCall("trips", {"by": by, **window(heard.above.older.slots.span)})
+    kept = {name: shown[1].args[name] for name in {"sleeve", "side"} - {by} if shown[1].args.get(name)}
+    call = PlannedCall("trips", {"by": by, **kept, **window(heard.above.older.slots.span)})
     asked = f"{heard.above.question} {heard.text}"
 
-    def beside(q: Question) -> Plan:
-        (found,) = yield [call]
-        rows = [n for n, row in enumerate(found.table.rows) if row[0] in names] if found.table is not None else []
-        said = (yield from duel(found.table, q.facts, rows, asked)) if found.table is not None and len(rows) == 2 else ""
-        return drafted([call], [found]).after(said)
+    return partial(_two_groups, call, names, asked) if by else None
 
-    return beside if by else None
+
+@KINDS(most=6, of=("trips",), table=True)
+def per_trade(heard: ShortSentence) -> PlanOf | None:
+    """`per trade too?`, after two groups were set beside each other: of one round trip each."""
+    pair = rows_named(heard.table, heard.above.question) if heard.last.args.get("by") else []
+    table, asked = heard.table, f"{heard.above.question} per trade"
+
+    def beside(q: Question) -> Plan:
+        return PlannedAnswer((yield from duel(table, q.facts, pair, asked)), read_as="the table above, a round trip")
+
+    return beside if len(pair) == 2 else None
 
 
 @KINDS(most=9, of=ANY)

@@ -90,7 +90,18 @@ _NAMES: Mapping[str, Callable[[ShortSentence], str]] = {
     "day": _day,
     "when": lambda heard: words_of("span", heard.read.span) or " ",
     "values": _values,
-    "event_sleeve": lambda heard: str(heard.last.args.get("sleeve") or "") or _one([row["value"] for row in heard.last.rows() if row.get("what") == "sleeve"]),
+    "event_sleeve": lambda heard: (
+        _cell(heard, "sleeve") or _one([row["value"] for row in heard.last.rows() if row.get("what") == "sleeve"])
+    ),
+    "of_a_fall": lambda heard: " " if re.search(r"\b(?:draw-?down|under|below|high|peak|slump)\b", heard.above.question) else "",
+    "of_a_version": lambda heard: " " if "version" in heard.above.question else "",
+    "run_sleeve": lambda heard: _one(
+        [
+            s.name
+            for s in heard.above.words.sleeves
+            if [s.strategy, s.symbol] == [heard.last.args.get(k) for k in ("strategy", "symbol")]
+        ]
+    ),
     "event_paused": lambda heard: " " if "paused" in heard.last.text else "",
     "none_found": lambda heard: " " if heard.last.status == "no_data" else "",
     "filed_strategy": lambda heard: _one([s.strategy for s in heard.above.words.sleeves if s.name == _cell(heard, "sleeve")]),

@@ -9,7 +9,7 @@ from typing import Any
 from agents.offline.drafts import drafted, reckoned
 from agents.offline.read_back import PlannedCall
 from agents.offline.steps import CallResult, Plan, Question
-from agents.offline.tables import column_of, handle_of, number_of, ordered, rows_named
+from agents.offline.tables import column_of, handle_of, number_of, rows_named
 from agents.offline.talk import key_of
 from agents.offline.words import LISTS, says
 from tools.common.contract import Table
@@ -20,22 +20,31 @@ _LESS = ("fees", "slippage", "drawdown", "depth")  # of which less is better
 
 
 def duel(table: Table, facts: Mapping[str, Any], pair: Sequence[int], text: str) -> _Said:
-    """Of two rows the better one, both figures of what a text speaks of, what parts them, and chance where the tool has it."""
+    """Of two rows the better one, of a loss the worse: both figures of what a text speaks of, what parts them, and chance where
+    the tool has it."""
     at = column_of(table, text)
-    order = ordered(table, facts, text, "best", pair)
-    cells = [str(table.rows[n][at]) for n in order[:2]]
-    if len(order) < 2 or not all(cell.startswith("{") for cell in cells):
+    head, money = table.columns[at], table.columns[at] in MONEY
+    less, worse = any(word in head for word in _LESS), money and says("beside.loses", text) is not None
+    values = {n: value for n in pair if (value := number_of(table.rows[n][at], facts)) is not None}
+    order = sorted(values, key=lambda n: values[n], reverse=not (less or worse))[:2]
+    if len(order) < 2 or not at:
         return ""
-    (gap,) = yield from reckoned("-".join(cell[1:-1] for cell in cells))
-    names = [str(table.rows[n][key_of(table)]) for n in order[:2]]
-    head = table.columns[at]
-    money, less = head in MONEY, any(word in head for word in _LESS)
-    lost = money and (number_of(cells[0], facts) or 0.0) < 0
-    more = "lost less" if lost else "did better" if money else f"has the {'lower' if less else 'higher'} {SPOKEN.get(head, head)}"
-    figures = [f"{cell}{'' if head == 'trips' else over(table, table.rows[n])}" for cell, n in zip(cells, order, strict=False)]
+    refs = [str(table.rows[n][at])[1:-1] for n in order]
+    cells, a_trade = [f"{{{ref}}}" for ref in refs], ""
+    if money and "trips" in table.columns and says("beside.per_trade", text):
+        counts = [str(table.rows[n][table.columns.index("trips")])[1:-1] for n in order]
+        refs, a_trade = [f"{net}/{n}" for net, n in zip(refs, counts, strict=True)], " a round trip"
+        cells = yield from reckoned(*refs)
+    (gap,) = yield from reckoned("-".join(refs[::-1] if less or worse else refs))
+    names = [str(table.rows[n][key_of(table)]) for n in order]
+    lost = values[order[0]] < 0
+    more = ("lost more" if lost else "did worse") if worse else "lost less" if lost else "did better"
+    if not money:
+        more = "has more round trips" if head == "trips" else f"has the {'lower' if less else 'higher'} {SPOKEN.get(head, head)}"
+    figures = [f"{cell}{'' if head == 'trips' else over(table, table.rows[n])}" for cell, n in zip(cells, order, strict=True)]
     chance = apart(table.rows[order[0]], facts) if money else ""
-    answer = _yes(text, [str(table.rows[n][key_of(table)]) for n in pair], names[0], less=less)
-    return f"{answer}{names[0]} {more} than {names[1]}: {figures[0]} against {figures[1]}, {gap} apart{chance}."
+    answer = _yes(text, [str(table.rows[n][key_of(table)]) for n in pair], names[0], less=less != worse)
+    return f"{answer}{names[0]} {more}{a_trade} than {names[1]}: {figures[0]} against {figures[1]}, {gap} apart{chance}."
 
 
 def _yes(text: str, named: Sequence[str], first: str, *, less: bool) -> str:
@@ -43,9 +52,11 @@ def _yes(text: str, named: Sequence[str], first: str, *, less: bool) -> str:
     asked = says("beside.whether", text)
     if asked is None:
         return ""
-    at = {name: found.start() for name in named if (found := re.search(rf"\b{re.escape(name.lower().partition('-')[0][:7])}", text))}
+    at = {
+        name: found.start() for name in named if (found := re.search(rf"\b{re.escape(name.lower().partition('-')[0][:7])}", text))
+    }
     subject = min(at, key=lambda name: at[name], default="")
-    good = not says("beside.worse", text) and (not less or says("beside.better", text) is not None)
+    good = (says("beside.worse", text) is not None) == less
     return "" if not subject else "Yes: " if (subject == first) == good else "No: "
 
 
@@ -72,7 +83,12 @@ def windows(q: Question, args: Mapping[str, Any]) -> Plan:
 
 
 def span_of(args: Mapping[str, Any]) -> str:
-    return f"{args.get('since', 'the start')} to {args['until']}" if args.get("until") else f"since {args.get('since', 'the start')}"
+    """A window in words."""
+    if str(args.get("since", "")).startswith("2009"):
+        return f"before {args.get('until', 'now')}"
+    return (
+        f"{args.get('since', 'the start')} to {args['until']}" if args.get("until") else f"since {args.get('since', 'the start')}"
+    )
 
 
 def two_results(results: Sequence[CallResult], names: Sequence[str], text: str, facts: Mapping[str, Any]) -> _Said:
@@ -88,7 +104,10 @@ def two_results(results: Sequence[CallResult], names: Sequence[str], text: str, 
     if None in values or len(values) < 2:
         return ""
     (gap,) = yield from reckoned("-".join(ref[1:-1] for ref in refs))
-    more = "the same" if values[0] == values[1] else "more" if (values[0] or 0) > (values[1] or 0) else "less"
+    high = (values[0] or 0) > (values[1] or 0)
+    more = "the same" if values[0] == values[1] else "more" if high else "less"
+    if says("beside.whether", text):
+        more = f"{'yes' if high != (says('beside.worse', text) is not None) else 'no'}, {more}"
     head = SPOKEN.get(name, name)
     ends = [[number_of(f"{ref[:-1].partition('.')[0]}.win_{end}}}", facts) or 0.0 for end in ("low", "high")] for ref in refs]
     luck = ""

@@ -8,7 +8,7 @@ from agents.offline.drafts import asks_back, drafted, name_list, which_sleeve
 from agents.offline.fill import arguments
 from agents.offline.read_back import PlannedCall
 from agents.offline.steps import CallResult, Plan, Question
-from agents.offline.tables import column_of, extreme, handle_of, heads_of, ordered, ranks, rows_named, rows_of
+from agents.offline.tables import column_of, extreme, handle_of, heads_of, number_of, ordered, ranks, rows_named, rows_of
 from agents.offline.ways import NOT_GIVEN, SAY
 from agents.offline.words import LISTS, says
 from engine.clock import DAY_MS, utc
@@ -69,6 +69,11 @@ def lead(q: Question, result: CallResult) -> str:
         return of_rows(table, q.facts, named[:3], [i for i in heads_of(table, text) if table.columns[i] != "trips"])
     if of_trips and not result.args.get("by") and (figures := figures_of_trips(result, text)):
         return figures
+    if of_trips and not result.args.get("by") and (h := handle_of(result, "net")) and says("calls.whether_any", text):
+        return f"Yes: {{{h}.trips}} of them, net {{{h}.net}}."
+    if of_trips and not result.args.get("by") and (h := handle_of(result, "net")) and says("run_plans.pays_at_all", text):
+        paid = (number_of(f"{{{h}.net}}", q.facts) or 0.0) > 0
+        return f"{'Yes' if paid else 'No'}: net {{{h}.net}} over {{{h}.trips}} round trips, {{{h}.mean_net}} each."
     if (q.slots.by or heads_of(table, text)) and (ranks(text) or q.slots.which in ("worst", "best")):
         return extreme(table, q.facts, text, q.slots.which)
     at = column_of(table, text) if of_trips and result.args.get("by") and "streak" not in text else 0

@@ -104,8 +104,10 @@ def desk(q: Question) -> Plan:
         call = PlannedCall("desk", {})
         (result,) = yield [call]
         limits = fall_limit(result, q.facts) if q.chosen.asked.kind == "limits" else lead(q, result)
-        if (h := handle_of(result, "drawdown_frac")) and re.search(r"\b(?:peak|high|top)\b", q.slots.text):
-            limits = f"Equity is {{{h}.drawdown_frac}} below its peak."
+        if (h := handle_of(result, "drawdown_frac")) and re.search(r"\b(?:peak|high|top|draw-?down)\b", q.slots.text):
+            limits = f"Equity is {{{h}.drawdown_frac}} below its peak; at {{{h}.drawdown_frac_max}} the desk halts."
+        if h and re.search(r"\b(?:leverage|levered|exposure)\b", q.slots.text):
+            limits = f"Leverage is {{{h}.gross_frac}} times equity, of {{{h}.gross_frac_max}} at most."
         return drafted([call], [result]).after(limits)
     limit = PlannedCall("define", {"word": "day_loss_frac_max"})
     draft = yield from made([PlannedCall("pnl", {"unit": "day", "limit": 1}), limit])
@@ -141,9 +143,14 @@ def counts(q: Question) -> Plan:
     if len(q.slots.periods) == 2:
         return (yield from windows(q, {k: v for k, v in args.items() if k not in ("since", "until")}))
     (result,) = yield [call := PlannedCall("counts", args)]
+    if args.get("by") in ("sleeve", "day") and result.table is not None and len(result.table.rows) > 1:
+        rows = [f"{row[1]} {row[2]} ({row[0]})" for row in result.table.rows[:4]]
+        return drafted([call], [result]).after(f"Most often first: {', '.join(rows)}.")
     what = next((of for form, of in LISTS["counted"].items() if re.search(form, q.slots.text)), None)
     h = handle_of(result, str(what))
-    first = f"{{{h}.{what}}} {LISTS['counted_as'][what]}{' of ' + args['sleeve'] if 'sleeve' in args else ''}." if what and h else ""
+    first = (
+        f"{{{h}.{what}}} {LISTS['counted_as'][what]}{' of ' + args['sleeve'] if 'sleeve' in args else ''}." if what and h else ""
+    )
     return drafted([call], [result]).after(first if says("talk.count", q.slots.text) or "often" in q.slots.text else "")
 
 

@@ -6,7 +6,7 @@ from collections.abc import Generator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from agents.offline import remainder
+from agents.offline import rates, remainder
 from agents.offline.calls import made, once
 from agents.offline.causes import changed, costs_measured
 from agents.offline.choose import SPOKEN_RUN
@@ -33,7 +33,6 @@ from agents.offline.tables import (
 )
 from agents.offline.ways import SAY
 from agents.offline.words import LISTS, says
-from engine.clock import DAY_MS
 from tools.common import render
 from tools.common.contract import Table
 from tools.common.split_words import of_rows, spread
@@ -62,7 +61,8 @@ def attribution(q: Question) -> Plan:
         return draft.after(first if len(named) < 2 else of_rows(table, q.facts, named[:3]))
     costs = [i for i in heads_of(table, q.slots.text) if table.columns[i] in ("fees", "slippage", "funding")]
     costs = [i for i in costs if table.columns[i].rstrip("s") in q.slots.text] or costs
-    parts = ", ".join(f"{table.columns[i]} {table.rows[-1][i]}" for i in costs)
+    got = {i: " received" if (number_of(table.rows[-1][i], q.facts) or 0.0) > 0 else " paid" for i in costs}
+    parts = ", ".join(f"{table.columns[i]}{got[i] if table.columns[i] == 'funding' else ''} {table.rows[-1][i]}" for i in costs)
     return draft.after(f"Of the {table.rows[-1][0]}: {parts}." if parts else "")
 
 
@@ -140,8 +140,23 @@ def trips(q: Question) -> Plan:
         return (yield from made([PlannedCall("trips", args)], q))
     if "by" not in args and not q.slots.sleeves and says("figure_plans.all_sleeves", text):  # `hit rate, all three`
         return (yield from made([PlannedCall("trips", args | {"by": "sleeve"})], q))
+    if says("figure_plans.break_even", text) and not by:
+        return (
+            yield from rates.break_even(
+                {k: v for k, v in args.items() if k in ("subject", "sleeve", "side", "since", "until")}, q
+            )
+        )
+    if (least := says("figure_plans.smallest", text)) is not None:  # of winners the least, of losers too
+        won = least[1].startswith("w") or least[1] in ("gain", "profit")
+        kept = {k: v for k, v in args.items() if k not in ("worst", "best", "by")} | {
+            "worst" if won else "best": q.slots.count or 1
+        }
+        draft = yield from made([PlannedCall("trips", kept | {"outcome": "winners" if won else "losers"})], q)
+        return draft._replace(text=re.sub(r"^The (?:worst|best):", f"The smallest {least[1]}:", draft.text))
+    if "streak" in text and by == ("sleeve",):
+        return (yield from rates.streaks(args, q))
     if not by and says("figure_plans.trades_a_day", text):
-        return (yield from _trades_a_day(q, args))
+        return (yield from rates.trades_a_day(q, args))
     if by == ("exit",) and "exit" in args:  # `stops or trails`: beside each other
         return (yield from made([PlannedCall("trips", {k: v for k, v in args.items() if k != "exit"})], q))
     if len(by) > 1 and q.chosen.splits(by):
@@ -158,24 +173,6 @@ def trips(q: Question) -> Plan:
         return (yield from once(q))
     n = q.slots.count or (1 if re.search(r"\b(?:winner|loser|win|loss|trade)\b", text) else EXTREMES)
     return (yield from made([PlannedCall("trips", args | {"best": n}), PlannedCall("trips", args | {"worst": n})]))
-
-
-def _trades_a_day(q: Question, args: dict[str, Any]) -> Plan:
-    """How many round trips a day has on average, of the window that is named or since the start."""
-    calls, span, now = [PlannedCall("trips", args)], q.slots.span, q.words.desk_ms or 0
-    days = ""
-    if span.start:
-        last = min(instant(span.end, now) if span.end else now, now)
-        days = f"{max((last - instant(span.start, now)) / DAY_MS, 1):.6g}"
-    else:
-        calls.append(PlannedCall("performance", {"subject": args["subject"]} if "subject" in args else {}))
-    results = yield calls
-    h, whole = handle_of(results[0], "trips"), number_of(f"{{{handle_of(results[-1], 'whole_days')}.whole_days}}", q.facts)
-    days = days or f"{whole or 0:g}"
-    if not h or not float(days):
-        return drafted(calls, results)
-    (rate,) = yield from reckoned(f"{h}.trips/{days}")
-    return drafted(calls[:1], results[:1]).after(f"{rate} round trips a day on average: {{{h}.trips}} over {days} days.")
 
 
 def _longer_at_a_loss(args: dict[str, Any], q: Question) -> Plan:
@@ -280,8 +277,11 @@ def pnl(q: Question) -> Plan:
         args |= {"limit": max(1, min(60, days if args.get("unit", "day") == "day" else days // 7 + 2))}
     if (ranks(text) or extremes or ("subject" in args and args.get("unit") in ("week", "month"))) and not starts:
         args |= {"limit": 60}  # of all that it shows, not of the last twelve
-    of_all = not spans and (says("talk.mean", text) or says("figure_plans.a_day", text) or (says("talk.count", text) and says("figure_plans.red_days", text)))
-    if of_all:
+    counted = says("talk.count", text) and says("figure_plans.red_days", text)
+    of_all = counted or (
+        not spans and (says("talk.mean", text) or says("figure_plans.a_day", text) or says("figure_plans.a_week", text))
+    )
+    if of_all and not spans:
         args |= {"limit": 60}
     call = PlannedCall("pnl", args)
     (result,) = yield [call]
@@ -297,7 +297,7 @@ def pnl(q: Question) -> Plan:
         rows_of = " and ".join(words_of("span", of) for of in spans)
         what, of = "equity and P&L" if args.get("equity") else "P&L", args.get("subject") or args.get("sleeve", "the whole desk")
         draft = draft._replace(read_as=f"{what} of {of}, by {args.get('unit', 'day')}, {rows_of}")
-    if len(spans) == 1 and table is not None and not (ranks(text) or extremes) and 0 < len(table.rows) <= ROWS_SUMMED:
+    if len(spans) == 1 and table is not None and not (ranks(text) or extremes) and 0 < len(table.rows) <= ROWS_KEPT:
         refs = [str(row[table.columns.index("net")])[1:-1] for row in table.rows if "net" in table.columns]
         (total,) = (yield from reckoned("+".join(refs))) if len(refs) > 1 else (f"{{{refs[0]}}}",)
         first = f"Net {words_of('span', spans[0])}: {total}."
@@ -332,7 +332,8 @@ def _of_all_days(q: Question, table: Table, unit: str) -> Generator[list[Planned
         rows = signed_rows(table, q.facts, losing=red) or []
         return f"{len(rows)} of the {len(table.rows)} {unit}s shown {'lost' if red else 'made'} money."
     costs = [table.columns[i] for i in heads_of(table, q.slots.text) if table.columns[i] in ("fees", "slippage", "funding")]
-    head = next((name for name in costs if name.rstrip("s") in q.slots.text), (*costs, "net")[0])
+    paid = ("fees",) if re.search(r"\b(?:pay|paying|paid|exchange|venue)\b", q.slots.text) else ()
+    head = next((name for name in costs if name.rstrip("s") in q.slots.text), (*costs, *paid, "net")[0])
     nets = [row[table.columns.index(head)] for row in table.rows if head in table.columns][:ROWS_KEPT]
     nets = nets[-(EXPRESSION_MAX // (len(str(nets[-1])) + 1)) :] if nets else []
     (value,) = yield from reckoned(f"mean({', '.join(str(net)[1:-1] for net in nets)})")

@@ -6,12 +6,13 @@ window, sleeve and side. What the other tool cannot take is named and asked back
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from agents.offline import slots as reading
+from agents.offline.above import newest, run_shown
 from agents.offline.account import free, lost_of, tokens_of
 from agents.offline.choose import SPOKEN_RUN, Chosen, entry_of
 from agents.offline.dates import TimeSpan
@@ -250,6 +251,8 @@ def carried(read: Slots, old: Slots, of: AskedEntry, chosen: Chosen) -> tuple[Sl
         value, own = getattr(old, name), reading.given(getattr(read, name))
         if own or not reading.given(value) or (name == "sleeves" and (read.symbols or read.everything)):
             continue
+        if name == "sleeves" and entry.takes("strategy") and not entry.takes("symbol") and old.strategies:
+            continue
         hours = name == "span" and entry.tool.name == "pnl" and any("T" in (t or "") and "T00:00" not in t for t in value[:3])
         by_row = name == "sleeves" and entry.tool.name in ("attribution", "joint_risk")
         if by_row or (any(map(entry.takes, fields)) and not hours):
@@ -372,3 +375,17 @@ def going_on(text: str, read: Slots, older: Part, words: Words, past: Sequence[P
         maybe=(),
         kept=kept(merged, read, older.slots),
     )
+
+
+READS_RUNS = ("performance", "trips", "excursions")
+
+
+def made_before(turn: Callable[[int], Part], past: Sequence[PastTurn]) -> Part | None:
+    """The backtest that the answer above is of: `and in 2023`, after `versus buy and hold`, is another run."""
+    last = newest(past)
+    run = str(last.args.get("subject", "")) if last is not None else ""
+    for n in range(len(past) - 1, -1, -1):
+        made = any(r.name == "backtest" and run_shown(r) == run for r in past[n].results)
+        if made and (part := turn(n)).chosen is not None and part.chosen.entry.tool.name == "backtest":
+            return part
+    return None

@@ -11,18 +11,20 @@ from functools import partial
 from typing import Any
 
 from agents.offline.above import FromAbove, figure, newest, run_shown, two_runs
+from agents.offline.beside import duel
 from agents.offline.causes import costs_measured
-from agents.offline.drafts import asks_back, drafted, first_sentence, reckoned, result_text
+from agents.offline.drafts import asks_back, drafted, first_sentence, result_text
 from agents.offline.moves import unsized
 from agents.offline.params import keys_named
 from agents.offline.read_back import PlannedCall
 from agents.offline.slots import ORDINALS, Slots
 from agents.offline.steps import CallResult, PastTurn, Plan, PlannedAnswer, PlanOf, Question
-from agents.offline.tables import Facts, column_of, extreme, handle_of, number_of, ordered, ranks
+from agents.offline.tables import Facts, column_of, extreme, handle_of, number_of, ordered, ranks, rows_named
 from agents.offline.tables_shown import days_of
 from agents.offline.talk import figure_meant, key_of, tables_above
 from agents.offline.turn_above import ANY, Kinds, Rest, ShortSentence
 from agents.offline.words import PATTERNS, says
+from tools.common.contract import Table
 
 KINDS = Kinds()
 _COUNTS = ("trips", "trades", "round trips")
@@ -215,11 +217,14 @@ def noise(heard: ShortSentence) -> FromAbove | None:
     if above is None or other or len(above.rows) < 2 or above.table.columns[-1] == "value":
         return None
     split = last.table if last.name == "trips" and last.args.get("by") else None
+    pair = rows_named(split, heard.above.question) if split is not None else []
+    if split is not None and len(pair) == 2:
+        return partial(_beside_again, split, pair, heard.above.question)
     told = extreme(split, facts, heard.above.question) if split is not None else ""
     if "chance" in told:
         return PlannedAnswer(f"{told} That is of the table above.", read_as="the table above")
     if len(runs := runs_above(past)) > 1 and "95 %" in (said := ranked_runs(runs, facts, heard.above.question)):
-        chance, sep, rest = said.rpartition(". The 95 %")[::-1]
+        chance, _, rest = said.rpartition(". The 95 %")[::-1]
         return PlannedAnswer(f"The 95 %{chance} {rest}.", read_as="the runs above")
     text = figure_meant(heard.read, above)
     order, at = ordered(above.table, facts, text, "best", above.rows), column_of(above.table, text)
@@ -243,6 +248,11 @@ def noise(heard: ShortSentence) -> FromAbove | None:
         "`compare stop_atr=2 with stop_atr=3`).",
         read_as="the table above",
     )
+
+
+def _beside_again(split: Table, pair: Sequence[int], asked: str, q: Question) -> Plan:
+    """Two groups of the answer above, with whether they can be told apart."""
+    return PlannedAnswer((yield from duel(split, q.facts, pair, asked)), read_as="the table above")
 
 
 def _two_values(last: CallResult, names: Sequence[str]) -> PlannedCall | None:

@@ -11,7 +11,7 @@ from typing import Any
 from agents.offline import desk_plans, figure_plans, model_plans, page_plans, research_plans, run_plans
 from agents.offline.above_figures import costs_of
 from agents.offline.calls import made, not_given, once
-from agents.offline.causes import caused
+from agents.offline.causes import cause_of, caused
 from agents.offline.changes import propose
 from agents.offline.drafts import asks_back, drafted, result_text, which_sleeve, window
 from agents.offline.figure_plans import SLEEVES_MAX
@@ -43,7 +43,7 @@ def plan_of(q: Question) -> Plan:
 
 
 def _with_strategy(q: Question) -> tuple[Question, str]:
-    """The question of a run that names no strategy: that of the sleeves which trade the coin, where it is one; and that it was taken."""
+    """A run's question without a strategy takes that of the sleeves which trade the coin, where it is one, and says so."""
     s = q.slots
     if q.chosen.tool.name not in _RUN or s.strategies or s.everything or q.sleeve() is not None or len(s.symbols) != 1:
         return q, ""
@@ -51,7 +51,9 @@ def _with_strategy(q: Question) -> tuple[Question, str]:
     if len(of) != 1 or ORDINAL_STRATEGIES.search(s.text):
         return q, ""
     (strategy, name), *_ = of.items()
-    return replace(q, slots=replace(s, strategy=strategy, strategies=(strategy,))), f"No strategy was named, so I took {strategy}, that of {name}."
+    return replace(
+        q, slots=replace(s, strategy=strategy, strategies=(strategy,))
+    ), f"No strategy was named, so I took {strategy}, that of {name}."
 
 
 _RUN = ("backtest", "compare", "sweep", "walkforward")
@@ -194,6 +196,19 @@ def pause(q: Question) -> Plan:
     return (yield from made([PlannedCall("propose_pause", arguments(q) | {"sleeve": names[0], "also": names[1:]})]))
 
 
+def pauses(q: Question) -> Plan:
+    """What is paused; asked why, of one sleeve the losses behind its newest breaker first."""
+    call, sleeve = PlannedCall("pauses", arguments(q)), q.sleeve()
+    (result,) = yield [call]
+    if sleeve is None or not says("figure_plans.why", q.slots.text) or "journal_search" not in q.tools:
+        return drafted([call], [result])
+    (found,) = yield [PlannedCall("journal_search", {"kinds": ["breaker"], "since": "30d", "sleeve": sleeve.name})]
+    events = [row["event"] for row in found.rows() if "event" in row]
+    (told,) = (yield [PlannedCall("explain_event", {"event_id": events[-1]})]) if events else (found,)
+    often = f" It was paused {len(events)} times in the last 30 days." if len(events) > 1 else ""
+    return drafted([call], [result]).after(f"{(yield from cause_of(told, q)) if events else ''}{often}".strip())
+
+
 def report(q: Question) -> Plan:
     """The report of a week or a month, as the sentence says."""
     said = next((unit for unit in ("week", "month") if re.search(rf"\b{unit}", q.slots.text)), None)
@@ -251,6 +266,6 @@ _MODULES: Mapping[Any, str] = {
     model_plans: "models model_drift=drift train_model=train propose_model=propose",
 }
 _HERE = {"journal_search": journal, "propose_pause": pause, "explain_event": explain, "proposals": proposals, "alerts": alerts}
-_HERE |= {"report": report, "propose_config": propose, "propose_tightening": propose}
+_HERE |= {"pauses": pauses, "report": report, "propose_config": propose, "propose_tightening": propose}
 _NAMED = [(of, *name.partition("=")[::2]) for of, names in _MODULES.items() for name in names.split()]
 _PLANS: Mapping[str, PlanOf] = {**_HERE, **{tool: getattr(of, name or tool) for of, tool, name in _NAMED}}

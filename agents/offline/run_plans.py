@@ -326,6 +326,8 @@ def round_trip(q: Question) -> Plan:
 def strategies(q: Question) -> Plan:
     """The available strategies, or one with its parameters; in what the settings of two sleeves differ."""
     s, sleeve = q.slots, q.sleeve()
+    if len(s.strategies) > 1:
+        return (yield from made([PlannedCall("list_strategies", {"strategy": name}) for name in s.strategies[:3]]))
     if len(s.sleeves) > 1 and re.search(r"\b(?:differ\w*|same|apart|compare\w*|vs|versus|against)\b", s.text):
         return (yield from _differ(q))
     name = s.strategy or (sleeve.strategy if sleeve else None)
@@ -339,7 +341,10 @@ def strategies(q: Question) -> Plan:
     results = yield calls
     for n, result in enumerate(results if key else ()):
         if (table := result.table) and (row := [r for r in table.rows if r[0] == key]):
-            results[n] = result._replace(text=f"{key} of {names[n]}: {row[0][-1]}.", table=Table(table.columns, tuple(row)))
+            said = ", ".join(f"{head} {cell}" for head, cell in zip(table.columns[1:-1], row[0][1:-1], strict=False))
+            results[n] = result._replace(
+                text=f"{key} of {names[n]}: {said}. It means: {row[0][-1]}.", table=Table(table.columns, tuple(row))
+            )
     return drafted(calls, results)
 
 

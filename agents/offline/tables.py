@@ -61,8 +61,9 @@ def extreme(table: Table, facts: Facts, text: str, which: str | None = None) -> 
     name = next((i for i, column in enumerate(table.columns) if column in _NAMES), 0)
     lowest = "lowest" if lowest_wanted(table.columns[at], text, which) else "highest"
     if table.columns[at] in ("trips", "trades"):
+        most = "fewest" if lowest == "lowest" else "most"
         same = [str(r[name]) for r in table.rows if number_of(r[at], facts) == number_of(row[at], facts)]
-        return f"{' and '.join(same)}: {row[at]} round trips{' each' if len(same) > 1 else ''}, the {'fewest' if lowest == 'lowest' else 'most'}."
+        return f"{' and '.join(same)}: {row[at]} round trips{' each' if len(same) > 1 else ''}, the {most}."
     return f"The {lowest} {table.columns[at]} is that of {row[name]}: {row[at]}{over(table, row)}{apart(row, facts)}."
 
 

@@ -301,8 +301,8 @@ def _more(text: str, read: slots.Slots, thread: ThreadSoFar) -> Part:
         if (newest := thread.newest) is not None and newest.way is not None:
             return Part(text, read, newest.way)
         return Part(text, read, call=asks_back(SAY["unbound"]))
-    if older.chosen.entry.tool.name in _READS_RUNS and read.places.keys() & {"span", "symbols", "strategies", "params"}:
-        older = _made_before(thread) or older
+    if older.chosen.entry.tool.name in follow.READS_RUNS and read.places.keys() & {"span", "symbols", "strategies", "params"}:
+        older = follow.made_before(thread.turn, thread.past) or older
     assert older.chosen is not None  # noqa: S101 - asked before
     if read.percent and not older.chosen.entry.takes("move_frac") and older.chosen.entry.tool.name in ("joint_risk", "exposure"):
         return Part(text, read, chosen=entry_of("what_if"), ask="what_if")
@@ -322,22 +322,9 @@ def _more(text: str, read: slots.Slots, thread: ThreadSoFar) -> Part:
     return follow.going_on(text, read, older, thread.words, thread.past)
 
 
-_READS_RUNS = ("performance", "trips", "excursions")
-
-
-def _made_before(thread: ThreadSoFar) -> Part | None:
-    """The backtest that the answer above is of: `and in 2023`, after `versus buy and hold`, is another run."""
-    last = above.newest(thread.past)
-    if last is None or not str(last.args.get("subject", "")).startswith("r-"):
-        return None
-    for n in range(len(thread.past) - 1, -1, -1):
-        made = any(r.name == "backtest" and above.run_shown(r) == last.args["subject"] for r in thread.past[n].results)
-        if made and (part := thread.turn(n)).chosen is not None and part.chosen.entry.tool.name == "backtest":
-            return part
-    return None
-
-
 def _which(text: str, read: slots.Slots, thread: ThreadSoFar) -> Part:
+    if says("measured.doubts", read.text):  # `is the best one on a plateau`
+        return _better(text, read, thread)
     call = above.figure(read, thread.past, thread.facts)
     if call is None and above.compared(thread.past):
         return _better(text, read, thread)

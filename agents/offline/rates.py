@@ -1,0 +1,61 @@
+"""Rates of round trips that no single call gives: how many a day, at which hit rate they break even, the longest streak of each
+sleeve. Called by figure_plans.py."""
+
+import re
+from typing import Any
+
+from agents.offline.drafts import drafted, reckoned
+from agents.offline.read_back import PlannedCall
+from agents.offline.steps import Plan, Question
+from agents.offline.tables import handle_of, number_of
+from engine.clock import DAY_MS
+from tools.common.time_words import instant
+
+SLEEVES_MAX = 6
+
+
+def trades_a_day(q: Question, args: dict[str, Any]) -> Plan:
+    """How many round trips a day has on average, of the window that is named or since the start."""
+    calls, span, now = [PlannedCall("trips", args)], q.slots.span, q.words.desk_ms or 0
+    days = ""
+    if span.start:
+        last = min(instant(span.end, now) if span.end else now, now)
+        days = f"{max((last - instant(span.start, now)) / DAY_MS, 1):.6g}"
+    else:
+        calls.append(PlannedCall("performance", {"subject": args["subject"]} if "subject" in args else {}))
+    results = yield calls
+    h, whole = handle_of(results[0], "trips"), number_of(f"{{{handle_of(results[-1], 'whole_days')}.whole_days}}", q.facts)
+    days = days or f"{whole or 0:g}"
+    if not h or not float(days):
+        return drafted(calls, results)
+    (rate,) = yield from reckoned(f"{h}.trips/{days}")
+    return drafted(calls[:1], results[:1]).after(f"{rate} round trips a day on average: {{{h}.trips}} over {days} days.")
+
+
+def break_even(args: dict[str, Any], q: Question) -> Plan:
+    """The hit rate at which the average win and the average loss even out, beside the one there is."""
+    calls = [PlannedCall("trips", args | more) for more in ({}, {"outcome": "winners"}, {"outcome": "losers"})]
+    results = yield calls
+    h, won, lost = (handle_of(result, "mean_net") for result in results)
+    if not (h and won and lost):
+        return drafted(calls[:1], results[:1])
+    (least,) = yield from reckoned(f"{lost}.mean_net/({lost}.mean_net-{won}.mean_net)")
+    rate, low, high = (number_of(f"{{{h}.{name}}}", q.facts) or 0.0 for name in ("win_frac", "win_low", "win_high"))
+    needed = float(re.sub(r"[^\d.]", "", least) or 0) / (100 if "%" in least else 1)
+    verdict = "Enough" if rate > needed else "Not enough"
+    luck = ", within its interval" if low <= needed <= high else ""
+    means = f"an average win of {{{won}.mean_net}} and loss of {{{lost}.mean_net}}"
+    lead = f"{verdict}: the hit rate is {{{h}.win_frac}}; at {means} it breaks even at {least}{luck}."
+    return drafted(calls[:1], results[:1]).after(lead)
+
+
+def streaks(args: dict[str, Any], q: Question) -> Plan:
+    """The longest loss streak of each sleeve, the longest first."""
+    kept = {k: v for k, v in args.items() if k in ("since", "until")}
+    calls = [PlannedCall("trips", kept | {"sleeve": sleeve.name}) for sleeve in q.words.sleeves[:SLEEVES_MAX]]
+    results = yield calls
+    name = "win_streak" if "win" in q.slots.text else "loss_streak"
+    of = [(str(r.args["sleeve"]), f"{{{h}.{name}}}") for r in results if (h := handle_of(r, name))]
+    of.sort(key=lambda pair: -(number_of(pair[1], q.facts) or 0.0))
+    said = "; ".join(f"{sleeve} {streak}" for sleeve, streak in of)
+    return drafted(calls, results).after(f"Longest {name.replace('_', ' ')}s, the longest first: {said}." if said else "")
