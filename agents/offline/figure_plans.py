@@ -141,11 +141,7 @@ def trips(q: Question) -> Plan:
     if "by" not in args and not q.slots.sleeves and says("figure_plans.all_sleeves", text):  # `hit rate, all three`
         return (yield from made([PlannedCall("trips", args | {"by": "sleeve"})], q))
     if says("figure_plans.break_even", text) and not by:
-        return (
-            yield from rates.break_even(
-                {k: v for k, v in args.items() if k in ("subject", "sleeve", "side", "since", "until")}, q
-            )
-        )
+        return (yield from rates.break_even(args, q))
     if (least := says("figure_plans.smallest", text)) is not None:  # of winners the least, of losers too
         won = least[1].startswith("w") or least[1] in ("gain", "profit")
         kept = {k: v for k, v in args.items() if k not in ("worst", "best", "by")} | {

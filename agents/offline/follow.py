@@ -377,15 +377,14 @@ def going_on(text: str, read: Slots, older: Part, words: Words, past: Sequence[P
     )
 
 
-READS_RUNS = ("performance", "trips", "excursions")
-
-
-def made_before(turn: Callable[[int], Part], past: Sequence[PastTurn]) -> Part | None:
-    """The backtest that the answer above is of: `and in 2023`, after `versus buy and hold`, is another run."""
+def made_before(older: Part | None, read: Slots, turn: Callable[[int], Part], past: Sequence[PastTurn]) -> Part | None:
+    """The backtest that the answer above is of: `and in 2023`, after `versus buy and hold`, is another run; else what it was."""
     last = newest(past)
-    run = str(last.args.get("subject", "")) if last is not None else ""
+    if last is None or not (last.args.get("subject") and read.places.keys() & {"span", "symbols", "strategies", "params"}):
+        return older
+    run = str(last.args["subject"])
     for n in range(len(past) - 1, -1, -1):
         made = any(r.name == "backtest" and run_shown(r) == run for r in past[n].results)
         if made and (part := turn(n)).chosen is not None and part.chosen.entry.tool.name == "backtest":
             return part
-    return None
+    return older

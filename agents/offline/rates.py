@@ -34,6 +34,7 @@ def trades_a_day(q: Question, args: dict[str, Any]) -> Plan:
 
 def break_even(args: dict[str, Any], q: Question) -> Plan:
     """The hit rate at which the average win and the average loss even out, beside the one there is."""
+    args = {k: v for k, v in args.items() if k in ("subject", "sleeve", "side", "since", "until")}
     calls = [PlannedCall("trips", args | more) for more in ({}, {"outcome": "winners"}, {"outcome": "losers"})]
     results = yield calls
     h, won, lost = (handle_of(result, "mean_net") for result in results)

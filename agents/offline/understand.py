@@ -296,26 +296,21 @@ def _named_alone(read: slots.Slots, thread: ThreadSoFar) -> Part | None:
 
 def _more(text: str, read: slots.Slots, thread: ThreadSoFar) -> Part:
     """The question before with what a short sentence changes."""
-    older = thread.older
+    older = follow.made_before(thread.older, read, thread.turn, thread.past)
     if older is None or older.chosen is None:
         if (newest := thread.newest) is not None and newest.way is not None:
             return Part(text, read, newest.way)
         return Part(text, read, call=asks_back(SAY["unbound"]))
-    if older.chosen.entry.tool.name in follow.READS_RUNS and read.places.keys() & {"span", "symbols", "strategies", "params"}:
-        older = follow.made_before(thread.turn, thread.past) or older
-    assert older.chosen is not None  # noqa: S101 - asked before
-    if read.percent and not older.chosen.entry.takes("move_frac") and older.chosen.entry.tool.name in ("joint_risk", "exposure"):
+    of = older.chosen.entry
+    if read.percent and not of.takes("move_frac") and of.tool.name in ("joint_risk", "exposure"):
         return Part(text, read, chosen=entry_of("what_if"), ask="what_if")
     read = follow.with_unit(text, read, older.slots, thread.words)
     read = follow.with_percent(read, older.slots.percent)
-    if older.chosen.entry.tool.name == "define" and account.words_left(read):  # `and a layer?`
+    if of.tool.name == "define" and account.words_left(read):  # `and a layer?`
         return Part(text, read, chosen=older.chosen, ask=older.ask)
     if not follow.changes(read, older.slots):
         return _better(text, read, thread) if above.compared(thread.past) else Part(text, read, call=asks_back(wider.UNCHANGED))
-    if older.chosen.entry.tool.name == "propose_watch" and read.closed.get("metric") not in (
-        None,
-        older.slots.closed.get("metric"),
-    ):
+    if of.tool.name == "propose_watch" and read.closed.get("metric") not in (None, older.slots.closed.get("metric")):
         return Part(text, read, chosen=older.chosen)  # `also if we lose more than 200 in a day`, after a price: another watch
     if re.search(r"\bboth\b", read.text) and not read.symbols:
         read = replace(read, symbols=symbols_so_far((thread.read or {}).values(), older))
