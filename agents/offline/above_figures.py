@@ -201,7 +201,10 @@ def gap(heard: ShortSentence) -> PlanOf | PlannedAnswer | None:
         return None
     text = figure_meant(heard.read, above)
     named = [n for n in rows_named(above.table, asked) if n in above.base]
-    order = ordered(above.table, facts, text, "best", named if len(named) == 2 else above.base)
+    two = named if len(named) == 2 else above.base
+    if len(two) > 2 and not says("above_figures.gap", heard.text):  # `by how much`, after the worst of many: how much that was
+        return None
+    order = ordered(above.table, facts, text, "best", two)
     at = column_of(above.table, text)
     ends = [order[0], order[-1]] if len(order) > 1 else []
     if not ends or not at:

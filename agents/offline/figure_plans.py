@@ -85,7 +85,11 @@ def about_run(q: Question) -> Generator[list[PlannedCall], list[CallResult], tup
     (run, row), *others = dated or runs
     past = (*q.past, PastTurn("", (latest._replace(data={}, evidence=(run,)),)))
     own = replace(q.slots, sleeves=(), span=NO_SPAN if dated else q.slots.span)
-    newest = f", the newest of {len(others) + 1} stored ones" if others else ""
+    newest = (
+        f", the newest of {len(others) + 1} stored ones (else name {name_list([of for of, _ in others[:4]], 'or')})"
+        if others
+        else ""
+    )
     return replace(q, slots=own, past=past), f"Of {_run_named((run, row))}{newest}:"
 
 

@@ -1,5 +1,5 @@
-"""Two things beside each other name the better one, both figures and chance; a why names its cause first; a run without a strategy
-says which was taken."""
+"""Two things beside each other name the better one, both figures and chance; a why names its cause first; a run without a
+strategy says which was taken."""
 
 from types import SimpleNamespace
 from typing import Any
@@ -104,7 +104,9 @@ def test_an_exit_says_what_was_hit_and_its_entry_is_that_of_the_same_trip(words:
     event = ok("explain_event", "d-3, 2025-12-01 13:00Z: sell", evidence=["d-3"])
     desk = Desk("operator", words, explain_event=event._replace(table=Table(("event", "what", "value"), cells)))
     entry = ("2025-12-01 12:30Z", "d-25", "fill", "btc-trend", "buy 1 at 90 to enter")
-    desk.answers["journal_search"] = ok("journal_search", evidence=["d-3"])._replace(table=Table(FILLS.columns, (entry, FILLS.rows[3])))
+    desk.answers["journal_search"] = ok("journal_search", evidence=["d-3"])._replace(
+        table=Table(FILLS.columns, (entry, FILLS.rows[3]))
+    )
     answer = desk.ask("why did btc get stopped out yesterday")
     assert answer.startswith("Its protective stop was hit at {e1.price}; the round trip made {e1.pnl}. In by buy 1 at 90")
     desk.ask("what was the entry")
