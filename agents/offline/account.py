@@ -73,6 +73,7 @@ def unanswered(slots: Slots, answer: str, asked: str = "") -> tuple[str, ...]:
     asked: as it was typed; a word that is not in it was put there by a reading.
     """
     left = [t for t in tokens_of(slots) if not t.slot and len(t.word) > 2 and t.word.isalpha() and t.stem not in DATED]
+    left = [t for t in left if slots.move is None or not says("moves.times", f"{t.word} risk")]  # `half the risk` is a value
     left = [
         t for t in left if not {t.word, t.stem} & _NO_CONTENT and t.word not in COUNTED and t.word in (asked.lower() or t.word)
     ]

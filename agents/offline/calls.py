@@ -65,12 +65,12 @@ def lead(q: Question, result: CallResult) -> str:
     if rows := [i for i in rows if str(table.rows[i][0]) in text] or rows:
         return "; ".join(f"{table.rows[i][0]} {table.rows[i][1]}" for i in rows[:6]) + "."
     of_trips = result.name == "trips" and "trips" in table.columns
+    if of_trips and not result.args.get("by") and (h := handle_of(result, "net")) and says("calls.whether_any", text):
+        return f"Yes: {{{h}.trips}} of them, net {{{h}.net}}."
     if of_trips and (named := rows_named(table, text, q.slots.symbols if table.columns[0] == "symbol" else q.slots.sleeves)):
         return of_rows(table, q.facts, named[:3], [i for i in heads_of(table, text) if table.columns[i] != "trips"])
     if of_trips and not result.args.get("by") and (figures := figures_of_trips(result, text)):
         return figures
-    if of_trips and not result.args.get("by") and (h := handle_of(result, "net")) and says("calls.whether_any", text):
-        return f"Yes: {{{h}.trips}} of them, net {{{h}.net}}."
     if of_trips and not result.args.get("by") and (h := handle_of(result, "net")) and says("run_plans.pays_at_all", text):
         paid = (number_of(f"{{{h}.net}}", q.facts) or 0.0) > 0
         return f"{'Yes' if paid else 'No'}: net {{{h}.net}} over {{{h}.trips}} round trips, {{{h}.mean_net}} each."

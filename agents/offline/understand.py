@@ -190,6 +190,8 @@ def part_of(text: str, thread: ThreadSoFar, earlier: Sequence[Part] = ()) -> Par
         return alone or Part(text, with_label(read, best.label), maybe=listed[:SHOWN], ask=best.label.ask)
     part = _as_read(text, read, best, thread, earlier)
     if part.call == asks_back(wider.UNCHANGED):
+        if (last := above.newest(thread.past)) is not None and last.status == "failed":
+            return part._replace(call=above.no_more(last))  # nothing was made that it could be of
         fresh = None if any(map(account.weighs, account.words_left(read))) else _by_itself(read)
         if fresh is not None:
             return _as_read(text, read, fresh, thread, earlier)
