@@ -200,7 +200,8 @@ def pauses(q: Question) -> Plan:
     """What is paused; asked why, of one sleeve the losses behind its newest breaker first."""
     call, sleeve = PlannedCall("pauses", arguments(q)), q.sleeve()
     (result,) = yield [call]
-    if sleeve is None or not says("figure_plans.why", q.slots.text) or "journal_search" not in q.tools:
+    paused = result.status == "ok" and not result.text.startswith("Not paused")
+    if not paused or sleeve is None or not says("figure_plans.why", q.slots.text) or "journal_search" not in q.tools:
         return drafted([call], [result])
     (found,) = yield [PlannedCall("journal_search", {"kinds": ["breaker"], "since": "30d", "sleeve": sleeve.name})]
     events = [row["event"] for row in found.rows() if "event" in row]

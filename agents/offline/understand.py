@@ -96,7 +96,7 @@ def understand(
         past, read = past[-PAST_MAX:], {}
     thread = ThreadSoFar(words, past, facts, tools, read)
     texts = [text for text in _CLAUSE.split(question) if text.strip(" ,;.?!")]
-    texts = [*texts[:1], *(with_first(text, texts[0], words) for text in texts[1:])]
+    texts = [*texts[:1], *(with_first(t, texts[0], words) for t in texts[1:] if not says("understand.urgent", t.lower()))]
     halves = _HALVES.split(question) if len(texts) == 1 else []
     if len(texts) > 1 and (several := _several(texts, thread)) is not None:
         return by_sleeve(several)
