@@ -210,7 +210,8 @@ def gap(heard: ShortSentence) -> PlanOf | PlannedAnswer | None:
     if not ends or not at:
         return None
     chance = apart(above.table.rows[ends[0]], facts) if above.table.columns[at] in MONEY else ""
-    told = str(above.table.rows[ends[-1]][above.table.columns.index("verdict")]) if "verdict" in above.table.columns else ""
+    verdicts = [row for n in ends for row in [above.table.rows[n][-1]]] if above.table.columns[-1] == "verdict" else []
+    told = next((str(one) for one in verdicts if str(one) != "row 0"), "")
     names = [str(above.table.rows[n][key_of(above.table)]) for n in ends]
     return _gap_of([str(above.table.rows[n][at]) for n in ends], names, above.table.columns[at], chance or (told and f"; {told}"))
 

@@ -86,7 +86,7 @@ def lead(q: Question, result: CallResult) -> str:
 
 def figures_of_trips(result: CallResult, text: str) -> str:
     """The figures of round trips that a text speaks of, with the number that they are of; empty where it speaks of none."""
-    h = handle_of(result, "trips")
+    h = handle_of(result, "profit_factor") or handle_of(result, "trips")  # of a split: of all its round trips
     said = [form.format(h=h) for words, form in LISTS["trip_figures"].items() if h and re.search(words, text)]
     said = [one for one in said if not ("outcome" in result.args and "win_" in one)]  # of winners alone a hit rate says nothing
     of = "".join(f", of {result.args[name]}" for name in ("sleeve", "outcome", "side") if name in result.args)

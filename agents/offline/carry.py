@@ -233,7 +233,7 @@ def which_sleeve(heard: ShortSentence) -> PlannedCall | PlannedAnswer | None:
     above = heard.above
     of = above.older.slots if above.older is not None else Slots()
     span = picked_span(above.newest, above.older, above.past, above.facts) or of.span
-    return PlannedCall("trips", {"by": "sleeve", **window(span)})
+    return PlannedCall("trips", {"by": "sleeve", **window(span), **{k: v for k, v in heard.kept("since", "until").items() if v}})
 
 
 @KINDS(most=7, of=ANY)

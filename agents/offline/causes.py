@@ -122,6 +122,7 @@ def of_a_run(result: CallResult, q: Question) -> _Said:
     (ends,) = yield [PlannedCall("trips", {"subject": str(result.data["run_id"]), "by": "exit"})]
     by = sorted(((number_of(row["net"], q.facts) or 0.0, row) for row in ends.rows() if "net" in row), key=lambda pair: pair[0])
     exits = "; ".join(f"{row['exit']} {row['net']} over {row['trips']}" for _, row in (by[:1] + by[-1:]))
-    word = "Costs took it" if not gross.startswith("-") else "Its trades lost before any cost"
+    before = sum(number_of(f"{{{ref}}}", q.facts) or 0.0 for ref in refs)
+    word = "Costs took it" if before > 0 else "Its trades lost before any cost"
     lead = f"{word}: {gross} before fees ({cells['fees']}) and slippage ({cells['slippage']}), {cells['net_profit']} after them."
     return f"{lead} By exit the worst and the best: {exits}." if exits else lead

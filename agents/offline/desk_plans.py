@@ -125,6 +125,8 @@ def exposure(q: Question) -> Plan:
         return drafted([call], [result]).after(" ".join(f"Correlation of {row['name']}: {row[last]}." for row in pairs))
     if result.status != "ok" or result.table is None or says("desk_plans.one_bet", q.slots.text):
         return drafted([call], [result]).after(lead(q, result))
+    if re.search(r"\bflat\b", q.slots.text) and (total := re.search(r"\{\w+\.\w+\}", result.text)):
+        return drafted([call], [result]).after(f"{'Not flat' if number_of(total[0], q.facts) else 'Flat'}: exposure {total[0]}.")
     largest = lead(q, result.only([n for n, row in enumerate(result.table.rows) if row[0] == "symbol"]))
     result = result._replace(text=re.sub(r"^No[^.:]*:? ?[^.]*\. ", "", result.text))
     return drafted([call], [result]).after(largest)
@@ -142,11 +144,12 @@ def counts(q: Question) -> Plan:
         args |= {"what": of[0]} if of[0] else {}
     if len(q.slots.periods) == 2:
         return (yield from windows(q, {k: v for k, v in args.items() if k not in ("since", "until")}))
+    what = next((of for form, of in LISTS["counted"].items() if re.search(form, q.slots.text)), None)
+    args |= {"what": what} if what and args.get("by") == "sleeve" and "what" not in args and "rule" not in args else {}
     (result,) = yield [call := PlannedCall("counts", args)]
     if args.get("by") in ("sleeve", "day") and result.table is not None and len(result.table.rows) > 1:
         rows = [f"{row[1]} {row[2]} ({row[0]})" for row in result.table.rows[:4]]
         return drafted([call], [result]).after(f"Most often first: {', '.join(rows)}.")
-    what = next((of for form, of in LISTS["counted"].items() if re.search(form, q.slots.text)), None)
     h = handle_of(result, str(what))
     first = (
         f"{{{h}.{what}}} {LISTS['counted_as'][what]}{' of ' + args['sleeve'] if 'sleeve' in args else ''}." if what and h else ""

@@ -133,6 +133,8 @@ def trips(q: Question) -> Plan:
     if "streak" in text and not by:  # of all of them: no single trade is one
         kept = {name: value for name, value in args.items() if name not in ("worst", "best")}
         return (yield from made([PlannedCall("trips", kept)], q))
+    if args.get("exit") == "open" and says("figure_plans.held", text):  # `how long is a loser open`: closed ones
+        return (yield from made([PlannedCall("trips", {k: v for k, v in args.items() if k != "exit"})], q))
     if args.get("by") == "sleeve" and len(q.slots.sleeves) == 1:  # beside the others
         args.pop("sleeve", None)
         return (yield from made([PlannedCall("trips", args)], q))

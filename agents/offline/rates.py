@@ -1,7 +1,6 @@
 """Rates of round trips that no single call gives: how many a day, at which hit rate they break even, the longest streak of each
 sleeve. Called by figure_plans.py."""
 
-import re
 from typing import Any
 
 from agents.offline.drafts import drafted, reckoned
@@ -42,7 +41,8 @@ def break_even(args: dict[str, Any], q: Question) -> Plan:
         return drafted(calls[:1], results[:1])
     (least,) = yield from reckoned(f"{lost}.mean_net/({lost}.mean_net-{won}.mean_net)")
     rate, low, high = (number_of(f"{{{h}.{name}}}", q.facts) or 0.0 for name in ("win_frac", "win_low", "win_high"))
-    needed = float(re.sub(r"[^\d.]", "", least) or 0) / (100 if "%" in least else 1)
+    win, loss = (number_of(f"{{{of}.mean_net}}", q.facts) or 0.0 for of in (won, lost))
+    needed = loss / (loss - win) if loss < win else 1.0
     verdict = "Enough" if rate > needed else "Not enough"
     luck = ", within its interval" if low <= needed <= high else ""
     means = f"an average win of {{{won}.mean_net}} and loss of {{{lost}.mean_net}}"
