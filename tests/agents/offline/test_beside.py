@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from agents.offline.causes import of_a_run
 from agents.offline.dates import periods, read_span
 from agents.offline.slots import read_slots
 from agents.offline.words import Words
@@ -145,3 +146,20 @@ def test_the_break_even_rate_is_reckoned_from_both_averages(words: Words) -> Non
     assert answer.startswith("Not enough: the hit rate is {k1.win_frac}")
     assert "it breaks even at 40.00 %." in answer.partition("\n")[0]
     assert [args.get("outcome") for name, args in desk.called if name == "trips"] == [None, "winners", "losers"]
+
+
+@pytest.mark.parametrize(
+    ("net", "first"), [(-10.0, "Costs took it: {c1.value} before fees"), (-20.0, "Its trades lost before any cost: {c1.value}")]
+)
+def test_a_run_lost_by_its_costs_or_before_them(net: float, first: str) -> None:
+    """What is left before costs decides the word, not how it is written."""
+    cells = tuple((name, f"{{r1.{name}}}") for name in ("net_profit", "fees", "slippage"))
+    found = ok("run", "<run>", {"run_id": "r-77"}, ["r-77"])._replace(table=Table(("metric", "value"), cells))
+    facts = _facts(r1__net_profit=net, r1__fees=12.0, r1__slippage=1.0)
+    asked: Any = SimpleNamespace(facts=facts)
+    plan = of_a_run(found, asked)
+    next(plan)
+    assert plan.send([ok("calc", "gross = {c1.value}")])[0].args == {"subject": "r-77", "by": "exit"}
+    with pytest.raises(StopIteration) as done:
+        plan.send([ok("trips")])
+    assert done.value.value.startswith(first)
