@@ -12,7 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from agents.offline.account import tokens_of
-from agents.offline.causes import caused, changed
+from agents.offline.causes import caused, changed, why_of_run
 from agents.offline.dates import TimeSpan
 from agents.offline.drafts import asks_back, drafted, result_text, window
 from agents.offline.page_plans import rule_story
@@ -230,7 +230,7 @@ def why(slots: Slots, older: "Part | None", newest_turn: "Part | None", past: Se
     if last.name in ("journal_search", "alerts") and events:
         return caused(events[-1])
     if (run := run_shown(last)) is not None:
-        return PlannedCall("trips", {"subject": str(run), "by": "exit"})
+        return partial(why_of_run, str(run), last)
     return asks_back("What stands above says no more of the reason. Name the trade, the event or the day, and I look it up.")
 
 

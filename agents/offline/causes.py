@@ -112,14 +112,20 @@ def costs_measured(q: Question) -> Plan:
     return (yield from changed(window(q.slots.span) or above, sleeve.name if sleeve else str(args.get("sleeve") or ""), q))
 
 
-def of_a_run(result: CallResult, q: Question) -> _Said:
+def why_of_run(run: str, result: CallResult, q: Question) -> Plan:
+    """Why the run above made what it made, then its round trips by how they ended."""
+    call = PlannedCall("trips", {"subject": run, "by": "exit"})
+    (ends,) = yield [call]
+    return drafted([call], [ends]).after((yield from of_a_run(result, ends, q)))
+
+
+def of_a_run(result: CallResult, ends: CallResult, q: Question) -> _Said:
     """Why a run made what it made: before costs, what these took, and by which exits."""
     cells = {row["metric"]: row["value"] for row in result.rows() if "metric" in row}
     refs = [cells[name][1:-1] for name in ("net_profit", "fees", "slippage") if cells.get(name, "").startswith("{")]
-    if len(refs) < 3 or not result.data.get("run_id"):
+    if len(refs) < 3:
         return ""
     (gross,) = yield from reckoned("+".join(refs))
-    (ends,) = yield [PlannedCall("trips", {"subject": str(result.data["run_id"]), "by": "exit"})]
     by = sorted(((number_of(row["net"], q.facts) or 0.0, row) for row in ends.rows() if "net" in row), key=lambda pair: pair[0])
     exits = "; ".join(f"{row['exit']} {row['net']} over {row['trips']}" for _, row in (by[:1] + by[-1:]))
     before = sum(number_of(f"{{{ref}}}", q.facts) or 0.0 for ref in refs)

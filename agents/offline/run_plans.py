@@ -308,7 +308,10 @@ def run(q: Question) -> Plan:
     if not args and q.slots.count and results[0].table is not None:  # `the last three runs`
         n = min(q.slots.count, len(results[0].table.rows))
         results[0] = results[0].only(range(n))._replace(text=f"The latest {n} runs.")
-    why = (yield from of_a_run(results[0], q)) if says("figure_plans.why", q.slots.text) else ""
+    why = ""
+    if args and says("figure_plans.why", q.slots.text):
+        (ends,) = yield [PlannedCall("trips", {"subject": q.run_id(), "by": "exit"})]
+        why = yield from of_a_run(results[0], ends, q)
     return drafted(calls, results).after(" ".join(filter(None, (why or lead(q, results[0]), *map(deepest, results[1:])))))
 
 
