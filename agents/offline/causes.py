@@ -128,7 +128,10 @@ def of_a_run(result: CallResult, ends: CallResult, q: Question) -> _Said:
     (gross,) = yield from reckoned("+".join(refs))
     by = sorted(((number_of(row["net"], q.facts) or 0.0, row) for row in ends.rows() if "net" in row), key=lambda pair: pair[0])
     exits = "; ".join(f"{row['exit']} {row['net']} over {row['trips']}" for _, row in (by[:1] + by[-1:]))
-    before = sum(number_of(f"{{{ref}}}", q.facts) or 0.0 for ref in refs)
-    word = "Costs took it" if before > 0 else "Its trades lost before any cost"
+    net, *costs = (number_of(f"{{{ref}}}", q.facts) or 0.0 for ref in refs)
+    before = net + sum(costs)
+    word = (
+        "Costs took it" if before > 0 else "Costs took most of it" if -before < sum(costs) else "Its trades lost before any cost"
+    )
     lead = f"{word}: {gross} before fees ({cells['fees']}) and slippage ({cells['slippage']}), {cells['net_profit']} after them."
     return f"{lead} By exit the worst and the best: {exits}." if exits else lead

@@ -149,7 +149,12 @@ def test_the_break_even_rate_is_reckoned_from_both_averages(words: Words) -> Non
 
 
 @pytest.mark.parametrize(
-    ("net", "first"), [(-10.0, "Costs took it: {c1.value} before fees"), (-20.0, "Its trades lost before any cost: {c1.value}")]
+    ("net", "first"),
+    [
+        (-10.0, "Costs took it: {c1.value} before fees"),
+        (-20.0, "Costs took most of it: {c1.value} before fees"),
+        (-40.0, "Its trades lost before any cost: {c1.value}"),
+    ],
 )
 def test_a_run_lost_by_its_costs_or_before_them(net: float, first: str) -> None:
     """What is left before costs decides the word, not how it is written."""
