@@ -36,6 +36,7 @@ from rich.table import Table
 
 from bench import work
 from bench.verdicts import OVER
+from engine.amounts import percent_text
 from engine.errors import BadInput
 
 HERE = Path(__file__).resolve().parent
@@ -166,7 +167,7 @@ def core_table() -> None:
     for desk, changed in (("mostly paused", {}), ("awake", AWAKE), ("awake, no fade", {**AWAKE, "fade_below": 0.0})):
         for sleeves in (1, 5, 20, 100):
             found = core.compiled_ns(columns, sleeves, **changed)
-            shown = f"{found.ns:.1f}", f"{found.ns / bare:.1f}", f"{found.awake_frac:.1%}", f"{found.rows:.3f}"
+            shown = f"{found.ns:.1f}", f"{found.ns / bare:.1f}", percent_text(found.awake_frac, 1), f"{found.rows:.3f}"
             table.add_row(desk, str(sleeves), *shown)
     console.print(table)
     plain = core.plain_us(columns[:20_000])

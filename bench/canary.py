@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from app import notebook
+from bench import canary_baskets
 from engine.clock import DAY_MS, timeframe_ms
 from engine.control.canary import WATCHED, CanaryRun, default_plan
 from engine.control.canary_terms import numbers_of
@@ -26,8 +27,14 @@ from engine.sim.life import life_of
 from engine.store.chain import Event
 from engine.watch.canaries import CanaryFold, breaches
 
+BASKETS = [("pairs", "BTC-USDT,ETH-USDT,XRP-USDT", "1h"), ("pairs", "BTC-USDT,ETH-USDT,XRP-USDT,SOL-USDT", "15m")]
+EAGER = {"window_days": 10.0, "step_days": 1.0, "enter": 1.2}  # a basket that trades often enough to be judged
 SERIES = [(s, f"{c}-USDT", t) for s in ("trend", "reversion") for t in ("15m", "1h") for c in ("BTC", "ETH", "SOL", "XRP")]
-FROM = {"BTC-USDT 1h": "2020", "SOL-USDT 1h": "2025"}  # from where on bars and funding are there
+FROM = {
+    "BTC-USDT 1h": "2020",
+    "SOL-USDT 1h": "2025",
+    "BTC-USDT,ETH-USDT,XRP-USDT 1h": "2020",
+}  # from where on bars and funding are there
 NAMES = ("trips", "equity", "decisions")
 EVIDENCE_DAYS = {"15m": (90,), "1h": (90, 365)}
 PLANTED = ("no entry", "slippage", "losses", "rejections", "too many")
@@ -41,6 +48,11 @@ class Frames(NamedTuple):
     from_ms: int = 0
     to_ms: int = 1 << 60
     stopped_ms: int = 1 << 60  # the breaker of the desk, of which its marks tell
+    lot_sizes: dict[str, float] = {}  # noqa: RUF012 - by leg, of a basket
+
+    def load(self, _run_id: str) -> dict[str, Any]:
+        """What a basket's numbers need of the stored run."""
+        return {"config": {"instruments": {key: {"lot_size": size} for key, size in self.lot_sizes.items()}}}
 
     def frame(self, _run_id: str, name: str) -> pl.DataFrame:
         """One of NAMES."""
@@ -94,8 +106,17 @@ def events_of(run: Frames) -> Iterator[Event]:
 
 def watched(terms: dict[str, Any], events: Iterator[Event], began_ms: int) -> tuple[str, int, int] | None:
     """(kind of the first breach or "", round trips by then, ms since it began) of one watch; None where the events end before."""
-    run = CanaryRun("prop-1", "s", 1, 2, (2,), True, 2, terms | {"error": None}, "", 0, "running", {})
-    fold = CanaryFold(run, Event("config", began_ms, {}))
+    run = run_of(terms)
+    return followed(CanaryFold(run, Event("config", began_ms, {})), events, began_ms)
+
+
+def run_of(terms: dict[str, Any]) -> CanaryRun:
+    """A watch with these terms."""
+    return CanaryRun("prop-1", "s", 1, 2, (2,), True, 2, terms | {"error": None}, "", 0, "running", {})
+
+
+def followed(fold: CanaryFold, events: Iterator[Event], began_ms: int) -> tuple[str, int, int] | None:
+    """The same of a fold."""
     for seq, event in enumerate(events):
         fold.see(event._replace(seq=seq + 1))
         if event.kind == "mark":
@@ -114,8 +135,16 @@ def windows(
     assert plan is not None
     for start in range(int(closes[0]) + days * DAY_MS, int(closes[-1]) - 30 * DAY_MS, every * 7 * DAY_MS):
         try:
-            terms = numbers_of(Frames(run.frames, start - days * DAY_MS, start), "", plan, timeframe_ms(timeframe), 1.0)  # type: ignore[arg-type]
+            terms = numbers_of(
+                Frames(run.frames, start - days * DAY_MS, start, lot_sizes=run.lot_sizes), "", plan, timeframe_ms(timeframe), 1.0
+            )  # type: ignore[arg-type]
         except Refused:
+            continue
+        if run.lot_sizes:
+            fold = canary_baskets.fold_of(run_of(terms), start, run.frames["trips"], run.lot_sizes)
+            events = canary_baskets.events_of(run.frames, run.lot_sizes, start, start + 400 * DAY_MS)
+            if (done := followed(fold, change(events), start)) is not None:
+                found.append(done)
             continue
         held = run.frames["trips"].filter((pl.col("entry_ms") < start) & (pl.col("exit_ms") > start))["exit_ms"].to_list()
         begin = max([start, *held])  # a change waits for a flat sleeve
@@ -127,11 +156,14 @@ def windows(
 def frames_of(strategy: str, symbol: str, timeframe: str) -> Frames:
     """The whole of a recorded series, backtested."""
     begins = FROM.get(f"{symbol} {timeframe}")
-    run = notebook.backtest(strategy, symbol, timeframe=timeframe, venue="binance", **({"from_": begins} if begins else {}))
+    more: dict[str, Any] = ({"from_": begins} if begins else {}) | ({"params": EAGER} if "," in symbol else {})
+    run = notebook.backtest(strategy, symbol, timeframe=timeframe, venue="binance", **more)
     frames = {name: run.frames()[name] for name in NAMES}
     frames["trips"] = frames["trips"].filter(pl.col("exit_ms").is_not_null())
     stopped = life_of(run.report).stopped_ms
-    return Frames(frames) if stopped is None else Frames(frames, stopped_ms=stopped)
+    kept = run.report["config"]["instruments"] if "," in symbol else {}
+    more = {} if stopped is None else {"stopped_ms": stopped}
+    return Frames(frames, lot_sizes={key: float(one["lot_size"]) for key, one in kept.items()}, **more)
 
 
 def canary(words: list[str]) -> None:
@@ -139,7 +171,7 @@ def canary(words: list[str]) -> None:
     os.environ["NIGHTDESK_HOME"] = str(Path(tempfile.mkdtemp(prefix="nightdesk-bench-canary-")))
     false = Table("strategy", "evidence, days", "watches", "breached", "of which", title="Breached without a cause")
     late = Table("strategy", *PLANTED, title="Planted: found of watches, after trips and days (medians)")
-    for strategy, symbol, timeframe in [one for one in SERIES if set(words) <= set(one)]:
+    for strategy, symbol, timeframe in [one for one in (*SERIES, *BASKETS) if set(words) <= set(one)]:
         run, name = frames_of(strategy, symbol, timeframe), f"{strategy} {symbol} {timeframe}"
         for days in EVIDENCE_DAYS[timeframe]:
             done = windows(run, timeframe, days, 1, lambda events: events)
@@ -147,12 +179,13 @@ def canary(words: list[str]) -> None:
             counts = ", ".join(f"{kind} {kinds.count(kind)}" for kind in sorted(set(kinds)))
             false.add_row(name, str(days), str(len(done)), f"{len(kinds)} ({100 * len(kinds) / max(len(done), 1):.1f} %)", counts)
         cells = []
-        for fault in PLANTED:
+        for fault in PLANTED if not run.lot_sizes else ():
             seen = windows(run, timeframe, days, SLOWER, partial(planted, fault=fault))
             hits = np.array([[trips, ms / DAY_MS] for kind, trips, ms in seen if kind])
             middle = "" if not len(hits) else " at {:.0f}, {:.1f}".format(*np.median(hits, axis=0))
             cells.append(f"{len(hits)}/{len(seen)}{middle}")
-        late.add_row(name, *cells)
+        if cells:
+            late.add_row(name, *cells)
         print(name, flush=True)
-    for table in (false, late):
+    for table in [one for one in (false, late) if one.row_count]:
         Console(width=170).print(table)

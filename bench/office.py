@@ -33,6 +33,7 @@ from app.people.identity import Actor, os_user
 from app.people.sessions import Sessions
 from bench.commands import NIGHTDESK, SETTLED_S, WATCHED_S, family, memory, spent, until
 from bench.verdicts import Verdicts
+from engine.amounts import percent_text
 from engine.book.replay import groups
 from engine.control import halt
 from engine.errors import DataError
@@ -355,9 +356,8 @@ def long_journal(folder: Path, table: Verdicts, console: Console) -> None:
     home = open_home()
     events, size, took = grown(home, EVENTS)
     refresh_day_sums(home.path)  # as the supervisor does every hour
-    table.table.title = (
-        f"{table.table.title}; turns with {events:,} events ({size:.2f} GB, {events / YEAR:.0%} of a year at {A_DAY:,} a day)"
-    )
+    year = f"{percent_text(events / YEAR, 0)} of a year at {A_DAY:,} a day"
+    table.table.title = f"{table.table.title}; turns with {events:,} events ({size:.2f} GB, {year})"
     console.print(f"wrote and verified that journal: {events:,} events, {size:.2f} GB, written in {took:.0f} s")
     with api(environment, folder / "api.log") as clients:
         many = [clients() for _ in range(AT_ONCE)]

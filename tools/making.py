@@ -73,6 +73,7 @@ def _values(body: Mapping[str, Any]) -> dict[str, tuple[Any, str]]:
         "inventory": (figures["inventory"], "base"),
         "net": (figures["net"], "usd"),
         "fees": (figures["fees"], "usd"),
+        "funding": (figures.get("funding", 0.0), "usd"),
     }
     shown = ("gross", "spread_captured", "moves", "with_rebate", "net_closed")
     values |= {key: (pnl[key], "usd") for key in shown if isinstance(pnl.get(key), int | float)}
@@ -108,9 +109,8 @@ def _text(h: str, body: Mapping[str, Any], others: str) -> str:
     from engine.making.stages import conditions
 
     text = f"{clean(body['verdict'], 60)}: {clean(body['name'], 80)} ({clean(about, 160)}). "
-    text += (
-        f"{{{h}.fills}} fills of {{{h}.orders}} orders, net {{{h}.net}} after fees of {{{h}.fees}}, inventory {{{h}.inventory}}. "
-    )
+    text += f"{{{h}.fills}} fills of {{{h}.orders}} orders, net {{{h}.net}} after fees of {{{h}.fees}}"
+    text += f" and funding of {{{h}.funding}}, inventory {{{h}.inventory}}. "
     if body.get("pnl"):
         text += f"Without fees {{{h}.gross}}: spread captured {{{h}.spread_captured}}, moves since {{{h}.moves}}; "
         text += f"with a rebate {{{h}.with_rebate}}, the rest closed {{{h}.net_closed}}. "

@@ -11,6 +11,7 @@ from typing import Any, Literal, NamedTuple
 
 from pydantic import Field
 
+from engine.amounts import percent_text
 from engine.clock import DAY_MS, Timeframe
 from engine.errors import BadInput, DataError
 from tools import runs
@@ -218,7 +219,7 @@ def with_partial(ctx: ToolContext, result: ToolResult, setups: Sequence[Setup], 
             own = runs.facts_of(ctx, run, f"{runs.subject_of(run)}, {setup.label}")
             refs = {fact.metric: f"{{{fact.ref}}}" for fact in own}
             facts, cells = facts + own, tuple(refs.get(name, "-") for name in PARTIAL)
-        rows.append((setup.label, "done" if view.state == "done" else f"{view.state}, {view.progress:.0%}", *cells))
+        rows.append((setup.label, "done" if view.state == "done" else f"{view.state}, {percent_text(view.progress, 0)}", *cells))
     ended = sum(view.state == "done" for view in views)
     text = f"{result.text} So far {ended} of {len(views)}: a part of the table, not a comparison yet."
     children = [{"job": view.id, "state": view.state, "run_id": view.run_id} for view in views]
@@ -289,5 +290,5 @@ def unfinished(view: JobView, count: int = 1) -> ToolResult:
     if view.state in ("failed", "cancelled"):
         return ToolResult("failed", f"{clean(view.error or f'the job was {view.state}', 400)}", evidence=evidence)
     jobs = "A job is" if count == 1 else f"{count} jobs are"
-    text = f"{jobs} still running ({view.id}, {view.progress:.0%} done). {POSTED}"
+    text = f"{jobs} still running ({view.id}, {percent_text(view.progress, 0)} done). {POSTED}"
     return ToolResult("started", text, evidence=evidence, job=view.id)

@@ -37,6 +37,7 @@ class MakerLine(ApiModel):
     inventory: Number
     net: Number
     fees: Number
+    funding: Number = None
     halted_by: str
     written_ms: int | None
 

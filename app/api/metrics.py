@@ -18,6 +18,7 @@ from engine.clock import DAY_MS
 from engine.store import db
 from engine.store.tables import Alert, Delivery, Job, Proposal, Turn
 from engine.watch.desk_view import desk_view
+from engine.watch.heartbeat import age_of, heartbeat_of
 
 router = APIRouter(tags=["metrics"])
 SEVERITIES = ("page", "warn", "note")
@@ -96,11 +97,14 @@ class _DeskGauges:
             pending = session.exec(select(func.count()).where(Proposal.state == "pending")).one()
             turns = session.exec(select(func.count()).where(Turn.state == "running")).one()
             jobs = session.exec(select(func.count()).where(col(Job.state).in_(("queued", "running")))).one()
-        beat_ms = view.worker.beat_ms
+        beat = heartbeat_of(home.path) if view.worker.beat_ms else {}
         return {
             "halted": (int(view.halt.halted), "1 while the desk is halted."),
             "worker_up": (int(view.worker.running), "1 while a worker holds the desk."),
-            "worker_silent_seconds": ((now_ms() - beat_ms) / 1000 if beat_ms else None, "Since the worker's last heartbeat."),
+            "worker_silent_seconds": (
+                age_of(beat, now_ms()).silent_ms / 1000 if beat else None,
+                "Since the worker's last heartbeat.",
+            ),
             "desk_time_seconds": (view.desk_ms / 1000 if view.desk_ms else None, "Desk time, as Unix time."),
             "equity": (view.equity, "Equity of the desk."),
             "drawdown_frac": (view.drawdown_frac, "Below the highest equity ever."),

@@ -183,11 +183,8 @@ def text_of(run: Mapping[str, Any]) -> Any:
         lines.append(Text(f"{line}: {run['leaks']['text']}" if line else run["leaks"]["text"], style="bold red" if line else ""))
     lines += [Text(""), figures(run), Text("")]
     ambiguous = f"{s['ambiguous_bars']:,} ambiguous bar{'' if s['ambiguous_bars'] == 1 else 's'}"
-    more = f", vwap {pct(s['vwap'])}" if "vwap" in s else ""
-    many = "three" if more else "two"
-    lines.append(
-        Text(f"{many} scenarios: pessimistic {pct(s['pessimistic'])}, optimistic {pct(s['optimistic'])}{more}; {ambiguous}")
-    )
+    many = "three" if "vwap" in s else "two"
+    lines.append(Text(f"{many} scenarios: {_scenarios(s)}; {ambiguous}"))
     if run["breakers"]:
         lines.append(Text("breakers: " + ", ".join(f"{b['breaker']} ({b['sleeve']}) {b['times']}x" for b in run["breakers"])))
     if run["refused"]:
@@ -226,7 +223,7 @@ def basket_text(run: Mapping[str, Any]) -> Any:
     for row in sorted(run["pairs"], key=lambda one: -one["net"]):
         counts = (str(row[name]) for name in ("trips", "wins", "open"))
         money = (num(row[name]) for name in ("gross", "slippage", "fees", "funding", "net"))
-        table.add_row(f"{row['a']} {row['b']}", *counts, *money, pct(row["net_frac"]))
+        table.add_row(f"{row['a']} {row['b']}", *counts, *money, percent_text(row["net_frac"], sign=True))
     exits: dict[str, int] = {}
     for row in run["pairs"]:
         for reason, times in row["exits"].items():
@@ -238,7 +235,7 @@ def basket_text(run: Mapping[str, Any]) -> Any:
         "",
         run["verdict"],
     ]
-    after = [f"two scenarios: pessimistic {pct(scenarios['pessimistic'])}, optimistic {pct(scenarios['optimistic'])}"]
+    after = [f"two scenarios: {_scenarios(scenarios)}"]
     after += ["exits: " + ", ".join(f"{reason} {times:,}" for reason, times in exits.items())] if exits else []
     after += ["breakers: " + ", ".join(f"{one['breaker']} {one['times']}x" for one in run["breakers"])] if run["breakers"] else []
     after += (
@@ -267,10 +264,10 @@ def notes_of(run: Mapping[str, Any]) -> list[str]:
     return [note for note in run["notes"] if not note.startswith("LEAKS") and note not in texts]
 
 
-def pct(value: float | None) -> str:
-    """A fraction in percent; no sign on what is shown as zero."""
-    text = "-" if value is None else f"{value * 100:+,.2f} %"
-    return "0.00 %" if text[1:] == "0.00 %" else text
+def _scenarios(found: Mapping[str, float]) -> str:
+    """`pessimistic +1.20 %, optimistic +2.40 %`, and of vwap where there is one."""
+    names = [name for name in ("pessimistic", "optimistic", "vwap") if name in found]
+    return ", ".join(f"{name} {percent_text(found[name], sign=True)}" for name in names)
 
 
 def num(value: float | None) -> str:
@@ -281,7 +278,7 @@ def num(value: float | None) -> str:
 
 def both(found: Mapping[str, Any], *names: str) -> str:
     """Two losses side by side, in percent."""
-    return ", ".join(pct(found.get(name)).lstrip("+") for name in names)
+    return ", ".join(percent_text(found.get(name)) for name in names)
 
 
 def days(value: float | None) -> str:
@@ -298,7 +295,7 @@ def figures(run: Mapping[str, Any]) -> Any:
     shown = [
         (
             "total return",
-            pct(m["total_return_frac"]),
+            percent_text(m["total_return_frac"], sign=True),
             "round trips",
             f"{m['trades']:,}" + (f" + {m['open_trades']} open" if m["open_trades"] else ""),
         ),
@@ -306,15 +303,20 @@ def figures(run: Mapping[str, Any]) -> Any:
             "Sharpe (95 %)",
             ratio_text(m["sharpe"], m.get("sharpe_low"), m.get("sharpe_high")),
             "win rate",
-            pct(m["win_rate"]).lstrip("+"),
+            percent_text(m["win_rate"]),
         ),
         *([("Sharpe, adjusted", num(m["sharpe_adjusted"]), "autocorrelation", num(m["autocorrelation"]))] * adjusted),
-        ("Sortino", num(m["sortino"]), "exposure", pct(m["exposure_frac"]).lstrip("+")),
+        ("Sortino", num(m["sortino"]), "exposure", percent_text(m["exposure_frac"])),
         ("Calmar", num(m["calmar"]), "turnover a year", f"{num(m['turnover'])}x"),
         ("max drawdown", percent_text(m["max_drawdown_frac"]), "fees", num(m["fees"])),
         ("recovery factor", num(m["recovery_factor"]), "slippage", num(m["slippage"])),
-        ("VaR, ES a day 95 %", both(m, "var_95_frac", "es_95_frac"), "worst day", pct(m.get("worst_day_frac"))),
-        ("longest under water", days(m.get("under_water_days")), "bars under water", pct(m.get("under_water_frac")).lstrip("+")),
+        (
+            "VaR, ES a day 95 %",
+            both(m, "var_95_frac", "es_95_frac"),
+            "worst day",
+            percent_text(m.get("worst_day_frac"), sign=True),
+        ),
+        ("longest under water", days(m.get("under_water_days")), "bars under water", percent_text(m.get("under_water_frac"))),
         ("net profit", num(m["net_profit"]), "funding (+ received)", num(m["funding"])),
     ]
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
@@ -335,5 +337,5 @@ def rerun_text(found: Mapping[str, Any]) -> str:
         if found[name]:
             lines.append(f"  {name.replace('_', ' ')}: {', '.join(found[name])}")
     then, now = found["total_return_frac"]["then"], found["total_return_frac"]["now"]
-    lines.append(f"  total return  then {pct(then)}, now {pct(now)}")
+    lines.append(f"  total return  then {percent_text(then, sign=True)}, now {percent_text(now, sign=True)}")
     return "\n".join(lines)

@@ -11,6 +11,7 @@ import typer
 
 from app.cli import handing, out
 from app.cli.words import shown
+from engine.amounts import signed_text
 from engine.clock import utc
 from engine.errors import BadInput
 
@@ -133,9 +134,10 @@ def _list_text(found: list[dict[str, Any]], parts: Mapping[str, Any]) -> str:
 
 
 def parts_text(parts: Mapping[str, Any]) -> str:
-    """The desk's P&L and its two parts."""
-    whole, strategy, incident = (f"{parts[name]:+,.2f}" for name in ("whole", "strategy", "incident"))
-    return f"P&L since the start {whole}: {strategy} of the strategies, {incident} in incidents"
+    """The desk's P&L and its two parts, in cents that sum."""
+    whole, incident = (round(parts[name], 2) for name in ("whole", "incident"))
+    made, apart, rest = (signed_text(value) for value in (whole, incident, whole - incident))
+    return f"P&L since the start {made}: {rest} of the strategies, {apart} in incidents"
 
 
 def _line(window: Mapping[str, Any]) -> str:

@@ -82,7 +82,7 @@ def line(item: dict[str, Any]) -> str:
     runs = f"  {item['children']['text']}" if item["children"] else ""
     error = item["error"] if item["error"] != item["state"] else ""
     why = f"  {item['run_id'] or ''}  {shown(error or '')}"
-    share = f" {item['progress']:.0%}" if item["state"] == "running" else ""
+    share = f" {percent_text(item['progress'], 0)}" if item["state"] == "running" else ""
     return f"{item['id']}  {utc(item['created_ms'])}  {item['kind']:<9}{item['state']}{share}{runs}{why}".rstrip()
 
 
@@ -130,7 +130,7 @@ def _with_runs(body: dict[str, Any]) -> Any:
         total, sharpe, drawdown, trips = figures
         table.add_row(
             shown(label),
-            f"{state} {progress:.0%}" if state == "running" else state,
+            f"{state} {percent_text(progress, 0)}" if state == "running" else state,
             run_id or "",
             "" if total is None else percent_text(total, sign=True),
             "" if sharpe is None else f"{sharpe:.2f}",

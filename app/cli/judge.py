@@ -25,9 +25,9 @@ from app.cli.backtest import (
     TO,
     VENUE,
     num,
-    pct,
     settings_of,
 )
+from engine.amounts import percent_text
 from engine.clock import utc_day
 
 WORD = {"kill": "KILL", "weak": "WEAK", "paper": "WORTH PAPER"}
@@ -119,26 +119,28 @@ def page_lines(page: Mapping[str, Any], instrument: str) -> Iterator[str]:
     """What the checks rest on, a line a part; `instrument`: venue:BASE-QUOTE:market."""
     quote = instrument.split(":")[1].partition("-")[2]
     yield from feasibility_lines(page["feasibility"])
-    yield "costs        " + ", ".join(f"x{c['times']:g} {pct(c['net_frac'])}" for c in page["costs"])
-    yield "late         " + ", ".join(f"{d['name']} {pct(d['net_frac'])}" for d in page["delays"])
-    yield "thirds       " + ", ".join(f"from {utc_day(w['from_ms'])} {pct(w['net_frac'])}" for w in page["windows"])
+    yield "costs        " + ", ".join(f"x{c['times']:g} {percent_text(c['net_frac'], sign=True)}" for c in page["costs"])
+    yield "late         " + ", ".join(f"{d['name']} {percent_text(d['net_frac'], sign=True)}" for d in page["delays"])
+    yield "thirds       " + ", ".join(
+        f"from {utc_day(w['from_ms'])} {percent_text(w['net_frac'], sign=True)}" for w in page["windows"]
+    )
     if page["symbols"]:
-        yield "symbols      " + ", ".join(f"{s['name']} {pct(s['net_frac'])}" for s in page["symbols"])
+        yield "symbols      " + ", ".join(f"{s['name']} {percent_text(s['net_frac'], sign=True)}" for s in page["symbols"])
     yield from (f"left out     {one['symbol']}: {one['why']}" for one in page["symbols_left_out"])
     yield "regimes      " + ", ".join(f"{r['regime']} {num(r['net'])} {quote} in {r['trips']:,} trips" for r in page["regimes"])
     for one in page["oracle"]:
         least, a_day = f"from {one['least_move_bps']:.0f} bps", f"{one['trades_a_day']:.2f} trades a day"
-        yield f"oracle       {least}: {num(one['mean_bps'])} bps a trip, {a_day}, {pct(one['net_frac'])}"
+        yield f"oracle       {least}: {num(one['mean_bps'])} bps a trip, {a_day}, {percent_text(one['net_frac'], sign=True)}"
     drawn, own = page["random"], page["base"]["mean_bps"]
     yield (
         f"random       {drawn['seeds']} draws: {num(drawn['mean_bps_low'])} to {num(drawn['mean_bps_high'])} bps a trip (90 %), "
         f"its own {num(own)}"
     )
-    yield f"hold         {pct(page['hold']['net_frac'])} at its volatility"
+    yield f"hold         {percent_text(page['hold']['net_frac'], sign=True)} at its volatility"
     if near := page["neighbours"]:
         earn = sum(one["net"] > 0 for one in near)
         yield f"neighbours   {earn} of {len(near)} earn; worst {min(near, key=lambda n: n['net'])['name']}"
-    yield from (f"without      {one['name']}: {pct(one['net_frac'])}" for one in page["ablation"])
+    yield from (f"without      {one['name']}: {percent_text(one['net_frac'], sign=True)}" for one in page["ablation"])
     best = page["deflated"]
     yield f"trials       {best['trials']:,} settings tried; luck alone would show a Sharpe of {num(best['benchmark'])}"
 

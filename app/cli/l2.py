@@ -12,6 +12,7 @@ import typer
 
 from app.cli import l2_record, out
 from app.cli.data import named_path
+from engine.amounts import percent_text
 from engine.errors import BadInput, DataError
 
 if TYPE_CHECKING:
@@ -161,7 +162,9 @@ def show_labels(
 @group.command("feasibility")
 def show_feasibility(
     path: str = typer.Argument(..., metavar="FILE|FOLDER", help="A tape, or a folder of tapes of one instrument, day after day."),
-    floor: float | None = typer.Option(None, "--floor-bps", help="What both sides cost; default: twice the venue's maker fee."),
+    floor: float | None = typer.Option(
+        None, "--floor-bps", help="What both sides cost; default: twice the maker fee of your tier."
+    ),
     every: int = typer.Option(100, "--every", min=10, max=600_000, help="A moment every this many ms."),
     horizon: list[float] = HORIZONS,
     page: Path | None = typer.Option(None, "--page", help="Also write the answer to this HTML file; it must not exist."),
@@ -170,8 +173,9 @@ def show_feasibility(
     """Whether a recording has an edge above the fees at all: every feature at every horizon, judged on later data. Often: no."""
     from app.cli.l2_judged import text_of
     from app.making.ground import judged
+    from engine.control.desk_setup import desk_setup
 
-    body = judged(named_path(path), floor, every, tuple(horizon))
+    body = judged(named_path(path), floor, every, tuple(horizon), desk_setup().overrides)
     if page is not None:
         from app.cli.l2_page import write_page
 
@@ -186,7 +190,9 @@ def train_heads(
     life: float = typer.Option(10.0, "--life", help="Seconds that an order rests."),
     horizon: float = typer.Option(5.0, "--horizon", help="Seconds after the fill at which it is judged."),
     fill: str = typer.Option("through", "--fill", help="through or queue, as in labels."),
-    floor: float | None = typer.Option(None, "--floor-bps", help="What both sides cost; default: twice the venue's maker fee."),
+    floor: float | None = typer.Option(
+        None, "--floor-bps", help="What both sides cost; default: twice the maker fee of your tier."
+    ),
     card: Path | None = typer.Option(None, "--card", help="Also write everything to this JSON file; it must not exist."),
     as_json: bool = JSON,
 ) -> None:
@@ -310,16 +316,16 @@ def _features_table(body: Mapping[str, Any]) -> Any:
     from rich.table import Table
 
     table = Table("feature", "unit", "missing", "mean", "sd", "min", "max", box=None)
-    table.title = f"{body['rows']:,} rows, {body['usable_frac']:.1%} with a usable book"
+    table.title = f"{body['rows']:,} rows, {percent_text(body['usable_frac'], 1)} with a usable book"
     for item in body["items"]:
         figures = ["-" if item[k] is None else f"{item[k]:.4g}" for k in ("mean", "sd", "min", "max")]
-        table.add_row(item["name"], item["unit"], f"{item['missing_frac']:.1%}", *figures)
+        table.add_row(item["name"], item["unit"], percent_text(item["missing_frac"], 1), *figures)
     return table
 
 
 def _labels_text(body: Mapping[str, Any]) -> str:
     """Share filled, then the classes by time to fill at each horizon."""
-    part = "-" if body["filled_frac"] is None else f"{body['filled_frac']:.1%}"
+    part = percent_text(body["filled_frac"], 1)
     lines = [f"{body['known']:,} of {body['orders']:,} orders known, {part} filled within {body['life_s']:g} s ({body['fill']})"]
     for one in body["by_speed"]:
         lines.append(f"  {one['horizon_s']:g} s after the fill")
@@ -327,6 +333,6 @@ def _labels_text(body: Mapping[str, Any]) -> str:
             figures = "none"
             if c["move_bps"] is not None:
                 figures = f"move {c['move_bps']:+.2f} bps, MFE {c['mfe_bps']:.2f}, MAE {c['mae_bps']:.2f}"
-                figures += f", adverse {c['adverse_frac']:.0%}"
+                figures += f", adverse {percent_text(c['adverse_frac'], 0)}"
             lines.append(f"    filled in {c['from_s']} to {c['to_s']} s: {c['orders']:,}, {figures}")
     return "\n".join(lines)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from app.cli.l2_page import based_on, bps
+from engine.amounts import percent_text
 
 
 def text_of(body: Mapping[str, Any]) -> str:
@@ -17,7 +18,7 @@ def text_of(body: Mapping[str, Any]) -> str:
     for item in body["ablation"]["items"]:
         lines.append(f"  {item['without']:24}{bps(item['out_bps'])}  it adds {bps(item['adds_bps'])}")
     ground = body["substrate"]
-    usable = f"{ground['usable_frac']:.1%} usable, {ground['resyncs']} resyncs"
+    usable = f"{percent_text(ground['usable_frac'], 1)} usable, {ground['resyncs']} resyncs"
     lines += ["", f"on {based_on(ground)}, {usable}; a perfect sign earns"]
     for h in ground["horizons"]:
         text = f"{h['mean_absolute_bps']:.2f} bps a moment (sd {h['sd_bps']:.2f}), {h['independent']:,} moments apart"

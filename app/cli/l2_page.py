@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from engine.amounts import percent_text
 from engine.errors import BadInput
 
 KINDS = {"yes": "", "no": "bad", "not enough tape": "warn"}
@@ -86,7 +87,7 @@ def _ground(ground: Mapping[str, Any]) -> list[tuple[str, str]]:
     """What the figures are based on, as names and values."""
     idle = [f["name"] for f in ground["features"] if f["constant"]]
     found = [
-        ("moments", f"{ground['rows']:,}, {ground['usable_frac']:.1%} of them with a usable book"),
+        ("moments", f"{ground['rows']:,}, {percent_text(ground['usable_frac'], 1)} of them with a usable book"),
         ("resyncs", f"{ground['resyncs']:,}"),
         ("trades recorded", "yes" if ground["trades"] else "no"),
         ("constant or missing features", ", ".join(idle) or "none"),

@@ -44,13 +44,12 @@ def record_book(
 
 def _recorded_text(body: Mapping[str, Any]) -> str:
     """A line an instrument."""
+    from app.market_data.book_recorder import size_text
+
     lines = []
     for item in body["items"]:
-        counts = (
-            f"{item['messages']:,} messages, {item['trades']:,} trades, {item['bytes'] / 1e6:,.1f} MB in {item['parts']:,} parts"
-        )
         faults = f"{item['gaps']:,} gaps, {item['resyncs']:,} resyncs, {item['lost']:,} lost"
-        lines.append(f"{item['symbol']}: {counts}; {faults}; {item['folder']}")
+        lines.append(f"{item['symbol']}: {size_text(item)}; {faults}; {item['folder']}")
     for item in body["bars"]:
         lines.append(f"{item['series']}: {item['bars']:,} bars, {item['gaps']:,} of them with a gap")
         lines += [f"  {item['broken']}"] if item["broken"] else []

@@ -22,12 +22,13 @@ CUT_PART = 0.85  # of the last tape: where it is cut for the leak check
 def trained(path: Path, every_ms: int, life_s: float, horizon_s: float, fill: str, floor: float | None) -> dict[str, Any]:
     """The answer as JSON. Raises BadInput and DataError, one line each."""
     from app.making.ground import judged
+    from engine.control.desk_setup import desk_setup
     from engine.l2 import heads
     from engine.l2.checks import sound_tape, tapes_in
     from engine.l2.outcomes import require_terms
 
     require_terms(life_s, (horizon_s,), fill)
-    feasible = judged(path, floor, FEASIBLE_MS, (horizon_s,))
+    feasible = judged(path, floor, FEASIBLE_MS, (horizon_s,), desk_setup().overrides)
     tapes = [sound_tape(file) for file in tapes_in(path)]
     terms = (every_ms, life_s, horizon_s, fill)
     parts = [_rows(tape, *terms) for tape in tapes]

@@ -12,13 +12,14 @@ import typer
 
 from app.cli import making_live, making_paper, making_terms, out
 from app.cli.data import named_path
+from engine.amounts import percent_text
 from engine.errors import BadInput, DataError, Refused
 
 if TYPE_CHECKING:
+    from app.making.paper import PaperTerms
     from engine.l2.checks import OpenTape
     from engine.l2.tape import BookTape
-    from engine.making.report import MakerFees
-    from engine.making.simulation import MakingOptions, MakingRun
+    from engine.making.simulation import MakingRun
 
 group = typer.Typer(no_args_is_help=True, help="Market making: simulated, on paper, and at an account of its own.")
 TAPE = typer.Argument(..., metavar="TAPE", help="A tape with trades beside it, or its name in the data folders.")
@@ -52,6 +53,7 @@ def backtest(
     maker: float | None = making_terms.MAKER,
     taker: float | None = making_terms.TAKER,
     rebate: float = making_terms.REBATE,
+    funding: str = making_terms.FUNDING,
     inventory_max: float = making_terms.INVENTORY_MAX,
     loss_max: float = making_terms.LOSS_MAX,
     age_max: int = making_terms.AGE_MAX,
@@ -62,6 +64,9 @@ def backtest(
 ) -> None:
     """What a quoter would have earned on a tape: queue, latency, fees; fast fills apart. Verdict first, and often: no."""
     typed = dict(locals())
+    from app.making.funding import settlements_in
+    from app.making.paper import PaperTerms
+    from engine.control.desk_setup import desk_setup
     from engine.l2.checks import sound_tape
     from engine.making.report import report_of
     from engine.making.simulation import simulate, terms_of
@@ -71,10 +76,11 @@ def backtest(
         raise DataError(f"{opened.tape.path}: no trades beside it", "quotes are filled by trades: record _trades.parquet, too")
     fees = making_terms.fees_of(opened.tape.venue, opened.tape.symbol, opened.tape.market, maker, taker, rebate)
     options = making_terms.options_of(typed)
-    run = simulate(opened.tape, opened.trades, terms_of(opened.tape.scale, options, fees.maker_frac))
+    due = settlements_in(opened.tape, funding, desk_setup())
+    run = simulate(opened.tape, opened.trades, terms_of(opened.tape.scale, options, fees.maker_frac), due)
     body = report_of(opened.tape, run, fees) | _head(opened.tape) | {"options": options._asdict()}
     if keep:
-        body["kept"] = _kept(keep, opened, options, fees)
+        body["kept"] = _kept(opened, PaperTerms(keep, options, fees, 0.0, due))
     body["out"] = _written(path, run, opened.tape)
     out.emit(body, as_json=as_json, text=lambda: _text(body))
 
@@ -82,14 +88,15 @@ def backtest(
 @group.command("stage")
 def stage(
     path: str = typer.Argument(..., metavar="TAPE|FOLDER", help="A tape, or a folder of tapes of one instrument."),
-    floor: float | None = typer.Option(None, "--floor-bps", help="Default, and the least: twice the venue's maker fee."),
+    floor: float | None = typer.Option(None, "--floor-bps", help="Default, and the least: twice the maker fee of your tier."),
     as_json: bool = JSON,
 ) -> None:
     """Whether a maker may leave simulation and paper: seven days and an edge above fees in four of five windows. Else exit 1."""
     from app.making.ground import ground_of
+    from engine.control.desk_setup import desk_setup
     from engine.making.stages import refusals_of, require_ground
 
-    ground = ground_of(named_path(path), floor)
+    ground = ground_of(named_path(path), floor, desk_setup().overrides)
     try:
         require_ground(ground)
         said, allowed = "making may leave paper on these tapes: nightdesk making promote NAME testnet --tapes ...", True
@@ -101,6 +108,7 @@ def stage(
         "refusals": refusals_of(ground),
         "days": ground["substrate"]["days"],
         "floor_bps": ground["floor_bps"],
+        "floor_source": ground["floor_source"],
         "feasibility": ground["verdict"],
         **{name: ground[name] for name in ("venue", "symbol", "market")},
     }
@@ -109,15 +117,14 @@ def stage(
         raise typer.Exit(1)
 
 
-def _kept(name: str, opened: "OpenTape", options: "MakingOptions", fees: "MakerFees") -> str:
+def _kept(opened: "OpenTape", terms: "PaperTerms") -> str:
     """Keep the simulation under a name of the home. Raises BadInput for a name that is taken."""
     import time
 
     from app.home.home import open_home
-    from app.making.paper import PaperTerms
     from app.making.simulated import keep
 
-    return str(keep(open_home().path, PaperTerms(name, options, fees, 0.0), opened, time.time_ns() // 1_000_000))
+    return str(keep(open_home().path, terms, opened, time.time_ns() // 1_000_000))
 
 
 def _head(tape: "BookTape") -> dict[str, Any]:
@@ -154,6 +161,7 @@ def _text(body: Mapping[str, Any]) -> str:
         f"  gross {pnl['gross']:+,.4f} = spread captured {pnl['spread_captured']:+,.4f}, moves since {pnl['moves']:+,.4f}",
         f"  with the maker fee ({fees['maker']:g} bps) {pnl['net']:+,.4f}, without fees {pnl['gross']:+,.4f},"
         f" with a rebate of {fees['rebate']:g} bps {pnl['with_rebate']:+,.4f}",
+        f"  funding {pnl['funding']:+,.4f} of {pnl['settlements']} settlements, in all but the gross",
         f"  closing the rest as taker costs {pnl['close_cost']:,.4f}: {pnl['net_closed']:+,.4f}",
         f"  five windows: {' '.join(f'{x:+,.2f}' for x in body['windows_net'])}",
         "",
@@ -169,7 +177,7 @@ def _text(body: Mapping[str, Any]) -> str:
         "",
         f"  inventory {stock['min']:g} to {stock['max']:g}, mean {stock['mean_abs']:.4g}, end {stock['end']:g}",
         f"  {act['orders']:,} orders ({outcomes}), {act['cancels_sent']:,} cancels sent, {act['fills']:,} fills ({by})",
-        f"  quoted: bid {quoted['bid']:.1%}, ask {quoted['ask']:.1%}, both {quoted['both']:.1%} of the time;"
+        f"  quoted: {', '.join(f'{side} {percent_text(quoted[side], 1)}' for side in ('bid', 'ask', 'both'))} of the time;"
         f" pulls: {act['toxic_pulls']} toxic, {act['stale_pulls']} stale",
     ]
     if act["halt"]:

@@ -12,6 +12,7 @@ import typer
 
 from app.cli import out
 from app.cli.data import named_path
+from app.cli.making_adopt import adopt
 from app.cli.words import shown
 from engine.errors import BadInput
 
@@ -23,6 +24,7 @@ def register(group: typer.Typer) -> None:
     """Add the commands to the `making` group."""
     group.command("promote")(promote)
     group.command("live")(live)
+    group.command("adopt")(adopt)
 
 
 def promote(
@@ -57,7 +59,7 @@ def promote(
         terms = makers.terms_after(home, stage, account, after, {k: v for k, v in amounts.items() if v is not None}, flatten)
         if not tapes:
             raise BadInput("no tapes are named", "--tapes FOLDER: nightdesk l2 record makes them")
-        step = MakerStep(stage, "", terms, makers.tapes_of(named_path(tapes), terms), after)
+        step = MakerStep(stage, "", terms, makers.tapes_of(home, named_path(tapes), terms), after)
     missing = makers.lacking(home, name, step)
     requester = {"role": "person", "thread": "", "person": actor.name}
     row = propose(home.engine, home.path, name, step, {"requester": requester, "rationale": f"maker {name} to {stage}"}, now_ms)

@@ -13,6 +13,7 @@ import typer
 
 from app.cli import making_terms, out
 from app.cli.data import named_path
+from engine.amounts import percent_text
 from engine.errors import BadInput
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ def paper(
     maker: float | None = making_terms.MAKER,
     taker: float | None = making_terms.TAKER,
     rebate: float = making_terms.REBATE,
+    funding: str = making_terms.FUNDING,
     inventory_max: float = making_terms.INVENTORY_MAX,
     loss_max: float = making_terms.LOSS_MAX,
     age_max: int = making_terms.AGE_MAX,
@@ -74,8 +76,10 @@ def paper(
         )
     options = making_terms.options_of(typed)
     if tape:
-        work = _on_tape(tape, name, options, speed, (maker, taker, rebate))
+        work = _on_tape(tape, name, options, speed, (maker, taker, rebate), funding)
     else:
+        if funding != "recorded":
+            raise BadInput(f"--funding {funding[:40]} at a live book", "there the venue's own settlements are booked")
         work = _on_book((venue, symbol, market, mirror), name, options, (maker, taker, rebate))
     from app.making.words import text_of
     from app.market_data.recorder import until_stopped
@@ -84,16 +88,24 @@ def paper(
     out.emit(body, as_json=as_json, text=lambda: text_of(body))
 
 
-def _on_tape(tape: str, name: str, options: "MakingOptions", speed: float, fees: Fees) -> Work:
+def _on_tape(tape: str, name: str, options: "MakingOptions", speed: float, fees: Fees, funding: str) -> Work:
     """A run over a tape, checked as far as it can be before it begins."""
     from app.home.home import open_home
+    from app.making.funding import settlements_in
     from app.making.paper import PaperTerms, run_on_tape
+    from engine.control.desk_setup import desk_setup
     from engine.l2.checks import sound_tape
     from engine.making.stored import folder_of, name_for
 
     opened = sound_tape(named_path(tape))
     paid = making_terms.fees_of(opened.tape.venue, opened.tape.symbol, opened.tape.market, *fees)
-    terms = PaperTerms(name or name_for(opened.tape.path, options.quoter), options, paid, speed)
+    terms = PaperTerms(
+        name or name_for(opened.tape.path, options.quoter),
+        options,
+        paid,
+        speed,
+        settlements_in(opened.tape, funding, desk_setup()),
+    )
     home = open_home()
     folder_of(home.path, terms.name)
     return lambda stop: run_on_tape(home.path, opened, terms, surroundings(home), stop)
@@ -179,7 +191,7 @@ def _kappa_text(body: Mapping[str, Any]) -> str:
         between = f", 95 % between {body['low']:.3g} and {body['high']:.3g}" if body["low"] is not None else ""
         lines.append(f"  kappa {body['kappa']:.3g} a bps{between}; {body['sweeps']:,} sweeps, {body['per_s']:.2f} a second")
         lines.append(f"  five windows: {' '.join('-' if x is None else f'{x:.3g}' for x in body['windows'])}")
-        cells = [f"{s['bps']:g} bps {s['share']:.2%} ({s['formula']:.2%})" for s in body["beyond"]]
+        cells = [f"{s['bps']:g} bps {percent_text(s['share'])} ({percent_text(s['formula'])})" for s in body["beyond"]]
         lines.append(f"  sweeps that reach so far (by the formula): {'   '.join(cells)}")
     return "\n".join([*lines, f"  {body['why_no_gamma']}"])
 

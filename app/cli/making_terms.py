@@ -27,8 +27,9 @@ STALE = typer.Option(1_000, "--stale-ms", help="A book that heard nothing for so
 LATENCY = typer.Option(20, "--latency-ms", help="From a message received to the order at the venue.")
 RESPONSE = typer.Option(10, "--response-ms", help="From the venue until it is known.")
 QUEUE = typer.Option("last", "--queue", help="last: who cancels was behind; even: ahead and behind alike.")
-MAKER = typer.Option(None, "--maker-bps", help="Fee; negative: a rebate. Default: the venue's.")
-TAKER = typer.Option(None, "--taker-bps", help="Fee of closing what is left. Default: the venue's.")
+MAKER = typer.Option(None, "--maker-bps", help="Fee; negative: a rebate. Default: that of your tier.")
+TAKER = typer.Option(None, "--taker-bps", help="Fee of closing what is left. Default: that of your tier.")
+FUNDING = typer.Option("recorded", "--funding", help="Of a tape of a perpetual: recorded, none, or assume=BPS (per 8 hours).")
 REBATE = typer.Option(0.5, "--rebate-bps", help="Shown beside: what a rebate would make of the same fills.")
 INVENTORY_MAX = typer.Option(0.1, "--inventory-max", help="Guardrail: more inventory halts the quoting.")
 LOSS_MAX = typer.Option(100.0, "--loss-max", help="Guardrail: a larger loss, quote currency, halts it.")
@@ -48,7 +49,8 @@ def options_of(typed: "dict[str, Any]") -> "MakingOptions":
 
 
 def fees_of(venue: str, symbol: str, market: str, maker: float | None, taker: float | None, rebate: float) -> "MakerFees":
-    """Fees as fractions: those given, else the venue's. Raises BadInput for others, and where the venue's are not known."""
+    """Fees as fractions: those given, else the desk's tier. Raises BadInput for others, and where the venue's are not known."""
+    from engine.control.desk_setup import desk_setup
     from engine.making.report import MakerFees
     from engine.venues.instruments import costs_of
 
@@ -59,7 +61,7 @@ def fees_of(venue: str, symbol: str, market: str, maker: float | None, taker: fl
         raise BadInput(f"--rebate-bps {rebate:g}", "0 to 100")
     if maker is None or taker is None:
         try:
-            costs = costs_of(venue, symbol, market)
+            costs = costs_of(venue, symbol, market, desk_setup().overrides)
         except BadInput as error:
             raise BadInput(error.what, "give --maker-bps and --taker-bps") from error
         maker = costs.maker_frac * 1e4 if maker is None else maker

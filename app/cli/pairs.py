@@ -9,6 +9,7 @@ import typer
 
 from app.cli import out
 from app.cli.backtest import FROM, FUNDING, JSON, TO, num
+from engine.amounts import percent_text
 
 
 def register(app: typer.Typer) -> None:
@@ -74,19 +75,16 @@ def pairs_text(value: dict[str, Any]) -> Any:
         table.add_row(
             f"{row['a']} {row['b']}",
             word_of(row),
-            *("-" if row[key] is None else f"{row[key]:.0%}" for key in ("coint_frac", "random_walk_frac")),
+            *(percent_text(row[key], 0) for key in ("coint_frac", "random_walk_frac")),
             num(row["p_adjusted"]),
             hours,
             num(row["hedge_ratio"]),
             "-" if row["trades"] is None else str(row["trades"]),
-            *(
-                "-" if row[f"{key}_frac"] is None else f"{row[f'{key}_frac']:+.1%}"
-                for key in ("moved", "costs", "funding", "net_return")
-            ),
+            *(percent_text(row[f"{key}_frac"], 1, sign=True) for key in ("moved", "costs", "funding", "net_return")),
         )
     why = [f"{row['a']} {row['b']}: {row['why']}" for row in value["pairs"]]
     sources = sorted({one["source"] for one in value["instruments"]})
     bound = value["random_walk_bound_frac"]
-    chance = "" if bound is None else f"; 19 of 20 random walks have at most {bound:.0%} of such windows"
+    chance = "" if bound is None else f"; 19 of 20 random walks have at most {percent_text(bound, 0)} of such windows"
     lines = [value["verdict"], f"{', '.join(sources)} {span_text(value)}{chance}"]
     return Group(Text("\n".join(lines)), table, Text("\n".join([*why, *(f"note: {note}" for note in value["notes"])])))

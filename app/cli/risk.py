@@ -6,7 +6,7 @@ import typer
 
 from app.cli import out
 from app.cli.words import shown
-from engine.amounts import price_text
+from engine.amounts import percent_text, price_text
 from engine.clock import utc
 
 
@@ -41,7 +41,7 @@ def _lines(found: Any) -> list[str]:
     lines += [f"NO STOP  {shown(name)} holds a position without one" for name in found.unprotected]
     lines += [
         f"stop     {shown(one.sleeve)} {one.side} at {price_text(one.price)}: {price_text(one.stop)}, "
-        f"{one.distance_frac:.2%} away, {-one.loss:+,.2f} from here"
+        f"{percent_text(one.distance_frac)} away, {-one.loss:+,.2f} from here"
         for one in found.stops
     ]
     return [*lines, *(f"days     {shown(pair_text(one))}" for one in found.pairs)]

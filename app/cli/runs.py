@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from app.cli import out
-from app.cli.backtest import JSON, pct, show
+from app.cli.backtest import JSON, show
 from engine.amounts import percent_text, ratio_text
 from engine.errors import BadInput
 
@@ -124,7 +124,7 @@ def runs_table(found: Sequence[Mapping[str, Any]]) -> Any:
     table.add_column("data")
     for r in found:
         ratio = ratio_text(r["sharpe"], r.get("sharpe_low"), r.get("sharpe_high"))
-        cells = (pct(r["total_return_frac"]), ratio, percent_text(r["max_drawdown_frac"]), f"{r['trades']:,}")
+        cells = (percent_text(r["total_return_frac"], sign=True), ratio, percent_text(r["max_drawdown_frac"]), f"{r['trades']:,}")
         table.add_row(r["id"], r["strategy"], f"{r['symbol'].replace(',', ', ')} {r['timeframe']}", *cells, r["source"])
     stopped = [f"{r['id']}: {life}" for r in found if (life := r.get("life") or "").startswith("stopped")]
     return Group(table, *(Text(line, style="red") for line in ["", *stopped] if stopped))

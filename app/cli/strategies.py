@@ -10,6 +10,7 @@ import typer
 
 from app.cli import adopt_draft, out
 from app.cli.words import shown
+from engine.amounts import percent_text
 from engine.clock import utc
 
 JSON = typer.Option(False, "--json", help="one JSON object on stdout")
@@ -93,7 +94,7 @@ def life_lines(life: Any) -> list[str]:
         apart = (
             f", {one.net - one.strategy_net:+,.2f} in incidents" if one.net is not None and one.net != one.strategy_net else ""
         )
-        won = "" if one.won is None else f", {one.won:.0%} won"
+        won = "" if one.won is None else f", {percent_text(one.won, 0)} won"
         who = f"; by {shown(one.by)}{f': {shown(one.reason)}' if one.reason else ''}" if one.by else ""
         flat = f"; flat since {utc(one.flat_ms)}" if one.flat_ms is not None else ""
         when = f"{one.stage:<11} {utc(one.since_ms)} {end}, {one.days:.1f} days"

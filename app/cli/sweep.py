@@ -24,7 +24,6 @@ from app.cli.backtest import (
     TO,
     VENUE,
     num,
-    pct,
     settings_of,
 )
 from engine.amounts import percent_text
@@ -217,8 +216,9 @@ def forward_text(found: Mapping[str, Any]) -> Any:
         f"audit: {found['audit']['text']}",
         found["days_text"],
         *filter(None, [found["not_counted"]]),
-        f"median fold {pct(folds['median_return_frac'])}, worst {pct(folds['worst_return_frac'])}, {folds['won']} of "
-        f"{folds['folds']} won, {folds['better_than_hold']} better than holding",
+        f"median fold {percent_text(folds['median_return_frac'], sign=True)}, "
+        f"worst {percent_text(folds['worst_return_frac'], sign=True)}, {folds['won']} of {folds['folds']} won, "
+        f"{folds['better_than_hold']} better than holding",
         f"round trips {metrics['trades']:,}, fees {num(metrics['fees'])}, drawdown {percent_text(metrics['max_drawdown_frac'])}",
         *(f"note: {note}" for note in found["notes"]),
         *(drift_text(key, one, folds["folds"]) for key, one in found["drift"].items()),
@@ -229,7 +229,11 @@ def forward_text(found: Mapping[str, Any]) -> Any:
     if found["failed"]:
         lines.append(f"a variation failed: {found['failed']}")
     base = [[row["name"], row["sharpe"], row["total_return_frac"], row["max_drawdown_frac"]] for row in found["baselines"]]
-    lines += [f"{one['luck']:.0%} of random entries did as well" for one in found["baselines"] if one.get("luck") is not None]
+    lines += [
+        f"{percent_text(one['luck'], 0)} of random entries did as well"
+        for one in found["baselines"]
+        if one.get("luck") is not None
+    ]
     bases = table_of(["", "sharpe", "total_return_frac", "max_drawdown_frac"], base)
     return Group(Text("\n".join(lines)), bases, table_of(found["columns"], found["rows"]))
 
@@ -237,7 +241,7 @@ def forward_text(found: Mapping[str, Any]) -> Any:
 def drift_text(key: str, one: Mapping[str, Any], folds: int) -> str:
     """How much the choice of a parameter moved."""
     most = f"{one['most']:g}" if isinstance(one["most"], float) else one["most"]
-    share = f"{most} in {one['most_share']:.0%} of folds"
+    share = f"{most} in {percent_text(one['most_share'], 0)} of folds"
     return f"{key}: {one['values']} values, changed {one['changed']} of {folds - 1} times; {share}"
 
 
@@ -266,7 +270,7 @@ def cell(column: str, value: Any) -> str:
     if value is None:
         return "-"
     if column.endswith("_frac"):
-        return percent_text(value) if column == "max_drawdown_frac" else pct(value)
+        return percent_text(value) if column == "max_drawdown_frac" else percent_text(value, sign=True)
     if column in ("sharpe", "train_sharpe", "plateau", "deflated_sharpe"):
         return num(value)
     return f"{value:,}" if isinstance(value, int) else f"{value:g}" if isinstance(value, float) else str(value)

@@ -11,6 +11,7 @@ from typing import Any
 import typer
 
 from app.cli import model_shadow, out
+from engine.amounts import percent_text
 
 JSON = typer.Option(False, "--json", help="one JSON object on stdout")
 FEATURES_SHOWN = 8
@@ -121,7 +122,7 @@ def drift_text(found: Mapping[str, Any]) -> Any:
         table.add_column(name, justify="left" if name in ("", "state") else "right")
     for row in (found["predictions"], *sorted(found["features"], key=lambda one: -(one["psi"] or 0.0))):
         rows = f"{row['effective_then']:.0f} / {row['effective_now']:.0f}"
-        missing = f"{row['missing_then']:.0%} / {row['missing_now']:.0%}"
+        missing = f"{percent_text(row['missing_then'], 0)} / {percent_text(row['missing_now'], 0)}"
         figures = [_num(row[key]) for key in ("psi", "by_chance", "ks", "q")]
         table.add_row(row["name"], row["state"].replace("_", " "), *figures, rows, missing)
     return Group(Text("\n".join(lines)), table)
@@ -151,9 +152,9 @@ def model_text(item: Mapping[str, Any]) -> Any:
         return Text("\n".join([*lines, *_states(item.get("regime"))]))
     lines += [_baseline(name, one, item["figure"]) for name, one in item["baselines"].items()]
     lines += _good_for(item)
-    names = [f"{one['feature']} {one['share']:.0%}" for one in item["importance"]["features"][:FEATURES_SHOWN]]
+    names = [f"{one['feature']} {percent_text(one['share'], 0)}" for one in item["importance"]["features"][:FEATURES_SHOWN]]
     drift = item["importance"]["drift"]["median"]
-    moved = "" if drift is None else f"; from fold to fold {drift:.0%} of it moves to other features"
+    moved = "" if drift is None else f"; from fold to fold {percent_text(drift, 0)} of it moves to other features"
     lines += [f"importance: {', '.join(names)}{moved}"]
     lines += [f"note: {note}" for note in item.get("notes", ())]
     return Group(Text("\n".join(lines)), fold_table(item["folds"]))
@@ -164,7 +165,8 @@ def _states(found: Mapping[str, Any] | None) -> list[str]:
     if found is None:
         return []
     own = [
-        f"{name}: {share:.0%} of the bars, {found['ahead']} bars later {_num(found['next_bps'][name])} bps on average"
+        f"{name}: {percent_text(share, 0)} of the bars, "
+        f"{found['ahead']} bars later {_num(found['next_bps'][name])} bps on average"
         for name, share in found["share"].items()
     ]
     argmax = found["changes_a_day_without_hysteresis"]

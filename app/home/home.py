@@ -5,6 +5,7 @@ under a lock, so that whichever command runs first does it. Configuration versio
 start or the first approval desk.toml may be edited, and is only checked.
 """
 
+import errno
 import fcntl
 import json
 import os
@@ -26,6 +27,7 @@ from app.home.written import write_whole
 from engine.control import desk_setup
 from engine.control.config import configured, is_written
 from engine.control.desk_setup import FEED_FILE, DeskSetup, feed_of
+from engine.control.halt import keep_spare
 from engine.data.catalog import Catalog
 from engine.errors import BadInput, Busy
 from engine.store.db import migrate, open_db
@@ -127,8 +129,21 @@ def open_home(now_ms: int | None = None) -> Home:
                 (settings.home / name).mkdir(exist_ok=True)
             return _prepared(settings, now)
     except OSError as error:
-        what = f"the home {settings.home} cannot be written: {error.strerror or error}"
-        raise BadInput(what, "set NIGHTDESK_HOME to a writable folder, or free disk space") from error
+        raise _unusable(settings.home, error) from error
+
+
+def _unusable(home: Path, error: OSError) -> BadInput:
+    """Why a home cannot be opened, with the one thing to do: a file in the place of a folder is no matter of rights or room."""
+    path = Path(str(error.filename or home))
+    if isinstance(error, FileExistsError | NotADirectoryError):
+        path = next((folder for folder in (path, *path.parents) if os.path.lexists(folder) and not folder.is_dir()), path)
+        what = "a link that leads to no folder" if path.is_symlink() else "a file"
+        hint = "set NIGHTDESK_HOME to a folder" if home.is_relative_to(path) else "move it away: Nightdesk makes the folder"
+        return BadInput(f"{path} is {what}, and a folder has to be there", hint)
+    if isinstance(error, IsADirectoryError):
+        return BadInput(f"{path} is a folder, and a file has to be there", "move it away, then try again")
+    hint = "free disk space" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "set NIGHTDESK_HOME to a writable folder"
+    return BadInput(f"the home {home} cannot be written: {error.strerror or error}", hint)
 
 
 def keep_private(home: Path) -> None:
@@ -153,6 +168,7 @@ def _prepared(settings: Settings, now_ms: int) -> Home:
     if not is_written(engine):
         configured(settings.home)  # what holds until then: a faulty one is said now
     keep(settings.home, engine, id_, now_ms)
+    keep_spare(settings.home)
     return Home(settings, desk, engine, feed_of(settings.home), id_.id)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from app.home.home import Home
 from app.jobs import kinds
+from engine.amounts import percent_text
 from engine.clock import DAY_MS
 from engine.control.config import active
 from engine.errors import BadInput
@@ -69,4 +70,4 @@ def verdict(dead: tuple[Rate, ...], count: int) -> str:
         )
     if not count:
         return "Nothing could be compared."
-    return f"No dead guard: none of {count} is silent at p < {P_MAX:.0%} over all of them."
+    return f"No dead guard: none of {count} is silent at p < {percent_text(P_MAX, 0)} over all of them."

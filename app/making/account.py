@@ -10,12 +10,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from app.making.bills import MakerBills
 from app.making.comparing import MakerComparison
 from app.making.executions import MakerExecutions
 from app.making.halting import HaltingMaker
 from app.making.live import LiveMaker, market_scale, start_of
 from app.making.paper import LOOK_S, PaperTerms, Surroundings, code_hash, require_same
-from app.making.requests import MakerRequests, woken
+from app.making.requests import MakerRequests
 from app.making.starting import MakerStart
 from app.making.stream import MakerStream
 from app.market_data.book_recorder import BookRequest, BookSession
@@ -23,6 +24,7 @@ from engine.book.order_events import name_code
 from engine.core.orders import VenueOrder
 from engine.errors import BadInput, Refused
 from engine.l2.tape import Scale
+from engine.live.wakes import woken
 from engine.making import outside
 from engine.making.at_account import AccountMaker
 from engine.making.live_tape import LiveTape, rule_at
@@ -36,6 +38,9 @@ from engine.venues.private_stream import PrivateSource
 
 FALLS_FRAC = 0.1  # by which the price may fall before a quote of the least size is below it
 STOP_S = 10.0  # that a stop waits for its orders to end
+
+
+Reads = tuple[MakerExecutions, MakerBills]  # what is asked of the account again and again
 
 
 class MakerConnection(NamedTuple):
@@ -110,6 +115,9 @@ class AccountLife(LiveMaker):
             self._begin(journal, scale)
             executions = MakerExecutions(self.connection.venue, journal, self._now_ns)
             await MakerStart(self.connection.venue, executions, self.around.say).settled()
+            bills = MakerBills(self.connection.venue, journal, self._now_ns)
+            if not await bills.look():
+                self.around.say(f"funding is not read yet: {bills.why_not}")
             terms = outside.at_account(terms_of(scale, self.terms.options, self.terms.fees.maker_frac))
             tape = LiveTape(scale, rule_at(self.request.venue, self.request.market), terms, journal.book)
             for one in held:
@@ -117,7 +125,7 @@ class AccountLife(LiveMaker):
             session.recorders.on_take = self._taking(tape)
             while not tape.begun_ns:
                 await self.around.sleep(LOOK_S)
-            await self._made(session, tape, journal, executions)
+            await self._made(session, tape, journal, (executions, bills))
         finally:
             session.recorders.on_take = lambda _recv_ns, _push: None
             journal.close()
@@ -142,7 +150,7 @@ class AccountLife(LiveMaker):
         if first is None:
             journal.write([("start", start)], sync=True)
 
-    async def _made(self, session: BookSession, tape: LiveTape, journal: PaperJournal, executions: MakerExecutions) -> None:
+    async def _made(self, session: BookSession, tape: LiveTape, journal: PaperJournal, reads: Reads) -> None:
         """The session, from the moment at which account and journal are equal."""
         requests = MakerRequests(self.connection.venue, lambda: self._now_ns() // 1_000_000)
         loop = loop_of(compiled=self.at.compiled)
@@ -152,7 +160,7 @@ class AccountLife(LiveMaker):
         journal.write([("session", {"t_ns": self._now_ns(), "stage": self.at.stage})], sync=True)
         start = dict(journal.first or {})
         picture = self._picture(tape, journal.book, start)
-        self._connect(maker, requests, executions)
+        self._connect(maker, requests, reads)
         try:
             await self._go_on(session, maker, picture, start)
         finally:
@@ -168,8 +176,9 @@ class AccountLife(LiveMaker):
         about = {"account": at.account, "mode": at.mode, "stage": at.stage, "killed": killed}
         return about | {"why": "what its venue has filled; judged on the recorded tape: nightdesk making backtest"}
 
-    def _connect(self, maker: AccountMaker, requests: MakerRequests, executions: MakerExecutions) -> None:
+    def _connect(self, maker: AccountMaker, requests: MakerRequests, reads: Reads) -> None:
         """Each hears what it needs of the others, and the tasks begin."""
+        executions, bills = reads
         connection, symbol = self.connection, self.request.symbols[0]
         comparison = MakerComparison(connection.venue, executions, requests)
         stream = MakerStream(connection.source, symbol, executions, requests) if connection.source else None
@@ -186,10 +195,11 @@ class AccountLife(LiveMaker):
         requests.heard, requests.look, requests.read_ms = Voice(maker, self._now_ns), executions.wake, lambda: executions.read_ms
         requests.refused = self._wrong
         executions.booked = lambda trade: maker.filled(trade, self._now_ns())
+        bills.booked = lambda bill: maker.fund(bill.bill, bill.t_ms, bill.cash, self._now_ns())
         executions.on_wrong, executions.on_look, executions.missing_since = self._wrong, looked, requests.missing_since
         executions.stream_is_there = stream.is_there if stream else lambda: False
         comparison.moved()
-        works = [executions.run(), comparison.run(), self.halting.run(), self._watch(requests, silent_ms)]
+        works = [executions.run(), bills.run(), comparison.run(), self.halting.run(), self._watch(requests, silent_ms)]
         self._tasks = [asyncio.create_task(work) for work in [*works, *([stream.run()] if stream else [])]]
 
     def _wrong(self, why: str) -> None:

@@ -9,8 +9,8 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 
-from app.making.requests import woken
 from engine.live.poll import BACK_EVERY_MS, SLACK_MS
+from engine.live.wakes import woken
 from engine.making.at_account import explains, fill_said
 from engine.making.paper import PaperJournal
 from engine.redaction import redacted

@@ -10,7 +10,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from engine.amounts import percent_text
 from engine.errors import BadInput
+from engine.venues.instruments import Overrides, costs_of, fee_tier_of
 
 if TYPE_CHECKING:
     from engine.l2.feasibility import Cell, Edge
@@ -22,8 +24,11 @@ STEPS_MS = (100, 200, 500, 1_000)  # between two rows; the shortest horizon is a
 READ_BYTES = 1 << 20
 
 
-def judged(path: Path, floor: float | None, every_ms: int, horizons: tuple[float, ...]) -> dict[str, Any]:
-    """The answer as JSON. Raises DataError for a tape with an error, BadInput for terms and tapes that do not go together."""
+def judged(path: Path, floor: float | None, every_ms: int, horizons: tuple[float, ...], overrides: Overrides) -> dict[str, Any]:
+    """The answer as JSON. `overrides`: the fee tier of desk.toml's [instruments].
+
+    Raises DataError for a tape with an error, BadInput for terms and tapes that do not go together.
+    """
     from engine.l2.checks import sound_tape, tapes_in
     from engine.l2.copies import COPIED_MIN, RepeatedTapes
     from engine.l2.feasibility import HORIZONS_S, feasibility
@@ -41,7 +46,7 @@ def judged(path: Path, floor: float | None, every_ms: int, horizons: tuple[float
             raise BadInput(
                 f"{path}: tapes of {' '.join(files[0]['about'])} and of {' '.join(about)}", "name one instrument's folder"
             )
-        floor_bps, source = _floor(floor, tape)
+        floor_bps, source = _floor(floor, tape, overrides)
         moments = moments_of(tape, opened.report.replayed, opened.trades, every_ms)
         parts.append((moments, tape.scale))
         columns.append(computed(moments))
@@ -50,7 +55,8 @@ def judged(path: Path, floor: float | None, every_ms: int, horizons: tuple[float
     found = feasibility(joined(parts), one_after_another(columns), every_ms, floor_bps, horizons or HORIZONS_S)
     verdict, why = found.verdict, found.why
     if again := [file for file in files if file["repeated_frac"] > COPIED_MIN]:
-        why = f"{Path(again[0]['file']).name} repeats {again[0]['repeated_frac']:.0%} of what was recorded before it; {why}"
+        share = percent_text(again[0]["repeated_frac"], 0)
+        why = f"{Path(again[0]['file']).name} repeats {share} of what was recorded before it; {why}"
         verdict = "not enough tape" if verdict == "yes" else verdict
     tables = {name: [_cell(cell) for cell in getattr(found, name)] for name in ("cells", "together", "oracle")}
     return {
@@ -59,7 +65,7 @@ def judged(path: Path, floor: float | None, every_ms: int, horizons: tuple[float
         "why": why,
         "floor_bps": floor_bps,
         "floor_source": source,
-        "fees_bps": _fees(tape),
+        "fees_bps": _fees(tape, overrides),
         "every_ms": every_ms,
         **tables,
         "chance_bps": found.chance,
@@ -68,23 +74,27 @@ def judged(path: Path, floor: float | None, every_ms: int, horizons: tuple[float
     }
 
 
-def _floor(given: float | None, tape: "BookTape") -> tuple[float, str]:
-    """(bps of both sides, where it comes from). Raises BadInput where a venue's fee is not known and none was given."""
-    from engine.venues.instruments import costs_of, fee_tier_of
+def both_sides_bps(venue: str, symbol: str, market: str, overrides: Overrides) -> float:
+    """Two maker fees of the tier that the desk counts with, bps; a rebate lowers nothing. Raises BadInput where none is known."""
+    return 2e4 * max(costs_of(venue, symbol, market, overrides).maker_frac, 0.0)
 
+
+def _floor(given: float | None, tape: "BookTape", overrides: Overrides) -> tuple[float, str]:
+    """(bps of both sides, where it comes from). Raises BadInput where a venue's fee is not known and none was given."""
     if given is not None:
         return given, "--floor-bps"
+    one = (tape.venue, tape.symbol, tape.market)
     try:
-        costs = costs_of(tape.venue, tape.symbol, tape.market)
+        fees = both_sides_bps(*one, overrides)
     except BadInput as error:
         raise BadInput(error.what, "give --floor-bps: what both sides cost") from error
-    return costs.maker_frac * 2e4, f"two maker fees; {fee_tier_of(tape.venue, tape.symbol, tape.market, {})}"
+    return fees, f"two maker fees; {fee_tier_of(*one, overrides.get(':'.join(one), {}))}"
 
 
-def _fees(tape: "BookTape") -> float | None:
+def _fees(tape: "BookTape", overrides: Overrides) -> float | None:
     """Two maker fees of the tape's venue, bps; None where they are not known."""
     try:
-        return _floor(None, tape)[0]
+        return _floor(None, tape, overrides)[0]
     except BadInput:
         return None
 
@@ -105,9 +115,9 @@ def _cell(cell: "Cell") -> dict[str, Any]:
     }
 
 
-def ground_of(path: Path, floor: float | None) -> dict[str, Any]:
+def ground_of(path: Path, floor: float | None, overrides: Overrides) -> dict[str, Any]:
     """`judged`, with as many rows a second as a recording of that length allows."""
-    return judged(path, floor, every_ms_of(path), ())
+    return judged(path, floor, every_ms_of(path), (), overrides)
 
 
 def every_ms_of(path: Path) -> int:
@@ -158,12 +168,12 @@ def judging_code() -> str:
     """A digest of the source that judges."""
     import inspect
 
-    from engine.l2 import checks, copies, feasibility, features, kernel, moments, tape, trade_checks
+    from engine.l2 import checks, copies, feasibility, features, kernel, moments, snapshot_checks, tape, trade_checks
     from engine.making import stages
     from engine.models import folds
 
     own = "".join(
         inspect.getsource(module)
-        for module in (checks, copies, feasibility, features, moments, tape, trade_checks, stages, folds)
+        for module in (checks, copies, feasibility, features, moments, snapshot_checks, tape, trade_checks, stages, folds)
     )
     return hashlib.sha256((kernel.sources_digest() + own).encode()).hexdigest()[:16]

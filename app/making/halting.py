@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 from app.making.executions import MakerExecutions
 from app.making.requests import MakerRequests
 from engine.errors import DeskError
-from engine.live.desk import LIFE_MS
 from engine.live.halt import AGAIN_S, BACKOFF_S, INCOMPLETE, KILLED, TRIES_MAX, HaltResult, as_order
+from engine.live.lost_stops import LIFE_MS
 from engine.making.at_account import AccountMaker
 from engine.making.fold import is_own
 from engine.venues.live_port import LiveVenue, StandingOrder

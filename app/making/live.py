@@ -8,10 +8,12 @@ import asyncio
 import time
 from collections.abc import Callable
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from app.home.written import alone_in
+from app.making.funding import LiveFunding
 from app.making.paper import LOOK_S, STORE_S, PaperTerms, Surroundings, code_hash, head_of, require_same, running
 from app.making.storing import store
 from app.market_data.book_recorder import BookRequest, BookSession, record_books
@@ -65,6 +67,7 @@ class LiveMaker:
     def __init__(self, home: Path, request: BookRequest, terms: PaperTerms, around: Surroundings) -> None:
         self.folder, self.request, self.terms, self.around = folder_of(home, terms.name), request, terms, around
         self.body: dict[str, Any] = {}
+        self._advance: Callable[[int], None] | None = None
 
     async def beside(self, session: BookSession) -> None:
         """Make until cancelled: the recording has ended, or its command was stopped."""
@@ -95,9 +98,17 @@ class LiveMaker:
             journal.write([("session", {"t_ns": tape.begun_ns, "gone": sorted(journal.book.orders.open)})], sync=True)
         maker = PaperMaker(tape.work, tape.scale, journal, loop_of(compiled=True), self.around.latch)
         picture = self._picture(tape, journal.book, start)
+        works = []
+        if self.request.market == "perp":
+            funding = LiveFunding(session.source, session.unified[0], self.folder, session.now_ns)
+            self._advance = partial(funding.advance, maker)
+            works = [asyncio.create_task(funding.run(maker, self.around.say))]
         try:
             await self._go_on(session, maker, picture, start)
         finally:
+            for work in works:
+                work.cancel()
+            await asyncio.gather(*works, return_exceptions=True)
             gone = sorted(journal.book.orders.open)
             maker.end("its process ended", {**maker.figures(), "gone": gone})
             self._store(maker, picture, start, "stopped")
@@ -114,10 +125,11 @@ class LiveMaker:
         while True:
             await self._until_due()
             now_ns = session.now_ns() - 1  # what comes at this very time may not have come yet
-            maker.advance(now_ns)
+            self._advance(now_ns) if self._advance else maker.advance(now_ns)
             now_s = self.around.now_s()
             if now_s - drawn_s >= POINT_S:
                 drawn_s = now_s
+                picture.funding = maker.journal.book.sleeve.ledger.funding
                 picture.look(maker.work, now_ns)
             if now_s - stored_s >= STORE_S:
                 stored_s = now_s

@@ -15,6 +15,7 @@ from engine.errors import BadInput, DataError, Refused
 from engine.l2.checks import OpenTape
 from engine.l2.tape import BookTape, TapeTrades
 from engine.making.fold import PaperBook
+from engine.making.funding import Settlement
 from engine.making.paper import Latch, PaperJournal, PaperMaker
 from engine.making.picture import MakerPicture
 from engine.making.report import MakerFees, report_of
@@ -34,6 +35,7 @@ class PaperTerms(NamedTuple):
     options: MakingOptions
     fees: MakerFees
     speed: float  # times the tape's pace; 0: as fast as it goes
+    due: tuple[Settlement, ...] = ()  # of funding, within the tape
 
 
 class Surroundings(NamedTuple):
@@ -84,7 +86,7 @@ def start_of(opened: OpenTape, terms: PaperTerms) -> dict[str, Any]:
         "source": source | {"messages": len(tape.kind), "sha256": digest_of(tape, trades)},
         "options": terms.options._asdict(),
         "fees_frac": terms.fees._asdict(),
-    }
+    } | ({"funding": [list(one) for one in terms.due]} if terms.due else {})
 
 
 def require_same(journal: PaperJournal, start: Mapping[str, Any], name: str) -> None:
@@ -148,10 +150,11 @@ async def _run(
     require_same(journal, start, terms.name)
     was_over = journal.is_over
     journal.write([("start", start)], sync=True)
-    maker = PaperMaker(work, opened.tape.scale, journal, loop_of(compiled=True), around.latch)
+    maker = PaperMaker(work, opened.tape.scale, journal, loop_of(compiled=True), around.latch, terms.due)
     picture, stored_s = MakerPicture(opened.tape.scale, start["t_ns"], terms.fees.rebate_frac), around.now_s()
     async for now_ns in paced(maker, terms.speed, around, stop):
         maker.advance(now_ns)
+        picture.funding = journal.book.sleeve.ledger.funding
         picture.look(work, now_ns)
         if around.now_s() - stored_s >= STORE_S:
             stored_s = around.now_s()
@@ -159,7 +162,7 @@ async def _run(
     body = head_of(terms, start, around.now_ms()) | running(maker, picture)
     if maker.through:
         maker.end("the tape is over", maker.figures())
-        report = report_of(opened.tape, finished(work), terms.fees)
+        report = report_of(opened.tape, finished(work, maker.paid), terms.fees)
         body |= report | {"state": "over", "picture": picture.drawn(work)}
     store(folder, body)
     around.say("its journal had everything already" if was_over else f"journaled to {folder / JOURNAL}")

@@ -10,7 +10,8 @@ from collections.abc import Callable, Coroutine
 from typing import Protocol
 
 from engine.core.orders import DONE, REJECTED, STANDING, UNKNOWN, VenueOrder
-from engine.live.desk import LIFE_MS
+from engine.live.lost_stops import LIFE_MS
+from engine.live.wakes import woken
 from engine.redaction import redacted
 from engine.venues.live_port import LiveAnswer, LiveVenue
 from engine.venues.outcome import EXISTS, NOT_FOUND, NOT_TAKEN, code_of
@@ -182,16 +183,6 @@ class MakerRequests:
             return
         seconds = DOUBT_S[min(tries, len(DOUBT_S) - 1)] if one.doubt_ms or one.to_cancel else RESTS_S
         await woken(one.wake, seconds)
-
-
-async def woken(event: asyncio.Event, seconds: float) -> None:
-    """Until an event is set, or so long; it is clear then. Not by asyncio.wait_for (engine/live/poll.py)."""
-    timer = asyncio.get_running_loop().call_later(seconds, event.set)
-    try:
-        await event.wait()
-    finally:
-        timer.cancel()
-    event.clear()
 
 
 async def answered(order: VenueOrder, asked: Coroutine[None, None, LiveAnswer]) -> LiveAnswer:

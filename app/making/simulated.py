@@ -9,10 +9,10 @@ from app.making.paper import SLICE_NS, PaperTerms, head_of, start_of, traded
 from app.making.storing import store
 from engine.errors import BadInput
 from engine.l2.checks import OpenTape
-from engine.making.loop import UNTIL
+from engine.making.funding import paid_until
 from engine.making.picture import MakerPicture
 from engine.making.report import report_of
-from engine.making.simulation import begun, finished, loop_of, terms_of
+from engine.making.simulation import FundedCourse, begun, finished, loop_of, terms_of
 from engine.making.stored import JOURNAL, LOCK, RUN, SIMULATED, folder_of
 
 
@@ -23,19 +23,21 @@ def keep(home: Path, terms: PaperTerms, opened: OpenTape, now_ms: int, *, compil
         if any((folder / name).exists() for name in (RUN, JOURNAL)):
             raise BadInput(f"the maker {terms.name!r} exists", f"choose another name, or remove {folder}")
         work = begun(opened.tape, traded(opened), terms_of(opened.tape.scale, terms.options, terms.fees.maker_frac))
-        picture, loop = MakerPicture(opened.tape.scale, start["t_ns"], terms.fees.rebate_frac), loop_of(compiled=compiled)
+        picture = MakerPicture(opened.tape.scale, start["t_ns"], terms.fees.rebate_frac)
+        course = FundedCourse(work, opened.tape.scale, terms.due, loop_of(compiled=compiled))
         begin, last = int(opened.tape.recv_ns[0]), int(opened.tape.recv_ns[-1])
         for until in (*range(begin + SLICE_NS, last, SLICE_NS), last):
-            work.at[UNTIL] = until
-            loop(*work)
+            course.go(until)
+            picture.funding = paid_until(course.paid, until)
             picture.look(work, until)
-        report = report_of(opened.tape, finished(work), terms.fees)
+        report = report_of(opened.tape, finished(work, course.paid), terms.fees)
         figures = {
             "fills": report["activity"]["fills"],
             "orders": report["activity"]["orders"],
             "inventory": report["inventory"]["end"],
             "net": report["pnl"]["net"],
             "fees": report["pnl"]["fees"],
+            "funding": report["pnl"]["funding"],
         }
         halt = report["activity"]["halt"]
         more = {"state": "over", "figures": figures, "halt": halt and halt | {"reason": ""}, "picture": picture.drawn(work)}

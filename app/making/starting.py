@@ -11,8 +11,8 @@ from app.making.executions import MakerExecutions
 from app.making.requests import answered
 from engine.core.orders import DONE, ENDED, REJECTED, UNKNOWN, VenueOrder
 from engine.errors import DataError, DeskError, Refused
-from engine.live.desk import LIFE_MS
 from engine.live.halt import as_order
+from engine.live.lost_stops import LIFE_MS
 from engine.making.fold import is_own
 from engine.making.paper import PaperJournal
 from engine.venues.live_port import LiveVenue, StandingOrder
@@ -84,7 +84,7 @@ class MakerStart:
         what = f"the account holds {lots} lots, the maker's journal {held}"
         begins = not self.journal.book.intents  # then nothing of it can be on its way
         if begins or self._differences * AGAIN_S * 1000 >= LIFE_MS:  # REST may be behind for so long
-            hint = "close the difference at the venue; a difference that stays takes a new maker, under another NAME"
+            hint = "close the difference at the venue, or take it up: nightdesk making adopt NAME"
             raise Refused(f"no maker starts: {what}", hint)
         return what
 

@@ -11,7 +11,8 @@ def text_of(body: Mapping[str, Any]) -> str:
         f"{body['verdict'].upper()}: {body['why']}",
         f"{body['name']}: {body['quoter']} on {body['venue']} {body['symbol']} {body['market']}, {body['kind']}, {body['state']}",
         f"  {figures['orders']:,} orders, {figures['fills']:,} fills, inventory {figures['inventory']:g},"
-        f" net {figures['net']:+,.4f} after fees of {figures['fees']:,.4f}",
+        f" net {figures['net']:+,.4f} after fees of {figures['fees']:,.4f}"
+        f" and funding of {figures.get('funding', 0.0):+,.4f}",
     ]
     if body.get("account"):
         lines.insert(1, account_text(body))

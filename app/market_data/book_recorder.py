@@ -31,6 +31,7 @@ BARE_NS = 30_000_000_000  # of deltas without a snapshot before them
 QUIET_DOUBLED_MAX = 5
 FLUSH_S = 1.0
 PACK_EVERY_NS = 3_600_000_000_000
+DAY_S = 86_400
 WAIT_S = (1.0, 2.0, 5.0, 10.0)  # before a next try; Binance takes a connection a second on average
 OFTEN_NS = 60_000_000_000
 NOTES_SHOWN = 50
@@ -63,6 +64,7 @@ class BookSession:
         self.unified = [str(m["symbol"]) for m in markets.values()]
         self.recorders = BookRecorders(home / "level2", request.venue, request.market, names, self._gap)
         self.followers = followers_of(home, list(self.recorders.by_id.values()), request.bars, now_ns)
+        self._begun_ns = now_ns()
         self.unreadable, self.notes = 0, deque[str](maxlen=NOTES_SHOWN)
         self._quiet = {symbol: (now_ns(), 0) for symbol in request.symbols}  # since when, and how often that was doubled
         self._asked_ns = dict[str, int]()
@@ -107,10 +109,14 @@ class BookSession:
                 follower.catch_up()
 
     def report(self) -> Report:
-        """What was recorded, as JSON."""
+        """What was recorded so far, as JSON: size, and the rate of this process (messages a second, bytes a day)."""
+        span_s = (self.now_ns() - self._begun_ns) / 1e9
         items = [
-            {"symbol": r.symbol, "folder": str(r.folder), "broken": r.broken or None, **r.size()._asdict()}
+            {"symbol": r.symbol, "folder": str(r.folder), "broken": r.broken or None, **size._asdict()}
+            | {"messages_second": size.messages / span_s if span_s > 0 else 0.0}
+            | {"bytes_day": size.bytes / span_s * DAY_S if span_s > 0 else 0.0}
             for r in self.recorders.by_id.values()
+            for size in [r.size()]
         ]
         bars = [bars_report(follower) for follower in self.followers]
         return {
@@ -186,6 +192,8 @@ class BookSession:
             await asyncio.sleep(FLUSH_S)
             if self.now_ns() - packed_ns > PACK_EVERY_NS and (packing is None or packing.done()):
                 packed_ns, packing = self.now_ns(), asyncio.ensure_future(asyncio.to_thread(self._pack))
+                for item in self.report()["items"]:
+                    self._say(f"{item['symbol']}: {size_text(item)}")
             self.recorders.flush(self.now_ns())
             broken = next((r.broken for r in self.recorders.by_id.values() if r.broken), "")
             if broken != before:
@@ -223,6 +231,12 @@ class BookSession:
         self.recorders.event(now_ns, kind, text)
         self.notes.append(text)
         self._say(text)
+
+
+def size_text(item: Report) -> str:
+    """How much was recorded of an instrument, and how fast."""
+    counts = f"{item['messages']:,} messages, {item['trades']:,} trades, {item['bytes'] / 1e6:,.1f} MB in {item['parts']:,} parts"
+    return f"{counts}; {item['messages_second']:,.1f} messages a second, {item['bytes_day'] / 1e9:,.2f} GB a day"
 
 
 async def record_books(

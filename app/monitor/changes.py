@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from app.home.home import Home
+from engine.amounts import percent_text
 from engine.control.config import active_version
 from engine.control.proposals import list_proposals
 from engine.watch.alert_rows import list_alerts
@@ -55,7 +56,9 @@ def changes_between(before: Seen, now: Seen) -> list[str]:
     found += [f"breaker {name} tripped" for name in now["breakers"] if name not in before["breakers"]]
     found += [f"fell silent: {name}" for name in now["silent"] if name not in before["silent"]]
     if (was := before["drawdown"]) is not None and now["drawdown"] is not None and now["drawdown"] != was:
-        found.append(f"the drawdown passed {max(now['drawdown'], was) * STEP_FRAC:.0%}, {_way(now['drawdown'] > was)}")
+        found.append(
+            f"the drawdown passed {percent_text(max(now['drawdown'], was) * STEP_FRAC, 0)}, {_way(now['drawdown'] > was)}"
+        )
     found += _of_sleeves(before["sleeves"], now["sleeves"])
     found += [f"{name} waits for a person" for name in now["proposals"] if name not in before["proposals"]]
     for key, what in (("version", "the configuration in force is version"), ("worker", "the worker is")):

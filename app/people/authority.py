@@ -213,6 +213,7 @@ COMMANDS: Mapping[str, str] = {
     "live consent": "consent",
     "live stage": "propose",
     "live test": "probe",
+    "making adopt": "adopt",
     "making promote": "propose",
     "memory promote": "note",
     "memory restore": "note",

@@ -11,7 +11,7 @@ from typing import Any
 
 from app.home.accounts import AccountEntry
 from app.home.home import Home
-from app.making.ground import ground_of, judging_code, kept_ground, tapes_digest
+from app.making.ground import both_sides_bps, ground_of, judging_code, kept_ground, tapes_digest
 from engine.control.makers import PAPER, STEPS, MakerStep, name_of, require_next, step_in, step_of
 from engine.control.stages import TRIPS_MIN
 from engine.errors import BadInput, DeskError, Refused
@@ -21,7 +21,6 @@ from engine.making.stages import refusals_of
 from engine.making.stored import AT_ACCOUNT, JOURNAL, ON_BOOK, folder_of
 from engine.store.journal import read, verify
 from engine.store.tables import Proposal
-from engine.venues.instruments import costs_of
 
 AMOUNTS = ("size", "inventory", "inventory_max", "loss_max")  # what may differ from the maker before
 SAME = ("venue", "symbol", "market")
@@ -51,15 +50,17 @@ def account_for(home: Home, stage: str, name: str) -> AccountEntry:
     return found
 
 
-def floor_bps(terms: Mapping[str, Any]) -> float:
-    """What both sides cost at least: by the venue's fee or by the maker's own, whichever is more. A rebate lowers nothing."""
-    shipped = costs_of(terms["venue"], terms["symbol"], terms["market"]).maker_frac
-    return 2e4 * max(shipped, float(terms["fees_frac"]["maker_frac"]))
+def floor_bps(home: Home, terms: Mapping[str, Any]) -> float:
+    """What both sides cost at least: by the tier of desk.toml or by the maker's own fee, whichever is more. That the account pays
+    no more is asked at every start (app/processes/maker.py).
+    """
+    configured = both_sides_bps(terms["venue"], terms["symbol"], terms["market"], home.desk.overrides())
+    return max(configured, 2e4 * float(terms["fees_frac"]["maker_frac"]))
 
 
-def tapes_of(path: Path, terms: Mapping[str, Any]) -> dict[str, Any]:
+def tapes_of(home: Home, path: Path, terms: Mapping[str, Any]) -> dict[str, Any]:
     """The tapes of a step, judged: folder, digest, ground. Raises as `ground_of`; BadInput for another instrument's."""
-    found = ground_of(path, floor_bps(terms))
+    found = ground_of(path, floor_bps(home, terms), home.desk.overrides())
     if wrong := [key for key in SAME if found[key] != terms[key]]:
         raise BadInput(
             f"{path}: tapes of {found['venue']} {found['symbol']} {found['market']}", f"the maker has another {wrong[0]}"
@@ -67,7 +68,7 @@ def tapes_of(path: Path, terms: Mapping[str, Any]) -> dict[str, Any]:
     return {"folder": str(path.resolve()), "sha256": tapes_digest(path), "ground": kept_ground(found)}
 
 
-def ground_now(step: MakerStep) -> Mapping[str, Any]:
+def ground_now(home: Home, step: MakerStep) -> Mapping[str, Any]:
     """The ground of a step: as it was judged, where the judging code is what it was, else judged anew.
 
     Raises Refused for other tapes.
@@ -78,9 +79,9 @@ def ground_now(step: MakerStep) -> Mapping[str, Any]:
     if tapes_digest(path) != step.tapes["sha256"]:
         raise Refused(f"the tapes of {step.proposal} are not those that were judged: {path}", "propose the step again")
     ground: Mapping[str, Any] = step.tapes["ground"]
-    if ground["code"] == judging_code() and ground["floor_bps"] >= floor_bps(step.terms):
+    if ground["code"] == judging_code() and ground["floor_bps"] >= floor_bps(home, step.terms):
         return ground
-    return tapes_of(path, step.terms)["ground"]  # type: ignore[no-any-return]
+    return tapes_of(home, path, step.terms)["ground"]  # type: ignore[no-any-return]
 
 
 def terms_after(home: Home, stage: str, account: str, after: str, amounts: Mapping[str, float], flatten: bool) -> dict[str, Any]:
@@ -111,7 +112,7 @@ def lacking(home: Home, name: str, step: MakerStep) -> list[str]:
     try:
         require_next(name, step_of(home.engine, name).stage, step.stage)
         account_for(home, step.stage, str(step.terms["account"]))
-        found = refusals_of(ground_now(step))
+        found = refusals_of(ground_now(home, step))
         return found + lacking_before(home, step)
     except DeskError as error:
         return [error.what]

@@ -17,16 +17,15 @@ from engine.clock import DAY_MS, HOUR_MS, MINUTE_MS
 from engine.control.canary import BREACHED, OVER, RUNNING, WHOLE, CanaryRun, canaries, default_plan
 from engine.control.code_changes import code_changes, note_code, noted
 from engine.errors import DeskError
+from engine.watch.basket_canaries import fold_of
 from engine.watch.canaries import (
     CODE,
     ERRORS,
     STATUS,
     Breach,
     CanaryFold,
-    began,
     breaches,
     follow,
-    held_at,
     progress,
     read_status,
 )
@@ -111,10 +110,7 @@ class CanaryWatch:
     def _read(self, run: CanaryRun) -> tuple[CanaryFold | None, list[Breach]]:
         """What the journal says by now; a journal that cannot be read again and again is a breach."""
         try:
-            fold = self._folds.get(run.key)
-            if fold is None:
-                event = began(self.home.desk_journal, run)
-                fold = None if event is None else CanaryFold(run, event, held_at(self.home.desk_journal, run, event))
+            fold = self._folds.get(run.key) or fold_of(self.home.desk_journal, run)
             if fold is not None:
                 follow(self.home.desk_journal, fold)
                 self._folds[run.key] = fold

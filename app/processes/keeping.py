@@ -65,7 +65,7 @@ class Heartbeat:
         from app.home.written import write_whole
 
         self._at = time.monotonic()
-        body = {"pid": os.getpid(), "wall_ms": now_ms(), **about, **({} if book is None else of_book(book))}
+        body = {"pid": os.getpid(), "wall_ms": now_ms(), **heartbeat.clocks(), **about, **({} if book is None else of_book(book))}
         write_whole(self._home / heartbeat.FILE, json.dumps(body, indent=1) + "\n", durable=False)
 
 

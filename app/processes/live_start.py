@@ -160,6 +160,8 @@ def simulated_desk(
     loop = Loop(journal, Controls(home.path, home.engine), home.strategies, body_of, data.now_ms)
     loop.withheld = chain.withheld
     data.is_open = lambda instrument: holds(paper.book, instrument)
+    data.is_off = lambda instrument: paper.book is not None and instrument in paper.book.off
+    data.is_gone = lambda instrument: paper.book is not None and paper.book.is_gone(instrument)
     about = {"home_id": home.id, "funding": funding_text(policy_of(home.desk.worker.funding))}
     paper = make(loop, lambda: fold(journal.path), about)
     return paper

@@ -32,12 +32,12 @@ from engine.control.makers import PAPER, MakerStep, step_of
 from engine.core.sizing import least_lots
 from engine.errors import DataError, DeskError, Refused
 from engine.l2.tape import Scale
-from engine.making.account import rules_of
 from engine.making.report import MakerFees
+from engine.making.rules import rules_of
 from engine.making.simulation import MakingOptions, require_terms
 from engine.making.stages import conditions, require_ground
 from engine.making.stored import LOCK, folder_of
-from engine.venues.account import AccountWants, SymbolWants, faults_at_start
+from engine.venues.account import AccountReport, AccountWants, SymbolWants, faults_at_start
 from engine.venues.instruments import Instrument, costs_of, instrument_of
 
 SMALL = "live_small"
@@ -65,7 +65,7 @@ def planned(home: Home, name: str) -> MakerPlan:
         raise Refused(f"no step of a maker {name} is approved. {conditions().rstrip('.')}", hint)
     terms = step.terms
     entry = account_for(home, step.stage, str(terms["account"]))
-    require_ground(ground_now(step))
+    require_ground(ground_now(home, step))
     options, fees = MakingOptions(**terms["options"]), MakerFees(**terms["fees_frac"])
     require_terms(options)
     instrument = instrument_of(terms["venue"], terms["symbol"], terms["market"], home.desk.overrides())
@@ -84,6 +84,16 @@ def wanted_of(home: Home, plan: MakerPlan) -> AccountWants:
     layer = lambda price: (plan.options.size * price, plan.name)  # noqa: E731 - typed by SymbolWants
     wants = SymbolWants(one.symbol, costs.maker_frac, costs.taker_frac, layer)
     return AccountWants(one.venue, plan.entry.leverage, (wants,), plan.entry.mode == "testnet")
+
+
+def unfit(report: AccountReport, mode: str) -> list[str]:
+    """Why the account is not fit, in words. With real money it pays no more than the tier that the ground was judged with; a
+    testnet has tiers of its own.
+    """
+    if mode == "live":
+        checks = tuple(row._replace(must=row.must or row.name.startswith("fees ")) for row in report.checks)
+        report = report._replace(checks=checks)
+    return faults_at_start(report)
 
 
 def least_of(plan: MakerPlan) -> Callable[[float], int] | None:
@@ -108,7 +118,7 @@ async def run(home: Home, plan: MakerPlan, keys: KeyedAccount, around: Surroundi
         around.say(f"PAGE: {what}")
 
     report = await keys.report(wanted_of(home, plan))
-    if faults := faults_at_start(report):
+    if faults := unfit(report, plan.entry.mode):
         raise Refused(f"the account {plan.step.terms['account']} is not fit: {'; '.join(faults)}", "docs/accounts.md")
     one = plan.instrument
     name = f"{one.venue}:{one.symbol}:{one.market}"

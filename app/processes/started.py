@@ -10,7 +10,7 @@ from sqlalchemy.engine import make_url
 from app.home.settings import Settings
 from app.home.written import write_whole
 from app.processes.children import PORTS
-from app.processes.last_machine import KEY, machine
+from app.processes.last_machine import here
 from engine.control.started import STARTED_FILE, started_of
 
 
@@ -22,14 +22,14 @@ def note_start(settings: Settings, environ: Mapping[str, str] = os.environ) -> N
     noted = {"data": str(settings.data or ""), "database_url": settings.database_url or ""}
     if noted["database_url"] and _holds_secret(noted["database_url"]):
         noted["database_url"] = ""
-    noted[KEY] = machine()
+    noted |= here(settings.home)
     noted |= {name: environ[name] for name in PORTS if environ.get(name, "").isdigit()}
     write_whole(settings.home / STARTED_FILE, json.dumps({key: value for key, value in noted.items() if value}, indent=1) + "\n")
 
 
 def note_machine(home: Path) -> None:
-    """Keep which machine this start is on, and what was kept before."""
-    write_whole(home / STARTED_FILE, json.dumps({**started_of(home), KEY: machine()}, indent=1) + "\n")
+    """Keep where this start is, and what was kept before."""
+    write_whole(home / STARTED_FILE, json.dumps({**started_of(home), **here(home)}, indent=1) + "\n")
 
 
 def _holds_secret(database_url: str) -> bool:

@@ -54,14 +54,14 @@ def _card(found: Mapping[str, Any], *, beside: bool) -> None:
 
 
 def _windows(listed: Mapping[str, Any], now_ms: Any) -> None:
-    """The windows with their P&L, and the two parts of the desk's."""
+    """The windows with their P&L, and the two parts of the desk's, in cents that sum."""
     pnl = listed.get("pnl") or {}
-    whole = (
-        f"P&L since the start, USDT: {number(pnl.get('whole'), sign=True)}: strategies {number(pnl.get('strategy'), sign=True)}"
+    whole, incident = (round(pnl[name], 2) if pnl else None for name in ("whole", "incident"))
+    strategy = number(None if whole is None or incident is None else whole - incident, sign=True)
+    text = (
+        f"P&L since the start, USDT: {number(whole, sign=True)}: strategies {strategy}, incidents {number(incident, sign=True)}"
     )
-    parts.head(
-        "Incidents", f"{whole}, incidents {number(pnl.get('incident'), sign=True)}" if pnl else "apart from the strategies"
-    )
+    parts.head("Incidents", text if pnl else "apart from the strategies")
     rows = [_row(window, now_ms) for window in listed["items"]]
     parts.table(("window", "from, to", "covers", "cause", "P&L, USDT"), rows, left=(0, 1, 2, 3), thin=(2,), wrap=(1, 3))
     if any(window["closed_ms"] is None for window in listed["items"]):

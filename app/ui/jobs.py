@@ -6,6 +6,7 @@ from typing import Any
 import streamlit as st
 
 from app.ui import links, rights
+from app.ui.figures import percent
 from app.ui.page_client import PageClient, Trouble
 from app.ui.safe import one_line, words
 
@@ -35,7 +36,7 @@ def follow(api: PageClient, ident: str) -> None:
         return
     with st.container(horizontal=True, vertical_alignment="center"):
         share = min(1.0, max(0.0, float(job.get("progress") or 0)))
-        st.progress(share, text=words(f"{job.get('kind')} {job['state']} {share:.0%}", 80))
+        st.progress(share, text=words(f"{job.get('kind')} {job['state']} {percent(share, 0)}", 80))
         rights.button(api, "Cancel", key=f"cancel_job_{ident}", on_click=_cancel, args=(api, ident))
     if job.get("children"):
         _runs(api, ident)

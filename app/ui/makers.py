@@ -106,11 +106,17 @@ def _reason(halt: Maker) -> str:
     return str(halt["reason"]) or "Everything was cancelled, and nothing more was sent."
 
 
+def _after(found: Maker) -> str:
+    """What is off the net."""
+    funding = found.get("funding")
+    return f"after fees of {number(found['fees'])}" + (f", funding {number(funding, sign=True)}" if funding else "")
+
+
 def _tiles(found: Maker) -> list[dict[str, str]]:
     """Money first, then what was filled."""
     pnl, fees = found["pnl"] or {}, found["fees_bps"]
     net = pnl.get("net_closed", found["net"])
-    shown = [("net, rest closed" if pnl else "net", net, f"after fees of {number(found['fees'])}")]
+    shown = [("net, rest closed" if pnl else "net", net, _after(found))]
     if pnl:
         shown += [
             ("without fees", pnl["gross"], f"spread {number(pnl['spread_captured'], sign=True)}"),

@@ -76,6 +76,8 @@ def _worker(desk: Mapping[str, Any], items: Sequence[Mapping[str, Any]]) -> Iter
     for check in desk.get("checks") or []:
         if check.get("name") == "worker" and check.get("state") == "bad":
             yield Strip("bad", "The worker is silent.", f"{check.get('text')}. Figures are of {at}. Next:", "nightdesk doctor")
+        elif check.get("name") == "worker" and check.get("state") == "warning":
+            yield Strip("warn", "Two clocks are apart.", f"{check.get('text')}.")
     if worker.get("phase") == "waiting" and _late(desk_ms, now_ms, items):
         rest = f"{_open(items, _protected_by(desk))} It goes on by itself when newer bars are there."
         why = str(worker.get("note") or "").partition(WAITS)[2].strip(" .;")  # what keeps it from bars that are there

@@ -10,6 +10,7 @@ from typing import Any
 import streamlit as st
 
 from app.ui import answer, rights
+from app.ui.figures import percent
 from app.ui.page_client import PageClient, Trouble
 from app.ui.safe import markdown, words
 
@@ -90,7 +91,7 @@ def _progress(turn: Mapping[str, Any], steps: Sequence[Mapping[str, Any]]) -> No
     if progress.get("share") is not None:
         st.progress(
             min(1.0, max(0.0, float(progress["share"]))),
-            text=words(f"{progress.get('tool')} {float(progress['share']):.0%}, {seconds:.0f} s", 80),
+            text=words(f"{progress.get('tool')} {percent(float(progress['share']), 0)}, {seconds:.0f} s", 80),
         )
     else:
         st.caption(f":material/progress_activity: {'working' if steps else 'thinking'}, {seconds:.0f} s")

@@ -31,7 +31,7 @@ FOLDERS = ("memory", "strategies", "runs", "models", "data", "recordings", "leve
 # what can be made again, what says how this machine runs, and what opens the desk to whoever has it
 LEFT = (
     *("logs", "cache", "checks", "training", "sessions", LINK, STARTED_FILE, heartbeat.FILE, OPEN_LOCK, UNFINISHED),
-    *(canaries.STATUS, canaries.ERRORS),
+    *(canaries.STATUS, canaries.ERRORS, halt.SPARE),
 )
 
 

@@ -22,7 +22,7 @@ def _line(body: dict[str, Any]) -> dict[str, Any]:
     figures, halt, killed = body.get("figures") or {}, body.get("halt") or {}, body.get("killed") or {}
     about = {name: str(body.get(name) or "") for name in ("name", "kind", "state", "verdict", "why")}
     about |= {name: str(body.get(name) or "") for name in ("venue", "symbol", "market", "quoter")}
-    counted = {name: figures.get(name) for name in ("fills", "orders", "inventory", "net", "fees")}
+    counted = {name: figures.get(name) for name in ("fills", "orders", "inventory", "net", "fees", "funding")}
     about |= {name: str(body.get(name) or "") for name in ("account", "mode", "stage")}
     left = [str(line)[:200] for line in killed.get("left") or ()][:LEFT_MAX]
     ended = {"ended": str(killed.get("state") or ""), "left": left}  # how a halt at an account has

@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import Engine
 from sqlmodel import col, select
 
+from engine.amounts import percent_text
 from engine.clock import utc, utc_day
 from engine.research.heads import HEADS
 from engine.store import db
@@ -228,7 +229,9 @@ def _parity(found: Row) -> dict[str, Any]:
             _counted(found["differing"], "trip differs", "trips differ"),
             signed=True,
         ),
-        _tile("Unexplained", found["unexplained_frac"], "frac", f"an alert above {found['unexplained_frac_max']:.0%}"),
+        _tile(
+            "Unexplained", found["unexplained_frac"], "frac", f"an alert above {percent_text(found['unexplained_frac_max'], 0)}"
+        ),
     ]
     loud = found["unexplained_usd"] > found["unexplained_frac_max"] * found["gross_usd"]
     about = [f"{utc(found['from_ms'])} to {utc(found['to_ms'])}", f"{found['bars']:,} bars"]

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Engine
 from sqlmodel import Session, col, select, update
 
+from engine.amounts import percent_text
 from engine.control.config import SleeveConfig
 from engine.control.direction import Direction
 from engine.errors import BadInput
@@ -47,6 +48,7 @@ OF_THE_DESK = (  # refusals that say nothing of a change: they are of the desk's
     "no_entry window",
     "another sleeve holds the other side",
 )
+OF_A_FIT = ("size rounds down to no lot", "below the venue's least order")  # of a pair: of how small a leg its fit makes
 _PLAN = re.compile(r"(\d{1,3}(?:\.\d{1,2})?) ?%(?: for)? (\d{1,6}) (trips|bars)")
 
 
@@ -125,7 +127,7 @@ def plan_of(text: str | None) -> CanaryPlan | None:
     part, count, unit = float(found[1]) / 100.0, int(found[2]), found[3]
     low, high = (TRIPS_MIN, TRIPS_MAX) if unit == "trips" else (BARS_MIN, BARS_MAX)
     if not (PART_MIN <= part <= PART_MAX or part == WHOLE) or not low <= count <= high:
-        bounds = f"{PART_MIN:.0%} to {PART_MAX:.0%} of the size, or 100%, {low:,} to {high:,} {unit}"
+        bounds = f"{percent_text(PART_MIN, 0)} to {percent_text(PART_MAX, 0)} of the size, or 100%, {low:,} to {high:,} {unit}"
         raise BadInput(f"canary = {words!r} is out of bounds", bounds)
     return CanaryPlan(part, count if unit == "trips" else None, count if unit == "bars" else None)
 

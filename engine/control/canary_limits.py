@@ -23,7 +23,7 @@ SEED = 0  # the same run has the same numbers
 
 
 class RunTrips(NamedTuple):
-    """The closed round trips of a run in order, and its curve; times in ms since 1970."""
+    """The closed round trips of a run by entry, and its curve; times in ms since 1970. Those of a basket's pairs overlap."""
 
     entry_ms: Ints
     exit_ms: Ints
@@ -31,11 +31,13 @@ class RunTrips(NamedTuple):
     refused_ms: Ints  # closes at which a rule began to refuse
     close_ms: Ints
     equity: Floats
+    of_pairs: bool = False
 
     @property
     def waits_ms(self) -> Ints:
-        """From each exit to the next entry: an open position waits for nothing."""
-        return np.asarray(np.maximum(self.entry_ms[1:] - self.exit_ms[:-1], 0), np.int64)
+        """From each time that nothing is open any more to the next entry; from entry to entry where something always was."""
+        flat = np.maximum(self.entry_ms[1:] - np.maximum.accumulate(self.exit_ms)[:-1], 0)
+        return np.asarray(flat if flat.any() else np.diff(self.entry_ms), np.int64)
 
 
 def wait_limit(run: RunTrips, trips: int) -> float:
@@ -52,7 +54,7 @@ def wait_limit(run: RunTrips, trips: int) -> float:
         return middle
     rare = above / len(waits) * trips / LEVEL
     far = middle + float(excess.sum()) * (math.pow(max(rare, 1.0), 1.0 / above) - 1.0)
-    return min(far, float(run.exit_ms[-1]) - float(run.entry_ms[0]))
+    return min(far, float(run.exit_ms.max()) - float(run.entry_ms[0]))
 
 
 def refused_limit(run: RunTrips, trips: int) -> int:

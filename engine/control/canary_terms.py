@@ -5,15 +5,16 @@ Called by engine.control.proposals when a proposal with a canary is stored. Turn
 trips, equity, decisions) and the metrics of two versions of a model into the terms that the card shows and the approval covers.
 """
 
+import heapq
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from engine.clock import DAY_MS, timeframe_ms
-from engine.control.canary import IN_FORCE, OF_THE_DESK, TRIPS_MIN, CanaryPlan
+from engine.control.canary import IN_FORCE, OF_A_FIT, OF_THE_DESK, TRIPS_MIN, CanaryPlan
 from engine.control.canary_limits import (
     LEVEL,
     Floats,
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 
 MARGIN = 1.25  # a breach is what is a quarter worse than the evidence was, or is likely to be
 MARKET_MARGIN = 1.5  # of slippage and drawdown, which follow the market's volatility as they do the change
+CLUSTER_MARGIN = 1.5  # of what pairs of a basket wait for and are refused together
 SLIPPAGE_TRIPS = 5  # round trips from which on their mean slippage is judged
 SLIPPAGE_SLACK_BPS = 0.5  # where the evidence has next to none
 ERROR_RATIO = 1.25  # of a model that was not judged on the rows of the one before
@@ -65,10 +67,10 @@ def numbers_of(store: Runs, run_id: str, plan: CanaryPlan, bar_ms: int, part: fl
     if plan.shortens and plan.trips is not None:
         plan = plan._replace(trips=max(min(plan.trips, _closed(store, run_id).height // 2), TRIPS_MIN))
     run, worst = evidence_of(store, run_id, plan, bar_ms)
-    trips = plan.trips or max(round(len(run.entry_ms) * (plan.bars or 0) * bar_ms / int(run.exit_ms[-1] - run.entry_ms[0])), 1)
+    trips = plan.trips or max(round(len(run.entry_ms) * (plan.bars or 0) * bar_ms / int(run.exit_ms.max() - run.entry_ms[0])), 1)
     least = min(SLIPPAGE_TRIPS, trips, len(run.entry_ms))
     watches = drawn(len(run.entry_ms), trips)
-    slippage = max(worst["slippage_bps"], slippage_limit(run, watches, least))
+    slippage, wider = max(worst["slippage_bps"], slippage_limit(run, watches, least)), CLUSTER_MARGIN if run.of_pairs else 1.0
     drawdown = max(worst["drawdown_frac"], drawdown_limit(run, watches))
     return {
         "part": plan.part,
@@ -78,11 +80,11 @@ def numbers_of(store: Runs, run_id: str, plan: CanaryPlan, bar_ms: int, part: fl
         "against": run_id,
         "level": LEVEL,
         "seen": len(run.entry_ms),
-        "refused_max": max(math.ceil(worst["refused"] * MARGIN), refused_limit(run, trips)),
+        "refused_max": math.ceil(wider * max(math.ceil(worst["refused"] * MARGIN), refused_limit(run, trips))),
         "slippage_bps_max": max(slippage * MARKET_MARGIN, slippage + SLIPPAGE_SLACK_BPS),
         "slippage_trips": least,
         "drawdown_frac_max": part * drawdown * MARKET_MARGIN,
-        "quiet_bars_max": math.ceil(max(worst["quiet_bars"] * MARGIN, wait_limit(run, trips) / bar_ms)),
+        "quiet_bars_max": math.ceil(wider * max(worst["quiet_bars"] * MARGIN, wait_limit(run, trips) / bar_ms)),
         "day_entries_max": max(math.ceil(worst["day_entries"] * MARGIN), day_limit(run, trips)),
         "worst": worst,
     }
@@ -94,13 +96,14 @@ def evidence_of(store: Runs, run_id: str, plan: CanaryPlan, bar_ms: int) -> tupl
     entry, leave = (closed[name].to_numpy().astype(np.int64) for name in ("entry_ms", "exit_ms"))
     ends, equity = stretches(entry, leave, plan, bar_ms), store.frame(run_id, "equity")
     close_ms, curve = equity["close_ms"].to_numpy().astype(np.int64), equity["equity"].to_numpy().astype(np.float64)
-    refused = refused_ms(store.frame(run_id, "decisions"))
-    run = RunTrips(entry, leave, slippage_bps(closed), refused, close_ms, curve)
+    refused = refused_ms(store.frame(run_id, "decisions"), OF_THE_DESK + (OF_A_FIT if is_of_pairs(closed) else ()))
+    paid = slippage_bps(closed, lambda: lot_sizes(store, run_id))
+    run = RunTrips(entry, leave, paid, refused, close_ms, curve, of_pairs=is_of_pairs(closed))
     spans = [slice(*np.searchsorted(entry, [begin, end], "left")) for begin, end in ends]
-    paid = [run.slippage_bps[one] for one in spans]
+    each = [run.slippage_bps[one] for one in spans]
     found = {
         "refused": most_within(run.refused_ms, ends),
-        "slippage_bps": max([float(running_mean(one, min(SLIPPAGE_TRIPS, len(one)))) for one in paid if len(one)] + [0.0]),
+        "slippage_bps": max([float(running_mean(one, min(SLIPPAGE_TRIPS, len(one)))) for one in each if len(one)] + [0.0]),
         "drawdown_frac": max((fall(run.equity[slice(*np.searchsorted(run.close_ms, end))]) for end in ends), default=0.0),
         "quiet_bars": math.ceil(int(run.waits_ms.max()) / bar_ms),
         "day_entries": int((np.searchsorted(entry, entry + DAY_MS, side="left") - np.arange(len(entry))).max()),
@@ -122,10 +125,10 @@ def stretches(entry: Ints, leave: Ints, plan: CanaryPlan, bar_ms: int) -> list[t
     if plan.trips is not None:
         count = plan.trips
         enough = len(entry) >= 2 * count
-        found = [(int(a), int(b)) for a, b in zip(entry, leave[count - 1 :], strict=False)]
+        found = [(int(a), b) for a, b in zip(entry, nth_exits(leave, count), strict=False)]
     else:
         length = (plan.bars or 0) * bar_ms
-        last = int(leave[-1]) if len(leave) else 0
+        last = int(leave.max()) if len(leave) else 0
         found = [(int(a), int(a) + length) for a in entry if a + length <= last]
         enough = len(entry) >= TRIPS_MIN and bool(found) and last - int(entry[0]) >= 2 * length
     if not enough:
@@ -135,15 +138,43 @@ def stretches(entry: Ints, leave: Ints, plan: CanaryPlan, bar_ms: int) -> list[t
     return found
 
 
-def slippage_bps(trips: "pl.DataFrame") -> Floats:
-    """Slippage of each round trip, both ways, of its notional at entry."""
-    notional = trips["units"].to_numpy() * trips["entry_price"].to_numpy()
+def nth_exits(leave: Ints, count: int) -> list[int]:
+    """Of each round trip that has so many from it on: when that many of them are over. Pairs of a basket trade side by side."""
+    first, found = list[int](), list[int]()  # the earliest exits, negative: the latest of them on top
+    for ms in leave[::-1].tolist():
+        heapq.heappush(first, -ms)
+        if len(first) > count:
+            heapq.heappop(first)
+        found += [-first[0]] if len(first) == count else []
+    return found[::-1]
+
+
+def slippage_bps(trips: "pl.DataFrame", lots: Callable[[], Mapping[str, float]]) -> Floats:
+    """Slippage of each round trip, both ways, of its notional at entry; of a pair that of both legs (`lots`: lot_sizes)."""
+    if not is_of_pairs(trips):
+        notional = trips["units"].to_numpy() * trips["entry_price"].to_numpy()
+    else:
+        sizes, notional = lots(), np.zeros(trips.height)
+        keys = [str(both).split() for both in trips["instrument"].to_list()]
+        for n, leg in enumerate("ab"):
+            price, count = (trips[f"{name}_{leg}"].fill_null(0).to_numpy() for name in ("entry", "lots"))
+            notional += price * count * np.array([sizes[key[n]] for key in keys])
     return np.asarray(trips["slippage"].to_numpy() / notional * 1e4, np.float64)
 
 
-def refused_ms(decisions: "pl.DataFrame") -> Ints:
-    """Closes at which a rule began to refuse an entry, those of the desk's state aside."""
-    found = decisions.filter(decisions["refused_by"].is_not_null() & ~decisions["refused_by"].is_in(OF_THE_DESK))
+def is_of_pairs(trips: "pl.DataFrame") -> bool:
+    """Whether round trips are those of a basket's pairs."""
+    return "lots_a" in trips.columns
+
+
+def lot_sizes(store: Runs, run_id: str) -> dict[str, float]:
+    """`synthetic:BTC-USDT:perp` -> base units of a lot, as a run had them."""
+    return {key: float(one["lot_size"]) for key, one in store.load(run_id)["config"]["instruments"].items()}
+
+
+def refused_ms(decisions: "pl.DataFrame", excused: Sequence[str]) -> Ints:
+    """Closes at which a rule began to refuse an entry, those that are `excused` aside."""
+    found = decisions.filter(decisions["refused_by"].is_not_null() & ~decisions["refused_by"].is_in(list(excused)))
     return found["close_ms"].to_numpy().astype(np.int64)
 
 

@@ -50,15 +50,20 @@ def code_changes(path: Path) -> list[CodeChange]:
     last(path, ("config",), enough)  # one look from the end
     if not events:
         return []
-    wanted, found = {str(one["name"]): one for one in events[0].body["sleeves"]}, list[CodeChange]()
+    wanted, found = _configured(events[0]), list[CodeChange]()
     for event, before in pairwise(events):
-        for one in before.body["sleeves"]:
-            mine = wanted.get(str(one["name"]))
+        for name, one in _configured(before).items():
+            mine = wanted.get(name)
             if mine is not None and one["strategy_sha256"] != mine["strategy_sha256"]:
                 digests = one["strategy_sha256"], mine["strategy_sha256"]
-                found.append(CodeChange(str(one["name"]), int(mine.get("version", 0)), *digests, event))
-                del wanted[str(one["name"])]
+                found.append(CodeChange(name, int(mine.get("version", 0)), *digests, event))
+                del wanted[name]
     return found
+
+
+def _configured(event: Event) -> dict[str, Mapping[str, Any]]:
+    """The sleeves of a configuration as people name them; a basket is one of its legs, which have the same code."""
+    return {str(one.get("basket") or one["name"]): one for one in event.body["sleeves"]}
 
 
 def run_in_force(engine: Engine, home: Path, sleeve: SleeveConfig, code_sha256: str) -> str:
@@ -104,9 +109,8 @@ def note_code(engine: Engine, home: Path, change: CodeChange, plan: CanaryPlan, 
         return f"version {desk.sleeves[change.sleeve]} came into force since"
     run_id = run_in_force(engine, home, sleeve, change.new_sha256)
     if not run_id:
-        return (
-            f"no stored run of it: nightdesk backtest {sleeve.strategy} --symbol {sleeve.symbol} --timeframe {sleeve.timeframe}"
-        )
+        symbols = ",".join(sleeve.legs or (sleeve.symbol,))
+        return f"no stored run of it: nightdesk backtest {sleeve.strategy} --symbol {symbols} --timeframe {sleeve.timeframe}"
     try:
         terms = measured(plan, run_id, sleeve, home) | {"error": None, "way": "pause", "why": "code"}
     except DeskError as error:

@@ -18,7 +18,7 @@ from engine.strategies.params import StrategyParams, choices, risk_move
 Label = Literal["tightens", "loosens", "neutral", "unknown"]
 STOPS = ("stop_atr", "stop_frac")
 STAGES = ("retired", "draft", *LADDER)  # each nearer to live than the one before
-PLACE = ("strategy", "venue", "symbol", "market", "timeframe", "account")  # another market or rule: direction unknown
+PLACE = ("strategy", "venue", "symbol", "legs", "market", "timeframe", "account")  # another market or rule: direction unknown
 
 
 class WorstCase(NamedTuple):

@@ -8,6 +8,7 @@ that had it open sees that and writes a new one. This module imports no database
 may write the file itself.
 """
 
+import errno
 import fcntl
 import json
 import os
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 FILE = "HALT"
 RELEASING = "HALT.releasing"  # what a release has taken; until it has come to its end this file halts as the other does
+SPARE = "HALT.spare"  # empty lines, in which a halt is written that finds the disk full; it halts nothing by itself
+SPARE_BYTES = 1 << 14  # room for the longest reason and a name
 OF_A_DESK = ("desk.toml", "home.json", "journal", "desk.db")  # any of these: whatever else was lost, the desk is here
 WORKER = "worker"  # by whom the desk halts itself when it must not go on before a person has looked
 NO_REASON = "no reason given"  # of a halt in a hurry; the next one's reason is shown in its place
@@ -58,7 +61,7 @@ def set(home: Path, reason: str, by: Mapping[str, Any], now_ms: int, engine: "En
     try:
         _append(home / FILE, line.encode("ascii"))
     except OSError as error:
-        if not os.path.lexists(home / FILE):
+        if not _spared(home, line.encode("ascii")) and not os.path.lexists(home / FILE):
             failed.append(f"file: {error.strerror}")
     if engine is not None:
         try:
@@ -112,6 +115,7 @@ def release(home: Path, engine: "Engine", seen: Latch, by: Mapping[str, Any], re
         if taken:
             (home / RELEASING).unlink()
             _sync_folder(home)
+            keep_spare(home)
     return read(home, engine)
 
 
@@ -133,12 +137,50 @@ def _append(path: Path, line: bytes) -> None:
     while True:
         descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
         try:
-            os.write(descriptor, b"\n" + line if _is_torn(path) else line)
+            data = b"\n" + line if _is_torn(path) else line
+            if os.write(descriptor, data) < len(data):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             os.fsync(descriptor)
             if _leads_to(path, descriptor):
                 return _sync_folder(path.parent)
         finally:
             os.close(descriptor)
+
+
+def keep_spare(home: Path) -> None:
+    """Take room for a halt's line while there is some; where there is none, a halt still halts, without its reason."""
+    path, draft = home / SPARE, home / f".{SPARE}"
+    if os.path.lexists(path):
+        return
+    try:
+        draft.write_bytes(b"\n" * SPARE_BYTES)
+        with draft.open("rb") as file:
+            os.fsync(file.fileno())
+        draft.replace(path)
+    except OSError:
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)
+
+
+def _spared(home: Path, line: bytes) -> bool:
+    """Write a line, behind what the latch's file has, into the spare file, which takes no new room, and put that in its place;
+    False where that cannot be done.
+    """
+    with suppress(OSError):
+        descriptor = os.open(home / SPARE, os.O_WRONLY | os.O_NOFOLLOW)
+        try:
+            before = (home / FILE).read_bytes() if os.path.lexists(home / FILE) else b""
+            data = _joined(before.rstrip(b"\n") + b"\n" if before.endswith(b"\n") else before, line)
+            if len(data) > os.fstat(descriptor).st_size:
+                return False
+            os.pwrite(descriptor, data, 0)
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        (home / SPARE).replace(home / FILE)
+        _sync_folder(home)
+        return True
+    return False
 
 
 def _is_torn(path: Path) -> bool:

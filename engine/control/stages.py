@@ -8,6 +8,7 @@ evidence, by its path. Steps down take nothing.
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
+from engine.amounts import percent_text
 from engine.clock import DAY_MS, MINUTE_MS
 
 LADDER = ("paper", "paper_live", "shadow", "testnet", "live_small", "live")  # each nearer to money than the one before
@@ -147,7 +148,8 @@ def _parity(facts: StageFacts, now_ms: int) -> str:
     if facts.parity_frac is None:
         return "no round trip to compare with the backtest"
     if not facts.parity_frac <= PARITY_FRAC_MAX:
-        return f"{facts.parity_frac:.1%} of what round trips moved differs from the backtest and nothing explains it, at most 1 %"
+        share = percent_text(facts.parity_frac, 1)
+        return f"{share} of what round trips moved differs from the backtest and nothing explains it, at most 1 %"
     return ""
 
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from engine.amounts import percent_text
 from engine.book.bodies import RESTING
 from engine.control.canary import WITHOUT_CANARY, CanaryPlan, smaller_part, way_of
 from engine.control.config import SleeveConfig, with_defaults
@@ -70,8 +71,6 @@ def _nothing_to_watch(made: Draft) -> str:
     keys = {change["key"] for change in made.changes}
     if made.new.stage in RESTING or (made.new.paused and made.new.resumes_ms is None):
         return "it enters nothing from then on"
-    if made.new.legs:
-        return "round trips of a basket are those of its pairs: no figure of a sleeve measures them"
     if keys <= PAUSE and made.new.paused:
         return "it is a pause"
     if keys <= {"size_part", "stage"} and not rises(made.old.stage, made.new.stage) and made.direction.label == "tightens":
@@ -85,7 +84,8 @@ def _terms(plan: CanaryPlan, made: Draft, evidence: Sequence[Mapping[str, Any]],
 
     if not plan.is_whole and made.old.size_part is not None and plan.part > made.old.size_part:
         raise Refused(
-            f"{made.old.name} trades at {made.old.size_part:.0%} of its size: a canary takes at most that", "a smaller part"
+            f"{made.old.name} trades at {percent_text(made.old.size_part, 0)} of its size: a canary takes at most that",
+            "a smaller part",
         )
     if not plan.is_whole and made.new.stage == "live_small":
         raise Refused("a sleeve in live_small trades the least that there is: it has no part", "propose without a canary")

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from engine.amounts import percent_text
 from engine.clock import DAY_MS, HOUR_MS
 from engine.control import halt
 from engine.core.state import BREAKERS, LEAVE_LONG, LEAVE_SHORT, Signal
@@ -24,7 +25,7 @@ def lose_a_day(copy: DeskCopy) -> tuple[str, str]:
         return name, f"no entry was let through: {', '.join(dict.fromkeys(copy.refusals())) or 'no order'}"
     gap = 1.3 * most / share
     if gap > (FALL_MAX if side > 0 else RISE_MAX):
-        return name, f"a position of {share:.2g} x equity loses less than {most:.1%} in any fall to a tenth"
+        return name, f"a position of {share:.2g} x equity loses less than {percent_text(most, 1)} in any fall to a tenth"
     at = copy.price(name) * (1.0 - side * gap)
     copy.bar(name, {name: copy.signal(name)}, copy.move(name, open=at))
     if copy.book.desk.halted:
@@ -117,8 +118,10 @@ def drawdown(copy: DeskCopy) -> DrillOutcome:
         return fired(f"gaps against every sleeve beyond drawdown_frac_max {most:g}")
     lost = 1.0 - copy.book.desk.equity / copy.book.desk.peak
     if lost <= most:
-        return out_of_reach(f"{why or 'every position was lost'}: {lost:.1%} of the peak, drawdown_frac_max is {most:g}")
-    return never(f"{lost:.1%} below the peak, drawdown_frac_max is {most:g}: no breaker")
+        return out_of_reach(
+            f"{why or 'every position was lost'}: {percent_text(lost, 1)} of the peak, drawdown_frac_max is {most:g}"
+        )
+    return never(f"{percent_text(lost, 1)} below the peak, drawdown_frac_max is {most:g}: no breaker")
 
 
 DRILLS: dict[str, Callable[[DeskCopy], DrillOutcome]] = {

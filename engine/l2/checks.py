@@ -33,6 +33,7 @@ from engine.l2.book import (
 )
 from engine.l2.loop import ASKS, ASKS_LOTS, BIDS, BIDS_LOTS
 from engine.l2.replay import BookReplay, replay
+from engine.l2.snapshot_checks import MANY, sides_of, snapshots_read, whole_tape
 from engine.l2.tape import (
     BID,
     DELTA,
@@ -49,8 +50,6 @@ from engine.l2.tape import (
 from engine.l2.trade_checks import trade_issues
 
 TIMES_MAX = 20.0  # the spread's mean and 90th percentile over their reference: bugs gave 284 and more, true tapes 3 and less
-PART_MIN = 0.05  # a snapshot's levels over the largest one's
-MANY = 20  # messages from which shares are looked at
 NEAR_BPS = 50.0  # the tenth level from the middle; 0.6 on a busy perpetual
 NEAR_TICKS = 10 * NEAR  # and so many ticks: an instrument of a coarse grid is no fault
 FOREIGN_FRAC = 0.2  # deltas whose middle price is so far from the snapshot's are of another instrument
@@ -115,11 +114,6 @@ def require_sound(report: TapeReport, tape: BookTape) -> None:
         raise DataError(f"{tape.path}: {bad[0].text}", f"{len(bad)} errors: nightdesk l2 check {tape.path.name}")
 
 
-def whole_tape(rule: str, text: str) -> list[DataIssue]:
-    """An error of no single message."""
-    return [DataIssue(rule, "error", (), text)]
-
-
 def inverted(tape: BookTape) -> list[DataIssue]:
     """Snapshots whose every bid is at or above every ask."""
     bad = []
@@ -128,25 +122,6 @@ def inverted(tape: BookTape) -> list[DataIssue]:
         if len(bids) and len(asks) and bids.min() >= asks.max():
             bad.append(tape.row[i])
     return issue("inverted_sides", "error", bad, "bid and ask are inverted: every bid of a snapshot is above every ask")
-
-
-def sides_of(tape: BookTape, i: int) -> tuple[Ints, Ints]:
-    """Prices of message i's bids and asks, in the order sent, levels that are removed left out."""
-    levels = slice(tape.start[i], tape.start[i + 1])
-    price, side, lots = tape.price[levels], tape.side[levels], tape.lots[levels]
-    return price[(side == BID) & (lots > 0)], price[(side != BID) & (lots > 0)]
-
-
-def snapshots_read(tape: BookTape) -> list[DataIssue]:
-    """No snapshot at all; snapshots most of which have hardly any levels: deltas that were read as snapshots."""
-    sizes = np.diff(tape.start)[tape.kind == SNAPSHOT]
-    if not len(sizes):
-        return whole_tape("no_snapshot", "not one snapshot: a book cannot be built from deltas alone")
-    if len(sizes) >= MANY and np.median(sizes) < PART_MIN * sizes.max():
-        sizes_text = f"{np.median(sizes):.0f} levels in the median, the largest has {sizes.max():,}"
-        text = f"deltas read as snapshots: {len(sizes):,} snapshots with {sizes_text}"
-        return whole_tape("deltas_as_snapshots", text)
-    return []
 
 
 def wrong_end(tape: BookTape, replayed: BookReplay) -> list[DataIssue]:

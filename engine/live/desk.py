@@ -27,7 +27,7 @@ from engine.errors import DeskError
 from engine.live.announced import Announced
 from engine.live.basket_bar import crossings, without_off
 from engine.live.last_guards import ask_stops, why_not_cover, why_not_enter, why_not_leave
-from engine.live.lost_stops import LostStops
+from engine.live.lost_stops import LIFE_MS, LostStops
 from engine.live.record import Group, record
 from engine.live.requests import order_of, reported, requests_of
 from engine.ports import Clock, OrderReport
@@ -37,7 +37,6 @@ from engine.venues.live_port import CHILDREN, LiveAnswer, LiveVenue
 from engine.venues.outcome import EXISTS, NOT_FOUND, NOT_TAKEN, PASSED
 
 T = TypeVar("T")
-LIFE_MS = 35_000  # a request that was sent longer ago than this can no longer arrive: OKX signs for 30 s, the others for less
 BACKOFF_S = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0)  # before the n-th order of its kind for one layer
 MOMENT = re.compile(r"\b1[5-9]\d{11}\b")  # UTC ms in a venue's words, as of the end of a ban: it makes no other page of one
 KNOWN_MAX = 2_000  # ids and times of requests that are remembered beside those of open orders
@@ -162,6 +161,9 @@ class LiveDesk:
                 continue  # it has not left yet, and does not
             if kind == "intent" and order.attached:
                 self.waiting.add(order.id)  # its entry does not wait for it
+            if kind == "order" and (late_ms := self.lost.late_ms(order.id, self.now_ms())):
+                self.spawn(self.ask_now(order.id, late_ms / 1000))
+                continue
             if order.id in self.overtaken:
                 self.overtaken[order.id] = True
             self.busy[order.id] += 1
@@ -228,6 +230,7 @@ class LiveDesk:
         if order.attached:
             why = await why_not_cover(self, order)
         else:
+            await self.lost.alone(self, order)
             why = await why_not_enter(self, order) if is_entry(self.book, order) else why_not_leave(self, order)
         if why or self.failed:
             self.never_sent(order, why or self.failed)
@@ -284,8 +287,9 @@ class LiveDesk:
             why = f"the market was beyond the stop of layer {stop.key} before it could stand"
             self.take("leave", {"sleeve": self.book.names[stop.sleeve], "why": why})
 
-    async def ask_now(self, id_: str) -> None:
+    async def ask_now(self, id_: str, after_s: float = 0.0) -> None:
         """`ask` as a task."""
+        await asyncio.sleep(after_s)
         await self.ask(id_)
 
     def _learn(self, answer: LiveAnswer) -> None:
@@ -324,13 +328,12 @@ class LiveDesk:
         order = find(self.book.orders, id_)
         if order is None or id_ in self.busy:
             return False
-        self.busy[id_] += 1
-        self.overtaken[id_] = False
+        self.busy[id_], self.overtaken[id_] = 1, False
         try:
             if id_ in self.to_resend:
                 self.to_resend.discard(id_)
                 kind, answer = "intent", await self._placed(order)
-            elif order.state == CANCELLING:
+            elif order.state == CANCELLING and not self.lost.late_ms(id_, self.now_ms()):
                 kind, answer = "cancel", await self._answer(order, self.venue_of(order).cancel(order))
                 if answer.outcome == NOT_FOUND and answer.state == UNKNOWN:  # what has ended cannot be cancelled either
                     answer = await self._answer(order, self.venue_of(order).ask(order))
@@ -366,6 +369,7 @@ class LiveDesk:
         sent_ms = self.sent_ms.get(order.id, self.began_ms)
         if order.id in self.unsure or self.lost.goes_again(self, order, sent_ms):
             self.unsure.discard(order.id)
+            self.lost.note_again(order, sent_ms)
             self.to_resend.add(order.id)
             self.spawn(self.ask_now(order.id))
             return False

@@ -20,6 +20,7 @@ from engine.live.listed import AccountListings
 from engine.live.probe import AccountProbe, Heard
 from engine.live.probe_result import ProbeResult, probe_of, summary
 from engine.live.reconcile import READINGS, START, AccountReconcile
+from engine.live.wakes import woken
 from engine.redaction import redacted
 from engine.store.chain import Event
 from engine.store.lookback import last
@@ -129,16 +130,7 @@ class AccountGate:
                 await self._look_at_listings()
                 await self._asked_for()
             if not self._shut:
-                await self._pause(CONSENT_LOOK_S if is_open else self._wait_s())
-
-    async def _pause(self, wait_s: float) -> None:
-        """Until the next try, or until something closes it."""
-        timer = asyncio.get_running_loop().call_later(wait_s, self._something.set)
-        try:
-            await self._something.wait()
-        finally:
-            timer.cancel()
-        self._something.clear()
+                await woken(self._something, CONSENT_LOOK_S if is_open else self._wait_s())
 
     async def _asked_for(self) -> None:
         """A person wants to see a probe now. One that fails closes the gate, which then tries by itself."""

@@ -13,10 +13,12 @@ from typing import NamedTuple
 from engine.book.account_events import orphan_lots
 from engine.core.orders import DONE, REJECTED, WORKING, VenueOrder
 from engine.core.state import ENTRY, EXIT_SLOT, PROTECTIVE
-from engine.live.desk import LIFE_MS, LiveDesk
+from engine.live.desk import LiveDesk
 from engine.live.listed import gone_flat, open_at
+from engine.live.lost_stops import LIFE_MS
 from engine.live.poll import ORPHAN_CODE, holders, is_own
 from engine.live.reconcile import AccountReconcile
+from engine.live.wakes import woken
 from engine.venues.live_port import LiveVenue, StandingOrder
 from engine.venues.outcome import NOT_FOUND, NOT_TAKEN
 
@@ -57,13 +59,7 @@ class AccountHalt:
     async def run(self) -> None:
         """Follow the latch: halted once, followed to its end; and orphans are closed."""
         while True:
-            if not self._soon.is_set():
-                timer = asyncio.get_running_loop().call_later(self.look_s, self._soon.set)
-                try:
-                    await self._soon.wait()
-                finally:
-                    timer.cancel()
-            self._soon.clear()
+            await woken(self._soon, self.look_s)
             why = self.desk.latched()
             if why and self.result is None:
                 await self.halt(why)

@@ -22,6 +22,8 @@ from engine.core.state import ENTRY, EXIT_SLOT, PROTECTIVE
 from engine.errors import DataError
 from engine.live.desk import LiveDesk, going_on
 from engine.live.poll import AccountPoll, holders
+from engine.live.requests import refused_before
+from engine.live.wakes import woken
 
 ALL_LOTS = 1 << 40  # more than any layer has
 NAKED_PAGE_MS, NAKED_LEAVE_MS = 5_000, 15_000
@@ -60,7 +62,7 @@ class AccountHealth:
         self.naked: dict[tuple[int, int], int] = {}  # (sleeve, layer key) -> since when nothing covers it
         self.missing: dict[str, int] = {}  # order -> since when it says more than was booked
         self.unseen: dict[str, int] = {}  # stop that stands by the venue's word alone -> since when
-        self.refused: dict[str, list[int]] = {}  # sleeve -> times of refusals in a row
+        self.refused = refused_before(desk.journal.path, desk.book.names, desk.now_ms())  # sleeve -> times of refusals in a row
         self._asked: dict[str, int] = {}  # attached stop that covers what is not booked -> when it was asked last
         self._flattening: set[tuple[int, int]] = set()
         self._minute: dict[str, deque[int]] = {}
@@ -186,15 +188,12 @@ class AccountHealth:
     async def run(self) -> None:
         """Look while something is not well; else wait for it, or for the next watch of streams and polls."""
         self._note()  # a process that ended as it began has left no event of what is not covered
+        for name in [name for name, times in self.refused.items() if len(times) >= REFUSED_MAX]:
+            self.begin(f"{REFUSALS}{name}", f"{len(self.refused[name])} refused in a row before this start", page=True)
         while not self.desk.failed:
             self.look()
             await self._streams()
-            timer = asyncio.get_running_loop().call_later(self._next_look_s(), self._something.set)
-            try:
-                await self._something.wait()
-            finally:
-                timer.cancel()
-            self._something.clear()
+            await woken(self._something, self._next_look_s())
             if self._is_something():
                 await asyncio.sleep(LOOK_S)
 

@@ -48,10 +48,13 @@ class GuardedDesk(Protocol):
 
 
 async def why_not_cover(desk: GuardedDesk, order: VenueOrder) -> str:
-    """Why the stop of an entry is not sent: the entry was not. It leaves once that is answered, after a second at most."""
+    """Why the stop of an entry is not sent: the entry was not. It leaves once that is answered, and a stop of the layer's own
+    that is on its way, after a second at most.
+    """
     try:
         until, entry = asyncio.get_running_loop().time() + FOLLOWS_S, attached.entry_id(order.id)
-        while entry in desk.waiting or (entry in desk.busy and asyncio.get_running_loop().time() < until):
+        own = {stop.id for stop in stops_of(desk, order) if not stop.attached}
+        while entry in desk.waiting or (desk.busy.keys() & {entry, *own} and asyncio.get_running_loop().time() < until):
             if entry in desk.waiting:
                 until = asyncio.get_running_loop().time() + FOLLOWS_S
             await asyncio.sleep(COVERS_LOOK_S)

@@ -39,9 +39,7 @@ class AccountListings:
     async def listing_of(self, name: str) -> VenueListing | None:
         """The instrument as the venue lists it; None where it does not trade there: then it is off. Raises what ccxt raises."""
         listing = await self.reader.listing(name.split(":")[1])
-        why = GONE if listing is None else "" if listing.trades else f"the venue lists it as {listing.state}"
-        if isinstance(self.desk.venues[name], GoneVenue) and listing is not None:
-            why = f"{GONE} as this process began: stop and start the worker, now that it is listed again"
+        why = why_off(listing, began_without=isinstance(self.desk.venues[name], GoneVenue))
         self.trades[name] = not why
         if why:
             self._off(name, why)
@@ -73,6 +71,15 @@ class AccountListings:
         text = f"it trades again and is not proved yet: {why}"[:300]
         if self.desk.book.off.get(name) not in (None, text) and not self.desk.failed:
             self.desk.take("health", {"what": f"{OFF}{name}", "state": "begun", "why": text})
+
+
+def why_off(listing: VenueListing | None, *, began_without: bool) -> str:
+    """Why an instrument is not traded by its venue's listing, or by a process that began without it; "" where it is."""
+    if listing is None:
+        return GONE
+    if began_without:
+        return f"{GONE} as this process began: stop and start the worker, now that it is listed again"
+    return "" if listing.trades else f"the venue lists it as {listing.state}"
 
 
 def open_at(desk: LiveDesk, name: str) -> tuple[int, int]:

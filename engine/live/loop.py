@@ -22,7 +22,7 @@ from engine.errors import DataError, DeskError
 from engine.features.reads import Reads
 from engine.live import config_event
 from engine.live.bar_event import account_of, asked_at, bar_body, complaints
-from engine.live.basket_bar import BasketBars, silent, trade_basket
+from engine.live.basket_bar import BasketBars, silent, trade_basket, without_off
 from engine.live.controls import Controls
 from engine.live.feed import Feed, Span
 from engine.live.following import Following, Reread
@@ -281,7 +281,7 @@ class Loop:
         if book.basket is not None:
             found = self.basket_bars.body(book, feed, t, growing=self._growing)
             body["basket"] = silent(found) if why else found
-        return body, {n: h.read for n, h in now.items()}, {n: h.read for n, h in waits.items()}
+        return dict(without_off(book, body)), {n: h.read for n, h in now.items()}, {n: h.read for n, h in waits.items()}
 
     # ---- the journal ---------------------------------------------------------------------------------------------------
 

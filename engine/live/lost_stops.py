@@ -3,15 +3,20 @@
 Called by engine.live.desk where a question finds nothing, and by health.py. What was acknowledged has arrived, so nothing of it
 is still on its way: it is there and REST is late, or it is lost. The same id decides: a venue that has it refuses, and one
 that has lost it takes it. One that was moved is left out: its first id may be free again (Binance). Decision 0127.
+
+What was not acknowledged and went out again may arrive once more. While it can, it is not cancelled, since an order that has
+ended frees its id, and no other stop takes its place beside it. Decision 0134.
 """
 
+import asyncio
 from collections.abc import Set as AbstractSet
 
 from engine.book import attached
-from engine.core.orders import STANDING, UNKNOWN, VenueOrder, find
+from engine.core.orders import CANCELLING, STANDING, UNKNOWN, VenueOrder, find
 from engine.core.state import PROTECTIVE
-from engine.live.last_guards import GuardedDesk, why_not_leave
+from engine.live.last_guards import LOOKS_S, GuardedDesk, stops_of, why_not_leave
 
+LIFE_MS = 35_000  # a request that was sent longer ago than this can no longer arrive: OKX signs for 30 s, the others for less
 PAUSES_MS = (2_000, 3_000, 5_000)  # after it was sent, before it goes out the n-th time again; the last one goes on
 
 
@@ -21,6 +26,7 @@ class LostStops:
     def __init__(self) -> None:
         self._times: dict[str, int] = {}  # how often the venue has acknowledged it and not known it then
         self._needed: set[str] = set()  # attached stops that were not there when they were needed: each goes out once by itself
+        self._late_ms: dict[str, int] = {}  # those that went out again -> until when the request before may still arrive
 
     def __contains__(self, id_: str) -> bool:
         """Whether its acknowledgement has been in vain: the next one counts for nothing until the venue has shown it."""
@@ -44,6 +50,31 @@ class LostStops:
         if not order.attached and why_not_leave(desk, order):
             return False
         return desk.now_ms() - sent_ms >= PAUSES_MS[min(self._times[order.id], len(PAUSES_MS)) - 1]
+
+    def note_again(self, order: VenueOrder, sent_ms: int) -> None:
+        """It goes out again; the request before it had left by `sent_ms`."""
+        if order.id not in self._times:
+            self._late_ms[order.id] = sent_ms + LIFE_MS
+
+    def late_ms(self, id_: str, now_ms: int) -> int:
+        """For how long an earlier request of this order may still arrive; 0: not any more."""
+        return max(self._late_ms.get(id_, 0) - now_ms, 0)
+
+    async def alone(self, desk: GuardedDesk, order: VenueOrder) -> None:
+        """Wait until no attached stop that may arrive once more covers the layer of a stop: both could fire before one ends."""
+        if order.slot != PROTECTIVE or not self._late_ms:
+            return
+        desk.waiting.add(order.id)
+        try:
+            while any(self._covers_late(desk, stop) for stop in stops_of(desk, order)):
+                await asyncio.sleep(LOOKS_S)
+        finally:
+            desk.waiting.discard(order.id)
+
+    def _covers_late(self, desk: GuardedDesk, stop: VenueOrder) -> bool:
+        """Whether an attached stop covers its layer and may not be cancelled yet."""
+        covers = stop.attached and stop.state in (*STANDING, CANCELLING) and max(stop.filled, stop.reported) == 0
+        return covers and self.late_ms(stop.id, desk.now_ms()) > 0
 
     def _is_needed(self, desk: GuardedDesk, order: VenueOrder) -> bool:
         """Whether an attached stop goes out by itself, once: its entry has filled what could not be booked."""

@@ -19,6 +19,7 @@ from engine.live.bills import bill_shares, read_from
 from engine.live.desk import LiveDesk
 from engine.live.reduced import book_reduced, closed_by_halt, page_reduced, shares_of, word_of
 from engine.live.requests import Unanswered
+from engine.live.wakes import woken
 from engine.venues.live_port import VenueTrade
 
 ASKS_MS = (1_000, 2_000, 4_000, 5_000)  # before each question about an order in doubt; the last one goes on
@@ -77,17 +78,8 @@ class AccountPoll:
         """Look again and again, sooner while something is in doubt."""
         while not self.desk.failed:
             await self.look()
-            await self._pause()
-
-    async def _pause(self) -> None:
-        """Until the next look is due. Not by asyncio.wait_for, which in CPython 3.11 may swallow a cancellation."""
-        timer = asyncio.get_running_loop().call_later(self._wait_s(), self._wake.set)
-        try:
-            await self._wake.wait()
-        finally:
-            timer.cancel()
-        self._wake.clear()
-        await asyncio.sleep(SOON_S)
+            await woken(self._wake, self._wait_s())
+            await asyncio.sleep(SOON_S)
 
     def _wait_s(self) -> float:
         if self.failures:

@@ -15,7 +15,8 @@ from typing import Any
 from engine.core.orders import DONE, ENDED, REJECTED, STANDING, VenueOrder
 from engine.core.state import ENTRY, EXIT_SLOT, PROTECTIVE, SLOTS
 from engine.errors import DeskError
-from engine.live.desk import BACKOFF_S, LIFE_MS
+from engine.live.desk import BACKOFF_S
+from engine.live.lost_stops import LIFE_MS
 from engine.live.poll import PROBE_CODE
 from engine.live.probe_result import FAILED, OK, SPARE_FRAC, UNTRIED, ProbeLeg, ProbeOf, ProbeResult
 from engine.redaction import redacted

@@ -18,9 +18,11 @@ from engine.core.orders import DONE, ENDED, STANDING, WORKING, VenueOrder, find
 from engine.core.state import ENTRY, EXIT_SLOT, PROTECTIVE
 from engine.errors import DataError
 from engine.live.announced import LATE_MS
-from engine.live.desk import LIFE_MS, LiveDesk
+from engine.live.desk import LiveDesk
 from engine.live.listed import gone_flat
+from engine.live.lost_stops import LIFE_MS
 from engine.live.poll import AccountPoll, holders, is_own
+from engine.live.wakes import woken
 from engine.venues.live_port import LiveAnswer, StandingOrder, VenuePosition
 from engine.venues.outcome import NOT_FOUND
 
@@ -69,12 +71,7 @@ class AccountReconcile:
         while not self.desk.failed:
             in_vain = 0 if await self.once() else in_vain + 1
             wait_s = min(AGAIN_S * 2 ** min(in_vain // 2, 5), EVERY_S) if in_vain else EVERY_S
-            timer = asyncio.get_running_loop().call_later(wait_s, self._soon.set)
-            try:
-                await self._soon.wait()
-            finally:
-                timer.cancel()
-            self._soon.clear()
+            await woken(self._soon, wait_s)
 
     async def once(self) -> bool:
         """One reading of each instrument. True when all agree, as often as it takes to believe it."""
@@ -172,8 +169,9 @@ class AccountReconcile:
         """
         what, health = f"{SETTINGS}{name}", self.desk.book.health
         isolated, leverage = self.settings.get(name, (True, None))
-        wanted = self.settings[name] = isolated, leverage or held.leverage  # some venues say none while nothing is held
-        now = held.isolated, held.leverage or wanted[1]
+        wanted = self.settings[name] = isolated, leverage or held.leverage
+        said = self._settings_said.get(name, wanted)
+        now = held.isolated, held.leverage or said[1]  # a venue that says none while nothing is held has not set it back
         if self.desk.failed:
             return
         if now == wanted:
@@ -181,8 +179,8 @@ class AccountReconcile:
             if what in health:
                 self.desk.take("health", {"what": what, "state": "over", "why": ""})
         elif self._settings_said.get(name) == now:
-            if what not in health:  # a person has let it be
-                self.settings[name] = now
+            if what not in health:  # a person has let it be; what is not said now counts as it is said next
+                self.settings[name] = held.isolated, held.leverage
         else:
             self._settings_said[name] = now
             near = f", it would be liquidated at {held.liquidation:.10g}" if held.liquidation else ""

@@ -6,12 +6,16 @@ that `Unanswered` keeps.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+from engine.book.bodies import REFUSALS
 from engine.book.order_events import EventBody
-from engine.core.orders import CANCELLING, OrderBook, VenueOrder, find
-from engine.core.state import ENTRY, SLOTS
+from engine.core.orders import CANCELLING, REJECTED, STANDING, OrderBook, VenueOrder, find
+from engine.core.state import DAY_MS, ENTRY, SLOTS
 from engine.ports import Crossing, Execution, FundingBill, OrderReport, Report, Venue
+from engine.store.chain import Event
+from engine.store.lookback import last
 
 WAITS_MS = (1_000, 2_000, 4_000, 8_000, 16_000, 30_000)  # before each question about an order; the last one goes on
 AT_ONCE = 5  # questions in one look: a venue that comes back is not flooded
@@ -85,3 +89,26 @@ class Unanswered:
             asked = self._next[open_][0] + 1
             self._next[open_] = (asked, now_ms + self._waits_ms[min(asked, len(self._waits_ms) - 1)])
         return [open_[0] for _, open_ in found]
+
+
+def refused_before(journal: Path, names: Sequence[str], now_ms: int) -> dict[str, list[int]]:
+    """Refusals in a row that the processes before have seen, of a day: sleeve -> UTC ms of each. An order that the venue took
+    ends a row, and so does a person.
+    """
+    found, over = dict[str, list[int]](), set[str]()
+
+    def looked_at(event: Event) -> bool:
+        body = event.body
+        what = str(body.get("what") if event.kind == "health" else body.get("difference", ""))
+        if what.startswith(REFUSALS) and (body.get("state") == "over" or body.get("adopted")):
+            over.add(what.removeprefix(REFUSALS))
+        name, state = body.get("sleeve"), body.get("state")
+        if event.kind == "order" and name not in over:
+            if state in STANDING:
+                over.add(str(name))
+            elif state == REJECTED and not str(body.get("why", "")).startswith("never"):
+                found.setdefault(str(name), []).insert(0, event.t_recv_ms)
+        return over.issuperset(names) or event.t_recv_ms < now_ms - DAY_MS
+
+    last(journal, ("order", "health", "adopt"), looked_at)
+    return found

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from engine.book.attached import level_for
 from engine.book.basket_events import lots_by_pair
-from engine.book.bodies import ShadowBody
+from engine.book.bodies import OFF, ShadowBody
 from engine.book.book import Book
 from engine.core.fills import slippage_frac
 from engine.core.ledger import open_lots
@@ -57,7 +57,8 @@ class ShadowFacts(NamedTuple):
 
     faults: tuple[str, ...]
     balance: float  # quote units
-    terms: Mapping[str, VenueTerms]  # by instrument
+    terms: Mapping[str, VenueTerms]  # by instrument, of those that trade
+    off: Mapping[str, str]  # instrument that its venue does not trade -> why (engine.live.listed)
 
 
 class ShadowConnection(NamedTuple):
@@ -165,12 +166,20 @@ class ShadowLive(PaperLive):
         loop, why, before = self.loop, self._why, self.loop.journal.head
         if why != loop.book.health.get(ACCOUNT, ""):
             loop.take("health", {"what": ACCOUNT, "state": "begun" if why else "over", "why": why})
+        for what, state, off in self._listings():
+            loop.take("health", {"what": what, "state": state, "why": off})
         if self.facts is not None and (now := (self.facts.faults, self.facts.terms)) != self._noted:
             self._noted = now
             loop.note("shadow", account_body(self.facts))
         while self._notes:
             loop.note("shadow", self._notes.popleft())
         return loop.journal.head != before
+
+    def _listings(self) -> list[tuple[str, str, str]]:
+        """What is new of instruments that their venue does not trade, or trades again: (what, state, why)."""
+        off, known = ({}, {}) if self.facts is None else (self.facts.off, self.loop.book.off)
+        begun = [(f"{OFF}{name}", "begun", why) for name, why in off.items() if known.get(name) != why]
+        return begun + [(f"{OFF}{name}", "over", "") for name in known if name not in off]
 
     # ---- in the event loop -------------------------------------------------------------------------------------------------
 

@@ -19,6 +19,7 @@ from engine.live.desk import LiveDesk
 from engine.live.health import SILENT_MS, SLEEPS_MS, AccountHealth, StreamHandle
 from engine.live.poll import AccountPoll
 from engine.live.reconcile import AccountReconcile
+from engine.live.wakes import woken
 from engine.venues.private_stream import PrivateSource, PrivateStream
 from engine.venues.private_stream_words import WORDS, StreamHint
 
@@ -103,7 +104,7 @@ class AccountStreams:
                 self._anew.clear()
                 lasted_ms = await self._one_connection()
                 failures = 0 if lasted_ms >= LASTED_MS else failures + 1
-                await self._pause(DIAL_AGAIN_S[min(failures, len(DIAL_AGAIN_S) - 1)])
+                await woken(self._anew, DIAL_AGAIN_S[min(failures, len(DIAL_AGAIN_S) - 1)])  # unless health asks for one
         finally:
             for timer in self._timers:
                 timer.cancel()
@@ -155,14 +156,6 @@ class AccountStreams:
                 poll.wake()
         if self.desk.now_ms() - self.alive_ms() >= AWAY_PAGE_MS:
             self.desk.incident(f"the account's stream at {self._source.venue} does not come; no entries: {why}"[:300])
-
-    async def _pause(self, seconds: float) -> None:
-        """Before the next dial, unless health asks for one. Not by asyncio.wait_for (poll.py)."""
-        timer = asyncio.get_running_loop().call_later(seconds, self._anew.set)
-        try:
-            await self._anew.wait()
-        finally:
-            timer.cancel()
 
     # ---- hints ------------------------------------------------------------------------------------------------------------
 

@@ -4,20 +4,15 @@ Called by report.py. A maker's position is one layer that every fill on its side
 that crosses zero is two, as for any sleeve. The loop keeps whole numbers of its own for its guardrails; a test compares both.
 """
 
-from engine.core.ledger import fits, on_fill, on_mark
+from engine.core.ledger import fits, on_fill, on_funding, on_mark
 from engine.core.state import ENTRY, NONE, TARGET_SLOT, Fill, Order, Rules, Sleeve, start
 from engine.errors import DataError
 from engine.l2.tape import Scale
 from engine.making.resting import F_LOTS, F_PRICE, F_SIDE, F_WHEN
+from engine.making.rules import rules_of
 from engine.making.simulation import MakingRun
 
 MS_NS = 1_000_000
-
-
-def rules_of(scale: Scale) -> Rules:
-    """A sleeve's rules without stops, trails or sizing: a maker has none of them."""
-    blank = {name: 0 if kind is int else 0.0 for name, kind in Rules.__annotations__.items() if name not in Rules._field_defaults}
-    return Rules(**blank)._replace(layers_max=1, shorts=1, lot_size=10.0**-scale.lot_digits)  # type: ignore[arg-type]
 
 
 def booked_fill(sleeve: Sleeve, rules: Rules, side: int, lots: int, price: float, fee_frac: float, t_ms: int) -> Sleeve:
@@ -39,9 +34,16 @@ def booked_fill(sleeve: Sleeve, rules: Rules, side: int, lots: int, price: float
 
 
 def account_of(run: MakingRun, scale: Scale, fee_frac: float, mark: float) -> Sleeve:
-    """All fills at a maker fee (negative: a rebate), from no cash, valued at `mark` (quote currency)."""
+    """All fills at a maker fee (negative: a rebate) and all settlements of funding, from no cash, valued at `mark` (quote
+    currency).
+    """
     sleeve, rules = start(0.0), rules_of(scale)
+    due = list(run.funding)
     prices = scale.price(run.fills[:, F_PRICE])
     for row, price in zip(run.fills.tolist(), prices.tolist(), strict=True):
+        while due and due[0].t_ns < row[F_WHEN]:
+            sleeve = on_funding(sleeve, due.pop(0).cash)
         sleeve = booked_fill(sleeve, rules, row[F_SIDE], row[F_LOTS], price, fee_frac, row[F_WHEN] // MS_NS)
+    for one in due:
+        sleeve = on_funding(sleeve, one.cash)
     return on_mark(sleeve, rules, mark)

@@ -1,8 +1,9 @@
 """The journal of a maker folded: its orders by the desk's order life, its ledger, whether it is halted or has ended.
 
 Called by paper.py after each event that it has journaled, and by whoever reads a journal: both get the same, at any event.
-Kinds: start, intent, sent, order (working, cancelling, done, rejected), fill, halt, session, end; at an account also cursor,
-stranger (what no order of the maker explains), compared, incident and killed (how a halt has ended).
+Kinds: start, intent, sent, order (working, cancelling, done, rejected), fill, funding, halt, session, end; at an account also
+cursor, adopt (what a person has found there), stranger (what no order of the maker explains), compared, incident and killed (how
+a halt has ended).
 """
 
 import re
@@ -10,11 +11,13 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from engine.core.ledger import on_funding
 from engine.core.orders import NO_ORDERS, OrderBook, VenueOrder, executed, find, heard, intended
 from engine.core.state import ENTRY, EXIT_SLOT, Rules, Sleeve, start
 from engine.errors import DataError
 from engine.l2.tape import Scale
-from engine.making.account import booked_fill, rules_of
+from engine.making.account import booked_fill
+from engine.making.rules import rules_of
 from engine.store.chain import Event
 
 Body = Mapping[str, Any]
@@ -44,6 +47,7 @@ class PaperBook(NamedTuple):
     trades: Mapping[str, int] = NONE_YET  # the last executions by the venue's id -> ns
     strangers: Mapping[str, int] = NONE_YET  # executions and orders that are not the maker's -> ns
     killed: Body = NONE_YET  # how its last halt has ended
+    bills: Mapping[str, int] = NONE_YET  # the last settlements of funding by their id -> their time, UTC ms
 
 
 NOTHING_YET = PaperBook({}, start(0.0), NO_ORDERS, 0, 0, 0, 0, 0, 0, {}, {}, 0)
@@ -146,6 +150,38 @@ def _on_fill(book: PaperBook, body: Body) -> PaperBook:
     )
 
 
+def adopted_said(
+    book: PaperBook, lots: int, price: float, fee: float, by: Mapping[str, str], t_ns: int
+) -> tuple[str, dict[str, Any]]:
+    """The event with which a person lets the journal hold so many lots. price and fee of the difference: quote currency."""
+    moved, scale = lots - book.inventory, scale_of(book)
+    worth = abs(moved) * 10.0**-scale.lot_digits * price
+    amounts = {"price": price, "price_units": round(price * 10.0**scale.price_digits), "fee": fee, "fee_frac": fee / worth}
+    return "adopt", {"t_ns": t_ns, "lots": lots, "lots_before": book.inventory, **amounts, **by}
+
+
+def _on_adopt(book: PaperBook, body: Body) -> PaperBook:
+    """A person says what the account holds: the difference is traded at the price that was found."""
+    if body["lots_before"] != book.inventory or body["lots"] == book.inventory:
+        raise DataError(f"an adoption of {body['lots_before']} lots, and {book.inventory} are held", "the journal was changed")
+    moved, t_ms = body["lots"] - book.inventory, body["t_ns"] // 1_000_000
+    side = 1 if moved > 0 else -1
+    return book._replace(
+        sleeve=booked_fill(book.sleeve, rules_at(book), side, abs(moved), body["price"], body["fee_frac"], t_ms),
+        inventory=body["lots"],
+        cash_units=book.cash_units - moved * body["price_units"],
+        last_price=body["price_units"],
+    )
+
+
+def _on_funding(book: PaperBook, body: Body) -> PaperBook:
+    """A settlement, once: its cash is the ledger's."""
+    if body["bill"] in book.bills:
+        raise DataError(f"the settlement {body['bill']} is booked twice", "the journal was changed")
+    bills = {**book.bills, body["bill"]: body["t_ms"]}
+    return book._replace(bills=dict([*bills.items()][-TRADES_KEPT:]), sleeve=on_funding(book.sleeve, body["cash"]))
+
+
 def _on_halt(book: PaperBook, body: Body) -> PaperBook:
     return book._replace(halted=body, killed={}, numbers=book.numbers + len(body.get("withheld", ())))
 
@@ -190,6 +226,8 @@ STEPS = {
     "sent": _on_sent,
     "order": _on_order,
     "fill": _on_fill,
+    "funding": _on_funding,
+    "adopt": _on_adopt,
     "halt": _on_halt,
     "session": _on_session,
     "cursor": _on_cursor,

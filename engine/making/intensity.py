@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from engine.amounts import percent_text
 from engine.errors import DataError
 from engine.l2.feasibility import FOLDS
 from engine.l2.moments import Changes
@@ -118,5 +119,7 @@ def doubts_of(whole: dict[str, Any], windows: list[float | None], shares: list[d
     off = [s for s in shares if s["share"] and not 1.0 / OFF_SHARE <= s["share"] / max(s["formula"], 1e-300) <= OFF_SHARE]
     if off:
         one = off[-1]
-        found.append(f"{one['share']:.2%} of the sweeps reach {one['bps']:g} bps, by the formula {one['formula']:.2%}")
+        found.append(
+            f"{percent_text(one['share'])} of the sweeps reach {one['bps']:g} bps, by the formula {percent_text(one['formula'])}"
+        )
     return found

@@ -46,7 +46,7 @@ class LiveTape:
         state = state_for(terms, FILLS_ROOM, ORDERS_ROOM)
         state.tally[INVENTORY], state.tally[CASH] = before.inventory, before.cash_units
         state.tally[MIDDLE2] = 2 * before.last_price
-        state.rates[FEES] = before.sleeve.ledger.fees
+        state.rates[FEES] = before.sleeve.ledger.fees - before.sleeve.ledger.funding
         at = np.array([0, 0, 0, 0, 0, 1, 0], np.int64)
         self.work = MakingPass(empty_book(), rule, messages, blank_rows(m), trades, terms, state, at)
 

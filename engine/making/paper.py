@@ -14,6 +14,7 @@ from engine.core.ledger import on_mark
 from engine.errors import DataError
 from engine.l2.tape import Scale
 from engine.making.fold import NOTHING_YET, PaperBook, after, code_of, order_id, rules_at
+from engine.making.funding import Funded, Settlement, at_moment, bill_of, settle
 from engine.making.guardrails import H_LATCH, HALTS, NO_HALT, halt, withhold
 from engine.making.loop import MESSAGE, MESSAGES, OPEN_END, UNTIL, WATCHED, pass_time
 from engine.making.resting import (
@@ -52,6 +53,11 @@ from engine.store.journal import Journal, read
 Latch = Callable[[], str]  # why nothing may be sent; "" where all may
 Said = tuple[str, dict[str, Any]]  # kind and body of an event
 TAKES = "post-only, it would take"
+
+
+def funding_said(bill: str, t_ms: int, cash: float, t_ns: int, **about: Any) -> Said:
+    """The event of a settlement of funding."""
+    return "funding", {"t_ns": t_ns, "bill": bill, "t_ms": t_ms, "cash": cash, **about}
 
 
 class PaperJournal:
@@ -127,7 +133,18 @@ class _Resting:
 class PaperMaker:
     """One maker: `advance` takes it up to a time of its clock, journaling each change."""
 
-    def __init__(self, work: MakingPass, scale: Scale, journal: PaperJournal, loop: Callable[..., None], latch: Latch) -> None:
+    def __init__(
+        self,
+        work: MakingPass,
+        scale: Scale,
+        journal: PaperJournal,
+        loop: Callable[..., None],
+        latch: Latch,
+        due: Sequence[Settlement] = (),
+    ) -> None:
+        """due: settlements of funding within a tape."""
+        self.paid: list[Funded] = []
+        self._due = list(due)
         self.work, self.scale, self.journal = work, scale, journal
         self._loop, self._latch = loop, latch
         self._fills = self._entries = 0
@@ -150,10 +167,31 @@ class PaperMaker:
         return bool(self.work.maker.tally[HALT] != NO_HALT)
 
     def advance(self, until_ns: int) -> None:
-        """Everything up to a time (ns of the recorder's clock, included), then a look at the latch."""
+        """Everything up to a time (ns of the recorder's clock, included), settlements of funding at theirs, then a look at the
+        latch.
+        """
+        while self._due and self._due[0].t_ns <= until_ns:
+            due = self._due.pop(0)
+            self._advance(due.t_ns)
+            self.paid.append(at_moment(self.work.maker, self.scale, due))
+            self.fund_at(self.paid[-1], due.t_ns)
+        self._advance(until_ns)
+
+    def fund_at(self, paid: Funded, now_ns: int) -> None:
+        """The same of a settlement that no venue bills."""
+        about = {"lots": paid.lots, "mark": paid.mark, "rate": paid.rate}
+        self.fund(bill_of(paid.t_ns), paid.t_ns // 1_000_000, paid.cash, now_ns, **about)
+
+    def fund(self, bill: str, t_ms: int, cash: float, now_ns: int, **about: Any) -> None:
+        """Book a settlement, once by its bill: journal, ledger, guardrails. cash: quote currency, negative: it cost."""
+        if bill not in self.journal.book.bills:
+            settle(self.work.maker, cash)
+            self.journal.write([funding_said(bill, t_ms, cash, now_ns, **about)], sync=True)
+
+    def _advance(self, until_ns: int) -> None:
         ahead = self.journal.latched_at() if self.journal.catching_up else None
         if ahead and not ahead[1] and self.work.maker.tally[NOW] <= ahead[0] < until_ns:
-            self.advance(ahead[0])
+            self._advance(ahead[0])
         tally = self.work.maker.tally
         self.work.at[UNTIL] = until_ns
         while True:
@@ -184,6 +222,7 @@ class PaperMaker:
             "middle": mark,
             "net": ledger.equity,
             "fees": ledger.fees,
+            "funding": ledger.funding,
         }
 
     # ---- what a change was -----------------------------------------------------------------------------------------------------

@@ -41,6 +41,7 @@ class MakerPicture:
         self.scale, self.begin_ns, self._rebate = scale, begin_ns, rebate_frac
         self._rows: list[tuple[float | None, ...]] = []
         self._every = self._calls = 0
+        self.funding = 0.0  # paid so far, quote currency; whoever books it says so
         self._fills, (self._inventory, self._cash, self._traded) = 0, before
 
     def look(self, work: MakingPass, now_ns: int) -> None:
@@ -70,7 +71,7 @@ class MakerPicture:
         own = [float(price(int(orders[s, PRICE]))) if orders[s, LEFT] > 0 else None for s in (BUY, SELL)]
         worth = (2 * self._cash + self._inventory * int(work.maker.tally[MIDDLE2])) * (work.terms.money / 2.0)
         traded = self._traded * work.terms.money
-        net, rebated = worth - traded * work.terms.fee_frac, worth + traded * self._rebate
+        net, rebated = (worth + self.funding - traded * frac for frac in (work.terms.fee_frac, -self._rebate))
         seconds = round((now_ns - self.begin_ns) / 1e9, 3)
         return (seconds, *near, *own, float(self.scale.quantity(self._inventory)), worth, net, rebated)
 

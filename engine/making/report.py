@@ -14,6 +14,7 @@ from engine.l2.moments import Changes, changes_of
 from engine.l2.outcomes import HORIZONS_S, MS_NS, RestingOrders, any_within, by_speed, excursion
 from engine.l2.tape import BookTape, Floats, Ints
 from engine.making.account import account_of
+from engine.making.funding import paid_until
 from engine.making.guardrails import HALTS
 from engine.making.resting import (
     ASK_NS,
@@ -63,7 +64,7 @@ def middles_at(changes: Changes, times: Ints) -> Floats:
 
 
 def equity_at(run: MakingRun, changes: Changes, fee_frac: float, times: Ints) -> Floats:
-    """P&L at each time, inventory at the middle, quote currency."""
+    """P&L at each time, inventory at the middle, with funding; quote currency."""
     f = run.fills
     amount = f[:, F_PRICE] * f[:, F_LOTS]
     cash, spent, inventory = (
@@ -71,7 +72,8 @@ def equity_at(run: MakingRun, changes: Changes, fee_frac: float, times: Ints) ->
     )
     at = np.searchsorted(f[:, F_WHEN], times, side="right")
     held = inventory[at] * middles_at(changes, times)
-    return np.asarray((cash[at] + held - fee_frac * spent[at]) * run.terms.money)
+    paid = np.array([paid_until(run.funding, int(t)) for t in times])
+    return np.asarray((cash[at] + held - fee_frac * spent[at]) * run.terms.money + paid)
 
 
 def windows_of(run: MakingRun, tape: BookTape, changes: Changes, fee_frac: float) -> list[float]:
@@ -126,12 +128,13 @@ def inventory_of(run: MakingRun, tape: BookTape) -> dict[str, Any]:
 def money_of(run: MakingRun, tape: BookTape, fees: MakerFees) -> dict[str, Any]:
     """P&L by fee, and what it is made of; quote currency. Through the desk's ledger, inventory at the last middle.
 
-    gross = spread_captured + moves: what fills were better than the middle of their moment, and what the middle did to the
-    inventory since. close: what a taker's exit from the rest costs at the last spread.
+    gross = spread_captured + moves, before fees and funding: what fills were better than the middle of their moment, and what the
+    middle did to the inventory since. close: what a taker's exit from the rest costs at the last spread.
     """
     f, scale, middle2 = run.fills, tape.scale, int(run.tally[MIDDLE2])
     mark = float(scale.price(middle2 / 2.0))
     free, paid, given = (account_of(run, scale, frac, mark) for frac in (0.0, fees.maker_frac, -fees.rebate_frac))
+    funding = paid.ledger.funding
     captured = float((f[:, F_SIDE] * (f[:, F_MIDDLE2] - 2 * f[:, F_PRICE]) * f[:, F_LOTS]).sum()) * run.terms.money / 2.0
     rest = float(scale.quantity(open_lots(paid.position))) * mark
     near = run.replayed.written.near
@@ -139,14 +142,16 @@ def money_of(run: MakingRun, tape: BookTape, fees: MakerFees) -> dict[str, Any]:
     half = float((lasting[0, ASKS] - lasting[0, BIDS]) / middle2) if len(lasting) and middle2 else 0.0
     close = rest * (fees.taker_frac + half)
     return {
-        "gross": free.ledger.equity,
+        "gross": free.ledger.equity - funding,
         "fees": paid.ledger.fees,
+        "funding": funding,
+        "settlements": len(run.funding),
         "net": paid.ledger.equity,
         "with_rebate": given.ledger.equity,
         "close_cost": close,
         "net_closed": paid.ledger.equity - close,
         "spread_captured": captured,
-        "moves": free.ledger.equity - captured,
+        "moves": free.ledger.equity - funding - captured,
         "traded": paid.ledger.traded,
         "net_bps": paid.ledger.equity / paid.ledger.traded * 1e4 if paid.ledger.traded > 0.0 else None,
         "round_trips": paid.ledger.trips,

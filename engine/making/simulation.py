@@ -4,7 +4,7 @@ Called by report.py. One clock, the recorder's: `latency_ms` is from a message r
 feed's way and the order's.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -14,7 +14,8 @@ from engine.l2.book import DepthBook, empty_book
 from engine.l2.loop import Messages, ReplayRows
 from engine.l2.replay import BookReplay, blank_rows, rule_of
 from engine.l2.tape import BookTape, Ints, Scale, TapeTrades
-from engine.making.loop import run_making
+from engine.making.funding import Funded, Settlement, at_moment, settle
+from engine.making.loop import UNTIL, run_making
 from engine.making.quotes import QUEUES, QUOTERS, MakingTerms, liquidity_term
 from engine.making.resting import ENTRIES, FILLS, NOW, MakerState, MakerTrades
 
@@ -72,6 +73,7 @@ class MakingRun(NamedTuple):
     orders: Ints
     tally: Ints
     rates: "np.ndarray"
+    funding: tuple[Funded, ...] = ()  # in the order of their times
 
 
 def lots_of(scale: Scale, quantity: float, name: str, *, least: int = 1) -> int:
@@ -191,18 +193,43 @@ def loop_of(*, compiled: bool) -> Callable[..., None]:
     return compiled_making
 
 
-def simulate(tape: BookTape, trades: TapeTrades, terms: MakingTerms, *, compiled: bool = True) -> MakingRun:
-    """The whole tape once. `compiled=False` runs the same functions as plain Python, a hundred times slower and to the same bit.
+def simulate(
+    tape: BookTape, trades: TapeTrades, terms: MakingTerms, due: Sequence[Settlement] = (), *, compiled: bool = True
+) -> MakingRun:
+    """The whole tape once. `due`: settlements of funding within it. `compiled=False` runs the same functions as plain Python, a
+    hundred times slower and to the same bit.
 
     Raises BadInput as `begun`.
     """
     work = begun(tape, trades, terms)
-    loop_of(compiled=compiled)(*work)
-    return finished(work)
+    course = FundedCourse(work, tape.scale, due, loop_of(compiled=compiled))
+    course.go(int(tape.recv_ns[-1]))
+    return finished(work, course.paid)
 
 
-def finished(work: MakingPass) -> MakingRun:
+class FundedCourse:
+    """A pass taken up to times of its clock, with the settlements on its way, each once."""
+
+    def __init__(self, work: MakingPass, scale: Scale, due: Sequence[Settlement], loop: Callable[..., None]) -> None:
+        self._work, self._scale, self._due, self._loop = work, scale, list(due), loop
+        self.paid: list[Funded] = []
+
+    def go(self, until_ns: int) -> None:
+        """Everything up to a time, included."""
+        while self._due and self._due[0].t_ns <= until_ns:
+            due = self._due.pop(0)
+            self._pass(due.t_ns)
+            self.paid.append(at_moment(self._work.maker, self._scale, due))
+            settle(self._work.maker, self.paid[-1].cash)
+        self._pass(until_ns)
+
+    def _pass(self, until_ns: int) -> None:
+        self._work.at[UNTIL] = until_ns
+        self._loop(*self._work)
+
+
+def finished(work: MakingPass, paid: Sequence[Funded] = ()) -> MakingRun:
     """The run, its tables cut to what was used."""
     state = work.maker
     fills, orders = state.fills[: int(state.tally[FILLS])].copy(), state.log[: int(state.tally[ENTRIES])].copy()
-    return MakingRun(work.terms, BookReplay(work.rows, None, work.book), fills, orders, state.tally, state.rates)
+    return MakingRun(work.terms, BookReplay(work.rows, None, work.book), fills, orders, state.tally, state.rates, tuple(paid))

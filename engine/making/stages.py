@@ -7,6 +7,7 @@ Simulation and paper are open to any sound tape, as exercises.
 from collections.abc import Mapping
 from typing import Any
 
+from engine.amounts import percent_text
 from engine.errors import Refused
 from engine.l2.copies import COPIED_MIN
 from engine.l2.feasibility import DAYS_MIN, FOLDS, FOLDS_ABOVE
@@ -41,7 +42,7 @@ def refusals_of(feasibility: Mapping[str, Any]) -> list[str]:
     if not days >= DAYS_MIN:
         found.append(f"{days:.4g} recorded days; at least {DAYS_MIN:g} count")
     if not usable >= USABLE_MIN:
-        found.append(f"{usable:.1%} of the time have a usable book; at least {USABLE_MIN:.0%} count")
+        found.append(f"{percent_text(usable, 1)} of the time have a usable book; at least {percent_text(USABLE_MIN, 0)} count")
     if above < FOLDS_ABOVE:
         text = f"no feature is above the fees ({feasibility['floor_bps']:g} bps) in {FOLDS_ABOVE} of {FOLDS} windows"
         found.append(f"{text}; the best in {above} ({name})")

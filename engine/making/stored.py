@@ -63,7 +63,7 @@ def _fault(body: Any) -> str:
         if not isinstance(body.get(name), kind):
             return name
     figures = body["figures"]
-    numbers = [figures.get(name) for name in ("fills", "orders", "inventory", "net", "fees")]
+    numbers = [figures.get(name) for name in ("fills", "orders", "inventory", "net", "fees")] + [figures.get("funding", 0.0)]
     return "" if all(isinstance(n, int | float) and not isinstance(n, bool) for n in numbers) else "figures"
 
 

@@ -12,6 +12,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from engine.amounts import percent_text
 from engine.models.distribution import ColumnDistribution, shares_of
 
 PSI_WARN, PSI_ACT = 0.1, 0.25  # convention of credit scoring (Siddiqi 2006)
@@ -23,8 +24,8 @@ MISSING_MORE = 0.05  # of the rows; our own limit: a live feature that is null i
 NAMED_MAX = 5  # in the verdict
 THRESHOLDS = (
     f"moved: PSI {PSI_ACT:g} or more, drifting: {PSI_WARN:g} or more (convention, Siddiqi 2006), where KS is significant at "
-    f"{FALSE_RATE:.0%} over all features together (Benjamini-Hochberg, rows corrected for autocorrelation); or missing in "
-    f"{MISSING_MORE:.0%} more of the bars"
+    f"{percent_text(FALSE_RATE, 0)} over all features together (Benjamini-Hochberg, rows corrected for autocorrelation); "
+    f"or missing in {percent_text(MISSING_MORE, 0)} more of the bars"
 )
 DriftState = Literal["moved", "drifting", "steady", "too_little"]
 Array = npt.NDArray[np.float64]
@@ -55,7 +56,8 @@ class ColumnDrift(NamedTuple):
     def text(self) -> str:
         """In a few words: funding_z (PSI 0.31)."""
         if self.missing_now > self.missing_then + MISSING_MORE:
-            return f"{self.name} (missing in {self.missing_now:.0%} of the bars, {self.missing_then:.0%} in training)"
+            now, then = percent_text(self.missing_now, 0), percent_text(self.missing_then, 0)
+            return f"{self.name} (missing in {now} of the bars, {then} in training)"
         return f"{self.name} (PSI {self.psi:.2f})" if self.psi is not None else self.name
 
 

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from engine.amounts import percent_text
 from engine.clock import DAY_MS, utc
 from engine.errors import BadInput
 from engine.features import manifest
@@ -136,7 +137,7 @@ def report_of(found: Sequence[FittedRegime], seen: RegimeColumn, frame: FeatureF
     judged = (
         Gate("rows", int(known.sum()) >= gates.ROWS_MIN, f"{int(known.sum()):,} rows, at least {gates.ROWS_MIN:,} are asked for"),
         Gate("changes", changes <= CHANGES_MAX, f"{changes:.2f} changes of state a day, at most {CHANGES_MAX:g}"),
-        Gate("states", share[rarest] >= SHARE_MIN, f"{rarest} is the rarest with {share[rarest]:.1%} of the bars"),
+        Gate("states", share[rarest] >= SHARE_MIN, f"{rarest} is the rarest with {percent_text(share[rarest], 1)} of the bars"),
         Gate("leaks", leaks.clean, leaks.text),
     )
     own = {

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Engine
 
-from engine.amounts import figure_text
+from engine.amounts import figure_text, percent_text
 from engine.clock import utc_day
 from engine.research.grid import Variations
 from engine.research.ledger import TrialLedger, TrialPlace, matrix_of, place_of, tried_with
@@ -160,7 +160,9 @@ def failures(chance: float, overfit: float | None, plateau: Plateau) -> list[tup
     if plateau.score is None:
         found.append(("Not confirmed by its neighbours", f"Whether they do as well is unknown: {plateau.reason}."))
     elif plateau.word != "yes":
-        share = f"they reach {plateau.score:.0%} of its Sharpe ratio on average, {SCORE_MIN:.0%} is needed"
+        share = (
+            f"they reach {percent_text(plateau.score, 0)} of its Sharpe ratio on average, {percent_text(SCORE_MIN, 0)} is needed"
+        )
         found.append(("A lonely peak", f"Its neighbours do not do nearly as well: {share}."))
     return found
 

@@ -6,7 +6,7 @@ Bybit has no question for the position mode: the rows of a symbol's position say
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from engine.venues.account_facts import AccountSettings, KeyRights, OpenItem, VenueListing, side_text, steps_text
+from engine.venues.account_facts import AccountSettings, KeyRights, OpenItem, VenueListing, listed_rows, side_text, steps_text
 
 PAGES_MAX = 100  # a cursor that runs in a circle is an error
 MARGINS = {"ISOLATED_MARGIN": "isolated", "REGULAR_MARGIN": "cross", "PORTFOLIO_MARGIN": "portfolio margin: one margin for all"}
@@ -70,7 +70,12 @@ class BybitAccount(NamedTuple):
     async def listing(self, symbol: str) -> VenueListing | None:
         """market/instruments-info, market/tickers."""
         about = {**LINEAR, "symbol": name_of(symbol)}
-        rows = (await self.client.public_get_v5_market_instruments_info(about))["result"]["list"]
+
+        async def instruments() -> Sequence[Mapping[str, Any]]:
+            rows: Sequence[Mapping[str, Any]] = (await self.client.public_get_v5_market_instruments_info(about))["result"]["list"]
+            return rows
+
+        rows = await listed_rows(instruments)
         if not rows:
             return None
         sizes, state = rows[0]["lotSizeFilter"], rows[0]["status"]

@@ -1,8 +1,11 @@
 """What the check of an account asks a venue: the same questions of okx, binance and bybit. Called by engine.venues.account."""
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from decimal import Decimal
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
+
+AGAIN_S = 1.0  # before a venue is asked once more for what its list has left out: an answer may be empty for once
 
 
 class KeyRights(NamedTuple):
@@ -78,3 +81,11 @@ def side_text(buys: bool, size: object, price: object) -> str:
     """An order or a position in words."""
     at = f" at {price}" if price not in (None, "", "0", 0) else ""
     return f"{'buy' if buys else 'sell'} {size}{at}"
+
+
+async def listed_rows(ask: Callable[[], Awaitable[Sequence[Mapping[str, Any]]]]) -> Sequence[Mapping[str, Any]]:
+    """The rows of a list of instruments; none only where two answers have none: one would take an instrument off."""
+    if rows := await ask():
+        return rows
+    await asyncio.sleep(AGAIN_S)
+    return await ask()

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from engine.venues.account_facts import AccountSettings, KeyRights, OpenItem, VenueListing, side_text, steps_text
+from engine.venues.account_facts import AccountSettings, KeyRights, OpenItem, VenueListing, listed_rows, side_text, steps_text
 from engine.venues.outcome import code_of
 
 PAGE = 100
@@ -66,8 +66,13 @@ class OkxAccount(NamedTuple):
     async def listing(self, symbol: str) -> VenueListing | None:
         """public/instruments, market/ticker. Sizes are contracts of ctVal base units; OKX has no least notional."""
         about = {"instType": "SWAP", "instId": inst_id(symbol)}
+
+        async def instruments() -> Sequence[Mapping[str, Any]]:
+            rows: Sequence[Mapping[str, Any]] = (await self.client.public_get_public_instruments(about))["data"]
+            return rows
+
         try:
-            rows = (await self.client.public_get_public_instruments(about))["data"]
+            rows = await listed_rows(instruments)
         except Exception as error:
             if code_of(error) == NO_INSTRUMENT:
                 return None

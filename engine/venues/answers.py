@@ -3,6 +3,7 @@
 Called by okx.py, binance.py and bybit.py. Sizes of a venue are text in units of its own; the desk counts lots.
 """
 
+import asyncio
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from decimal import Decimal
 from functools import wraps
@@ -17,6 +18,8 @@ from engine.venues.outcome import UNKNOWN as UNPROVEN
 
 P = ParamSpec("P")
 R = TypeVar("R")
+LOOKS_S = (0.0, 0.5, 2.0)  # before each look whether an order has moved
+AS_IT_WAS = ("unchanged", "You must enter a price")  # Bybit's and OKX's words for an amendment to what is there already
 
 
 def failed(order: VenueOrder, error: BaseException, table: Mapping[str, Outcome]) -> LiveAnswer:
@@ -30,6 +33,38 @@ def unasked(order: VenueOrder, error: BaseException, table: Mapping[str, Outcome
     """What the error of a question says of its order: that it is not there, or nothing. A refused question ends no order."""
     found = failed(order, error, table)
     return found if found.outcome == NOT_FOUND else found._replace(state=UNKNOWN, outcome=UNPROVEN)
+
+
+async def moved(
+    wanted: LiveAnswer, ask: Callable[[], Coroutine[Any, Any, LiveAnswer]], again: Callable[[], Coroutine[Any, Any, LiveAnswer]]
+) -> LiveAnswer:
+    """An acknowledged amendment, looked at: the request has arrived, and may still come to nothing. `wanted` says where the order
+    should stand; `again` sends it once more while `ask` shows it elsewhere. What the venue acknowledges each time is believed:
+    its lists may be late.
+    """
+    for wait_s in LOOKS_S:
+        await asyncio.sleep(wait_s)
+        there = await ask()
+        if there.state == UNKNOWN:
+            continue
+        if there.state not in (WORKING, PARTIAL):
+            return there
+        if is_at(there, wanted):
+            return there._replace(price=wanted.price, lots=wanted.lots)  # a float's error apart, the plan would move it again
+        if not wait_s:
+            continue  # it may be moving
+        sent = await again()
+        if any(words in sent.why for words in AS_IT_WAS):
+            return wanted
+        if sent.outcome in (*REFUSALS, NOT_FOUND):
+            return (await ask())._replace(why=sent.why, outcome=sent.outcome)
+    return wanted
+
+
+def is_at(there: LiveAnswer, wanted: LiveAnswer) -> bool:
+    """Whether an order stands where it should; prices are equal but for a float's error."""
+    apart = abs((there.price or 0.0) - (wanted.price or 0.0))
+    return there.lots == wanted.lots and apart <= 1e-7 * (wanted.price or 0.0)
 
 
 def together(parts: Sequence[LiveAnswer]) -> LiveAnswer:

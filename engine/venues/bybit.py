@@ -16,7 +16,7 @@ from engine.core.orders import DONE, PARTIAL, REJECTED, WORKING, VenueOrder
 from engine.core.orders import UNKNOWN as IN_DOUBT
 from engine.core.state import ENTRY, PROTECTIVE
 from engine.errors import DataError
-from engine.venues.answers import failed, lots_of, price_of, readable, silent, size_of, unasked
+from engine.venues.answers import failed, lots_of, moved, price_of, readable, silent, size_of, unasked
 from engine.venues.instruments import Instrument
 from engine.venues.live_port import LiveAnswer, StandingOrder, VenueBill, VenuePosition, VenueTrade, VenueTransfer
 from engine.venues.outcome import NOT_FOUND, REFUSALS, Outcome, table_of
@@ -85,11 +85,20 @@ class BybitVenue(NamedTuple):
         return await self._request(order, self.trading.private_post_v5_order_create, body)
 
     async def amend(self, order: VenueOrder, price: float, lots: int) -> LiveAnswer:
-        """Let a standing order stand at `price` with `lots` in all. One that the venue will not move is asked how it stands."""
+        """Let a standing order stand at `price` with `lots` in all. One that the venue will not move is asked how it stands; a
+        stop is asked too once it was acknowledged, since Bybit acknowledges what arrives.
+        """
         level = "triggerPrice" if order.slot == PROTECTIVE else "price"
         body = self._mine(order) | {"qty": self._size(lots), level: self._price(price)}
-        found = await self._request(order, self.trading.private_post_v5_order_amend, body)
-        return found._replace(price=price, lots=lots) if found.state == WORKING else await self._as_it_stands(order, found)
+
+        async def sent() -> LiveAnswer:
+            found = await self._request(order, self.trading.private_post_v5_order_amend, body)
+            return found._replace(price=price, lots=lots)
+
+        found = await sent()
+        if found.state != WORKING:
+            return await self._as_it_stands(order, found._replace(price=None, lots=None))
+        return await moved(found, lambda: self.ask(order), sent) if order.slot == PROTECTIVE else found
 
     async def cancel(self, order: VenueOrder) -> LiveAnswer:
         """End an order. That it was asked to end says nothing yet of what it had filled: it is asked."""
@@ -160,14 +169,16 @@ class BybitVenue(NamedTuple):
         """The net position; isolated or not is the account's setting. Raises DataError in hedge mode: a desk counts one side."""
         account = await self._result("private_get_v5_account_info", {})
         about = {"category": "linear", "symbol": self.symbol}
-        rows = [row for row in (await self._page("private_get_v5_position_list", about))[0] if float(row["size"] or 0)]
+        listed = (await self._page("private_get_v5_position_list", about))[0]
+        rows = [row for row in listed if float(row["size"] or 0)]
         isolated = account["marginMode"] == "ISOLATED_MARGIN"
         if any(row["positionIdx"] != 0 for row in rows):
             raise DataError(
                 f"{self.symbol}: the account is in hedge mode", "set one-way mode: Derivatives > Preferences > Position mode"
             )
         if not rows:
-            return VenuePosition(0, None, isolated=isolated, leverage=None, liquidation=None)
+            leverage = float(listed[0].get("leverage") or 0) or None if listed else None
+            return VenuePosition(0, None, isolated, leverage, None)
         figures = [float(rows[0][name]) if rows[0].get(name) else None for name in ("avgPrice", "leverage", "liqPrice")]
         net = sum(self._lots(row["size"]) * (1 if row["side"] == "Buy" else -1) for row in rows)
         return VenuePosition(net, figures[0], isolated, *figures[1:])

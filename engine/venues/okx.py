@@ -14,7 +14,7 @@ from engine.core.orders import DONE, PARTIAL, WORKING, VenueOrder
 from engine.core.orders import UNKNOWN as IN_DOUBT
 from engine.core.state import ENTRY, PROTECTIVE
 from engine.errors import DataError
-from engine.venues.answers import failed, lots_of, price_of, readable, silent, size_of, together, unasked
+from engine.venues.answers import failed, lots_of, moved, price_of, readable, silent, size_of, together, unasked
 from engine.venues.instruments import Instrument
 from engine.venues.live_port import CHILDREN, LiveAnswer, StandingOrder, VenueBill, VenuePosition, VenueTrade, VenueTransfer
 from engine.venues.outcome import NOT_FOUND, REFUSALS, Outcome, table_of
@@ -84,15 +84,22 @@ class OkxVenue(NamedTuple):
         return await self._request(order, self.trading.private_post_trade_order, body)
 
     async def amend(self, order: VenueOrder, price: float, lots: int) -> LiveAnswer:
-        """Let a standing order stand at `price` with `lots` in all. One that the venue will not move is asked how it stands."""
+        """Let a standing order stand at `price` with `lots` in all. One that the venue will not move is asked how it stands; a
+        stop is asked too once it was acknowledged, since OKX acknowledges what arrives.
+        """
         size = {"instId": self.inst_id, "newSz": self._size(lots)}
+        call, body = self.trading.private_post_trade_amend_order, size | {"clOrdId": order.id, "newPx": self._price(price)}
         if order.slot == PROTECTIVE:
+            call = self.trading.private_post_trade_amend_algos
             body = size | {"algoClOrdId": order.id, "newSlTriggerPx": self._price(price)}
-            found = await self._request(order, self.trading.private_post_trade_amend_algos, body)
-        else:
-            body = size | {"clOrdId": order.id, "newPx": self._price(price)}
-            found = await self._request(order, self.trading.private_post_trade_amend_order, body)
-        return found._replace(price=price, lots=lots) if found.state == WORKING else await self._as_it_stands(order, found)
+
+        async def sent() -> LiveAnswer:
+            return (await self._request(order, call, body))._replace(price=price, lots=lots)
+
+        found = await sent()
+        if found.state != WORKING:
+            return await self._as_it_stands(order, found._replace(price=None, lots=None))
+        return await moved(found, lambda: self.ask(order), sent) if order.slot == PROTECTIVE else found
 
     async def cancel(self, order: VenueOrder) -> LiveAnswer:
         """End an order. That it was asked to end says nothing yet of what it had filled: it is asked."""
@@ -179,7 +186,8 @@ class OkxVenue(NamedTuple):
                 f"{self.inst_id}: the account is in long/short mode", "set net mode: Trade > Settings > Position mode"
             )
         if not rows:
-            return VenuePosition(0, None, isolated=True, leverage=None, liquidation=None)
+            said = await self._data("private_get_account_leverage_info", {"instId": self.inst_id, "mgnMode": "isolated"})
+            return VenuePosition(0, None, isolated=True, leverage=float(said[0]["lever"]) if said else None, liquidation=None)
         row = rows[0]
         figures = [float(row[name]) if row.get(name) else None for name in ("avgPx", "lever", "liqPx")]
         return VenuePosition(sum(self._lots(one["pos"]) for one in rows), figures[0], row["mgnMode"] == "isolated", *figures[1:])

@@ -17,7 +17,7 @@ from engine.store.lookback import last
 from engine.watch.observation import DeskObservation, Finding
 from engine.watch.window import FAR_MS, between, mark_at
 
-KINDS = ("mark", "fill", "order", "decision")
+KINDS = ("mark", "fill", "cross", "order", "decision")
 GAP_BARS = 3  # own bars without a close in the journal
 BLIND_MARKS = 3  # closes in a row at which the sleeve's equity is not known
 LATE_MS = 3 * HOUR_MS  # without a comparison of predictions (wall time)
@@ -35,8 +35,10 @@ class Breach(NamedTuple):
 class CanaryFold:
     """One canary's measures, event by event. `see` takes each event of the desk journal since it began once, in order."""
 
+    excused: tuple[str, ...] = OF_THE_DESK  # refusals that say nothing of a change
+
     def __init__(self, run: CanaryRun, began: Event, held: int = 0) -> None:
-        self.run, self.terms = run, run.terms
+        self.run, self.terms, self.names = run, run.terms, frozenset((run.sleeve,))  # names: its own in the journal
         self.began_ms, self.began_wall_ms, self.seq = began.t_event_ms, began.t_recv_ms or 0, began.seq
         self.at_ms = began.t_event_ms  # of the last mark
         self.open_ms = 0  # desk time in which it could enter: neither paused nor halted
@@ -59,16 +61,16 @@ class CanaryFold:
         self.seq = event.seq
         if event.kind == "mark":
             self._mark(event)
-        elif event.body.get("sleeve") == self.run.sleeve:
-            if event.kind == "fill":
+        elif event.body.get("sleeve") in self.names:
+            if event.kind in ("fill", "cross"):
                 self._fill(event)
             elif event.kind == "order":
                 self.refused += event.body.get("state") == "rejected"
             else:
-                self.refused += event.body.get("refused_by") not in (None, *OF_THE_DESK)
+                self.refused += event.body.get("refused_by") not in (None, *self.excused)
 
     def _mark(self, event: Event) -> None:
-        body, step = event.body["sleeves"].get(self.run.sleeve), event.t_event_ms - self.at_ms
+        body, step = self._own(event.body), event.t_event_ms - self.at_ms
         if step > GAP_BARS * int(self.terms["bar_ms"]):
             self.faults.append(f"the journal has no close from {utc(self.at_ms)} to {utc(event.t_event_ms)}")
         self.at_ms = event.t_event_ms
@@ -88,6 +90,11 @@ class CanaryFold:
             self.quiet_ms += step if self._held == 0 or self._of_before else 0
         self.peak = max(self.peak, equity)
         self.drawdown = max(self.drawdown, 1.0 - equity / self.peak if self.peak > 0.0 else 0.0)
+
+    def _own(self, body: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        """Its part of a mark: equity, paused; None where it has none."""
+        own: Mapping[str, Any] | None = body["sleeves"].get(self.run.sleeve)
+        return own
 
     def _fill(self, event: Event) -> None:
         body = event.body
@@ -135,19 +142,23 @@ class CanaryFold:
 
 
 def began(path: Path, run: CanaryRun) -> Event | None:
-    """The event since which the sleeve follows the canary's version; None while it has not adopted it. The last mark is asked
-    first: a canary may wait for days, and the search reads a journal to its begin.
+    """The event since which the sleeve follows the canary's version, of a basket its legs; None while it has not adopted it. The
+    last mark is asked first: a canary may wait for days, and the search reads a journal to its begin.
     """
     mark = mark_at(path)
-    follows = None if mark is None else (mark.body["sleeves"].get(run.sleeve) or {}).get("version")
-    if mark is None or (follows is not None and follows not in run.versions):
+    if mark is None:
+        return None
+    is_basket = mark.body.get("basket", {}).get("name") == run.sleeve  # the one sleeve of its desk
+    own = frozenset(mark.body["sleeves"] if is_basket else (run.sleeve,))
+    follows = next((one.get("version") for name, one in mark.body["sleeves"].items() if name in own), None)
+    if follows is not None and follows not in run.versions:
         return None
 
     def governs(event: Event) -> bool:
         body = event.body
         if "start" in body:  # approved before the desk's first start
-            return any((s["name"], s.get("version")) == (run.sleeve, run.to_version) for s in body["sleeves"])
-        return (body.get("sleeve"), body.get("version"), body.get("state")) == (run.sleeve, run.to_version, "governs")
+            return any(s["name"] in own and s.get("version") == run.to_version for s in body["sleeves"])
+        return body.get("sleeve") in own and (body.get("version"), body.get("state")) == (run.to_version, "governs")
 
     return last(path, ("config",), governs)
 

@@ -17,6 +17,7 @@ import numpy as np
 import polars as pl
 from sqlalchemy import Engine
 
+from engine.amounts import percent_text
 from engine.clock import DAY_MS, utc_day
 from engine.control.proposals import list_proposals
 from engine.errors import BadInput
@@ -315,7 +316,7 @@ def _worked(home: Path, engine: Engine, body: Mapping[str, Any], period: Period)
         share = float(parity["unexplained_frac"] or 0.0)
         days = f"{utc_day(parity['from_ms'])} to {utc_day(parity['to_ms'])}"
         (worked if share <= UNEXPLAINED_FRAC_MAX else failed).append(
-            f"{share:.2%} of what moved differs from the backtest ({days})"
+            f"{percent_text(share)} of what moved differs from the backtest ({days})"
         )
     raised = [row for row in list_alerts(engine, limit=ALERTS_READ) if period.from_ms < row.opened_ms <= period.until_ms]
     if paged := Counter(row.kind for row in raised if row.severity == "page"):

@@ -124,7 +124,7 @@ def sleeve_cells(body: Mapping[str, Any]) -> list[list[str]]:
             f"{row['incident']:+,.2f}",
             f"{row['costs']:,.2f}",
             f"{row['trips']}{' (few)' if row['few'] else ''}",
-            "-" if row["won"] is None else f"{row['won']:.0%}",
+            percent_text(row["won"], 0),
         ]
         for row in body["sleeves"]
     ]

@@ -7,6 +7,7 @@ detector that fails is itself a finding and keeps the alerts of its kinds open. 
 
 from collections.abc import Callable, Iterator, Mapping
 
+from engine.amounts import percent_text
 from engine.clock import utc
 from engine.control.halt import WORKER
 from engine.store.chain import Event
@@ -111,6 +112,7 @@ def worker(desk: DeskObservation) -> Iterator[Finding]:
     numbers = {"deaths": len(exits), "open_positions": len(positions)}
     idle = not positions and not exits and (desk.mark is None or desk.heartbeat.get("phase") == "stopped")
     last = exits[-1].wall_ms if exits else desk.now_ms
+    noted = f"{(text := desk.checks['worker'].text)[:1].upper()}{text[1:]}; {open_}"
     gone = desk.absent_ms is not None and desk.now_ms - desk.absent_ms >= ABSENT_MS and not idle
     if gone or len(exits) >= EXITS_MAX:
         since = exits[0].wall_ms if exits else desk.absent_ms or desk.now_ms
@@ -122,9 +124,11 @@ def worker(desk: DeskObservation) -> Iterator[Finding]:
         since = int(desk.heartbeat.get("wall_ms", desk.now_ms))
         if desk.heartbeat.get("pid") not in (None, desk.pid):
             since = max(since, began_ms(desk.pid) or 0)
-        what = f"{(text := desk.checks['worker'].text)[:1].upper()}{text[1:]}; {open_}"
         action = f"kill -9 {desk.pid}; the supervisor restarts it from its journal"
-        yield Finding("worker", "worker", "page", what, "worker", min(since, desk.now_ms), action, numbers, level=1)
+        yield Finding("worker", "worker", "page", noted, "worker", min(since, desk.now_ms), action, numbers, level=1)
+    elif desk.pid is not None and desk.checks["worker"].state == "warning":
+        action = "set the clock of the machine (timedatectl): what the worker writes carries another time than alerts and halts"
+        yield Finding("clock", "worker", "warn", noted, "worker", desk.now_ms, action, numbers)
     elif exits and desk.now_ms - last < RECOVERED_MS:
         what = f"The worker exited unexpectedly ({exit_text(exits[-1])}) and is being restarted; {open_}"
         action = "none if this clears within a minute; otherwise read logs/worker.jsonl"
@@ -306,10 +310,11 @@ def drawdown(desk: DeskObservation) -> Iterator[Finding]:
         return
     positions = ", ".join(open_positions(desk)) or "no open position"
     numbers = {"drawdown_frac": round(fall, 6), "drawdown_frac_max": most, "equity": equity, "peak": peak}
-    what = f"Desk drawdown {fall:.1%}, limit {most:.1%} (equity {equity:,.2f}, peak {peak:,.2f}); {positions}"
+    what = f"Desk drawdown {percent_text(fall, 1)}, limit {percent_text(most, 1)}"
+    what = f"{what} (equity {equity:,.2f}, peak {peak:,.2f}); {positions}"
     if highest := desk.mark.body.get("high_water"):
         numbers["high_water"] = highest
-        what = f"{what}; {1.0 - equity / highest:.1%} below the highest equity ever, {highest:,.2f}"
+        what = f"{what}; {percent_text(1.0 - equity / highest, 1)} below the highest equity ever, {highest:,.2f}"
     action = "propose a tightening or a pause now; at the limit the desk halts and flattens by itself"
     if tripped:
         what, action = (

@@ -94,22 +94,28 @@ def worker(home: Path, now_ms: int) -> HealthCheck:
         )
     try:
         beat = json.loads((home / heartbeat.FILE).read_text(encoding="utf-8"))
-        beat_ms, phase, note = int(beat["wall_ms"]), str(beat["phase"]), str(beat.get("note") or "")
+        age, beat_ms, phase, note = (
+            heartbeat.age_of(beat, now_ms),
+            int(beat["wall_ms"]),
+            str(beat["phase"]),
+            str(beat.get("note") or ""),
+        )
     except FileNotFoundError:
         return HealthCheck("worker", "ok", f"the worker runs (process {pid})")
+    who, most_ms = f"the worker (process {pid})", SILENT_MS
     if pid and beat.get("pid") not in (None, pid):  # an earlier worker's: this one has just begun, and is silent since then
-        beat_ms, phase, note = max(beat_ms * (beat_ms <= now_ms), heartbeat.began_ms(pid) or 0), "starting", ""
-        most_ms = STARTING_MS
-    else:
-        most_ms = SILENT_MS
-    if now_ms - beat_ms > most_ms:
-        return HealthCheck("worker", "bad", f"the worker (process {pid}) hangs: no heartbeat for {(now_ms - beat_ms) // 1000} s")
-    if beat_ms - now_ms > SILENT_MS:  # a clock that was put back would hide a silence of as long
-        ahead = f"its heartbeat is {(beat_ms - now_ms) // 1000} s ahead of this clock"
-        return HealthCheck(
-            "worker", "bad", f"the worker (process {pid}) hangs since the clock was put back, or has another: {ahead}"
-        )
-    return HealthCheck("worker", "ok", f"the worker runs (process {pid}), {phase}{': ' if note else ''}{note}")
+        since_ms = max(beat_ms * (beat_ms <= now_ms), heartbeat.began_ms(pid) or 0)
+        age, phase, note, most_ms = heartbeat.Age(now_ms - since_ms, None), "starting", "", STARTING_MS
+    if age.silent_ms > most_ms:
+        return HealthCheck("worker", "bad", f"{who} hangs: no heartbeat for {age.silent_ms // 1000} s")
+    if -age.silent_ms > SILENT_MS:  # a clock that was put back would hide a silence of as long
+        ahead = f"its heartbeat is {-age.silent_ms // 1000} s ahead of this clock"
+        return HealthCheck("worker", "bad", f"{who} hangs since the clock was put back, or has another: {ahead}")
+    runs = f"the worker runs (process {pid}), {phase}{': ' if note else ''}{note}"
+    if abs(behind_ms := age.behind_ms or 0) > SILENT_MS:
+        way = "behind" if behind_ms > 0 else "ahead of"
+        return HealthCheck("worker", "warning", f"{runs}; its clock is {round(abs(behind_ms) / 1000)} s {way} this one")
+    return HealthCheck("worker", "ok", runs)
 
 
 def worker_pid(home: Path) -> int | None:

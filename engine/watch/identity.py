@@ -93,7 +93,7 @@ def _identity(home: Path, path: Path, last: Event) -> Identity:
     put, taken = (round(declared + read, 2) for declared, read in zip(declared_cash(home), (moved[IN], moved[OUT]), strict=True))
     unexplained = round(moved[UNEXPLAINED], 2)
     account = round(round(equity, 2) + put + taken + unexplained, 2)
-    terms_of_account = (put, -taken, account, unexplained, moved_apart)
+    terms_of_account = (put, 0.0 - taken, account, unexplained, moved_apart)
     return Identity._make((last.t_event_ms, last.id, *money, round(equity, 2), gap, apart, *terms_of_account))
 
 

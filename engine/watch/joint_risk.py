@@ -11,6 +11,7 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from engine.amounts import percent_text
 from engine.clock import DAY_MS
 from engine.errors import BadInput
 from engine.watch.concentration import DeskExposure, desk_exposure
@@ -161,9 +162,10 @@ def pair_of(one: str, other: str, mine: Sequence[float] | None, others: Sequence
 
 def shared_text(one: SharedStops) -> str:
     """`btc and eth: 2.1 % against them reaches every stop: -31.20, 0.11 % of the equity`."""
-    share = "" if one.loss_frac is None else f", {one.loss_frac:.2%} of the equity"
+    share = "" if one.loss_frac is None else f", {percent_text(one.loss_frac)} of the equity"
     doubt = "; a correlation is not known and counts as one bet" if one.unknown else ""
-    return f"{' and '.join(one.sleeves)}: {one.move_frac:.2%} against them reaches every stop: {-one.loss:+,.2f}{share}{doubt}"
+    names, moves = " and ".join(one.sleeves), percent_text(one.move_frac)
+    return f"{names}: {moves} against them reaches every stop: {-one.loss:+,.2f}{share}{doubt}"
 
 
 def pair_text(one: SleevePair) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from engine.amounts import price_text
+from engine.amounts import percent_text, price_text
 from engine.clock import DAY_MS, HOUR_MS, utc
 from engine.errors import DeskError
 from engine.watch.window import FAR_MS, between
@@ -138,6 +138,7 @@ def context_line(one: ContextReading) -> str:
     head = one.name if one.group == one.name else f"{one.group}: {one.name}"
     if one.value is None:
         return f"{head} not known: {one.why}"
-    text = f"{one.value:+.4%}" if one.unit == "frac" else price_text(one.value) if one.unit == "price" else f"{one.value:,.6g}"
+    text = percent_text(one.value, 4, sign=True) if one.unit == "frac" else f"{one.value:,.6g}"
+    text = price_text(one.value) if one.unit == "price" else text
     more = f" {one.unit}" if one.unit not in ("frac", "price") else ""
     return f"{head} {text}{more}, known {utc(one.known_ms)}"

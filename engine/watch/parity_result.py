@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from engine.amounts import percent_text
 from engine.clock import utc_day
 from engine.watch.observation import DeskObservation, Finding
 
@@ -58,7 +59,7 @@ def parity(desk: DeskObservation) -> Iterator[Finding]:
     if usd <= UNEXPLAINED_FRAC_MAX * gross:
         return
     days = f"{utc_day(last['from_ms'])} to {utc_day(last['to_ms'])}"
-    share = "" if frac is None else f", {frac:.1%} of what its round trips moved"
+    share = "" if frac is None else f", {percent_text(frac, 1)} of what its round trips moved"
     what = f"Desk and backtest differ by {usd:,.2f} that nothing explains{share} ({days})"
     numbers = {"unexplained_usd": usd, "gross_usd": gross, "unexplained_frac": frac, "difference_usd": last["difference_usd"]}
     yield Finding("parity", "parity", "warn", what, "desk", since, ACTION, numbers)

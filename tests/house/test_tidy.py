@@ -185,6 +185,25 @@ def test_a_class_name_means_one_thing() -> None:
     assert not found, "\n".join(found)
 
 
+def percent_formats(tree: ast.Module) -> list[str]:
+    """Fractions that Python's own `%` format writes: without the space that every other percentage has."""
+    specs = (n.format_spec for n in nodes(tree) if isinstance(n, ast.FormattedValue) and isinstance(n.format_spec, ast.JoinedStr))
+    ends = [(spec.lineno, spec.values[-1]) for spec in specs if spec.values]
+    way = "write percent_text(x), in app/ui percent(x)"
+    return [f"line {line}: {way}" for line, end in ends if isinstance(end, ast.Constant) and str(end.value).endswith("%")]
+
+
+def test_a_percentage_is_written_in_one_way() -> None:
+    """`1.83 %`, on page, command line, card and report. Checks of bars and their texts in docs/data.md are as they were: their
+    source is part of what stored results of long runs were made with.
+    """
+    assert not faults(
+        [path for path in CLEAN if "engine/data" not in path.as_posix()], lambda path: percent_formats(tree_of(path))
+    )
+    assert percent_formats(ast.parse('f"{share:.2%} of {x}"'))
+    assert not percent_formats(ast.parse('f"{day:%d} {percent_text(share)} {x:.2f} % {y}"'))
+
+
 @pytest.mark.parametrize("name", FUNCTION_NAMES)
 def test_the_ban_on_function_names_works(name: str) -> None:
     """Each banned name is seen, as a function, a private one and a method; as a part of a longer name it is not."""

@@ -308,7 +308,7 @@ def test_a_comparison_that_takes_longer_shows_what_is_there(desk: Any) -> None:
     ctx.jobs.ends = lambda job, args: whole(job, args) if job == "j1" else JobView(job, "running", 0.4, None, None)
     result = call(ctx, "compare", {"variants": variants(3), "sleeve": "trend-btc"})
     assert (result.status, result.job) == ("started", "j2")
-    assert [row[1] for row in result.table.rows] == ["done", "running, 40%"]
+    assert [row[1] for row in result.table.rows] == ["done", "running, 40 %"]
     assert [row[2:] for row in result.table.rows][1] == ("-",) * 4
     assert ctx.facts["r1.sharpe"].value is not None
     assert [child["state"] for child in result.data["children"]] == ["done", "running"]

@@ -35,7 +35,7 @@ def test_a_kept_maker_is_facts_and_a_table_by_speed(make_ctx: Callable[..., Tool
     body = kept(ctx, tmp_path, "btc")
     result = call(ctx, "making", LAST)
     values = {fact.metric: fact.value for fact in result.facts if fact.subject == "maker btc"}
-    assert {key: values[key] for key in ("fills", "orders", "inventory", "net", "fees")} == body["figures"]
+    assert {key: values[key] for key in ("fills", "orders", "inventory", "net", "fees", "funding")} == body["figures"]
     assert values["gross"] == pytest.approx(values["spread_captured"] + values["moves"])
     assert result.table is not None
     assert [row[0] for row in result.table.rows] == ["0 to 1 s", "1 to 5 s", "5 to 15 s", "15 to 60 s"]

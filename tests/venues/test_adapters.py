@@ -100,6 +100,7 @@ def test_executions_come_once_behind_the_cursor_as_the_ledger_has_them(lived: di
 def test_position_and_funding(lived: dict[str, Any]) -> None:
     """One net position, isolated; a bill from its time on, once."""
     assert (lived["position"].lots, lived["position"].isolated, lived["flat"].lots) == (300, True, 0)
+    assert [one.leverage for one in (lived["position"], lived["flat"])] == [3.0, 3.0]  # also while nothing is held
     assert (lived["position"].entry, lived["position"].leverage) == (pytest.approx(60_000.2), 3.0)
     assert [bill.cash for bill in lived["bills"]] == [pytest.approx(-0.18)]  # 0.01 % of 0.03 BTC at 60,000.0
     assert lived["later bills"] == []

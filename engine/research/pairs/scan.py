@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from engine.amounts import percent_text
 from engine.features.hedge import fit
 from engine.research.pairs import cointegration
 from engine.research.pairs.cointegration import Johansen
@@ -105,7 +106,7 @@ def _measured(
     starts = [t for t in range(first + windows.fitted, last, windows.traded) if _covered(here, t, windows.fitted)]
     cut = [_cut(legs, here, t, windows.fitted) for t in starts]
     if len(cut) < WINDOWS_MIN:
-        why = f"{len(cut)} windows of {windows.fitted} bars with {SHARE_MIN:.0%} of both, {WINDOWS_MIN} are needed"
+        why = f"{len(cut)} windows of {windows.fitted} bars with {percent_text(SHARE_MIN, 0)} of both, {WINDOWS_MIN} are needed"
         return _Measured(row._replace(refused=why), [])
     if fit(a, b) is None or np.median([not (np.ptp(x) > 0.0 and np.ptp(y) > 0.0) for x, y in cut]) == 1.0:
         return _Measured(row._replace(refused="a price that does not move"), [])
@@ -171,7 +172,7 @@ def _judged(row: PairRow, bound: float) -> PairRow:
     if row.p_adjusted >= P_MAX:
         lacking.append(f"p {row.p_adjusted:.2f} of the whole span, corrected for the pairs tried")
     if row.coint_frac <= bound and row.coint_frac < 1.0:
-        lacking.append(f"{row.coint_frac:.0%} of the windows, where random walks reach {bound:.0%}")
+        lacking.append(f"{percent_text(row.coint_frac, 0)} of the windows, where random walks reach {percent_text(bound, 0)}")
     if row.johansen.rank == 0:
         lacking.append("Johansen finds no relation")
     if row.alone:
@@ -192,5 +193,6 @@ def _earned(trades: Sequence[SpreadTrade]) -> str:
     spread = float(net.std(ddof=1))
     t = float(net.mean()) / spread * math.sqrt(len(net)) if spread > 0.0 else 0.0
     if min(halves) <= 0.0:
-        return f"cointegrated, no edge: {halves[0]:+.1%} and {halves[1]:+.1%} in the halves of its trades, after costs"
+        both = " and ".join(percent_text(half, 1, sign=True) for half in halves)
+        return f"cointegrated, no edge: {both} in the halves of its trades, after costs"
     return "" if t >= T_MIN else f"cointegrated, no edge: its mean trade is {t:.1f} errors from 0, {T_MIN:.0f} are needed"

@@ -316,7 +316,7 @@ def test_an_unwritable_home_is_one_line(cli, tmp_path, monkeypatch):
     code, said, err = cli(*ASK)
     assert (code, said) == (1, "")
     assert err.count("\n") == 1
-    assert "cannot be written" in err
+    assert "is a file, and a folder has to be there - set NIGHTDESK_HOME" in err
 
 
 def test_a_year_of_recorded_bars_in_a_new_process(market_data, tmp_path):

@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from app.api import incidents as routes
 from app.api.context import ApiContext
 from app.cli import incidents, main
+from app.cli.incidents import parts_text
 from app.home.home import Home
 from app.views import incident_pages
 from app.views.incident_pages import page_text
@@ -89,6 +90,9 @@ def test_a_window_from_its_trade_to_its_end(stopped: Home, loop: Loop) -> None: 
     assert (event["by"], event["money"]["pnl"]) == ("ann", pytest.approx(shown["pnl"]))
     (asked,) = [e.body for e in read(stopped.people_journal, {"window"})]
     assert asked["actor"]["name"] == "ann"
+    assert parts_text({"whole": -888.974, "incident": 26.012, "strategy": -914.986}) == (
+        "P&L since the start -888.97: -914.98 of the strategies, +26.01 in incidents"  # not -914.99: a person adds them up
+    )
     assert f"of it in incidents {shown['pnl']:+,.2f}" not in ran("status").output
     assert f"in incidents {shown['pnl']:+,.2f}" in ran("status").output
     since = lately(stopped.path)["start"]

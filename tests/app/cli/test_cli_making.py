@@ -120,6 +120,22 @@ def test_the_recorded_tape_has_no_edge_and_keeps_a_maker_in_simulation(typed: Ty
         assert reason in text
 
 
+def test_the_tier_of_desk_toml_is_what_both_sides_cost(typed: Typed, tmp_path: Path) -> None:
+    """The stage's floor, its least and the fees of a backtest, with its source; without one the venue's."""
+    home, tape = tmp_path / "home", busy_market(tmp_path, count=2_500).tape.path
+    assert body(typed("stage", str(tape), "--json"), code=1)["floor_bps"] == 4.0
+    home.mkdir()
+    tier = (
+        '[instruments."okx:ETH-USDT:perp"]\nmaker_frac = 0.00012\nsource = "VIP 3, the account\'s page"\ndated = "2026-11-01"\n'
+    )
+    (home / "desk.toml").write_text(tier)
+    found = body(typed("stage", str(tape), "--json"), code=1)
+    assert found["floor_bps"] == pytest.approx(2.4)
+    assert found["floor_source"] == "two maker fees; desk.toml; VIP 3, the account's page; 2026-11-01"
+    assert "judged against 2.3 bps, and both sides cost 2.4" in typed("stage", str(tape), "--floor-bps", "2.3")[1]
+    assert body(typed("backtest", str(tape), *SMALL, "--json"))["fees_bps"]["maker"] == pytest.approx(1.2)
+
+
 def test_copies_and_a_floor_of_ones_own_let_no_maker_go(typed: Typed, tmp_path: Path) -> None:
     """One tape three times with the clock of other days, judged against a thousandth of the fees: named, and refused."""
     tape = busy_market(tmp_path, count=2_500).tape.path

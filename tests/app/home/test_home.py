@@ -187,16 +187,6 @@ def test_a_first_start_that_broke_off_is_completed(own_home: Path, monkeypatch: 
     assert home.id == open_home(NOW).id
 
 
-def test_an_unwritable_home_is_one_clear_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file where the folder should be, and a place nobody can write to."""
-    (tmp_path / "file").write_text("x")
-    for place in (tmp_path / "file", tmp_path / "file" / "below", Path("/proc/nightdesk")):
-        monkeypatch.setenv("NIGHTDESK_HOME", str(place))
-        with pytest.raises(BadInput, match=rf"the home {place} cannot be written: .* - set NIGHTDESK_HOME") as caught:
-            open_home(NOW)
-        assert "\n" not in str(caught.value)
-
-
 def test_a_data_folder_that_is_not_there_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """A mistyped NIGHTDESK_DATA does not turn into a synthetic desk."""
     monkeypatch.setenv("NIGHTDESK_DATA", "/nowhere/at/all")

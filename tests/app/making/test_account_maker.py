@@ -11,10 +11,12 @@ import pytest
 
 from engine.errors import Refused
 from engine.live.halt import KILLED
+from engine.making.guardrails import worth
 from engine.making.stored import folder_of, stored
 from tests.app.making.bench import QUOTING, Bench, Killed, play
 from tests.fakes.exchange import ledger as log
 from tests.fakes.exchange import orders as o
+from tests.fakes.exchange.market import FUNDING_MS, PICO
 
 VENUES = ("okx", "binance", "bybit")
 STRICT = QUOTING._replace(quote_age_max_ms=5_000)
@@ -340,3 +342,34 @@ def test_a_second_session_goes_on_and_other_terms_are_refused(tmp_path: Path) ->
     assert len(orders) == len(set(orders)) > 50
     assert [e.kind for e in bench.events("start", "session", "end")] == ["start", *["session", "end"] * 3]
     assert json.loads((tmp_path / "making" / "m" / "run.json").read_text())["state"] == "stopped"
+
+
+@pytest.mark.parametrize("venue", [f"port-{venue}" for venue in VENUES])
+def test_funding_is_booked_as_the_venue_bills_it_once(tmp_path: Path, venue: str) -> None:
+    """The ledger has the bill to the cent within minutes, the guardrails count it, and no start books it again."""
+    apart: list[float] = []
+
+    async def script(bench: Bench) -> None:
+        await asyncio.sleep((FUNDING_MS - bench.exchange.now % FUNDING_MS) / 1000 - 90)
+        bench.exchange.markets["BTC"].rate_e8 = 3_000_000
+        bench.begin()
+        while not bench.events("funding"):
+            await bench.after(5)
+            assert not 180_000 < bench.exchange.now % FUNDING_MS < FUNDING_MS / 2
+        assert bench.life is not None
+        maker = bench.life.maker
+        assert maker is not None
+        apart.append(maker.figures()["net"] - worth(maker.work.maker, maker.work.terms))
+        for _ in range(2):
+            await bench.end()
+            bench.begin()
+            await bench.after(70)
+
+    bench = play(venue, tmp_path, script)
+    bench.check()
+    (billed,) = (event.bill for event in bench.exchange.ledger if event.kind == log.FUNDING)
+    assert len(bench.events("funding")) == 1
+    assert abs(billed.cash / PICO) > 1.0
+    assert bench.book().sleeve.ledger.funding == pytest.approx(billed.cash / PICO)
+    assert apart[0] == pytest.approx(0.0, abs=1e-6)
+    assert stored(folder_of(tmp_path, "m"))["figures"]["funding"] == pytest.approx(billed.cash / PICO)

@@ -52,7 +52,7 @@ def week(folder: Path, days: float, edge_bps: float) -> Path:
 def test_seven_days_with_an_edge_may_leave_paper(tmp_path: Path, days: float, edge_bps: float, why: str) -> None:
     """The condition as it is, on few messages: nothing of it is scaled but how often the book speaks."""
     path = week(tmp_path, days, edge_bps)
-    found = ground_of(path, FLOOR)
+    found = ground_of(path, FLOOR, {})
     assert refusals_of(kept_ground(found)) == refusals_of(found)
     if why:
         with pytest.raises(Refused, match=why):

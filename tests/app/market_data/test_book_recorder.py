@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from app.home.written import alone_in
-from app.market_data.book_recorder import BookRequest, BookSession, check_request, record_books
+from app.market_data.book_recorder import BookRequest, BookSession, check_request, record_books, size_text
 from engine.errors import BadInput, Busy
 from engine.l2.bars import book_bars
 from engine.l2.checks import open_tape, sound_tape
@@ -72,6 +72,9 @@ def test_the_recorded_book_is_the_venues_over_a_cut(tmp_path: Path, venue: str) 
     assert item["messages"] > 20
     assert item["resyncs"] >= 2
     assert item["lost"] == report["unreadable"] == 0
+    assert item["messages_second"] == pytest.approx(item["messages"] / 600, rel=0.05)
+    assert item["bytes_day"] == pytest.approx(item["bytes"] * 144, rel=0.05)
+    assert f"{item['messages_second']:,.1f} messages a second" in size_text(item)
     (path,) = tmp_path.rglob("*_l2.parquet")
     opened = open_tape(path)
     assert {f.rule for f in opened.report.issues if f.severity == "error"} == set()
@@ -273,16 +276,20 @@ def test_a_recording_writes_bars_as_it_runs(tmp_path: Path, venue: str) -> None:
 
 
 def test_days_that_are_over_are_packed_while_it_records(tmp_path: Path) -> None:
-    """The day before yesterday becomes a few parts within the hour; recording goes on."""
+    """The day before yesterday becomes a few parts within the hour, and size and rate are said; recording goes on."""
     old = tmp_path / "level2" / "okx" / "BTC-USDT" / "okx_BTC-USDT_perp_20231101_l2.parquet"
     old.mkdir(parents=True)
     for n in range(1, 4):
         pl.DataFrame({"seq": [n]}).write_parquet(old / f"part-{n:012d}-{n:012d}.parquet")
 
-    async def script(played: Played, _: BookSession) -> None:
+    lines: list[str] = []
+
+    async def script(played: Played, session: BookSession) -> None:
+        session._say = lines.append
         await played.wait(63 * MINUTE_MS)
         until(lambda: len(list(old.iterdir())) == 1, "it was not packed")  # by a thread, which knows no virtual clock
 
     report, _ = recorded(tmp_path, "okx", script)
     assert [part.name for part in old.iterdir()] == ["part-000000000001-000000000003.parquet"]
+    assert sum("messages a second" in line for line in lines) == 1  # an hour
     assert report["items"][0]["messages"] > 100

@@ -175,7 +175,7 @@ def test_changes_are_named_by_this_programs_own_words(home: Home) -> None:
     assert changes_between(before, moved) == [
         "the desk is halted",
         "al-1 opened (page of kind worker)",
-        "the drawdown passed 10%, upwards",
+        "the drawdown passed 10 %, upwards",
         "btc-trend: side is short, before flat",
     ]
     assert changes_between(now, now | {"alerts": {}}) == ["al-1 was resolved (page of kind worker)"]

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from app.cli import making
-from app.home.home import Home
+from app.home.home import Home, open_home
 from app.making.ground import kept_ground, tapes_digest
 from app.people import approvals, makers
 from app.people.identity import Actor, add_person
@@ -41,7 +41,7 @@ def home(own_home: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
 def judged(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     """What the tapes are judged as; the last one counts."""
     found = [feasible()]
-    monkeypatch.setattr(makers, "ground_of", lambda _path, floor: found[-1] | {"floor_bps": floor})
+    monkeypatch.setattr(makers, "ground_of", lambda _path, floor, _tier: found[-1] | {"floor_bps": floor})
     return found
 
 
@@ -145,6 +145,19 @@ def test_a_lower_fee_does_not_lower_the_floor(typed: Typed, home: Home, judged: 
         found = promote(typed, home, "--after", name, name=f"m{name}")
         diff = json.loads(proposals.get(home.engine, found["proposal"]).diff)
         assert diff["tapes"]["ground"]["floor_bps"] == pytest.approx(floor)
+
+
+@pytest.mark.parametrize(("maker_frac", "floor"), [(0.0001, 2.0), (0.0003, 6.0), (-0.0001, 0.0)])
+def test_the_tier_of_desk_toml_is_the_floor(home: Home, judged: list[dict[str, Any]], maker_frac: float, floor: float) -> None:
+    """A maker of a better or a worse tier is judged by that tier, in one place for all; a rebate is no floor below 0."""
+    terms = makers.terms_after(home, "testnet", "mm", "paper1", {}, flatten=True)
+    terms["fees_frac"] |= {"maker_frac": min(maker_frac, 0.0)}
+    toml = home.path / "desk.toml"
+    head, key, rest = toml.read_text().rpartition('\n[instruments."binance:BTC-USDT:perp"]\n')
+    toml.write_text(f"{head}{key}maker_frac = {maker_frac}\n{rest}")
+    assert makers.floor_bps(open_home(WALL_MS), terms) == pytest.approx(floor)
+    assert makers.floor_bps(home, terms) == pytest.approx(4.0)
+    del judged
 
 
 @pytest.mark.parametrize("market", ["perp", "spot"])

@@ -52,6 +52,24 @@ def test_legs_are_noted_with_their_books_and_pairs_trade_as_on_paper(own_home: P
     lived_basket(own_home, "okx", script, mode="shadow")
 
 
+@pytest.mark.slow
+def test_a_leg_that_its_venue_does_not_trade_keeps_its_own_pairs_out(own_home: Path) -> None:
+    """Taken away while the basket is flat: the pair without it trades on."""
+
+    async def script(home: LiveHome) -> None:
+        home.start()
+        await home.until(lambda: home.book is not None and not home.book.health, 10)
+        venue = home.played.venue
+        venue.suspended.update(name for name in venue.instruments if name.startswith(COINS[1]))
+        await home.until(lambda: PERPS[1] in home.book.off, 8)
+        before = len(home.events("intent"))
+        await home.until(lambda: len(home.events("intent")) >= before + 8, 900)
+        assert {PERPS[0], PERPS[2]} == {note["instrument"] for note in orders_of(home)[before:]}
+        proven(home)
+
+    lived_basket(own_home, "okx", script, mode="shadow")
+
+
 def test_the_account_is_asked_about_each_leg(own_home: Path) -> None:
     """As a leg of a pair with half of the basket's money, not as its first leg alone."""
     written_basket(own_home, "okx", "shadow")

@@ -50,9 +50,9 @@ def two_pasts(clock: Callable[[], int]) -> Exchange:
     return Exchange(clock, markets, 100_000 * PICO)
 
 
-def lived_two(path: Path, venue: str, script: Callable[[LiveHome], Any]) -> None:
+def lived_two(path: Path, venue: str, script: Callable[[LiveHome], Any], mode: str = "testnet") -> None:
     """Play a script on such a home; its journal proves itself at the end."""
-    written(path, venue, account=True)
+    written(path, venue, account=True, mode=mode)
     (path / "desk.toml").write_text((path / "desk.toml").read_text() + SECOND.format(venue=venue))
 
     async def proven(home: LiveHome) -> None:
@@ -139,6 +139,41 @@ def test_the_other_one_trades_and_a_start_is_like_any(own_home: Path, venue: str
         assert home.played.venue.exchange.account.position("BTC").lots == 0
 
     lived_two(own_home, venue, script)
+
+
+@pytest.mark.sample(1)
+@pytest.mark.parametrize("venue", VENUES)
+@pytest.mark.parametrize("how", ["suspended", "unknown"])
+def test_a_desk_in_shadow_goes_on_without_it(own_home: Path, venue: str, how: str) -> None:
+    """Its sleeve alone is off, before and after a restart; one that is listed again comes back, but not to a process that began
+    without it.
+    """
+
+    async def script(home: LiveHome) -> None:
+        home.start()
+        await home.until(lambda: home.book is not None and not home.book.health, 10)
+        take_away(home, how)
+        await home.until(lambda: f"{OFF}{instrument(home)}" in home.book.health, 8)
+        await home.minutes(16)
+        (*_, last) = home.events("bar")
+        assert last.t_recv_ms - last.body["close_ms"] < 2_000, "the other one's bar has waited for nobody"
+        await home.stop()
+        home.start()
+        await home.until(lambda: home.book is not None and lots(home, "btc") > 0, 40)
+        assert all(instrument(home) in what for what in home.book.health), home.book.health
+        assert not home.book.entries_blocked
+        assert lots(home, "eth") == 0
+        getattr(home.played.venue, how).clear()
+        await home.minutes(16)
+        assert list(home.book.off) == [instrument(home)] * (how == "unknown")
+        if how == "unknown":
+            assert "stop and start the worker" in home.book.off[instrument(home)]
+            await home.stop()
+            home.start()
+        await home.until(lambda: home.book is not None and lots(home, "eth") > 0, 40)
+        assert not home.book.health
+
+    lived_two(own_home, venue, script, "shadow")
 
 
 @pytest.mark.sample(1)

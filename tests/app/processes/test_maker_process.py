@@ -23,6 +23,7 @@ from engine.control.makers import MakerStep, propose
 from engine.making.fold import folded
 from engine.making.under_halt import makers_under_halt
 from engine.store.journal import read, verify
+from engine.venues.account import AccountCheck, AccountReport
 from tests.app.cli.test_cli_account import planted
 from tests.app.making.maker_homes import feasible, maker_before, some_tapes, with_accounts
 from tests.fakes.exchange.by_the_clock import Standing, standing, wall_ms
@@ -53,14 +54,14 @@ def approved(path: Path, venue: str, urls: tuple[str, str], monkeypatch: pytest.
     monkeypatch.setattr(
         makers,
         "ground_of",
-        lambda _path, floor: feasible(
+        lambda _path, floor, _tier: feasible(
             floor=floor, venue=venue, market="perp", substrate=GROUND | {"tapes": [TAPE | {"names_previous": venue != "bybit"}]}
         ),
     )
     terms = makers.terms_after(home, "testnet", "mm", "paper1", {}, flatten=True)
     terms["options"] |= {"half_spread_bps": 0.0, "stale_ms": 20_000, "requote_bps": 0.0}
     monkeypatch.setattr(makers, "lacking_before", lambda *_: [])
-    step = MakerStep("testnet", "", terms, makers.tapes_of(some_tapes(home.path / "tapes"), terms), "paper1")
+    step = MakerStep("testnet", "", terms, makers.tapes_of(home, some_tapes(home.path / "tapes"), terms), "paper1")
     row = propose(home.engine, home.path, "m1", step, {"requester": {"person": "ann"}}, WALL_MS)
     row = proposals.get(home.engine, row.id)
     approvals.approve(home, row.id, row.diff_sha256, ANN, WALL_MS, WORD)
@@ -155,6 +156,20 @@ def test_the_command_becomes_the_process_with_the_workers_environment(
     assert "PLANTED_KEY" in environment
     assert "OPENAI_API_KEY" not in environment
     del planted
+
+
+@pytest.mark.parametrize(("mode", "faults"), [("live", 1), ("testnet", 0)])
+def test_an_account_that_pays_more_than_its_tier_starts_no_maker_with_money(mode: str, faults: int) -> None:
+    """A tier typed into desk.toml that the venue does not give: refused with both figures; a testnet has tiers of its own."""
+    from app.processes.maker import unfit
+
+    rows = (
+        AccountCheck("clock", True, "0 ms", "1 s"),
+        AccountCheck("fees BTC-USDT", False, "maker 2 bps", "at most 0.5 bps", False),
+    )
+    found = unfit(AccountReport(rows, True, "trade"), mode)
+    assert found == ["fees BTC-USDT: maker 2 bps, wanted at most 0.5 bps"][:faults]
+    assert unfit(AccountReport((rows[1]._replace(ok=True),), True, "trade"), mode) == []
 
 
 def test_a_maker_on_paper_is_refused_in_a_line(own_home: Path, planted: None, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -70,7 +70,7 @@ def test_a_start_without_variables_keeps_the_data_of_the_one_before(home: Path, 
 def test_a_password_is_not_remembered(home: Path, monkeypatch: pytest.MonkeyPatch, rest: str) -> None:
     """No secret goes into a file of the home, wherever in the address it is."""
     started(home, monkeypatch, DATABASE_URL=f"postgresql://{rest}")
-    assert set(json.loads((home / STARTED_FILE).read_text())) == {"machine"}
+    assert set(json.loads((home / STARTED_FILE).read_text())) == {"machine", "boot", "home"}
 
 
 def test_data_that_went_away_is_named_with_what_to_do(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

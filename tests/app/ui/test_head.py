@@ -62,10 +62,12 @@ def test_a_worker_on_current_bars_waits_quietly_for_the_next(bars: int, wrong: i
 
 
 def test_a_worker_that_is_gone_or_silent_is_red() -> None:
-    """Gone: since its last heartbeat, and how to start it. Hanging: the check's own words."""
+    """Gone: since its last heartbeat, and how to start it. Hanging, or by another clock: the check's own words."""
     status = desk()
     status["checks"] = [{"name": "worker", "state": "bad", "text": "the worker (process 7) hangs", "event": ""}]
     assert lines(status) == [("bad", "The worker is silent.", "nightdesk doctor")]
+    status["checks"][0] |= {"state": "warning", "text": "its clock is 3600 s behind this one"}
+    assert lines(status) == [("warn", "Two clocks are apart.", "")]
     status["worker"] |= {"running": False, "phase": "not running"}
     assert lines(status) == [("bad", "No worker runs since 14:13:20Z (wall clock): nothing trades.", "nightdesk up")]
 

@@ -67,6 +67,15 @@ def test_a_maker_at_an_account_says_which_and_with_which_money(fake: Fake, view:
     assert "PLAY MONEY" in texts_of(page(tab="runs", maker="btc"))
 
 
+def test_funding_is_said_beside_the_fees(fake: Fake, view: dict[str, Any]) -> None:
+    """What was paid, where anything was; the net has it."""
+    fake.makers = {"btc": view | {"funding": -16.2}}
+    assert "funding −16.20" in texts_of(page(tab="runs", maker="btc")).replace("-16.20", "−16.20")
+    fake.makers = {"btc": view}
+    assert view["funding"] == 0.0
+    assert "funding" not in texts_of(page(tab="runs", maker="btc"))
+
+
 def test_before_the_first_maker_there_is_no_panel(fake: Fake) -> None:
     """No empty table."""
     assert "Market making" not in texts_of(page(tab="runs"))

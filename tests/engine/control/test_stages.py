@@ -34,7 +34,7 @@ def test_with_everything_it_takes_a_step_lacks_nothing(to: str) -> None:
 
 MISSED: list[tuple[str, str, dict[str, Any], str]] = [
     ("live", "here", {"trips": 9}, "9 of 10 round trips"),
-    ("live", "here", {"parity_frac": 0.011}, "1.1% of what round trips moved"),
+    ("live", "here", {"parity_frac": 0.011}, "1.1 % of what round trips moved"),
     ("live", "here", {"parity_frac": float("nan")}, "nothing explains it"),
     ("live", "here", {"parity_ms": None}, "no comparison with the backtest"),
     ("live", "here", {"parity_why": "no bars"}, "no comparison with the backtest: no bars"),

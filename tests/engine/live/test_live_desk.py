@@ -9,8 +9,8 @@ import pytest
 from engine.core.orders import CANCELLING, DONE, REJECTED, SENT, UNKNOWN, WORKING, VenueOrder
 from engine.errors import DeskError, JournalBroken
 from engine.live import desk
-from engine.live.desk import LIFE_MS
 from engine.live.duties import AccountDuties
+from engine.live.lost_stops import LIFE_MS
 from engine.venues.live_port import LiveAnswer
 from engine.venues.outcome import NOT_FOUND, PASSED
 from tests.fakes.desks import BAR_MS

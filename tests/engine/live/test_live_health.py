@@ -225,6 +225,33 @@ def test_five_refusals_in_a_row_pause_and_a_person_ends_it(path: Path) -> None:
     on_bench(path, play)
 
 
+def test_a_restart_does_not_forgive_refusals(path: Path) -> None:
+    """Three before it and two behind it are five; what a person has let go on counts no more."""
+
+    async def play(bench: LiveBench) -> None:
+        await bench.start()
+        bench.venue.script["place"] = ["rejected"] * 6
+        for n in range(7):
+            if n == 3:
+                await bench.again()
+                await bench.after(10)
+            await bench.to_close()
+            bench.close(adds=long())
+            await bench.after(3)
+        assert len(bench.venue.asked_for("place")) == 5
+        assert "refusals of adds" in bench.desk.book.health
+        bench.duties.health.let_go_on("refusals of adds")
+        await bench.again()
+        await bench.after(10)
+        for _ in range(2):
+            await bench.to_close()
+            bench.close(adds=long())
+            await bench.after(3)
+        assert bench.lots() == 300
+
+    on_bench(path, play)
+
+
 def test_a_cancellation_between_them_does_not_forgive_refusals(path: Path) -> None:
     """Only an order that the venue takes does: five refusals are five, whatever was cancelled meanwhile."""
 

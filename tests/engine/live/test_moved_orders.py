@@ -158,3 +158,33 @@ def test_a_person_may_let_other_leverage_be(path: Path) -> None:
         assert "cross at 5x" in bench.desk.book.health[WHAT]
 
     on_bench(path, play)
+
+
+def test_leverage_that_is_not_said_while_flat_is_not_set_back(path: Path) -> None:
+    """Some venues say none without a position: entries stay withheld as it ends, and one page is enough."""
+
+    async def play(bench: LiveBench) -> None:
+        leverage = 3.0
+
+        async def position() -> VenuePosition:
+            net = bench.venue.net
+            return VenuePosition(net, PRICE if net else None, True, leverage if net else None, None)
+
+        bench.venue.position = position  # type: ignore[method-assign]
+        await bench.start()
+        await bench.entered()
+        await bench.after(90)
+        leverage = 50.0
+        await bench.after(130)
+        bench.venue.execute(stop_of(bench).order.id, 300)
+        await bench.after(200)
+        assert bench.lots() == 0
+        assert "at 50x" in bench.desk.book.health[WHAT]
+        placed = len(bench.venue.asked_for("place"))
+        await bench.to_close()
+        bench.close(adds=long())
+        await bench.after(30)
+        assert len(bench.venue.asked_for("place")) == placed
+        assert len(bench.pages) == 1
+
+    on_bench(path, play)

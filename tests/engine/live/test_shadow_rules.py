@@ -48,12 +48,12 @@ def desk(facts: ShadowFacts | None, held: float = 0.0) -> ShadowLive:
 )
 def test_the_accounts_own_rules_refuse(lots: int, balance: float, held: float, words: str) -> None:
     """Least order in units and in money, and margin with what is open; a balance that is no number is none."""
-    why = desk(ShadowFacts((), balance, {PERP: TERMS}), held)._refused(order(lots))
+    why = desk(ShadowFacts((), balance, {PERP: TERMS}, {}), held)._refused(order(lots))
     assert why.startswith("shadow: ") if words else not why
     assert words in why
 
 
-@pytest.mark.parametrize("facts", [None, ShadowFacts((), 1_000.0, {})])
+@pytest.mark.parametrize("facts", [None, ShadowFacts((), 1_000.0, {}, {})])
 def test_an_account_that_was_not_asked_takes_nothing(facts: ShadowFacts | None) -> None:
     """An entry of before the start, handed over again."""
     assert "was not asked yet" in desk(facts)._refused(order(20))

@@ -209,7 +209,7 @@ def test_compiled_and_plain_are_the_same_bits(tmp_path: Path, options: dict[str,
     opened = busy_market(tmp_path, seed=8)
     plain, compiled = ran(opened, **options), ran(opened, compiled=True, **options)
     assert plain.tally[FILLS] > 5
-    for a, b in zip((plain.fills, plain.orders, plain.tally, plain.rates), compiled[2:], strict=True):
+    for a, b in zip((plain.fills, plain.orders, plain.tally, plain.rates), compiled[2:6], strict=True):
         assert a.tobytes() == b.tobytes()
 
 

@@ -123,7 +123,7 @@ def test_a_feature_that_is_missing_now_has_moved() -> None:
     gone, part = np.full(NOW, np.nan), np.where(np.arange(NOW) % 10 == 0, np.nan, now)
     trained = column_distribution(then)
     assert drifts(["a", "b"], [trained] * 2, np.column_stack([gone, part]))[0].text == (
-        "a (missing in 100% of the bars, 0% in training)"
+        "a (missing in 100 % of the bars, 0 % in training)"
     )
     assert one(then, part).state == "moved"
     assert one(np.where(np.arange(THEN) % 10 == 0, np.nan, then), part).state == "steady"

@@ -29,7 +29,7 @@ def said(chance: float, overfit: float | None, plateau: Plateau) -> str:
         (0.50, 0.1, YES, "Not beyond luck", ["A deflated Sharpe of at least 0.95 is needed."]),
         (0.99, 0.6, YES, "Overfit", ["in the lower half on the other more often than not (PBO)."]),
         (0.99, 0.5, YES, "Overfit", ["in the lower half on the other as often as not (PBO)."]),
-        (0.99, 0.1, NO, "A lonely peak", ["they reach 25% of its Sharpe ratio on average, 70% is needed."]),
+        (0.99, 0.1, NO, "A lonely peak", ["they reach 25 % of its Sharpe ratio on average, 70 % is needed."]),
         (0.99, 0.1, UNKNOWN, "Not confirmed by its neighbours", ["is unknown: no neighbour was tried."]),
         (0.50, 0.6, NO, "Not beyond luck", ["at least 0.95 is needed.", "(PBO).", "Its neighbours do not do nearly as well"]),
     ],

@@ -1,7 +1,9 @@
 """A disk that fills up, played by the kernel's own limit on file sizes: journals, halt and runs keep what was whole."""
 
+import errno
+import os
 import resource
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -96,6 +98,61 @@ def test_a_halt_on_a_full_disk_halts(tmp_path: Path, most: int) -> None:
         latch = halt.set(tmp_path, "odd prices", ANN, NOW)
     assert latch.halted
     assert (latch.reason == "odd prices") is (most == 1_000)
+
+
+@pytest.fixture
+def full(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """A disk that takes so many more bytes of a file that grows, and every byte over one that is there: as ENOSPC does."""
+    write = os.write
+
+    def fills(left: int) -> None:
+        def short(descriptor: int, data: bytes) -> int:
+            if left == 0:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            return write(descriptor, data[:left])
+
+        monkeypatch.setattr(os, "write", short)
+
+    return fills
+
+
+@pytest.mark.parametrize("left", [0, 1, 20])
+def test_a_halt_on_a_full_disk_keeps_who_and_why(tmp_path: Path, sqlite: Engine, full: Callable[[int], None], left: int) -> None:
+    """In room that was taken before; released, the room is taken again."""
+    halt.keep_spare(tmp_path)
+    full(left)
+    latch = halt.set(tmp_path, "odd prices \N{SNOWMAN}" * 90, ANN, NOW)
+    assert (latch.halted, latch.by, latch.since_ms) == (True, "ann", NOW)
+    assert latch.reason.startswith("odd prices \N{SNOWMAN}")
+    assert not (tmp_path / halt.SPARE).exists()
+    released = halt.release(tmp_path, sqlite, halt.read(tmp_path, sqlite), ANN, "looked", NOW + 1)
+    assert not released.halted
+    assert (tmp_path / halt.SPARE).stat().st_size == halt.SPARE_BYTES
+
+
+def test_a_reason_that_follows_on_a_full_disk_is_not_lost(tmp_path: Path, full: Callable[[int], None]) -> None:
+    """A halt in a hurry, then one with words, then a third one for which no room is left: the first who, the first why."""
+    halt.set(tmp_path, "", ANN, NOW)
+    halt.keep_spare(tmp_path)
+    full(0)
+    latch = halt.set(tmp_path, "odd prices", {"name": "bob"}, NOW + 1)
+    assert (latch.by, latch.reason, latch.since_ms) == ("ann", "odd prices", NOW)
+    assert halt.set(tmp_path, "again", {"name": "eve"}, NOW + 2) == latch
+    halt.keep_spare(tmp_path)
+    assert halt.set(tmp_path, "again", {"name": "eve"}, NOW + 3)[:4] == latch[:4]
+
+
+def test_the_spare_room_halts_nothing(tmp_path: Path) -> None:
+    """It is there from the first start on, once, and no link of that name is written to."""
+    halt.keep_spare(tmp_path)
+    assert not halt.read(tmp_path).halted
+    assert (tmp_path / halt.SPARE).read_bytes().strip() == b""
+    with room(0):
+        halt.keep_spare(tmp_path / "other")
+    (tmp_path / halt.SPARE).unlink()
+    with room(halt.SPARE_BYTES - 1):
+        halt.keep_spare(tmp_path)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_halt_whose_line_was_torn_has_its_reason_from_the_database(tmp_path: Path, sqlite: Engine) -> None:

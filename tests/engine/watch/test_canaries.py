@@ -9,7 +9,8 @@ import pytest
 
 from app.home.home import Home, open_home
 from engine.control.canary import CanaryRun, terms_rows
-from engine.watch.canaries import LATE_MS, CanaryFold, began, breaches, follow, progress, state_text
+from engine.watch.basket_canaries import fold_of
+from engine.watch.canaries import LATE_MS, CanaryFold, breaches, follow, progress, state_text
 from tests.fakes.tried_changes import BAR, NOW, SLEEVE, TriedDesk, approved
 
 ERROR = {"model": "vol-btc", "version": "1.0.1", "champion": "1.0.0", "worst": 1.0, "ratio_max": 1.25, "closes": 100}
@@ -30,9 +31,8 @@ def run(home: Home) -> CanaryRun:
 
 def read(home: Home, run: CanaryRun) -> CanaryFold:
     """The journal as a watch that has just started reads it."""
-    event = began(home.desk_journal, run)
-    assert event is not None
-    fold = CanaryFold(run, event)
+    fold = fold_of(home.desk_journal, run)
+    assert fold is not None
     follow(home.desk_journal, fold)
     return fold
 
@@ -181,9 +181,8 @@ def test_a_card_from_before_keeps_what_it_said(home: Home, run: CanaryRun) -> No
 def test_a_restart_reads_what_a_watch_that_went_on_has_read(home: Home, run: CanaryRun) -> None:
     """Bar by bar, or all at once."""
     desk = TriedDesk(home).closes()
-    event = began(home.desk_journal, run)
-    assert event is not None
-    going = CanaryFold(run, event)
+    going = fold_of(home.desk_journal, run)
+    assert going is not None
     for n in range(6):
         desk.trip(2.0 + n)
         rejected(desk, n % 2)
@@ -195,13 +194,13 @@ def test_a_restart_reads_what_a_watch_that_went_on_has_read(home: Home, run: Can
 
 def test_it_begins_when_the_desk_adopts_it(home: Home, run: CanaryRun) -> None:
     """A position that was open keeps its version; what came before is not the canary's."""
-    assert began(home.desk_journal, run) is None
+    assert fold_of(home.desk_journal, run) is None
     desk = TriedDesk(home, version=1)
     rejected(desk, 9)
-    assert began(home.desk_journal, run) is None
+    assert fold_of(home.desk_journal, run) is None
     assert "begins when the desk has adopted version 2" in state_text(run, {})
     desk.append("config", {"sleeve": SLEEVE, "version": 2, "state": "waits"})
-    assert began(home.desk_journal, run) is None
+    assert fold_of(home.desk_journal, run) is None
     desk.append("config", {"sleeve": SLEEVE, "version": 2, "state": "governs"})
     desk.version = 2
     desk.closes()

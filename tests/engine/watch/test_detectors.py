@@ -124,7 +124,7 @@ def test_the_finding_says_what_nothing_explains() -> None:
     """Dollars, their share, the days; what to run."""
     found = only(desk(parity=COMPARED | {"unexplained_usd": 32.0, "unexplained_frac": 0.032}))
     assert found.what == (
-        "Desk and backtest differ by 32.00 that nothing explains, 3.2% of what its round trips moved (2024-12-25 to 2025-01-01)"
+        "Desk and backtest differ by 32.00 that nothing explains, 3.2 % of what its round trips moved (2024-12-25 to 2025-01-01)"
     )
     assert "nightdesk parity" in found.action
     assert found.since_ms == NOW - 9_000
@@ -319,6 +319,15 @@ def test_a_worker_that_rests_is_not_dead_and_one_that_holds_is() -> None:
     away = {"heartbeat": stopped, "pid": None, "absent_ms": NOW - 90_000}
     assert evaluate(desk(**away, mark=flat))[0] == []
     assert only(desk(**away)).kind == "worker"
+
+
+def test_a_worker_whose_clock_is_apart_warns_and_is_not_to_be_killed() -> None:
+    """It lives: what to do is to set a clock."""
+    text = "the worker (process 77) runs, running; its clock is 3600 s behind this one"
+    found = only(desk(checks=desk().checks | {"worker": HealthCheck("worker", "warning", text)}, pid=77))
+    assert (found.fingerprint, found.severity) == ("clock", "warn")
+    assert found.what.startswith("The worker (process 77) runs, running; its clock is 3600 s behind this one; open:")
+    assert "kill" not in found.action
 
 
 def test_a_hanging_worker_is_told_with_its_process() -> None:

@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine
 
+from app.processes.keeping import Heartbeat
 from engine.control import halt
 from engine.errors import Busy, DataError
 from engine.store.chain import Event
@@ -74,6 +75,38 @@ def test_a_clock_that_was_put_back_hides_no_silence(held: Path, ahead_ms: int, s
     check = health.worker(held, NOW)
     assert check.state == state
     assert ("running" if state == "ok" else f"its heartbeat is {ahead_ms // 1000} s ahead of this clock") in check.text
+
+
+@pytest.mark.parametrize(
+    ("silent_ms", "behind_ms", "state", "text"),
+    [
+        (900, 3_600_000, "warning", "running; its clock is 3600 s behind this one"),
+        (900, -45_000, "warning", "running; its clock is 45 s ahead of this one"),
+        (900, 30_000, "ok", "running"),
+        (45_000, -45_000, "bad", "hangs: no heartbeat for 45 s"),  # its clock hides the silence
+        (45_000, 0, "bad", "hangs: no heartbeat for 45 s"),
+    ],
+)
+def test_a_clock_that_is_apart_is_not_a_silence(
+    held: Path, monkeypatch: pytest.MonkeyPatch, silent_ms: int, behind_ms: int, state: str, text: str
+) -> None:
+    """A worker is as silent as the machine has been up since; what its wall clock says beside that is its clock's."""
+    monkeypatch.setattr(heartbeat, "up_ms", lambda: 10_000_000)
+    beat = {"wall_ms": NOW - silent_ms - behind_ms, "boot": heartbeat.boot_id(), "up_ms": 10_000_000 - silent_ms}
+    (held / FILE).write_text(json.dumps(beat | {"phase": "running", "note": ""}))
+    check = health.worker(held, NOW)
+    assert (check.state, check.text.endswith(text)) == (state, True), check.text
+    (held / FILE).write_text(json.dumps(beat | {"phase": "running", "note": "", "boot": "another kernel's"}))
+    assert heartbeat.age_of(json.loads((held / FILE).read_text()), NOW) == (silent_ms + behind_ms, None)
+
+
+def test_a_heartbeat_carries_both_clocks(tmp_path: Path) -> None:
+    """As a worker writes it."""
+    Heartbeat(tmp_path).write(None, phase="starting")
+    age = heartbeat.age_of(heartbeat.heartbeat_of(tmp_path), int(time.time() * 1000))
+    assert 0 <= age.silent_ms < 60_000
+    assert age.behind_ms is not None
+    assert abs(age.behind_ms) < 1_000
 
 
 def test_a_new_worker_is_not_judged_by_a_heartbeat_of_the_clock_before(held: Path, monkeypatch: pytest.MonkeyPatch) -> None:

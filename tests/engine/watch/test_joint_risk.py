@@ -71,7 +71,7 @@ def test_stops_of_one_bet_are_reached_by_one_move(desk: Any) -> None:
     (shared,) = joint_risk(Path()).shared  # type: ignore[union-attr]
     assert (shared.sleeves, round(shared.move_frac, 4), round(shared.loss, 2)) == (("btc", "eth", "sol"), 0.04, 8.6)
     assert (shared.loss_frac, shared.unknown) == (pytest.approx(8.6 / 4_000.0), False)
-    assert shared_text(shared) == "btc and eth and sol: 4.00% against them reaches every stop: -8.60, 0.22% of the equity"
+    assert shared_text(shared) == "btc and eth and sol: 4.00 % against them reaches every stop: -8.60, 0.22 % of the equity"
 
 
 def test_what_is_not_known_counts_as_one_bet(desk: Any) -> None:

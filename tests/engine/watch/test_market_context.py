@@ -107,7 +107,7 @@ def test_a_reading_as_a_line() -> None:
         context_line(ContextReading("macro", "macro", None, "", why="nothing")),
     ]
     assert lines == [
-        "funding: settled rate +0.0013%, known 2026-05-02 12:00Z",
+        "funding: settled rate +0.0013 %, known 2026-05-02 12:00Z",
         "market: close 92,587.60, known 2026-05-02 12:00Z",
         "macro: vix 17.5 percent a year, known 2026-05-02 12:00Z",
         "macro not known: nothing",
