@@ -217,6 +217,8 @@ def why(slots: Slots, older: "Part | None", newest_turn: "Part | None", past: Se
         return rule_story(
             last.rows()[slots.place if slots.place is not None and _there(slots.place, last.rows()) else 0]["rule"], last
         )
+    if last.name == "counts":
+        return partial(_by_rule, last)
     if last.name in _FIGURES:
         span = picked_span(newest_turn, older, past, facts) or (older and older.slots.span)
         kept = {key: last.args[key] for key in ("since", "until") if last.args.get(key)}
@@ -232,6 +234,20 @@ def why(slots: Slots, older: "Part | None", newest_turn: "Part | None", past: Se
     if (run := run_shown(last)) is not None:
         return partial(why_of_run, str(run), last)
     return asks_back("What stands above says no more of the reason. Name the trade, the event or the day, and I look it up.")
+
+
+def _by_rule(last: CallResult, q: Question) -> Plan:
+    """Why something happens often: the rule behind most of what was counted, of the sleeve that has the most, and what it checks."""
+    top = str(next(iter(last.rows()), {}).get("sleeve") or "") if last.args.get("by") == "sleeve" else ""
+    of = last.args | {"by": "rule"} | ({"sleeve": top} if top else {})
+    call = PlannedCall("counts", of)
+    (found,) = yield [call]
+    rows = found.rows()
+    if not rows or "rule" not in rows[0]:
+        return drafted([call], [found])
+    draft = yield from rule_story(rows[0]["rule"], found)(q)
+    lead = f"Most often{f' of {top}' if top else ''} it was the rule {rows[0]['rule']}, {rows[0]['times']} times."
+    return draft.after(f"{lead}\n\n{result_text(found)}")
 
 
 def _of_run_above(run: str, q: Question) -> Plan:  # noqa: ARG001 - a plan takes its question

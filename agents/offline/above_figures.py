@@ -10,7 +10,9 @@ from functools import partial
 from typing import Any
 
 from agents.offline.beside import duel, span_of, two_results
+from agents.offline.dates import NO_SPAN
 from agents.offline.drafts import drafted, reckoned, result_text, window
+from agents.offline.follow import moved_span
 from agents.offline.leftout import EXITS
 from agents.offline.measured import ranked_runs, runs_above
 from agents.offline.read_back import PlannedCall
@@ -138,17 +140,27 @@ def than_other(heard: ShortSentence) -> PlanOf | None:
     if last.name == "trips" and last.args.get("exit") and len(set(ends)) == 2:  # `worse than targets?`
         kept = {k: v for k, v in last.args.items() if k not in ("exit", "by")} | {"by": "exit"}
         return partial(_two_groups, PlannedCall("trips", kept), ends[:2], read.text)
-    names = read.places.keys() & {"span", "sleeves", "symbols", "side"}
-    if last.name not in ("trips", "counts") or not names or last.args.get("by") or len(read.text.split()) > 12:
+    above = heard.above.older.slots.span if heard.above.older is not None else NO_SPAN
+    span = moved_span(read, above, heard.above.words.desk_ms) or read.span
+    names = read.places.keys() & {"sleeves", "symbols", "side"} or span.start or span.at
+    if last.name not in ("trips", "counts", "attribution", "pnl") or not names or last.args.get("by") or len(read.text.split()) > 12:
         return None
-    other = {"since": read.span.start or read.span.at, "until": read.span.end} if read.span.start or read.span.at else {}
+    other = {"since": span.start or span.at, "until": span.end} if span.start or span.at else {}
     other |= {"sleeve": read.sleeves[0]} if len(read.sleeves) == 1 else {}
     other |= {"side": read.side} if read.side else {}
-    both = [dict(last.args), {k: v for k, v in {**last.args, **other}.items() if v}]
+    tool, first = last.name, dict(last.args)
+    if tool == "pnl":  # days are listed there: of a window that is said, the change
+        if "subject" in first or not above.start:
+            return None
+        first = {**({"sleeve": first["sleeve"]} if "sleeve" in first else {}), **window(above)}
+        tool = "trips" if {"sleeve", "side"} & {*first, *other} else "attribution"
+    elif tool == "attribution" and {"sleeve", "side"} & other.keys():
+        return None
+    both = [first, {k: v for k, v in {**first, **other}.items() if v}]
     asked = f"{heard.above.question} {read.text}"
 
     def beside(q: Question) -> Plan:
-        calls = [PlannedCall(last.name, args) for args in both]
+        calls = [PlannedCall(tool, args) for args in both]
         results = yield calls
         named = [", ".join(filter(None, (args.get("sleeve") or "", args.get("side") or "", span_of(args)))) for args in both]
         return drafted(calls, results).after((yield from two_results(results, named, asked, q.facts)))

@@ -159,6 +159,8 @@ def trips(q: Question) -> Plan:
         return (yield from rates.streaks(args, q))
     if not by and says("figure_plans.trades_a_day", text):
         return (yield from rates.trades_a_day(q, args))
+    if by == ("week",):
+        return (yield from rates.by_week(args, q))
     if by == ("exit",) and "exit" in args:  # `stops or trails`: beside each other
         return (yield from made([PlannedCall("trips", {k: v for k, v in args.items() if k != "exit"})], q))
     if len(by) > 1 and q.chosen.splits(by):

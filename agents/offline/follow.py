@@ -76,9 +76,7 @@ def the_other(slots: Slots, older: Slots, words: Words) -> list[str]:
 def shifted(slots: Slots, older: Slots, words: Words) -> Slots:
     """`older`'s slots with those that the new sentence replaces; `the week before` moves its window back."""
     merged = _with_number(slots, older, words).over(older)
-    found = _EARLIER.search(slots.text)
-    if found and words.desk_ms is not None:
-        merged = replace(merged, span=_earlier(next((g for g in found.groups() if g), None), older.span, words.desk_ms))
+    merged = replace(merged, span=moved_span(slots, older.span, words.desk_ms) or merged.span)
     if (clocks := _same_clocks(slots.span, older.span)) is not None:
         merged = replace(merged, span=clocks)
     if older.percent and not slots.percent and (_UP.search(slots.text) or _DOWN.search(slots.text)):
@@ -151,8 +149,17 @@ def in_window_above(slots: Slots, older: Slots) -> Slots:
 
 
 def moves_back(slots: Slots) -> bool:
-    """`and the night before`."""
-    return bool(_EARLIER.search(slots.text))
+    """`and the night before`, `the week after that`."""
+    return bool(_EARLIER.search(slots.text) or says("follow.later", slots.text))
+
+
+def moved_span(slots: Slots, span: TimeSpan, desk_ms: int | None) -> TimeSpan | None:
+    """The window before or after another, as a sentence says; None where it says neither."""
+    later = says("follow.later", slots.text)
+    found = _EARLIER.search(slots.text) or later
+    if found is None or desk_ms is None:
+        return None
+    return _beside(next((g for g in found.groups() if g), None), span, desk_ms, later=found is later)
 
 
 def _same_clocks(new: TimeSpan, old: TimeSpan) -> TimeSpan | None:
@@ -168,11 +175,15 @@ def _same_clocks(new: TimeSpan, old: TimeSpan) -> TimeSpan | None:
 _SIZES = {"hour": 1 / 24, "day": 1, "night": 1, "week": 7, "month": 30, "quarter": 91, "year": 365}
 
 
-def _earlier(unit: str | None, span: TimeSpan, desk_ms: int) -> TimeSpan:
-    """The window before: as long as the unit says, or moved back by it where it is shorter; without a unit as long as it was."""
+def _beside(unit: str | None, span: TimeSpan, desk_ms: int, *, later: bool) -> TimeSpan:
+    """The window before or after: as long as the unit says, or moved by it where it is shorter; without a unit as long as it
+    was."""
     now = datetime.fromtimestamp(desk_ms / 1000, UTC)
     start, end = time_of(span.start or span.at) or now, time_of(span.end) or (now if unit in ("night", "hour") else None)
     size = timedelta(days=_SIZES[unit]) if unit else (end - start) if end else timedelta(days=7)
+    if later:
+        first = end or start + size
+        return TimeSpan(first.strftime("%Y-%m-%dT%H:%M"), (first + size).strftime("%Y-%m-%dT%H:%M"))
     until = end - size if end and end - start < size else start
     return TimeSpan((start - size).strftime("%Y-%m-%dT%H:%M"), until.strftime("%Y-%m-%dT%H:%M"))
 

@@ -5,12 +5,14 @@ from typing import Any
 
 from agents.offline.drafts import drafted, reckoned
 from agents.offline.read_back import PlannedCall
-from agents.offline.steps import Plan, Question
+from agents.offline.steps import Plan, PlannedAnswer, Question
 from agents.offline.tables import handle_of, number_of
-from engine.clock import DAY_MS
+from engine.clock import DAY_MS, utc
+from tools.common import render
+from tools.common.contract import Table
 from tools.common.time_words import instant
 
-SLEEVES_MAX = 6
+SLEEVES_MAX, WEEKS_MAX = 6, 6
 
 
 def trades_a_day(q: Question, args: dict[str, Any]) -> Plan:
@@ -48,6 +50,25 @@ def break_even(args: dict[str, Any], q: Question) -> Plan:
     means = f"an average win of {{{won}.mean_net}} and loss of {{{lost}.mean_net}}"
     lead = f"{verdict}: the hit rate is {{{h}.win_frac}}; at {means} it breaks even at {least}{luck}."
     return drafted(calls[:1], results[:1]).after(lead)
+
+
+def by_week(args: dict[str, Any], q: Question) -> Plan:
+    """Winners or losers of each of the last weeks, counted from monday: the week with the most first."""
+    now, days = q.words.desk_ms or 0, 7 * DAY_MS
+    monday = (now - 4 * DAY_MS) // days * days + 4 * DAY_MS  # the epoch began on a thursday
+    starts = [monday - n * days for n in range(WEEKS_MAX)]
+    kept = {k: v for k, v in args.items() if k not in ("by", "since", "until", "worst", "best")}
+    calls = [PlannedCall("trips", kept | {"since": utc(ms)[:10], "until": utc(ms + days)[:10]}) for ms in starts]
+    results = yield calls
+    weeks = [(utc(ms)[:10], h) for ms, r in zip(starts, results, strict=True) if (h := handle_of(r, "mean_net"))]
+    if not weeks:
+        return drafted(calls[:1], results[:1])
+    most = max(weeks, key=lambda week: number_of(f"{{{week[1]}.trips}}", q.facts) or 0.0)
+    rows = tuple((day, *(f"{{{h}.{name}}}" for name in ("trips", "net", "mean_net"))) for day, h in weeks)
+    kind = str(args.get("outcome", "round trips"))
+    lead = f"Most {kind} in the week from {most[0]}: {{{most[1]}.trips}}, net {{{most[1]}.net}}."
+    shown = render.markdown_table(Table(("week from", "trips", "net", "mean net"), rows))
+    return PlannedAnswer(f"{lead}\n\n{shown}", read_as=f"{kind} of each of the last {WEEKS_MAX} weeks")
 
 
 def streaks(args: dict[str, Any], q: Question) -> Plan:
