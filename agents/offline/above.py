@@ -213,12 +213,8 @@ def why(slots: Slots, older: "Part | None", newest_turn: "Part | None", past: Se
         return PlannedAnswer(result_text(last))
     if (trip := trip_meant(slots, last, facts)) is not None:
         return trip
-    if last.name == "counts" and last.table is not None and "rule" in last.table.columns and last.table.rows:
-        return rule_story(
-            last.rows()[slots.place if slots.place is not None and _there(slots.place, last.rows()) else 0]["rule"], last
-        )
     if last.name == "counts":
-        return partial(_by_rule, last)
+        return partial(_by_rule, last, slots.place if slots.place is not None and _there(slots.place, last.rows()) else 0)
     if last.name in _FIGURES:
         span = picked_span(newest_turn, older, past, facts) or (older and older.slots.span)
         kept = {key: last.args[key] for key in ("since", "until") if last.args.get(key)}
@@ -236,18 +232,19 @@ def why(slots: Slots, older: "Part | None", newest_turn: "Part | None", past: Se
     return asks_back("What stands above says no more of the reason. Name the trade, the event or the day, and I look it up.")
 
 
-def _by_rule(last: CallResult, q: Question) -> Plan:
-    """Why something happens often: the rule behind most of what was counted, of the sleeve that has the most, and what it checks."""
-    top = str(next(iter(last.rows()), {}).get("sleeve") or "") if last.args.get("by") == "sleeve" else ""
-    of = last.args | {"by": "rule"} | ({"sleeve": top} if top else {})
-    call = PlannedCall("counts", of)
-    (found,) = yield [call]
-    rows = found.rows()
-    if not rows or "rule" not in rows[0]:
-        return drafted([call], [found])
-    draft = yield from rule_story(rows[0]["rule"], found)(q)
-    lead = f"Most often{f' of {top}' if top else ''} it was the rule {rows[0]['rule']}, {rows[0]['times']} times."
-    return draft.after(f"{lead}\n\n{result_text(found)}")
+def _by_rule(last: CallResult, place: int, q: Question) -> Plan:
+    """Why something happens often: the rule behind most of what was counted, or that of a row, and what it checks."""
+    top = str(next(iter(last.rows()), {}).get("sleeve") or "")
+    if last.table is None or "rule" not in last.table.columns:
+        (last,) = yield [PlannedCall("counts", last.args | {"by": "rule"} | ({"sleeve": top} if top else {}))]
+    rows = [row for row in last.rows() if "rule" in row]
+    if not rows:
+        return drafted([], [last])
+    draft = yield from rule_story(rows[place]["rule"], last)(q)
+    of = f" of {top}" if top else ""
+    return draft.after(
+        f"{'The' if place else 'Most often the'} rule{of} was {rows[place]['rule']}, {rows[place]['times']} times."
+    )
 
 
 def _of_run_above(run: str, q: Question) -> Plan:  # noqa: ARG001 - a plan takes its question
@@ -272,18 +269,16 @@ def runs_of(past: Sequence[PastTurn]) -> list[CallResult]:
     return [r for turn in past for r in turn.results if r.name == "backtest" and r.status == "ok"]
 
 
-def two_runs(past: Sequence[PastTurn]) -> PlannedCall | PlannedAnswer | None:
-    """The comparison of the last two backtests, where they differ in parameters alone: what tells a difference from noise.
-    A run with the defaults is asked back about: a comparison sets its variants against the live configuration, not against it."""
+def two_runs(past: Sequence[PastTurn]) -> PlannedCall | None:
+    """The comparison of the last two backtests, where they differ in parameters alone: what tells a difference from noise. None
+    where one has the defaults: a comparison sets its variants against the live configuration, not against these."""
     made = runs_of(past)[-2:]
     same = ("strategy", "symbol", "timeframe", "start", "end", "venue", "fills", "funding")
     if len(made) < 2 or newest(past) is not made[1] or any(made[0].args.get(key) != made[1].args.get(key) for key in same):
         return None
     args = {key: made[1].args[key] for key in same if made[1].args.get(key)}
     changed = [{"changes": list(r.args["changes"])} for r in made if r.args.get("changes")]
-    if len(changed) < len(made):
-        return asks_back(SAY["both_values"])
-    return PlannedCall("compare", {**args, "variants": changed})
+    return PlannedCall("compare", {**args, "variants": changed}) if len(changed) == len(made) else None
 
 
 def again(slots: Slots, past: Sequence[PastTurn], facts: Facts) -> PlannedCall | PlannedAnswer:

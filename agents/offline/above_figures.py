@@ -143,7 +143,8 @@ def than_other(heard: ShortSentence) -> PlanOf | None:
     above = heard.above.older.slots.span if heard.above.older is not None else NO_SPAN
     span = moved_span(read, above, heard.above.words.desk_ms) or read.span
     names = read.places.keys() & {"sleeves", "symbols", "side"} or span.start or span.at
-    if last.name not in ("trips", "counts", "attribution", "pnl") or not names or last.args.get("by") or len(read.text.split()) > 12:
+    of_sums = last.name in ("trips", "counts", "attribution", "pnl") and not last.args.get("by")
+    if not of_sums or not names or len(read.text.split()) > 12:
         return None
     other = {"since": span.start or span.at, "until": span.end} if span.start or span.at else {}
     other |= {"sleeve": read.sleeves[0]} if len(read.sleeves) == 1 else {}

@@ -86,9 +86,8 @@ def span_of(args: Mapping[str, Any]) -> str:
     """A window in words."""
     if str(args.get("since", "")).startswith("2009"):
         return f"before {args.get('until', 'now')}"
-    return (
-        f"{args.get('since', 'the start')} to {args['until']}" if args.get("until") else f"since {args.get('since', 'the start')}"
-    )
+    since, until = (str(args.get(end, "")).removesuffix("T00:00") for end in ("since", "until"))
+    return f"{since or 'the start'} to {until}" if until else f"since {since or 'the start'}"
 
 
 def two_results(results: Sequence[CallResult], names: Sequence[str], text: str, facts: Mapping[str, Any]) -> _Said:
@@ -101,6 +100,8 @@ def two_results(results: Sequence[CallResult], names: Sequence[str], text: str, 
     if results[0].name == "attribution":
         refs = [next((row["change"] for row in r.rows() if "whole desk" in " ".join(row.values())), "") for r in results]
     values = [number_of(ref, facts) for ref in refs]
+    if "no_data" in [r.status for r in results]:
+        return f"Nothing to set beside it: the desk has no figures for {names[[r.status for r in results].index('no_data')]}."
     if None in values or len(values) < 2:
         return ""
     (gap,) = yield from reckoned("-".join(ref[1:-1] for ref in refs))

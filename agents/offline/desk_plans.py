@@ -65,6 +65,19 @@ def _worth(q: Question, rows: Sequence[Sequence[Any]]) -> Generator[list[Planned
     return "\n\n".join(said) or "No position is open there, so nothing is unrealised."
 
 
+def _to_target(q: Question, rows: Sequence[Sequence[Any]]) -> Generator[list[PlannedCall], list[CallResult], str]:
+    """How far each open position is from its target, as a part of its price; said where it has none."""
+    said = []
+    for row in rows:
+        h = str(row[1])[1:-1].partition(".")[0]
+        if f"{h}.target" in q.facts and number_of(f"{{{h}.target}}", q.facts):
+            (far,) = yield from reckoned(f"share({h}.target*{h}.quantity-{h}.notional, {h}.notional)")
+            said.append(f"The price of {row[0]} has to move {far} to its target, {{{h}.target}}.")
+        elif str(row[2]) != "flat":
+            said.append(f"{row[0]} ({row[2]}) has no target; it goes out at {row[3]}.")
+    return " ".join(said) or "No position is open there, so there is no target to reach."
+
+
 def positions_of(rows: Sequence[Sequence[Any]]) -> str:
     """Which of these sleeves hold a position, in a sentence."""
     held = [f"{row[0]} {row[2]}{'' if str(row[3]) == '-' else f', out at {row[3]}'}" for row in rows if str(row[2]) != "flat"]
@@ -158,7 +171,10 @@ def counts(q: Question) -> Plan:
 
 
 def joint(q: Question) -> Plan:
-    """What sleeves risk together; what every stop costs, added up, and how far each is come first."""
+    """What sleeves risk together; what every stop costs, added up, and how far each is come first; how far a target is."""
+    if re.search(r"\btargets?\b", q.slots.text):
+        (of,) = yield [call := PlannedCall("sleeves", {"sleeve": q.slots.sleeves[0]} if len(q.slots.sleeves) == 1 else {})]
+        return drafted([call], [of]).after((yield from _to_target(q, of.table.rows if of.table is not None else ())))
     call = PlannedCall("joint_risk", {})
     (result,) = yield [call]
     stops = [row for row in (result.table.rows if result.table is not None else ()) if str(row[0]).startswith("stop")]

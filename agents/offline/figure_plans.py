@@ -304,10 +304,20 @@ def pnl(q: Question) -> Plan:
     if len(spans) == 1 and table is not None and not (ranks(text) or extremes) and 0 < len(table.rows) <= ROWS_KEPT:
         refs = [str(row[table.columns.index("net")])[1:-1] for row in table.rows if "net" in table.columns]
         (total,) = (yield from reckoned("+".join(refs))) if len(refs) > 1 else (f"{{{refs[0]}}}",)
-        first = f"Net {words_of('span', spans[0])}: {total}."
+        made_it = sum(number_of(f"{{{ref}}}", q.facts) or 0.0 for ref in refs) > 0
+        good = says("figure_plans.whether_good", text)
+        low = good is not None and good[1] in LISTS["rough"].split()
+        adjective = f", {'' if made_it != low else 'not '}{good[1]}" if good and good[1] in LISTS["adjectives"].split() else ""
+        word = f"{'Yes' if made_it != low else 'No'}, {'a gain' if made_it else 'a loss'}{adjective}: " if good else ""
+        first = f"{word}{'net' if word else 'Net'} {words_of('span', spans[0])}: {total}."
     if len(spans) == 1 and starts[0][11:16] not in ("", "00:00"):
         first = f"P&L is by whole days here: all of {starts[0][:10]} counts, not from {starts[0][11:16]} on."
     nets = [str(row["net"]) for row in result.rows() if "net" in row]
+    if len(pair) == 2 and len(nets) == 1 and args.get("unit") != "day":  # the desk has not lived the other one
+        row = next(iter(result.rows()))
+        at = next(n for n, of in enumerate(pair) if _within(next(iter(row.values()))[:10], starts[n : n + 1], [of]))
+        first = f"No better or worse can be said: the desk has no figures {words_of('span', pair[1 - at])}; "
+        first += f"{words_of('span', pair[at])} made {nets[0]}."
     if len(spans) == len(nets) > 1:  # one row each
         first = "; ".join(f"{words_of('span', of)} {net}" for of, net in zip(sorted(spans), nets, strict=True)) + "."
         if len(nets) == 2 and all(net.startswith("{") for net in nets):
@@ -319,7 +329,7 @@ def pnl(q: Question) -> Plan:
         draft = draft._replace(text=drafted([call], [result.only(ordered(table, q.facts, "net", q.slots.which)[:n])]).text)
     if table is not None and q.slots.which == "both":
         first = " ".join(extreme(table, q.facts, f"{end} {args.get('unit', 'day')}", end) for end in ("best", "worst"))
-    elif table is not None and (ranks(text) or extremes):
+    elif table is not None and (ranks(text) or extremes) and not (pair and first):
         first = extreme(table, q.facts, text, q.slots.which) or first
     elif not (spans or q.slots.by or args.get("equity") or args.get("subject")):
         first = _up_or_down(result, q)

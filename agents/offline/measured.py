@@ -207,17 +207,19 @@ def fall_limit(result: CallResult, facts: Mapping[str, Any]) -> str:
     return f"{'A limit is reached' if broken else 'No desk limit is reached'}. Nearest first: {parts}."
 
 
-@KINDS(most=18, of=ANY, table=True)
+@KINDS(most=18, of=ANY)
 def noise(heard: ShortSentence) -> FromAbove | None:
     """`is the top one really better or noise`: what a comparison or a search says itself, the two best values of a search or two
     runs of one window compared; of any other rows that their table has no interval."""
-    last, facts, past = heard.last, heard.above.facts, heard.above.past
+    facts, past = heard.above.facts, heard.above.past
+    last = heard.above.latest(4, lambda r: r.table is not None) or heard.last  # a sum may stand between
     above = next(iter(tables_above(past, facts, heard.above.words)), None)
-    other = heard.last.name in ("performance", "pnl", "compare")
+    other = last.name in ("performance", "pnl", "compare")
     if above is None or other or len(above.rows) < 2 or above.table.columns[-1] == "value":
         return None
     split = last.table if last.name == "trips" and last.args.get("by") else None
     pair = rows_named(split, heard.above.question) if split is not None else []
+    pair = pair if split is None or len(pair) == 2 or len(split.rows) != 2 else [0, 1]
     if split is not None and len(pair) == 2:
         return partial(_beside_again, split, pair, heard.above.question)
     told = extreme(split, facts, heard.above.question) if split is not None else ""
@@ -234,7 +236,7 @@ def noise(heard: ShortSentence) -> FromAbove | None:
     if last.name == "sweep" and len(order) > 1 and (call := _two_values(last, [str(above.table.rows[n][0]) for n in order[:2]])):
         return partial(_told_apart, call)
     if (both := two_runs(past)) is not None:
-        return partial(_told_apart, both) if isinstance(both, PlannedCall) else both
+        return partial(_told_apart, both)
     if last.name in _OWN_VERDICT or len(order) < 2:
         return _verdict_of(last) if last.name in _OWN_VERDICT else None
     rows, counts = above.table.rows, [i for i, head in enumerate(above.table.columns) if head in _COUNTS]

@@ -183,7 +183,11 @@ def _at(q: Question) -> Plan:
     if span.start and not span.at:
         kinds = ["refused", "breaker", "fill"]
         calls.append(PlannedCall("journal_search", {"kinds": kinds, "sleeve": sleeve.name, **window(span)}))
-    return (yield from made(calls))
+    results = yield calls
+    ended = next((row["event"] for row in results[0].rows() if row.get("what") == "round_trip_pnl"), "")
+    if ended and says("plans.exit", q.slots.text):  # `why was eth closed at 22:15`: of all that it decided there, the exit
+        return (yield from caused(ended)(q))
+    return drafted(calls, results)
 
 
 def pause(q: Question) -> Plan:

@@ -170,7 +170,8 @@ def compare(q: Question) -> Plan:
     if len(variants) > MAX_VARIANTS:
         return asks_back("Too many variants for one comparison; name at most three.")
     if sleeve is None and not (s.strategies and s.symbols):
-        return asks_back(which_sleeve(q))
+        each = says("run_plans.hurts", s.text) is not None and not s.symbols
+        return (yield from _of_each(q, variants)) if each else asks_back(which_sleeve(q))
     where: dict[str, Any] = {"sleeve": sleeve.name} if sleeve else {"strategy": s.strategies[0], "symbol": s.symbols[0]}
     given = {} if sleeve else {"timeframe": s.timeframe, "venue": s.venue}
     span = (s.span.start or s.span.at, end_of(q))
@@ -220,6 +221,17 @@ def _proposed(q: Question) -> Generator[list[PlannedCall], list[CallResult], tup
     changes = {row["parameter"]: value_in(row["proposed"]) for row in card.rows() if "proposed" in row}
     of = q.sleeve() or next((one for one in q.words.sleeves if re.search(rf" for {one.name}\b", card.text)), None)
     return ([changes] if changes else []), of
+
+
+def _of_each(q: Question, variants: list[dict[str, Any]]) -> Plan:
+    """`does leverage 2 hurt`: without a sleeve, against the live configuration of each, over the window that is named."""
+    span = {name: at for name, at in (("start", q.slots.span.start), ("end", end_of(q))) if at}
+    changes = [{"changes": changes_of(v)} for v in variants]
+    calls = [PlannedCall("compare", {"variants": changes, "sleeve": one.name, **span}) for one in q.words.sleeves[:MAX_VARIANTS]]
+    results = yield calls
+    pairs = zip(calls, results, strict=True)
+    said = [f"{call.args['sleeve']}: {compared_first(found, q.slots.text) or result_text(found)}" for call, found in pairs]
+    return drafted(calls, results).after(f"No sleeve is named, so each by itself. {' '.join(said)}")
 
 
 def compared_first(result: CallResult, text: str) -> str:

@@ -130,7 +130,7 @@ def _nothing(above: TurnAbove) -> PlannedAnswer | None:
     return asks_back(SAY["no_trade"])
 
 
-def _of_event(last: CallResult) -> PlannedCall | PlanOf | None:
+def _of_event(last: CallResult) -> PlanOf | None:
     """Of an explained event: itself where it closed the trip, of an entry the exit after it; of several events the last one."""
     assert last.table is not None  # noqa: S101 - asked before
     event = str(last.table.rows[-1][0] if last.table.rows else "")
@@ -142,7 +142,7 @@ def _of_event(last: CallResult) -> PlannedCall | PlanOf | None:
     return partial(_exit_after, cells.get("sleeve", ""), f"{at[1]}T{at[2]}", event) if entry and at else None
 
 
-def _of_list(read: Slots, last: CallResult) -> PlannedCall | PlanOf | None:
+def _of_list(read: Slots, last: CallResult) -> PlanOf | None:
     """Of fills that were listed: the one meant by its place, the only one, or the newest exit."""
     rows = [row for row in last.rows() if row.get("kind") == "fill"]
     if not rows:
@@ -151,20 +151,18 @@ def _of_list(read: Slots, last: CallResult) -> PlannedCall | PlanOf | None:
     if read.place is not None and -len(rows) <= read.place < len(rows):
         row = rows[read.place]
     if _STAYS.search(row["what"]):
-        return PlannedCall("explain_event", {"event_id": row["event"]})
+        return caused(row["event"])
     return partial(_exit_after, row["sleeve"], row["desk time"].removesuffix("Z").replace(" ", "T"), row["event"])
 
 
-def _exit_after(sleeve: str, since: str, entry: str, q: Question) -> Plan:  # noqa: ARG001 - a plan takes its question
+def _exit_after(sleeve: str, since: str, entry: str, q: Question) -> Plan:
     """The first exit of a sleeve after an entry, explained; or that none is recorded yet."""
     (found,) = yield [PlannedCall("journal_search", {"kinds": ["fill"], "sleeve": sleeve, "since": since})]
     after = [row for row in found.rows() if row.get("event") != entry and _STAYS.search(row.get("what", ""))]
     if not after:
         text = f"It has not ended: no exit of {sleeve} is recorded after {entry}.\n\n{result_text(found)}"
         return PlannedAnswer(text, read_as=f"the exit after {entry}")
-    explain = PlannedCall("explain_event", {"event_id": after[0]["event"]})
-    (cause,) = yield [explain]
-    return drafted([explain], [cause])
+    return (yield from caused(after[0]["event"])(q))
 
 
 def opened(last: CallResult) -> PlanOf | None:
