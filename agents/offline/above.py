@@ -204,7 +204,7 @@ def why(slots: Slots, older: "Part | None", newest_turn: "Part | None", past: Se
     waits = newest_turn is not None and (newest_turn.lost or newest_turn.maybe)
     read = past[-1].results or waits or (isinstance(call, PlannedAnswer) and not call.asked_back)
     if last is not None and not read and says("above.lost", slots.text) and (run := run_shown(last)) is not None:
-        return partial(_of_run_above, str(run))
+        return partial(_ends_of_run, str(run), ", the last run made here; what was asked since was not run")
     if newest_turn is not None and newest_turn.way is not None and newest_turn.way.key in SAY["of_people"].split():
         return PlannedAnswer(SAY["why_not"], read_as="the answer above")
     if last is None or not read:
@@ -213,6 +213,8 @@ def why(slots: Slots, older: "Part | None", newest_turn: "Part | None", past: Se
         return PlannedAnswer(result_text(last))
     if (trip := trip_meant(slots, last, facts)) is not None:
         return trip
+    if last.name in _FIGURES and str(last.args.get("subject", "")).startswith("r-"):
+        return partial(_ends_of_run, str(last.args["subject"]), "")
     if last.name == "counts":
         return partial(_by_rule, last, slots.place if slots.place is not None and _there(slots.place, last.rows()) else 0)
     if last.name in _FIGURES:
@@ -247,10 +249,12 @@ def _by_rule(last: CallResult, place: int, q: Question) -> Plan:
     )
 
 
-def _of_run_above(run: str, q: Question) -> Plan:  # noqa: ARG001 - a plan takes its question
-    """How the round trips of a run ended, named as that of the last run made: what was asked since was not made."""
-    results = yield [call := PlannedCall("trips", {"subject": run, "by": "exit"})]
-    return drafted([call], results).after(f"Of {run}, the last run made here; what was asked since was not run.")
+def _ends_of_run(run: str, lead: str, q: Question) -> Plan:
+    """How the round trips of a run ended, the worst and the best end first."""
+    (found,) = yield [call := PlannedCall("trips", {"subject": run, "by": "exit"})]
+    rows = sorted(found.rows(), key=lambda row: number_of(row.get("net"), q.facts) or 0.0)
+    ends = " and ".join(f"{row['exit']} made {row['net']} over {row['trips']}" for row in (rows[:1] + rows[-1:]) if "net" in row)
+    return drafted([call], [found]).after(f"Of {run}{lead}{': ' if ends else ''}{ends}.")
 
 
 def compared(past: Sequence[PastTurn]) -> bool:

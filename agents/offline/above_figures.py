@@ -210,11 +210,14 @@ def gap(heard: ShortSentence) -> PlanOf | PlannedAnswer | None:
             names[0] = run
         return _gap_of(refs, names, "return")
     above = next(iter(tables_above(heard.above.past, facts, heard.above.words)), None)
-    if above is None or len(above.base) < 2:
+    periods = heard.above.newest.slots.periods if heard.above.newest is not None and last.name == "pnl" else ()
+    days = [str(row[0])[:10] for row in above.table.rows] if above is not None else []
+    of_two = [n for n, day in enumerate(days) for of in periods if (of.start or "")[:10] <= day < (of.end or "9")[:10]]
+    if above is None or len(base := of_two or above.base) < 2:
         return None
     text = figure_meant(heard.read, above)
-    named = [n for n in rows_named(above.table, asked) if n in above.base]
-    two = named if len(named) == 2 else above.base
+    named = [n for n in rows_named(above.table, asked) if n in base]
+    two = named if len(named) == 2 else base
     if len(two) > 2 and not says("above_figures.gap", heard.text):  # `by how much`, after the worst of many: how much that was
         return None
     order = ordered(above.table, facts, text, "best", two)

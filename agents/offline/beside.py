@@ -67,6 +67,10 @@ def split_first(q: Question, result: CallResult) -> _Said:
         return ""
     pair = rows_named(table, text, q.slots.symbols if table.columns[0] == "symbol" else q.slots.sleeves)
     both = [n for n in range(len(table.rows)) if str(table.rows[n][0]) != "open"]
+    if table.columns[0] == "sleeve" and len(q.slots.sleeves) == 2 and len(pair) == 1:  # the other one made no round trip
+        (none,) = [name for name in q.slots.sleeves if name not in str(table.rows[pair[0]][0])] or [""]
+        net = table.rows[pair[0]][table.columns.index("net")]
+        return f"{none} made no round trip in that window; {table.rows[pair[0]][0]} made {net}."
     pair = both if len(both) == 2 and len(pair) < 2 and says("beside.two", text) else pair
     return (yield from duel(table, q.facts, pair, text)) if len(pair) == 2 and says("beside.two", text) else ""
 

@@ -219,10 +219,10 @@ def noise(heard: ShortSentence) -> FromAbove | None:
         return None
     split = last.table if last.name == "trips" and last.args.get("by") else None
     pair = rows_named(split, heard.above.question) if split is not None else []
-    pair = pair if split is None or len(pair) == 2 or len(split.rows) != 2 else [0, 1]
+    told = extreme(split, facts, heard.above.question) if split is not None else ""
+    pair = [0, 1] if split is not None and len(pair) != 2 == len(split.rows) and "chance" in told else pair
     if split is not None and len(pair) == 2:
         return partial(_beside_again, split, pair, heard.above.question)
-    told = extreme(split, facts, heard.above.question) if split is not None else ""
     if "chance" in told:
         return PlannedAnswer(f"{told} That is of the table above.", read_as="the table above")
     if len(runs := runs_above(past)) > 1 and "95 %" in (said := ranked_runs(runs, facts, heard.above.question)):

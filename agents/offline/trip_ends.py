@@ -78,8 +78,11 @@ def _reached(of: dict[str, Any], at_ms: int, end: bool, q: Question) -> Plan:
 
 @KINDS(most=9, of=("explain_event",))
 def entry_of(heard: ShortSentence) -> PlanOf | None:
-    """`what was the entry`, after an exit was explained: the entry of that round trip, with its signal."""
-    cells = {row["what"]: row["value"] for row in heard.last.rows() if "what" in row}
+    """`what was the entry`, `what was the signal`, after an exit was explained: the entry of that round trip, with its signal."""
+    rows = [row for row in heard.last.rows() if "what" in row]
+    cells = {row["what"]: row["value"] for row in rows}
+    if cells.get("slot") == "entry" and len({row["event"] for row in rows}) == 1:
+        return caused(rows[0]["event"])
     at = re.search(r"\b(\d{4}-\d\d-\d\d) (\d\d:\d\d)Z", heard.last.text)
     if "round_trip_pnl" not in cells or "sleeve" not in cells or at is None:
         return None
