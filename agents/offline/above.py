@@ -12,7 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from agents.offline.account import tokens_of
-from agents.offline.causes import caused, changed, why_of_run
+from agents.offline.causes import cause_of, caused, changed, why_of_run
 from agents.offline.dates import TimeSpan
 from agents.offline.drafts import asks_back, drafted, result_text, window
 from agents.offline.page_plans import rule_story
@@ -119,14 +119,14 @@ def story_of(search: PlannedCall, text: str) -> PlanOf:
     return partial(_story, search, text)
 
 
-def _story(search: PlannedCall, text: str, q: Question) -> Plan:  # noqa: ARG001 - a plan takes its question
+def _story(search: PlannedCall, text: str, q: Question) -> Plan:
     (found,) = yield [search]
     events = [event for event in found.evidence if re.fullmatch(r"d-\d+", event)]
     if not events or not says("above.reason", text):
         return drafted([search], [found])
     explain = PlannedCall("explain_event", {"event_id": events[0] if says("above.entry", text) else events[-1]})
     (cause,) = yield [explain]
-    return drafted([explain, search], [cause, found])
+    return drafted([explain, search], [cause, found]).after((yield from cause_of(cause, q)))
 
 
 def trip_meant(slots: Slots, last: CallResult, facts: Facts) -> FromAbove | None:

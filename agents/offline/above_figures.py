@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from agents.offline.beside import duel, span_of, two_results
+from agents.offline.beside import again, duel, two_calls
 from agents.offline.dates import NO_SPAN
 from agents.offline.drafts import drafted, reckoned, result_text, window
 from agents.offline.follow import moved_span
@@ -20,7 +20,7 @@ from agents.offline.slots import words_of
 from agents.offline.steps import CallResult, Plan, PlannedAnswer, PlanOf, Question
 from agents.offline.tables import column_of, handle_of, ordered, ranks, rows_named
 from agents.offline.talk import figure_meant, key_of, tables_above
-from agents.offline.turn_above import ANY, Kinds, ShortSentence, of_above, short
+from agents.offline.turn_above import ANY, Kinds, ShortSentence, TurnAbove, of_above, short
 from agents.offline.words import LISTS, says
 from tools.common.split_words import MONEY, SPOKEN, apart
 
@@ -158,15 +158,7 @@ def than_other(heard: ShortSentence) -> PlanOf | None:
     elif tool == "attribution" and {"sleeve", "side"} & other.keys():
         return None
     both = [first, {k: v for k, v in {**first, **other}.items() if v}]
-    asked = f"{heard.above.question} {read.text}"
-
-    def beside(q: Question) -> Plan:
-        calls = [PlannedCall(tool, args) for args in both]
-        results = yield calls
-        named = [", ".join(filter(None, (args.get("sleeve") or "", args.get("side") or "", span_of(args)))) for args in both]
-        return drafted(calls, results).after((yield from two_results(results, named, asked, q.facts)))
-
-    return beside
+    return partial(two_calls, [PlannedCall(tool, args) for args in both], f"{heard.above.question} {read.text}")
 
 
 @KINDS(most=10, of=("pnl", "trips", "attribution"))
@@ -188,19 +180,21 @@ def rivals(heard: ShortSentence) -> PlanOf | None:
 @KINDS(most=6, of=("trips",), table=True)
 def per_trade(heard: ShortSentence) -> PlanOf | None:
     """`per trade too?`, after two groups were set beside each other: of one round trip each."""
-    pair = rows_named(heard.table, heard.above.question) if heard.last.args.get("by") else []
-    table, asked = heard.table, f"{heard.above.question} per trade"
+    asked = _asked(heard.above)
+    pair = rows_named(heard.table, asked) if heard.last.args.get("by") else []
+    read_as = "the table above, a round trip"
+    return partial(again, heard.table, pair, f"{asked} per trade", read_as) if len(pair) == 2 else None
 
-    def beside(q: Question) -> Plan:
-        return PlannedAnswer((yield from duel(table, q.facts, pair, asked)), read_as="the table above, a round trip")
 
-    return beside if len(pair) == 2 else None
+def _asked(above: TurnAbove) -> str:
+    """The question above as it was read, where it was the last turn; else as it was typed."""
+    return above.newest.slots.text if above.newest is not None and above.past[-1].last is not None else above.question
 
 
 @KINDS(most=9, of=ANY)
 def gap(heard: ShortSentence) -> PlanOf | PlannedAnswer | None:
     """`by how much`, `what is the spread`: between the two that the answer above set beside each other, or its first and last."""
-    last, facts, asked = heard.last, heard.above.facts, heard.above.question
+    last, facts, asked = heard.last, heard.above.facts, _asked(heard.above)
     runs = runs_above(heard.above.past)
     if len(runs) > 1 and (said := ranked_runs(runs, facts, asked)):
         return PlannedAnswer(said, read_as="the runs above")

@@ -8,7 +8,7 @@ from typing import Any
 
 from agents.offline.drafts import drafted, reckoned
 from agents.offline.read_back import PlannedCall
-from agents.offline.steps import CallResult, Plan, Question
+from agents.offline.steps import CallResult, Plan, PlannedAnswer, Question
 from agents.offline.tables import column_of, handle_of, number_of, rows_named
 from agents.offline.talk import key_of
 from agents.offline.words import LISTS, says
@@ -25,14 +25,17 @@ def duel(table: Table, facts: Mapping[str, Any], pair: Sequence[int], text: str)
     at = column_of(table, text)
     head, money = table.columns[at], table.columns[at] in MONEY
     less, worse = any(word in head for word in _LESS), money and says("beside.loses", text) is not None
-    values = {n: value for n in pair if (value := number_of(table.rows[n][at], facts)) is not None}
+    per_trade = (money or head in ("fees", "slippage")) and "trips" in table.columns and says("beside.per_trade", text)
+    trips = table.columns.index("trips") if per_trade else 0
+    of = {n: (number_of(table.rows[n][trips], facts) or 1.0) if per_trade else 1.0 for n in pair}
+    values = {n: value / of[n] for n in pair if (value := number_of(table.rows[n][at], facts)) is not None}
     order = sorted(values, key=lambda n: values[n], reverse=not (less or worse))[:2]
     if len(order) < 2 or not at:
         return ""
     refs = [str(table.rows[n][at])[1:-1] for n in order]
     cells, a_trade = [f"{{{ref}}}" for ref in refs], ""
-    if money and "trips" in table.columns and says("beside.per_trade", text):
-        counts = [str(table.rows[n][table.columns.index("trips")])[1:-1] for n in order]
+    if per_trade:
+        counts = [str(table.rows[n][trips])[1:-1] for n in order]
         refs, a_trade = [f"{net}/{n}" for net, n in zip(refs, counts, strict=True)], " a round trip"
         cells = yield from reckoned(*refs)
     (gap,) = yield from reckoned("-".join(refs[::-1] if less or worse else refs))
@@ -77,13 +80,22 @@ def split_first(q: Question, result: CallResult) -> _Said:
 
 def windows(q: Question, args: Mapping[str, Any]) -> Plan:
     """Two windows of one tool beside each other: the figure that is asked for, the first window less the second."""
-    tool, text = q.chosen.tool.name, q.slots.text
-    calls = [
-        PlannedCall(tool, {**args, **{k: v for k, v in (("since", of.start or of.at), ("until", of.end)) if v}})
-        for of in q.slots.periods[:2]
-    ]
-    results = yield calls
-    return drafted(calls, results).after((yield from two_results(results, [span_of(c.args) for c in calls], text, q.facts)))
+    both = [args | {k: v for k, v in (("since", of.start or of.at), ("until", of.end)) if v} for of in q.slots.periods[:2]]
+    return (yield from two_calls([PlannedCall(q.chosen.tool.name, one) for one in both], q.slots.text, q))
+
+
+def two_calls(calls: Sequence[PlannedCall], text: str, q: Question) -> Plan:
+    """Two calls of one tool beside each other, each called by what sets it apart from the other and its window."""
+    parts = [[str(call.args.get(name) or "") for name in ("sleeve", "side")] for call in calls]
+    apart_by = [[part for part, other in zip(of, parts[1 - n], strict=True) if part != other] for n, of in enumerate(parts)]
+    names = [", ".join(filter(None, (*of, span_of(call.args)))) for of, call in zip(apart_by, calls, strict=True)]
+    results = yield list(calls)
+    return drafted(calls, results).after((yield from two_results(results, names, text, q.facts)))
+
+
+def again(table: Table, pair: Sequence[int], asked: str, read: str, q: Question) -> Plan:
+    """Two groups of the answer above, with whether they can be told apart."""
+    return PlannedAnswer((yield from duel(table, q.facts, pair, asked)), read_as=read)
 
 
 def span_of(args: Mapping[str, Any]) -> str:

@@ -131,7 +131,7 @@ def trips(q: Question) -> Plan:
         return (yield from asked)
     args, text, by = arguments(q), q.slots.text, q.slots.by
     if "streak" in text and not by:  # of all of them: no single trade is one
-        kept = {name: value for name, value in args.items() if name not in ("worst", "best")}
+        kept = {name: value for name, value in args.items() if name not in ("worst", "best", "outcome")}
         return (yield from made([PlannedCall("trips", kept)], q))
     if args.get("exit") == "open" and says("figure_plans.held", text):  # `how long is a loser open`: closed ones
         return (yield from made([PlannedCall("trips", {k: v for k, v in args.items() if k != "exit"})], q))
@@ -155,8 +155,8 @@ def trips(q: Question) -> Plan:
         }
         draft = yield from made([PlannedCall("trips", kept | {"outcome": "winners" if won else "losers"})], q)
         return draft._replace(text=re.sub(r"^The (?:worst|best):", f"The smallest {least[1]}:", draft.text))
-    if "streak" in text and by == ("sleeve",):
-        return (yield from rates.streaks(args, q))
+    if re.search("streak|profit factor", text) and by in (("sleeve",), ("symbol",)):
+        return (yield from rates.by_sleeve(args, q))
     if not by and says("figure_plans.trades_a_day", text):
         return (yield from rates.trades_a_day(q, args))
     if by == ("week",):
@@ -343,6 +343,7 @@ def _of_all_days(q: Question, table: Table, unit: str) -> Generator[list[Planned
     """How many of the days, weeks or months lost or made money, or what one makes on average."""
     if says("talk.count", q.slots.text):
         red = says("tables.at_a_loss", q.slots.text) is not None or says("figure_plans.red", q.slots.text) is not None
+        red = q.slots.outcome == "losers" if q.slots.outcome in ("winners", "losers") else red
         rows = signed_rows(table, q.facts, losing=red) or []
         return f"{len(rows)} of the {len(table.rows)} {unit}s shown {'lost' if red else 'made'} money."
     costs = [table.columns[i] for i in heads_of(table, q.slots.text) if table.columns[i] in ("fees", "slippage", "funding")]

@@ -53,7 +53,8 @@ def bound(slots: Slots) -> bool:
 
 def looks_back(slots: Slots) -> bool:
     """Whether a sentence of its own may speak of what stands before it: `show them`, `which one tripped then`, `fees?`."""
-    short = len(tokens_of(slots)) <= 3 and not re.search(r"\b(?:desk|we|our|all|any|every\w*|positions?)\b", slots.text)
+    most = 5 if re.match(r"(?:and )?(?:which|who|whose)\b", slots.text) else 3
+    short = len(tokens_of(slots)) <= most and not re.search(r"\b(?:desk|we|our|all|any|every\w*|positions?)\b", slots.text)
     return short or bound(slots)
 
 

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from agents.offline.above import FromAbove, figure, newest, run_shown, two_runs
-from agents.offline.beside import duel
+from agents.offline.beside import again
 from agents.offline.causes import costs_measured
 from agents.offline.drafts import asks_back, drafted, first_sentence, result_text
 from agents.offline.moves import unsized
@@ -24,7 +24,6 @@ from agents.offline.tables_shown import days_of
 from agents.offline.talk import figure_meant, key_of, tables_above
 from agents.offline.turn_above import ANY, Kinds, Rest, ShortSentence
 from agents.offline.words import PATTERNS, says
-from tools.common.contract import Table
 
 KINDS = Kinds()
 _COUNTS = ("trips", "trades", "round trips")
@@ -222,7 +221,7 @@ def noise(heard: ShortSentence) -> FromAbove | None:
     told = extreme(split, facts, heard.above.question) if split is not None else ""
     pair = [0, 1] if split is not None and len(pair) != 2 == len(split.rows) and "chance" in told else pair
     if split is not None and len(pair) == 2:
-        return partial(_beside_again, split, pair, heard.above.question)
+        return partial(again, split, pair, heard.above.question, "the table above")
     if "chance" in told:
         return PlannedAnswer(f"{told} That is of the table above.", read_as="the table above")
     if len(runs := runs_above(past)) > 1 and "95 %" in (said := ranked_runs(runs, facts, heard.above.question)):
@@ -250,11 +249,6 @@ def noise(heard: ShortSentence) -> FromAbove | None:
         "`compare stop_atr=2 with stop_atr=3`).",
         read_as="the table above",
     )
-
-
-def _beside_again(split: Table, pair: Sequence[int], asked: str, q: Question) -> Plan:
-    """Two groups of the answer above, with whether they can be told apart."""
-    return PlannedAnswer((yield from duel(split, q.facts, pair, asked)), read_as="the table above")
 
 
 def _two_values(last: CallResult, names: Sequence[str]) -> PlannedCall | None:

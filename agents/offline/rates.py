@@ -71,13 +71,15 @@ def by_week(args: dict[str, Any], q: Question) -> Plan:
     return PlannedAnswer(f"{lead}\n\n{shown}", read_as=f"{kind} of each of the last {WEEKS_MAX} weeks")
 
 
-def streaks(args: dict[str, Any], q: Question) -> Plan:
-    """The longest loss streak of each sleeve, the longest first."""
-    kept = {k: v for k, v in args.items() if k in ("since", "until")}
+def by_sleeve(args: dict[str, Any], q: Question) -> Plan:
+    """A figure that no split has, of each sleeve: the longest loss streak, or the profit factor; the highest first."""
+    kept = {k: v for k, v in args.items() if k in ("since", "until", "side")}
     calls = [PlannedCall("trips", kept | {"sleeve": sleeve.name}) for sleeve in q.words.sleeves[:SLEEVES_MAX]]
     results = yield calls
-    name = "win_streak" if "win" in q.slots.text else "loss_streak"
+    streak = "win_streak" if "win" in q.slots.text else "loss_streak"
+    name = streak if "streak" in q.slots.text else "profit_factor"
     of = [(str(r.args["sleeve"]), f"{{{h}.{name}}}") for r in results if (h := handle_of(r, name))]
     of.sort(key=lambda pair: -(number_of(pair[1], q.facts) or 0.0))
-    said = "; ".join(f"{sleeve} {streak}" for sleeve, streak in of)
-    return drafted(calls, results).after(f"Longest {name.replace('_', ' ')}s, the longest first: {said}." if said else "")
+    said = "; ".join(f"{sleeve} {figure}" for sleeve, figure in of)
+    head = f"Longest {name.replace('_', ' ')}s, the longest" if name == streak else "Profit factor, the highest"
+    return drafted(calls, results).after(f"{head} first: {said}." if said else "")

@@ -112,8 +112,7 @@ def words_of(name: str, value: Any) -> str:
 
 def _weekday(s: Sentence) -> bool:
     """Whether `monday` or the like splits what is asked for: noted as a split."""
-    found = s.first("weekday")
-    if found:
+    if found := s.every("weekday"):
         s.note("by", s.places.pop("weekday"))
     return bool(found)
 
