@@ -238,7 +238,7 @@ def _by_rule(last: CallResult, place: int, q: Question) -> Plan:
     """Why something happens often: the rule behind most of what was counted, or that of a row, and what it checks."""
     top = str(next(iter(last.rows()), {}).get("sleeve") or "")
     if last.table is None or "rule" not in last.table.columns:
-        (last,) = yield [PlannedCall("counts", last.args | {"by": "rule"} | ({"sleeve": top} if top else {}))]
+        (last,) = yield [PlannedCall("counts", dict(last.args) | {"by": "rule"} | ({"sleeve": top} if top else {}))]
     rows = [row for row in last.rows() if "rule" in row]
     if not rows:
         return drafted([], [last])

@@ -80,7 +80,7 @@ def split_first(q: Question, result: CallResult) -> _Said:
 
 def windows(q: Question, args: Mapping[str, Any]) -> Plan:
     """Two windows of one tool beside each other: the figure that is asked for, the first window less the second."""
-    both = [args | {k: v for k, v in (("since", of.start or of.at), ("until", of.end)) if v} for of in q.slots.periods[:2]]
+    both = [dict(args) | {k: v for k, v in (("since", of.start or of.at), ("until", of.end)) if v} for of in q.slots.periods[:2]]
     return (yield from two_calls([PlannedCall(q.chosen.tool.name, one) for one in both], q.slots.text, q))
 
 

@@ -173,8 +173,8 @@ def counts(q: Question) -> Plan:
 def joint(q: Question) -> Plan:
     """What sleeves risk together; what every stop costs, added up, and how far each is come first; how far a target is."""
     if re.search(r"\btargets?\b", q.slots.text):
-        (of,) = yield [call := PlannedCall("sleeves", {"sleeve": q.slots.sleeves[0]} if len(q.slots.sleeves) == 1 else {})]
-        return drafted([call], [of]).after((yield from _to_target(q, of.table.rows if of.table is not None else ())))
+        (held,) = yield [call := PlannedCall("sleeves", {"sleeve": q.slots.sleeves[0]} if len(q.slots.sleeves) == 1 else {})]
+        return drafted([call], [held]).after((yield from _to_target(q, held.table.rows if held.table is not None else ())))
     call = PlannedCall("joint_risk", {})
     (result,) = yield [call]
     stops = [row for row in (result.table.rows if result.table is not None else ()) if str(row[0]).startswith("stop")]

@@ -1,6 +1,7 @@
 """Two things beside each other name the better one, both figures and chance; a why names its cause first; a run without a
 strategy says which was taken."""
 
+from itertools import pairwise
 from types import SimpleNamespace
 from typing import Any
 
@@ -167,3 +168,55 @@ def test_a_run_lost_by_its_costs_or_before_them(net: float, first: str) -> None:
     with pytest.raises(StopIteration) as done:
         plan.send([ok("calc", "gross = {c1.value}")])
     assert done.value.value.startswith(first)
+
+
+def test_a_window_is_set_beside_the_one_after_it(words: Words) -> None:
+    """Both as long as the first; of one that has not come, that is said first."""
+    desk = Desk("advisor", words, attribution=ok("attribution")._replace(status="no_data"))
+    desk.ask("pnl of november 12")
+    answer = desk.ask("versus the one after it")
+    spans = [(str(args["since"])[:10], str(args["until"])[:10]) for name, args in desk.called if name == "attribution"]
+    assert spans == [("2025-11-12", "2025-11-13"), ("2025-11-13", "2025-11-14")]
+    assert answer.startswith("Nothing to set beside it: the desk has no figures for 2025-11-12")
+
+
+def test_per_trade_the_figure_of_a_trade_decides(words: Words) -> None:
+    """The side that lost less in all may lose more each time."""
+    desk = _sides(words)
+    desk.facts = NETS | _facts(k1__trips=100, k2__trips=4)
+    assert desk.ask("longs or shorts, what made more money").startswith("short lost less than long")
+    assert desk.ask("how much per trade").startswith("long lost less a round trip than short")
+
+
+def test_how_often_has_a_rule_behind_it(words: Words) -> None:
+    """`why so often`, after a count by sleeve: by rule, of the sleeve that has the most."""
+    heads = ("times", "stretches", "first", "last")
+    by_sleeve = Table(
+        ("what", "sleeve", *heads), (("breaker", "btc-trend", 14, 14, "a", "b"), ("breaker", "eth-trend", 2, 2, "a", "b"))
+    )
+    desk = Desk("operator", words, counts=ok("counts")._replace(table=by_sleeve))
+    desk.ask("which sleeve was paused most in november")
+    by_rule = Table(("what", "rule", *heads), (("breaker", "loss streak", 14, 14, "a", "b"),))
+    desk.answers["counts"] = ok("counts")._replace(table=by_rule)
+    answer = desk.ask("why so often")
+    assert {name: desk.called[0][1][name] for name in ("by", "sleeve")} == {"by": "rule", "sleeve": "btc-trend"}
+    assert answer.startswith("Most often the rule of btc-trend was loss streak, 14 times.")
+
+
+def test_losers_by_week_are_counted_week_by_week(words: Words) -> None:
+    """One call for each of the last weeks, monday to monday, without an end that two share."""
+    desk = Desk("advisor", words)
+    desk.ask("losers by week")
+    spans = [(args["since"], args["until"]) for _, args in desk.called]
+    assert {args["outcome"] for _, args in desk.called} == {"losers"}
+    assert len(spans) == 6
+    assert all(later[0] == earlier[1] for later, earlier in pairwise(spans))
+
+
+def test_a_period_that_is_asked_to_be_good_is_answered_yes_or_no(words: Words) -> None:
+    """By the sign of its net."""
+    table = Table(("day", "net"), (("2025-11-12 00:00Z", "{y1.net}"),))
+    desk = Desk("advisor", words, pnl=ok("pnl")._replace(table=table))
+    desk.facts = _facts(y1__net=-5.0)
+    assert desk.ask("was november 12 good").startswith("No, a loss, not good: net")
+    assert desk.ask("was november 12 bad").startswith("Yes, a loss, bad: net")
