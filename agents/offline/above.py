@@ -243,6 +243,8 @@ def _by_rule(last: CallResult, place: int, q: Question) -> Plan:
     if not rows:
         return drafted([], [last])
     draft = yield from rule_story(rows[place]["rule"], last)(q)
+    if not says("figure_plans.why", q.slots.text):  # `what does it take to trip it`
+        return draft
     of = f" of {top}" if top else ""
     return draft.after(
         f"{'The' if place else 'Most often the'} rule{of} was {rows[place]['rule']}, {rows[place]['times']} times."

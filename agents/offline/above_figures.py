@@ -180,13 +180,13 @@ def rivals(heard: ShortSentence) -> PlanOf | None:
 @KINDS(most=6, of=("trips",), table=True)
 def per_trade(heard: ShortSentence) -> PlanOf | None:
     """`per trade too?`, after two groups were set beside each other: of one round trip each."""
-    asked = _asked(heard.above)
+    asked = _question_text(heard.above)
     pair = rows_named(heard.table, asked) if heard.last.args.get("by") else []
     read_as = "the table above, a round trip"
     return partial(again, heard.table, pair, f"{asked} per trade", read_as) if len(pair) == 2 else None
 
 
-def _asked(above: TurnAbove) -> str:
+def _question_text(above: TurnAbove) -> str:
     """The question above as it was read, where it was the last turn; else as it was typed."""
     return above.newest.slots.text if above.newest is not None and above.past[-1].last is not None else above.question
 
@@ -194,7 +194,7 @@ def _asked(above: TurnAbove) -> str:
 @KINDS(most=9, of=ANY)
 def gap(heard: ShortSentence) -> PlanOf | PlannedAnswer | None:
     """`by how much`, `what is the spread`: between the two that the answer above set beside each other, or its first and last."""
-    last, facts, asked = heard.last, heard.above.facts, _asked(heard.above)
+    last, facts, asked = heard.last, heard.above.facts, _question_text(heard.above)
     runs = runs_above(heard.above.past)
     if len(runs) > 1 and (said := ranked_runs(runs, facts, asked)):
         return PlannedAnswer(said, read_as="the runs above")

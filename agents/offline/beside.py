@@ -6,8 +6,10 @@ import re
 from collections.abc import Generator, Mapping, Sequence
 from typing import Any
 
+from agents.offline.dates import TimeSpan
 from agents.offline.drafts import drafted, reckoned
 from agents.offline.read_back import PlannedCall
+from agents.offline.slots import words_of
 from agents.offline.steps import CallResult, Plan, PlannedAnswer, Question
 from agents.offline.tables import column_of, handle_of, number_of, rows_named
 from agents.offline.talk import key_of
@@ -132,3 +134,26 @@ def two_results(results: Sequence[CallResult], names: Sequence[str], text: str, 
         overlap = ends[0][0] <= ends[1][1] and ends[1][0] <= ends[0][1]
         luck = f"; their 95 % intervals {'overlap, so chance may explain it' if overlap else 'do not overlap'}"
     return f"{head.capitalize()} {refs[0]} ({names[0]}) against {refs[1]} ({names[1]}): {more}, by {gap}{luck}."
+
+
+def of_periods(q: Question, result: CallResult, spans: Sequence[TimeSpan], pair: Sequence[TimeSpan]) -> _Said:
+    """Which of the periods was better, where each has one row; of a pair with one alone, that the other has no figures."""
+    nets = [str(row["net"]) for row in result.rows() if "net" in row]
+    if len(pair) == 2 and len(nets) == 1:  # the desk has not lived the other one
+        day = next(iter(result.rows()[0].values()))[:10]
+        at = next(n for n, of in enumerate(pair) if within(day, [of.start or of.at or ""], [of]))
+        lived = f"{words_of('span', pair[at])} made {nets[0]}"
+        return f"No better or worse can be said: the desk has no figures {words_of('span', pair[1 - at])}; {lived}."
+    if len(spans) != len(nets):
+        return ""
+    first = "; ".join(f"{words_of('span', of)} {net}" for of, net in zip(sorted(spans), nets, strict=True)) + "."
+    if len(nets) > 2 or not all(net.startswith("{") for net in nets):
+        return first
+    (gap,) = yield from reckoned(f"{nets[1][1:-1]}-{nets[0][1:-1]}")
+    low = (number_of(nets[1], q.facts) or 0.0) < (number_of(nets[0], q.facts) or 0.0)
+    return f"The later one was {'worse' if low else 'better'}, by {gap}: {first}"
+
+
+def within(day: str, starts: Sequence[str], spans: Sequence[TimeSpan]) -> bool:
+    """Whether a day is in one of the windows that begin so."""
+    return any(s[:10] <= day and (not of.end or day < of.end[:10]) for s, of in zip(starts, spans, strict=True))

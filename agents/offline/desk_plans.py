@@ -75,7 +75,7 @@ def _to_target(q: Question, rows: Sequence[Sequence[Any]]) -> Generator[list[Pla
             said.append(f"The price of {row[0]} has to move {far} to its target, {{{h}.target}}.")
         elif str(row[2]) != "flat":
             said.append(f"{row[0]} ({row[2]}) has no target; it goes out at {row[3]}.")
-    return " ".join(said) or "No position is open there, so there is no target to reach."
+    return " ".join(said) or "No position is open there, so none has a target."
 
 
 def positions_of(rows: Sequence[Sequence[Any]]) -> str:

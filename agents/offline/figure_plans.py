@@ -2,11 +2,12 @@
 Called by plans.py."""
 
 import re
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Mapping
 from dataclasses import replace
 from typing import Any
 
 from agents.offline import rates, remainder
+from agents.offline.beside import of_periods, within
 from agents.offline.calls import made, once
 from agents.offline.causes import changed, costs_measured
 from agents.offline.choose import SPOKEN_RUN
@@ -290,7 +291,7 @@ def pnl(q: Question) -> Plan:
     call = PlannedCall("pnl", args)
     (result,) = yield [call]
     if spans and result.table is not None:
-        kept = [n for n, row in enumerate(result.table.rows) if _within(str(row[0])[:10], starts, spans)]
+        kept = [n for n, row in enumerate(result.table.rows) if within(str(row[0])[:10], starts, spans)]
         result = result.only(kept)
         if not kept:
             return PlannedAnswer(f"No {args.get('unit', 'day')} of that window is among the last {args.get('limit', 12)}.")
@@ -302,28 +303,11 @@ def pnl(q: Question) -> Plan:
         what, of = "equity and P&L" if args.get("equity") else "P&L", args.get("subject") or args.get("sleeve", "the whole desk")
         draft = draft._replace(read_as=f"{what} of {of}, by {args.get('unit', 'day')}, {rows_of}")
     if len(spans) == 1 and table is not None and not (ranks(text) or extremes) and 0 < len(table.rows) <= ROWS_KEPT:
-        refs = [str(row[table.columns.index("net")])[1:-1] for row in table.rows if "net" in table.columns]
-        (total,) = (yield from reckoned("+".join(refs))) if len(refs) > 1 else (f"{{{refs[0]}}}",)
-        made_it = sum(number_of(f"{{{ref}}}", q.facts) or 0.0 for ref in refs) > 0
-        good = says("figure_plans.whether_good", text)
-        low = good is not None and good[1] in LISTS["rough"].split()
-        adjective = f", {'' if made_it != low else 'not '}{good[1]}" if good and good[1] in LISTS["adjectives"].split() else ""
-        word = f"{'Yes' if made_it != low else 'No'}, {'a gain' if made_it else 'a loss'}{adjective}: " if good else ""
-        first = f"{word}{'net' if word else 'Net'} {words_of('span', spans[0])}: {total}."
+        first = yield from _of_one_period(q, table, spans[0])
     if len(spans) == 1 and starts[0][11:16] not in ("", "00:00"):
         first = f"P&L is by whole days here: all of {starts[0][:10]} counts, not from {starts[0][11:16]} on."
-    nets = [str(row["net"]) for row in result.rows() if "net" in row]
-    if len(pair) == 2 and len(nets) == 1 and args.get("unit") != "day":  # the desk has not lived the other one
-        row = next(iter(result.rows()))
-        at = next(n for n, of in enumerate(pair) if _within(next(iter(row.values()))[:10], starts[n : n + 1], [of]))
-        first = f"No better or worse can be said: the desk has no figures {words_of('span', pair[1 - at])}; "
-        first += f"{words_of('span', pair[at])} made {nets[0]}."
-    if len(spans) == len(nets) > 1:  # one row each
-        first = "; ".join(f"{words_of('span', of)} {net}" for of, net in zip(sorted(spans), nets, strict=True)) + "."
-        if len(nets) == 2 and all(net.startswith("{") for net in nets):
-            (gap,) = yield from reckoned(f"{nets[1][1:-1]}-{nets[0][1:-1]}")
-            low = (number_of(nets[1], q.facts) or 0.0) < (number_of(nets[0], q.facts) or 0.0)
-            first = f"The later one was {'worse' if low else 'better'}, by {gap}: {first}"
+    if len(spans) > 1:
+        first = (yield from of_periods(q, result, spans, pair if args.get("unit") != "day" else ())) or first
     n = n or (EXTREMES if extremes and not starts else None)
     if n and table is not None and "net" in table.columns:
         draft = draft._replace(text=drafted([call], [result.only(ordered(table, q.facts, "net", q.slots.which)[:n])]).text)
@@ -334,6 +318,22 @@ def pnl(q: Question) -> Plan:
     elif not (spans or q.slots.by or args.get("equity") or args.get("subject")):
         first = _up_or_down(result, q)
     return draft.after(first)
+
+
+_First = Generator[list[PlannedCall], list[CallResult], str]
+
+
+def _of_one_period(q: Question, table: Table, span: TimeSpan) -> _First:
+    """The net of a window, with a yes or no where it is asked to be good or bad."""
+    refs = [str(row[table.columns.index("net")])[1:-1] for row in table.rows if "net" in table.columns]
+    (total,) = (yield from reckoned("+".join(refs))) if len(refs) > 1 else (f"{{{refs[0]}}}",)
+    made_it = sum(number_of(f"{{{ref}}}", q.facts) or 0.0 for ref in refs) > 0
+    if (good := says("figure_plans.whether_good", q.slots.text)) is None:
+        return f"Net {words_of('span', span)}: {total}."
+    agrees = made_it != (good[1] in LISTS["rough"].split())
+    adjective = f", {'' if agrees else 'not '}{good[1]}" if good[1] in LISTS["adjectives"].split() else ""
+    word = f"{'Yes' if agrees else 'No'}, {'a gain' if made_it else 'a loss'}{adjective}"
+    return f"{word}: net {words_of('span', span)}: {total}."
 
 
 EXPRESSION_MAX = 280  # of an expression of calc
@@ -383,7 +383,3 @@ def _no_run(q: Question) -> bool:
 
 _ONE_RUN = ("backtest", "run", "round_trip")
 NO_RUN = "No run is stored that this could be about. `backtest trend on BTC for 2025` makes one, by the developer."
-
-
-def _within(day: str, starts: Sequence[str], spans: Sequence[TimeSpan]) -> bool:
-    return any(s[:10] <= day and (not of.end or day < of.end[:10]) for s, of in zip(starts, spans, strict=True))

@@ -53,7 +53,7 @@ def bound(slots: Slots) -> bool:
 
 def looks_back(slots: Slots) -> bool:
     """Whether a sentence of its own may speak of what stands before it: `show them`, `which one tripped then`, `fees?`."""
-    most = 5 if re.match(r"(?:and )?(?:which|who|whose)\b", slots.text) else 3
+    most = 5 if says("follow.which", slots.text) else 3
     short = len(tokens_of(slots)) <= most and not re.search(r"\b(?:desk|we|our|all|any|every\w*|positions?)\b", slots.text)
     return short or bound(slots)
 
@@ -99,9 +99,8 @@ def shifted(slots: Slots, older: Slots, words: Words) -> Slots:
     number = says("follow.number", text) if slots.unclear and not bound.search(slots.text) else None
     if number and len(slots.unclear) == 1:  # `same for 28k`, after a level
         text = text.replace(number[0], _in_thousands(slots.unclear[0], number[0]))
-    if (
-        slots.unclear and says("slots.turned", slots.text) and says("slots.watches", older.text)
-    ):  # `and if it loses 2600`, after a level above
+    turned = says("slots.turned", slots.text) and says("slots.watches", older.text)
+    if slots.unclear and turned:  # `and if it loses 2600`, after a level above
         text = slots.text
     if slots.by and slots.which in ("worst", "best"):  # `the worst hour for it`, after costs: of the result, not of the costs
         text = slots.text
@@ -155,12 +154,18 @@ def moves_back(slots: Slots) -> bool:
 
 
 def moved_span(slots: Slots, span: TimeSpan, desk_ms: int | None) -> TimeSpan | None:
-    """The window before or after another, as a sentence says; None where it says neither."""
+    """The window before or after another, as a sentence says: as long as its unit, or moved by it where it is shorter; without
+    a unit as long as it was. None where the sentence says neither."""
     later = says("follow.later", slots.text)
     found = _EARLIER.search(slots.text) or later
     if found is None or desk_ms is None:
         return None
-    return _beside(next((g for g in found.groups() if g), None), span, desk_ms, later=found is later)
+    now, unit = datetime.fromtimestamp(desk_ms / 1000, UTC), next((g for g in found.groups() if g), None)
+    start, end = time_of(span.start or span.at) or now, time_of(span.end) or (now if unit in ("night", "hour") else None)
+    size = timedelta(days=_SIZES[unit]) if unit else (end - start) if end else timedelta(days=7)
+    until = end - size if end and end - start < size else start
+    first, last = (end or start + size, (end or start + size) + size) if found is later else (start - size, until)
+    return TimeSpan(first.strftime("%Y-%m-%dT%H:%M"), last.strftime("%Y-%m-%dT%H:%M"))
 
 
 def _same_clocks(new: TimeSpan, old: TimeSpan) -> TimeSpan | None:
@@ -174,19 +179,6 @@ def _same_clocks(new: TimeSpan, old: TimeSpan) -> TimeSpan | None:
 
 
 _SIZES = {"hour": 1 / 24, "day": 1, "night": 1, "week": 7, "month": 30, "quarter": 91, "year": 365}
-
-
-def _beside(unit: str | None, span: TimeSpan, desk_ms: int, *, later: bool) -> TimeSpan:
-    """The window before or after: as long as the unit says, or moved by it where it is shorter; without a unit as long as it
-    was."""
-    now = datetime.fromtimestamp(desk_ms / 1000, UTC)
-    start, end = time_of(span.start or span.at) or now, time_of(span.end) or (now if unit in ("night", "hour") else None)
-    size = timedelta(days=_SIZES[unit]) if unit else (end - start) if end else timedelta(days=7)
-    if later:
-        first = end or start + size
-        return TimeSpan(first.strftime("%Y-%m-%dT%H:%M"), (first + size).strftime("%Y-%m-%dT%H:%M"))
-    until = end - size if end and end - start < size else start
-    return TimeSpan((start - size).strftime("%Y-%m-%dT%H:%M"), until.strftime("%Y-%m-%dT%H:%M"))
 
 
 def _alone(slots: Slots) -> tuple[int | float | None, str]:
