@@ -192,7 +192,7 @@ def _question_text(above: TurnAbove) -> str:
 
 
 @KINDS(most=9, of=ANY)
-def gap(heard: ShortSentence) -> PlanOf | PlannedAnswer | None:
+def gap(heard: ShortSentence) -> PlanOf | PlannedAnswer | str | None:
     """`by how much`, `what is the spread`: between the two that the answer above set beside each other, or its first and last."""
     last, facts, asked = heard.last, heard.above.facts, _question_text(heard.above)
     runs = runs_above(heard.above.past)
@@ -207,6 +207,13 @@ def gap(heard: ShortSentence) -> PlanOf | PlannedAnswer | None:
     periods = heard.above.newest.slots.periods if heard.above.newest is not None and last.name == "pnl" else ()
     days = [str(row[0])[:10] for row in above.table.rows] if above is not None else []
     of_two = [n for n, day in enumerate(days) for of in periods if (of.start or "")[:10] <= day < (of.end or "9")[:10]]
+    if (
+        last.name == "pnl"
+        and not (of_two or ranks(asked))
+        and heard.above.older is not None
+        and says("above_figures.much", heard.text)
+    ):
+        return f"what was the p&l {words_of('span', heard.above.older.slots.span)}"  # `are we up since friday`
     if above is None or len(base := of_two or above.base) < 2:
         return None
     text = figure_meant(heard.read, above)

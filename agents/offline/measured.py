@@ -23,7 +23,7 @@ from agents.offline.tables import Facts, column_of, extreme, handle_of, number_o
 from agents.offline.tables_shown import days_of
 from agents.offline.talk import figure_meant, key_of, tables_above
 from agents.offline.turn_above import ANY, Kinds, Rest, ShortSentence
-from agents.offline.words import PATTERNS, says
+from agents.offline.words import LISTS, PATTERNS, says
 
 KINDS = Kinds()
 _COUNTS = ("trips", "trades", "round trips")
@@ -51,6 +51,10 @@ def judged(slots: Slots, past: Sequence[PastTurn], facts: Facts) -> FromAbove:
         return asks_back("Better than what? Name the period or the sleeve to set it against: `this week against last week`.")
     if re.search(r"\b(?:difference|between|the two|both)\b", text):
         return asks_back("The difference of what two? Name both values: `compare stop_atr=2 with stop_atr=3`.")
+    if last.name in ("journal_search", "counts"):  # whether so much is usual: day by day
+        what = str(last.args.get("what") or next(iter(last.args.get("kinds") or ()), ""))
+        if what in LISTS["counted_as"]:
+            return PlannedCall("counts", {"what": what, "by": "day", "since": "14d"})
     asked = f"{next((turn.asked for turn in reversed(past) if turn.results), '')} {text}".lower()
     if says("measured.costs", asked) and last.name in ("attribution", "pnl", "trips"):
         return costs_measured
