@@ -76,13 +76,18 @@ class Client:
         self, method: str, path: str, body: Mapping[str, Any] | None = None, wait_s: float | None = None, **query: Any
     ) -> Json:
         """The JSON of a response; ApiError for a refusal or no answer within `wait_s`. Query values of None are left out."""
+        return json_of(self.request(method, path, body, wait_s, **query))
+
+    def request(
+        self, method: str, path: str, body: Mapping[str, Any] | None = None, wait_s: float | None = None, **query: Any
+    ) -> httpx.Response:
+        """The response of `call` as it came."""
         params = {key: value for key, value in query.items() if value is not None}
         wait: Json = {} if wait_s is None else {"timeout": wait_s}
         try:
-            answer = self.http.request(method, path, params=params, json=body, **wait)
+            return self.http.request(method, path, params=params, json=body, **wait)
         except httpx.HTTPError as error:
             raise ApiError(0, "Down", f"the API at {self.url} does not answer", "start the desk: nightdesk up") from error
-        return json_of(answer)
 
     def health(self) -> Json:
         """Whether the API answers."""

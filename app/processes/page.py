@@ -1,21 +1,21 @@
 """The page as a process: `python -m app.processes.page SCRIPT [options of streamlit run]`, started by `nightdesk ui`.
 
 Streamlit serves by uvicorn with no bound on a header or a body: connections that drip one keep everybody out. Here it gets
-the API's connection (app.processes.connections) before it starts.
+the API's connection (app.processes.connections) before it starts, with Streamlit's files from memory (page_files).
 """
 
 import importlib
 import sys
 from typing import Any
 
-from app.processes import connections
+from app.processes import page_files
 
 
 def bound_connections() -> None:
     """From here on every uvicorn server of this process bounds its connections, unless it names another protocol."""
     import uvicorn.config
 
-    uvicorn.config.HTTP_PROTOCOLS["auto"] = f"{connections.__name__}:{connections.BoundedConnection.__name__}"
+    uvicorn.config.HTTP_PROTOCOLS["auto"] = f"{page_files.__name__}:{page_files.PageConnection.__name__}"
 
 
 def main(words: list[str]) -> Any:

@@ -9,12 +9,13 @@ from typing import Any
 
 import streamlit as st
 
-from app.ui import checklist, clocks, links, parts, rights
+from app.ui import checklist, clocks, links, orders, parts, rights
 from app.ui.figures import NONE, count, number, short, to_minute, tone
 from app.ui.page_client import PageClient, Trouble
 from app.ui.safe import typeset
 
 ORDERS_MAX = 40  # the newest
+LIVES_MAX = 500
 EVERY_S = 5
 
 
@@ -39,14 +40,25 @@ def show(api: PageClient, session: Mapping[str, Any], ident: str) -> None:
         if found["closed_ms"] is None:
             _runbooks(api, session, str(found["id"]), found.get("runbooks") or ())
     with right.container(key="panel_incident_orders", height="stretch"):
-        orders = found["orders"][-ORDERS_MAX:]
-        more = len(found["orders"]) - len(orders)
+        ids = found["orders"][-ORDERS_MAX:]
+        more = len(found["orders"]) - len(ids)
         parts.head("Orders in it", f"{count(len(found['orders']))}, the newest first")
-        rows: list[Sequence[parts.Cell]] = [
-            (parts.Linked(str(one), links.place("order", str(one)) or {}),) for one in orders[::-1]
-        ]
-        parts.table(("order",), rows, scroll=True) if rows else parts.soft("None.")
+        _orders(api, ids[::-1])
         parts.soft(f"and {more} before: nightdesk incidents show {found['id']}" if more > 0 else "")
+
+
+def _orders(api: PageClient, ids: Sequence[str]) -> None:
+    """What each of them was and what became of it; of one that ended more than seven days ago its id alone."""
+    if not ids:
+        parts.soft("None.")
+        return
+    lives = {str(life["cid"]): life for life in api.last("/api/orders", limit=LIVES_MAX)["items"]}
+    rows: list[Sequence[parts.Cell]] = []
+    for one in map(str, ids):
+        life = lives.get(one)
+        about = (f"{life['side']} {orders.size(life, life['lots'])}", str(life["state"])) if life else (NONE, "ended")
+        rows.append((orders.linked(one, orders.named(life) if life else one), *about))
+    parts.table(("order", "what", "now"), rows, left=(0, 1, 2), scroll=True)
 
 
 @st.fragment(run_every=EVERY_S)

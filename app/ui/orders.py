@@ -38,7 +38,7 @@ def listed(orders: Sequence[Mapping[str, Any]], *, wall: bool, now_ms: Any) -> N
     """One line an order: what it is, how much of it is filled, its life."""
     rows: list[Sequence[parts.Cell]] = [
         (
-            linked(order["cid"], f"{order['sleeve']} {SLOTS.get(order['slot'], order['slot'])}"),
+            linked(order["cid"], named(order)),
             f"{order['side']} {size(order, order['lots'])}",
             filled(order),
             price(order["price"]) if order["price"] else "market",
@@ -49,6 +49,11 @@ def listed(orders: Sequence[Mapping[str, Any]], *, wall: bool, now_ms: Any) -> N
     ]
     heads = ("order", "what", "filled", "price", "now", f"its life, {'wall clock' if wall else 'desk time'}, UTC")
     parts.table(heads, rows, left=(0, 1, 4, 5), thin=(2, 3, 4), wrap=(5,))
+
+
+def named(order: Mapping[str, Any]) -> str:
+    """Whose it is and what for: `btc-trend stop`."""
+    return f"{order['sleeve']} {SLOTS.get(order['slot'], order['slot'])}"
 
 
 def filled(order: Mapping[str, Any]) -> str:

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import streamlit as st
 
-from app.client import ApiError, Client, api_url, cookie_of
+from app.client import ApiError, Client, api_url, cookie_of, json_of
 from app.ui.safe import words
 
 READ_S = 5.0  # timeout of a read: a HALT clicked meanwhile waits as long
@@ -49,6 +49,11 @@ class PageClient:
     def get(self, path: str, **query: Any) -> Any:
         """GET; empty query parameters are left out."""
         return self._call("GET", path, query={k: v for k, v in query.items() if v not in (None, "")})
+
+    def sent(self, path: str, **query: Any) -> tuple[Any, bytes]:
+        """GET; the answer, and its text as it came: what only passes through the page is not written anew."""
+        found: tuple[Any, bytes] = self._call("GET", path, query=query, text=True)
+        return found
 
     def soon(self, path: str, **query: Any) -> Any:
         """GET; an answer of the last FRESH_S stands, unless something was written since. It is shared: change a copy of it."""
@@ -113,14 +118,20 @@ class PageClient:
         shown = f"[{host}]" if ":" in host else host
         return f"{there.scheme}://{shown}:{there.port}{path}"
 
-    def _call(self, method: str, path: str, query: Mapping[str, Any] | None = None, body: Any = None) -> Any:
+    def _call(
+        self, method: str, path: str, query: Mapping[str, Any] | None = None, body: Any = None, *, text: bool = False
+    ) -> Any:
         reading = method == "GET"
         if not reading:
             self._soon.clear()
         if reading and time.monotonic() < _SILENT.get(self.client.url, 0.0):
             raise Trouble(f"the API at {self.client.url} does not answer", "start the desk: nightdesk up")
         try:
-            return self.client.call(method, path, body, wait_s=READ_S if reading else None, **(query or {}))
+            wait_s = READ_S if reading else None
+            if not text:
+                return self.client.call(method, path, body, wait_s=wait_s, **(query or {}))
+            answer = self.client.request(method, path, body, wait_s=wait_s, **(query or {}))
+            return json_of(answer), answer.content
         except ApiError as error:
             if error.down:
                 _SILENT[self.client.url] = time.monotonic() + SILENT_S

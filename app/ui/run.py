@@ -168,7 +168,7 @@ def _market(api: PageClient, run: Mapping[str, Any], found: Mapping[str, Any], i
     end = int(run["data"]["last_ms"])
     where = {"tab": "runs", "run": ident}
     of = MarketPart(f"{ident}_{name}", f"/api/runs/{ident}/candles", f"/api/runs/{ident}/trips", {"sleeve": name}, where, end)
-    market.show(api, of, table, found["trips_note"])
+    market.show(api, of, lambda: (table, found["trips_note"]))
 
 
 def _below(found: Mapping[str, Any]) -> None:

@@ -5,6 +5,7 @@ trade, its settings and how a person proposes to change them (sleeve_settings.py
 import re
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import streamlit as st
@@ -36,7 +37,14 @@ def show(api: PageClient, session: Mapping[str, Any], item: Mapping[str, Any], s
     about: list[dict[str, Any]] = [{"text": f"{page['strategy']} on {symbol} {kind}, {venue}, {page['timeframe']}"}]
     about.append({"text": f"version {page['version']}{waits}", "loud": bool(waits)})
     parts.title(name, [*about, {"text": words, "loud": look == "wrn"}])
-    with st.container(horizontal=True, gap="small", vertical_alignment="center"):
+    acts, above, figures = (st.container(), st.container(), st.container())  # filled after the candles, which take longest
+    clock, where = page["desk_ms"], {"tab": "sleeves", "sleeve": name}
+    if clock is None:
+        parts.soft("The desk has not decided a bar yet. Next: nightdesk up")
+    else:
+        of = MarketPart(f"desk_{name}", "/api/desk/candles", "/api/desk/trips", {"sleeve": name}, where, clock)
+        market.show(api, of, partial(_trips, api, name, clock))
+    with acts, st.container(horizontal=True, gap="small", vertical_alignment="center"):
         links.press("All sleeves", {"tab": "sleeves"}, key="all_sleeves", icon=":material/arrow_back:", look="tertiary")
         its = {"tab": "desk", "view": "account", "sleeve": name}
         links.press("Its orders", its, key="its_orders", icon=":material/receipt_long:", look="tertiary")
@@ -45,17 +53,9 @@ def show(api: PageClient, session: Mapping[str, Any], item: Mapping[str, Any], s
         )
         if session:
             sleeve_settings.acts(api, {**item, "name": sleeve_settings.configured(page)}, page)
-    above = st.container()  # its place is kept, and it is filled last: what is proposed may take a moment
-    _figures(api, name, page["desk_ms"], drawn_open=bool(page.get("position")))
-    clock, where = page["desk_ms"], {"tab": "sleeves", "sleeve": name}
-    if clock is None:
-        parts.soft("The desk has not decided a bar yet. Next: nightdesk up")
-    else:
-        table = api.last(f"/api/sleeves/{name}/trips")
-        note = f"{len(table['rows']):,} on the desk, the newest first; a row shows its trip in the chart"
-        note += "; out: the open of its bar" if api.last("/api/desk").get("mode") in SIMULATED else ""
-        of = MarketPart(f"desk_{name}", "/api/desk/candles", "/api/desk/trips", {"sleeve": name}, where, clock)
-        market.show(api, of, {**table, "file": f"trips-{name}"}, note)
+    with figures:
+        _figures(api, name, clock, drawn_open=bool(page.get("position")))
+    if clock is not None:
         show_basket(page.get("basket"))
         _results(api, item, page)
         _drift(page)
@@ -66,6 +66,14 @@ def show(api: PageClient, session: Mapping[str, Any], item: Mapping[str, Any], s
             _canary(str(item["canary"]))
         _alerts(api, name)
         sleeve_settings.waiting(api, sleeve_settings.configured(page))
+
+
+def _trips(api: PageClient, name: str, clock_ms: int) -> tuple[Mapping[str, Any], str]:
+    """The table of its trips, and what it says."""
+    table = api.as_of(clock_ms, f"/api/sleeves/{name}/trips")
+    note = f"{len(table['rows']):,} on the desk, the newest first; a row shows its trip in the chart"
+    note += "; out: the open of its bar" if api.last("/api/desk").get("mode") in SIMULATED else ""
+    return {**table, "file": f"trips-{name}"}, note
 
 
 def _canary(text: str) -> None:

@@ -16,6 +16,7 @@ from app.ui.safe import typeset
 
 LINES_MAX, ON_PHONE = 5, 3
 BARS_MAX, NEAR_MIN = 3, 1  # limits that are shown unfolded, of them not reached
+STALE_MAX = 5  # the newest
 BRIEF = 96  # characters of an alert in a line; its view has the whole
 FAR = 0.05  # share of a limit below which its bar is folded away
 ORDER = ("page", "warn", "note")
@@ -38,8 +39,9 @@ def needed(api: PageClient, desk: Mapping[str, Any]) -> None:
     latched = [
         parts.Line("■", f"Breaker {name} tripped.", "It stays until a release.", "neg") for name in desk.get("breakers") or []
     ]
+    pending = api.last("/api/proposals", state="pending", limit=50)["items"]
     asked = needs(
-        api.last("/api/proposals", state="pending", limit=50)["items"],
+        [*pending, *gone_stale(api, pending, desk.get("now_ms"))],
         answer["items"],
         desk.get("desk_ms"),
         api.last("/api/watches")["items"],
@@ -58,6 +60,18 @@ def needed(api: PageClient, desk: Mapping[str, Any]) -> None:
         parts.note("▲ No alert is raised:", f"{answer['reason']}.", "warn")
     elif not loud:
         parts.soft("Nothing waits for a person.")
+
+
+def gone_stale(api: PageClient, pending: Sequence[Mapping[str, Any]], wall_ms: Any) -> list[Mapping[str, Any]]:
+    """Proposals that a person had time to decide and cannot any more, since what they rest on has moved; those that were proposed
+    again, or whose sleeve has another one, are not among them."""
+    stale = api.last("/api/proposals", state="stale", limit=STALE_MAX)["items"]
+    stale = [held for held in stale if is_number(wall_ms) and held.get("expires_ms", 0) > wall_ms]
+    if not stale:
+        return []
+    others = [*pending, *api.last("/api/proposals", state="applied", limit=STALE_MAX)["items"]]
+    later = {(other.get("sleeve"), other.get("created_ms", 0)) for other in others}
+    return [held for held in stale if not any(held.get("sleeve") == of and held.get("created_ms", 0) < at for of, at in later)]
 
 
 def limits(desk: Mapping[str, Any]) -> None:
@@ -102,11 +116,14 @@ def _watch(item: Mapping[str, Any]) -> parts.Line:
 
 def _proposal(held: Mapping[str, Any], now_ms: Any) -> parts.Line:
     ident, zone = str(held.get("id")), str(st.context.timezone or "")
+    to = {"tab": "proposals", "proposal": ident}
+    if held.get("state") == "stale":
+        why = brief(typeset(str(held.get("state_reason") or "what it rests on has moved")))
+        return parts.Line("▲", f"{ident} is stale,", f"{why}. Nobody can approve it.", "wrn", parts.Linked("propose again", to))
     left = f"{length(held.get('expires_in_s'))} left" if is_number(held.get("expires_in_s")) else ""
     changes = [change_text(c, now_ms, zone) for c in (held.get("diff") or {}).get("changes") or []]
     about = f"{held.get('verdict')} {held.get('sleeve') or 'the desk'}: {', '.join(changes[:2]) or held.get('kind')}"
-    to = parts.Linked("decide", {"tab": "proposals", "proposal": ident})
-    return parts.Line("▲", f"{ident} waits,", f"{left}. {about}.", "wrn", to)
+    return parts.Line("▲", f"{ident} waits,", f"{left}. {about}.", "wrn", parts.Linked("decide", to))
 
 
 def _alert(alert: Mapping[str, Any], wall_ms: Any = None) -> parts.Line:

@@ -349,6 +349,11 @@ def acknowledged_in_vain_counts(plant: Plant) -> None:
     plant.setattr(AccountHealth, "_covers", lambda _, order: order.state in STANDING or order.reported > order.filled)
 
 
+def stop_sent_twice_is_cancelled_at_once(plant: Plant) -> None:
+    """Its first request may still arrive, under an id that is free again."""
+    plant.setattr(LostStops, "late_ms", lambda *_: 0)
+
+
 def any_stop_covers_its_layer(plant: Plant) -> None:
     """However few lots it has."""
     layers = AccountHealth._layers

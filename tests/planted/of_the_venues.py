@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from engine.venues import binance_versions, bybit, okx, outcome
+from engine.venues import answers, binance_versions, bybit, okx, outcome
 from engine.venues.okx import OkxVenue
 from tests.planted.planting import Instead, Plant, everywhere
 
@@ -21,6 +21,15 @@ def unknown_code_is_a_refusal(plant: Plant) -> None:
 def cursor_skips_a_millisecond(plant: Plant) -> None:
     """A look begins behind the newest execution that was seen."""
     plant.setattr(bybit, "BACK_MS", -1)
+
+
+def acknowledged_is_moved(plant: Plant) -> None:
+    """An amendment is believed as soon as it has arrived."""
+
+    async def believed(wanted: Any, *_: Any) -> Any:
+        return wanted
+
+    everywhere(plant, answers.moved, believed)
 
 
 def first_page_is_the_list(plant: Plant) -> None:

@@ -121,7 +121,7 @@ OF_THE_DUTIES = (
     PlantedBug(
         duties.latch_is_read_once,
         "I1 F7",
-        (LIVE + "test_live_halt.py::test_no_entry_leaves_after_the_latch",),
+        (LIVE + "test_live_halt.py::test_an_entry_that_waits_as_the_latch_is_set_does_not_leave",),
         duties.book_does_not_hear_of_a_halt,
         alone=False,
     ),
@@ -258,6 +258,11 @@ OF_THE_DUTIES = (
         (LIVE + "test_lost_stops.py::test_a_stop_that_is_lost_again_and_again_is_a_page_and_the_layer_leaves",),
     ),
     PlantedBug(
+        duties.stop_sent_twice_is_cancelled_at_once,
+        "I3",
+        (LIVE + "test_sent_twice.py::test_a_layer_that_leaves_keeps_such_a_stop_until_then",),
+    ),
+    PlantedBug(
         duties.any_stop_covers_its_layer,
         "I12",
         (LIVE + "test_lost_stops.py::test_a_stop_of_fewer_lots_than_its_layer_covers_no_more",),
@@ -269,6 +274,9 @@ OF_THE_VENUES = (
         venues.cursor_skips_a_millisecond,
         "I5",
         (VENUES + "test_adapters.py::test_executions_of_one_millisecond_are_not_lost_between_two_looks",),
+    ),
+    PlantedBug(
+        venues.acknowledged_is_moved, "I12", (VENUES + "test_vain_amendments.py::test_a_stop_that_did_not_move_is_moved_again",)
     ),
     PlantedBug(
         venues.first_page_is_the_list, "I5", (VENUES + "test_adapters.py::test_more_executions_than_a_page_holds_are_all_there",)

@@ -10,9 +10,10 @@ that choosing one does not send half a megabyte again.
     mount.js    the component: view, mouse, touch, keys; chart.css its look
 """
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import streamlit as st
 
@@ -41,14 +42,29 @@ CHOSEN = st.components.v2.component(
 )
 
 
-def show(data: Mapping[str, Any], *, key: str, height: int, chosen: str = "", wanted: bool = True) -> str | None:
-    """Draw `data`; the id of the trip that was picked in it just now. `chosen`: the trip to mark and bring into view, until
-    another is picked; one that nobody `wanted` does not move a chart that is looked at.
+class Chart(NamedTuple):
+    """What the API sent of a chart: `text` goes on to the browser as it came, `data` is what it says."""
+
+    data: Mapping[str, Any]
+    text: bytes
+
+
+def show(
+    chart: Chart, others: Mapping[str, Chart], *, key: str, height: int, chosen: str = "", wanted: bool = True
+) -> str | None:
+    """Draw a chart, and as lines over it `others` by venue; the id of the trip that was picked in it just now. `chosen`: the trip
+    to mark and bring into view, until another is picked; one that nobody `wanted` does not move a chart that is looked at.
     """
-    title = str(data["instrument"]).split(":")[1]
-    drawn = [str(data["mark"]), str(height), *(f"{other['name']}" for other in data.get("others") or ())]
-    parts = {"title": title, "name": key, "mark": " ".join(drawn), "height": height}
-    found = CHART(key=key, data=[{**parts, "chart": dict(data)}], on_picked_change=_nothing)  # why a list: drawn.py
+    parts = {
+        "title": str(chart.data["instrument"]).split(":")[1],
+        "name": key,
+        "mark": " ".join((str(chart.data["mark"]), str(height), *others)),
+        "height": height,
+        "others": list(others),
+    }
+    # bytes, a line each: of anything else Streamlit makes JSON twice, once to send it and once to compare it
+    lines = (json.dumps(parts).encode(), chart.text, *(other.text for other in others.values()))
+    found = CHART(key=key, data=b"\n".join(line.replace(b"\n", b" ") for line in lines), on_picked_change=_nothing)
     picked = str(getattr(found, "picked", None) or "")
     picked = picked if picked[:1] == "t" and picked[1:].isdecimal() and len(picked) <= PICKED_MAX else ""
     CHOSEN(key=f"{key}_chosen", data={"name": key, "chosen": picked or chosen, "wanted": wanted})

@@ -1,11 +1,12 @@
 // The chart as a component: unpacks its data once, draws at most once a frame, moves the view, and says which trip was picked.
 const RANGES = [['1D', 1], ['3D', 3], ['1W', 7], ['1M', 30], ['3M', 91], ['1Y', 365]];
 const TOKENS = ['surface', 'raised', 'line', 'grid', 'text', 'muted', 'edge', 'accent', 'up', 'down', 'warn', 'hold', 'series2'];
+const SIGNS = { cross: '✕', diamond: '◆', ring: '○', square: '■', dot: '•' }; // of draw.js, in words
 const CHOSEN = 'nightdesk-candles-chosen';
 
 async function chartOf(data) {
   const { count, unit } = data.bars; // all at once: each wait lets the page draw something else first
-  const waits = [barsOf(data.bars), Promise.all((data.others || []).map((other) => barsOf(other.bars))), ...data.lines.map((line) => lineOf(line.text, count, unit))];
+  const waits = [barsOf(data.bars), Promise.all(data.others.map((other) => barsOf(other.bars))), ...data.lines.map((line) => lineOf(line.text, count, unit))];
   const [bars, others, ...lines] = await Promise.all(waits), kept = new Map(), known = data.trips.trip || [];
   const chart = { data, bars, kept, others, cross: null, chosen: '', last: data.until_ms, byId: new Map() };
   chart.joinedOf = (of, step) => {
@@ -81,12 +82,12 @@ function legendOf(chart, shown) {
   const kinds = new Set(chart.trips.map((trip) => trip.reason)), made = [];
   if (chart.trips.length && shown.detail !== 'days') {
     made.push(['', '▲▼ entry long, short']);
-    const exits = [['stop', '✕ stop'], ['target', '◆ target'], ['trail', '○ trail'], ['halt', '■ halt'], ['liquidation', '■ liquidation'], ['fade', '• fade']].filter(([kind]) => kinds.has(kind));
-    if (exits.length) made.push(['', `exit: ${exits.map(([, words]) => words).join(' ')}`]);
+    const exits = ['stop', 'target', 'trail', ...kinds].filter((kind, n, all) => kinds.has(kind) && kind !== 'open' && all.indexOf(kind) === n).map((kind) => `${SIGNS[GLYPHS[kind]] || SIGNS.dot} ${kind}`);
+    if (exits.length) made.push(['', `exit: ${exits.join(' ')}`]);
   }
   if (shown.detail === 'paths' && chart.data.levels.length) made.push(['solid down', 'stop, trail'], ['dotted up', 'target']);
   if (shown.detail === 'paths' && shown.step <= LINES_STEP_MAX) chart.lines.forEach((line, n) => made.push([`solid ${['accent', 'hold', 'series2', 'warn'][n % 4]}`, line.label]));
-  (chart.data.others || []).forEach((other) => made.push(['solid series2', other.name]));
+  chart.data.others.forEach((other) => made.push(['solid series2', other.name]));
   if (shown.detail === 'days') made.push(['block', 'net P&L of each day']); else if (chart.data.bands.length) made.push(['hatch', 'entries refused or paused']);
   if (chart.data.breakers.some((b) => b.until_ms === null || b.breaker === 'daily loss')) made.push(['dashed warn', 'breaker']);
   return made;
@@ -116,7 +117,7 @@ class CandleChart {
     const seen = this.root.seen; // newer bars of the same chart: what was looked at stays
     this.view = seen && seen.range === null ? kept(chart, seen.from, seen.to) : rangeView(chart, seen ? seen.range : Math.min(small ? 3 : 7, days), this.frame.clientWidth);
     this.choose((window.nightdeskChosen || {})[this.root.name] || '', !seen);
-    this.later();
+    this.now(); // the next frame shows it; a chart without a place yet is drawn when it has one
   }
 
   ranges(days) {
@@ -268,8 +269,10 @@ class CandleChart {
   end() { this.gone = true; cancelAnimationFrame(this.waits); clearTimeout(this.sending); this.undo.forEach((one) => one()); }
 }
 
-export default function ({ data: [data], parentElement, setTriggerValue }) {
-  const root = parentElement;
+// `bytes` of candles/__init__.py: a line of JSON about the chart, then a line for the chart and one for each other venue.
+export default function ({ data: bytes, parentElement, setTriggerValue }) {
+  const root = parentElement, end = bytes.indexOf(10), text = (from, to) => new TextDecoder().decode(bytes.subarray(from, to));
+  const data = JSON.parse(text(0, end));
   root.name = data.name;
   if (root.mark !== data.mark) {
     root.mark = data.mark;
@@ -277,9 +280,11 @@ export default function ({ data: [data], parentElement, setTriggerValue }) {
     root.querySelector('.probes').replaceChildren();
     root.querySelector('.frame').style.height = `${data.height}px`;
     root.querySelector('b').textContent = data.title;
-    root.querySelector('.notes').replaceChildren(...data.chart.notes.map((words) => element('p', '', `▲ ${words}`)));
+    const [chart, ...others] = text(end + 1).split('\n').map((line) => JSON.parse(line));
+    chart.others = others.map((other, n) => ({ name: data.others[n], bars: other.bars }));
+    root.querySelector('.notes').replaceChildren(...chart.notes.map((words) => element('p', '', `▲ ${words}`)));
     root.made = new CandleChart(root, (id) => root.send(id));
-    root.made.show(data.chart, data.mark).catch((error) => { root.querySelector('.about').textContent = `This browser cannot draw the chart (${error.message}).`; });
+    root.made.show(chart, data.mark).catch((error) => { root.querySelector('.about').textContent = `This browser cannot draw the chart (${error.message}).`; });
   }
   root.send = (id) => setTriggerValue('picked', id);
   return () => { if (!root.isConnected && root.made) root.made.end(); };

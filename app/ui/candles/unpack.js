@@ -1,12 +1,22 @@
 // Bars and lines as app/views/candle_bars.py packed them, and candles of a longer step. Used by draw.js; no drawing here.
 const DAY = 86400000, LADDER = [1, 5, 15, 30, 60, 120, 240, 360, 720, 1440].map((minutes) => minutes * 60000);
 
+// What was deflated, as bytes. Without a Blob, whose bytes come from another process: nothing else of the page gets in between.
+async function inflated(raw) {
+  const { readable, writable } = new DecompressionStream('deflate'), writer = writable.getWriter(), reader = readable.getReader(), parts = [];
+  const written = writer.write(raw).then(() => writer.close());
+  for (let part = await reader.read(); !part.done; part = await reader.read()) parts.push(part.value);
+  await written;
+  const flat = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  parts.reduce((at, part) => { flat.set(part, at); return at + part.length; }, 0);
+  return flat;
+}
+
 // Columns of `count` 4-byte numbers: their first bytes, then their second bytes, ..., deflated, in base64.
 async function columnsOf(text, kinds, count) {
   const letters = atob(text), raw = new Uint8Array(letters.length);
   for (let i = 0; i < raw.length; i++) raw[i] = letters.charCodeAt(i);
-  const stream = new Blob([raw]).stream().pipeThrough(new DecompressionStream('deflate'));
-  const flat = new Uint8Array(await new Response(stream).arrayBuffer());
+  const flat = await inflated(raw);
   return kinds.map((Kind, k) => {
     const [a, b, c, d] = [0, 1, 2, 3].map((plane) => flat.subarray((4 * k + plane) * count, (4 * k + plane + 1) * count));
     const numbers = new Int32Array(count);
@@ -67,16 +77,15 @@ function stepFor(span, own, most) {
 // Candles of `step`: first open, highest high, lowest low, last close, the sum of the volume. `last`: place of the last bar of each.
 function joined(bars, step) {
   if (step === bars.step) return Object.assign({}, bars, { last: Int32Array.from({ length: bars.count }, (_, i) => i) });
-  const made = { step, unit: bars.unit, ms: [], open: [], high: [], low: [], close: [], volume: [], last: [] };
+  const made = { step, unit: bars.unit, last: new Int32Array(bars.count) }, names = ['ms', 'open', 'high', 'low', 'close', 'volume'];
+  for (const name of names) made[name] = new Float64Array(bars.count);
   let n = -1, now = NaN;
   for (let i = 0; i < bars.count; i++) {
     const opened = Math.floor(bars.ms[i] / step) * step;
     if (opened !== now) {
       now = opened;
       n++;
-      made.ms.push(opened); made.open.push(bars.open[i]); made.high.push(bars.high[i]); made.low.push(bars.low[i]);
-      made.close.push(bars.close[i]); made.volume.push(bars.volume[i]); made.last.push(i);
-      continue;
+      made.ms[n] = opened; made.open[n] = bars.open[i]; made.high[n] = bars.high[i]; made.low[n] = bars.low[i];
     }
     if (bars.high[i] > made.high[n]) made.high[n] = bars.high[i];
     if (bars.low[i] < made.low[n]) made.low[n] = bars.low[i];
@@ -85,5 +94,6 @@ function joined(bars, step) {
     made.last[n] = i;
   }
   made.count = n + 1;
+  for (const name of [...names, 'last']) made[name] = made[name].subarray(0, made.count);
   return made;
 }

@@ -32,7 +32,10 @@ const start = (await import(module)).default;
 const root = document.getElementById('host').attachShadow({{mode: 'open'}});
 root.innerHTML = '<style>' + {css} + '</style>' + {shape};
 window.picked = [];
-window.give = (data) => start({{data: [data], parentElement: root, setTriggerValue: (name, id) => window.picked.push(id)}});
+window.give = ({{chart, ...about}}) => {{
+  const data = new TextEncoder().encode([{{...about, others: []}}, chart].map((line) => JSON.stringify(line)).join('\\n'));
+  start({{data, parentElement: root, setTriggerValue: (name, id) => window.picked.push(id)}});
+}};
 const parts = await (await fetch(module)).text();
 const open = new Blob([parts + ';export {{barsOf, joined}};'], {{type: 'text/javascript'}});
 window.tools = await import(URL.createObjectURL(open));
@@ -66,14 +69,20 @@ def data(tmp_path_factory: Any) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def page(chromium: Any, data: dict[str, Any]) -> Iterator[Any]:
     """The component with that chart in it."""
+    made = opened(chromium, data)
+    yield made
+    made.close()
+
+
+def opened(chromium: Any, data: dict[str, Any]) -> Any:
+    """A page with a chart."""
     made = chromium.new_page(viewport={"width": 1000, "height": 620})
     css = f":host {{ {variables()} }} {(component.HERE / 'chart.css').read_text()}"
     made.set_content(PAGE.format(**{k: json.dumps(v) for k, v in (("script", SCRIPT), ("css", css), ("shape", component.SHAPE))}))
     made.wait_for_function("window.ready")
     made.evaluate("(data) => window.give(data)", {"title": "BTC-USDT", "name": "c", "mark": "m1", "height": 400, "chart": data})
     made.locator("canvas[data-state]").wait_for()
-    yield made
-    made.close()
+    return made
 
 
 def state(page: Any) -> dict[str, Any]:
@@ -131,6 +140,15 @@ def test_the_head_says_when_the_last_candle_ends(page: Any) -> None:
     last = state(page)["last_ms"]
     assert last < CLOCK
     assert page.locator(".about").inner_text().endswith(f" to {short(last, CLOCK)}")
+
+
+@long
+def test_the_legend_has_every_way_out_of_the_trips(chromium: Any, data: dict[str, Any]) -> None:
+    """Also what a strategy asks for, with the sign that it is drawn with; a trip that is open has none."""
+    reasons = {"reason": ["time", "stop", "open"]}
+    page = opened(chromium, {**data, "trips": {**data["trips"], **reasons}})
+    assert page.locator(".legend").inner_text().splitlines()[1] == "exit: ✕ stop • time"
+    page.close()
 
 
 @long

@@ -1,11 +1,13 @@
 """The desk page about what is not the strategies': drawn when there is something, each difference with what a person can do."""
 
+import re
 from typing import Any
 
 import pytest
 
 from app.ui import incidents, overview
 from app.ui.figures import of_strategy
+from tests.app.ui.fake_accounts import CID, order
 from tests.app.ui.fake_api import ROUTES, Fake
 from tests.app.ui.fake_figures import hold_line
 from tests.app.ui.fake_shapes import NOW_MS, desk
@@ -109,6 +111,16 @@ def test_a_windows_page_says_how_it_is_closed(fake: Fake, monkeypatch: pytest.Mo
         assert words in text, words
     assert "order=nd9&" not in text
     assert "<img src=x>" not in text
+
+
+def test_an_order_of_a_window_says_what_it_was(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whose, what for, side, size and state; one that ended long ago is its id."""
+    monkeypatch.setitem(ROUTES, ("GET", "/api/orders"), lambda f, q, b: {"items": [order()]})
+    text = window(fake, monkeypatch, orders=["nd1", CID])
+    words = [one.strip() for one in re.sub(r"<[^>]+>", "\n", text).splitlines() if one.strip()]
+    at = words.index("now")
+    assert words[at + 1 : at + 7] == ["btc-trend entry", "buy 0.001", "partial", "nd1", "–", "ended"]
+    assert f"order={CID}" in text
 
 
 def test_while_its_cause_lasts_nobody_is_sent_to_close_it(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -37,8 +37,16 @@ class Tags(HTMLParser):
 
 def components(at: Any) -> list[dict[str, Any]]:
     """What the components of a page were given."""
-    found = [json.loads(e.proto.json) for e in at.get("bidi_component") if e.proto.json]
-    return [part for data in found for part in (data if isinstance(data, list) else [data]) if isinstance(part, dict)]
+    shown = at.get("bidi_component")
+    found = [json.loads(e.proto.json) for e in shown if e.proto.json]
+    charts = [candle_chart(*map(json.loads, e.proto.bytes.split(b"\n"))) for e in shown if e.proto.bytes]
+    return [*charts, *(part for data in found for part in (data if isinstance(data, list) else [data]) if isinstance(part, dict))]
+
+
+def candle_chart(about: dict[str, Any], chart: dict[str, Any], *others: dict[str, Any]) -> dict[str, Any]:
+    """A chart's lines of JSON as one; other venues' bars under their names."""
+    named = [{"name": name, **other} for name, other in zip(about["others"], others, strict=True)]
+    return {**about, "chart": {**chart, "others": named}}
 
 
 def drawn(at: Any) -> list[dict[str, Any]]:

@@ -1,5 +1,6 @@
 """What waits for a person and what a click can start: watches, newer bars, a halt's end, a sleeve to ask about, challengers."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,7 +10,9 @@ from app.ui import data_pull, halt, head, inputs, parts, strips, urgent
 from app.ui.chat import asked_of
 from engine.live import halt as live_halt
 from engine.watch import halt_left
+from tests.app.ui.fake_api import Fake
 from tests.app.ui.fake_shapes import NOW_MS, desk, sleeve
+from tests.app.ui.looking import page, texts_of
 
 WATCH = {"id": "w-3", "text": "BTC-USDT below 60,000", "state": "asked"}
 
@@ -116,3 +119,26 @@ def test_challengers_are_below_their_champion(monkeypatch: pytest.MonkeyPatch) -
     assert len(heads) == len(rows[0])
     inputs.challengers(lines[3:])
     assert len(drawn) == 1
+
+
+@pytest.mark.parametrize("meanwhile", [None, "pending", "applied", "other sleeve"])
+def test_a_proposal_that_went_stale_is_said_until_it_is_proposed_again(fake: Fake, meanwhile: str | None) -> None:
+    """After a halt, or another approval, nothing of it waits any more: the reason and the way on."""
+    old = fake.proposals["prop-1"] | {"state": "stale", "state_reason": "a halt began: news", "expires_ms": NOW_MS + 1000}
+    fake.proposals = {"prop-1": old}
+    if meanwhile:
+        other = {"created_ms": old["created_ms"] + 1, "state": meanwhile if meanwhile in ("pending", "applied") else "applied"}
+        sleeve = "eth-trend" if meanwhile == "other sleeve" else old["sleeve"]
+        fake.proposals["prop-2"] = old | other | {"id": "prop-2", "sleeve": sleeve}
+    text = texts_of(page(tab="desk"))
+    said = "prop-1 is stale," in text
+    assert said == (meanwhile in (None, "other sleeve"))
+    if said:
+        assert "a halt began: news. Nobody can approve it." in text
+        assert re.search(r"tab=proposals&amp;proposal=prop-1\"[^>]*>propose again</a>", text)
+
+
+def test_a_stale_proposal_whose_time_is_over_is_quiet(fake: Fake) -> None:
+    """It would have expired."""
+    fake.proposals = {"prop-1": fake.proposals["prop-1"] | {"state": "stale", "expires_ms": NOW_MS - 1}}
+    assert "is stale," not in texts_of(page(tab="desk"))

@@ -1,5 +1,6 @@
 """A sleeve's page: its figures, its trips beside the candles, why it did not trade, and what a person proposes from it."""
 
+import json
 from typing import Any
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from app.ui import param_field, sleeve_settings
 from app.ui import sleeve as sleeve_view
 from tests.app.ui.fake_api import Fake
+from tests.app.ui.fake_market import market_chart
 from tests.app.ui.fake_shapes import NOW_MS, alert
 from tests.app.ui.looking import page, texts_of
 from tests.app.ui.test_page_runs import OURS, Tags, components
@@ -82,6 +84,25 @@ def test_another_venue_s_bars_of_the_same_instrument_are_a_second_line(fake: Fak
     assert asked[0]["until_ms"] == str(chart["until_ms"])
     assert [other["name"] for other in chart["others"]] == ["okx"]
     assert chart["others"][0]["bars"]["count"] == 200
+
+
+def test_the_candles_are_sent_before_the_rest_is_read(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are what a person waits for. Their text passes through as it came: half a megabyte is not written anew."""
+    from app.ui import candles, page_client
+
+    read, own = [], page_client.PageClient._call
+    monkeypatch.setattr(
+        page_client.PageClient, "_call", lambda self, m, path, *a, **k: read.append(path) or own(self, m, path, *a, **k)
+    )
+    show, before = candles.show, []
+    monkeypatch.setattr(candles, "show", lambda *a, **k: before.extend(read) or show(*a, **k))
+    at = page(**HERE)
+    assert before[-1] == "/api/desk/candles"
+    assert len(before) == len(set(before)) <= 6
+    later = set(read) - set(before)
+    assert {"/api/sleeves/btc-trend/trips", "/api/desk/lately", "/api/desk/equity", "/api/data"} <= later
+    (sent,) = [e.proto.bytes for e in at.get("bidi_component") if e.proto.bytes]
+    assert json.loads(sent.split(b"\n")[1]) == market_chart(3)
 
 
 def test_a_chart_that_cannot_be_drawn_leaves_the_trips(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:

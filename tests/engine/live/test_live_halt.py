@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.core.state import ENTRY
+from engine.core.orders import SENT, UNKNOWN
+from engine.core.state import ENTRY, PROTECTIVE
 from engine.live.halt import INCOMPLETE, KILLED
 from tests.fakes.live_desks import BTC_PERP, LiveBench, long, on_bench
 
@@ -186,8 +187,27 @@ def test_a_strangers_part_of_the_position_is_not_traded(path: Path) -> None:
     on_bench(path, play)
 
 
+def test_an_entry_that_waits_as_the_latch_is_set_does_not_leave(path: Path) -> None:
+    """It was decided before, and waits for a stop in doubt, which is found four seconds later."""
+
+    async def play(bench: LiveBench) -> None:
+        await bench.start()
+        await bench.entered()
+        stop = next(o for o in bench.desk.book.orders.open.values() if o.slot == PROTECTIVE)
+        await bench.to_close()
+        bench.desk.take("order", {"order": stop.id, "state": UNKNOWN, "filled_lots": 0, "why": "lost"})
+        bench.venue.script["ask"] = ["silent"] * 2
+        bench.close(adds=long())
+        await bench.after(0.5)
+        assert [o.state for o in bench.desk.book.orders.open.values() if o.slot == ENTRY] == [SENT]
+        await halted(bench, 30)
+        assert len([id_ for id_ in bench.venue.asked_for("place") if id_[-3] == "E"]) == 1
+
+    assert on_bench(path, play).duties.halt.result == (KILLED, ())
+
+
 def test_no_entry_leaves_after_the_latch(path: Path) -> None:
-    """Not one that waits for the exit of its reversal, and not at the next closes."""
+    """At the next closes."""
 
     async def play(bench: LiveBench) -> None:
         await bench.start()
