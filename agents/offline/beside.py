@@ -45,7 +45,8 @@ def duel(table: Table, facts: Mapping[str, Any], pair: Sequence[int], text: str)
     lost = values[order[0]] < 0
     more = ("lost more" if lost else "did worse") if worse else "lost less" if lost else "did better"
     if not money:
-        more = "has more round trips" if head == "trips" else f"has the {'lower' if less else 'higher'} {SPOKEN.get(head, head)}"
+        word = "lower" if less else "longer" if head == "median_hold_ms" else "higher"
+        more = "has more round trips" if head == "trips" else f"has the {word} {SPOKEN.get(head, head)}"
     figures = [f"{cell}{'' if head == 'trips' else over(table, table.rows[n])}" for cell, n in zip(cells, order, strict=True)]
     chance = apart(table.rows[order[0]], facts) if money else ""
     answer = _yes(text, [str(table.rows[n][key_of(table)]) for n in pair], names[0], less=less != worse)

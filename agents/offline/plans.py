@@ -176,6 +176,11 @@ def _at(q: Question) -> Plan:
         return asks_back("The desk has not processed a bar yet; start it with: nightdesk up")
     last = _iso(q.words.desk_ms or 0)
     at = span.at or (min(span.end, last) if span.end else last)
+    if sleeve is None and span.at and says("plans.refused", q.slots.text):  # `why was the short refused at 02:15`
+        near = [_iso(instant(at, q.words.desk_ms) + by) for by in (-HALF_HOUR_MS // 2, HALF_HOUR_MS // 2)]
+        (found,) = yield [PlannedCall("journal_search", {"kinds": ["refused"], "since": near[0], "until": near[1]})]
+        if events := found.ids("d-"):
+            return (yield from caused(events[0])(q))
     if sleeve is None:  # `why is it not trading`: of each, and what is paused
         each = [PlannedCall("explain_event", {"sleeve": one.name, "at": at}) for one in q.words.sleeves]
         return (yield from made([PlannedCall("pauses", {}), *each]))

@@ -203,6 +203,14 @@ def test_how_often_has_a_rule_behind_it(words: Words) -> None:
     assert answer.startswith("Most often the rule of btc-trend was loss streak, 14 times.")
 
 
+def test_a_refusal_at_a_time_needs_no_sleeve(words: Words) -> None:
+    """The one that was refused then is explained, not what each sleeve decided."""
+    desk = Desk("operator", words, journal_search=ok("journal_search", evidence=["d-8"]))
+    desk.ask("why was the short refused at 02:15")
+    assert [name for name, _ in desk.called] == ["journal_search", "explain_event"]
+    assert desk.called[1] == ("explain_event", {"event_id": "d-8"})
+
+
 def test_losers_by_week_are_counted_week_by_week(words: Words) -> None:
     """One call for each of the last weeks, monday to monday, without an end that two share."""
     desk = Desk("advisor", words)
