@@ -157,8 +157,9 @@ def slippage_bps(trips: "pl.DataFrame", lots: Callable[[], Mapping[str, float]])
         sizes, notional = lots(), np.zeros(trips.height)
         keys = [str(both).split() for both in trips["instrument"].to_list()]
         for n, leg in enumerate("ab"):
-            price, count = (trips[f"{name}_{leg}"].fill_null(0).to_numpy() for name in ("entry", "lots"))
-            notional += price * count * np.array([sizes[key[n]] for key in keys])
+            price, count = (np.asarray(trips[f"{name}_{leg}"].to_numpy(), np.float64) for name in ("entry", "lots"))
+            size = np.array([sizes[key[n]] for key in keys])
+            notional += np.where(count > 0, price * count * size, 0.0)  # a leg that has filled nothing has no lots, and no price
     return np.asarray(trips["slippage"].to_numpy() / notional * 1e4, np.float64)
 
 

@@ -5,6 +5,7 @@ Called by checks.py.
 
 import numpy as np
 
+from engine.amounts import percent_text
 from engine.data.issues import DataIssue
 from engine.l2.tape import BID, SNAPSHOT, BookTape, Ints
 
@@ -42,7 +43,7 @@ def snapshots_read(tape: BookTape) -> list[DataIssue]:
     elif len(shots) > len(tape.kind) / 2:
         shares = common_of(tape, shots)
         if len(shares) >= MANY and np.median(shares) < COMMON_MIN:
-            text = f"{np.median(shares):.0%} of the prices, in the median, that the next one has where both have levels"
+            text = f"{percent_text(float(np.median(shares)), 0)} of the prices, in the median, that the next one has where both have levels"
     return whole_tape("deltas_as_snapshots", f"deltas read as snapshots: {len(sizes):,} snapshots with {text}") if text else []
 
 

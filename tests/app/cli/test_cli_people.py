@@ -68,6 +68,7 @@ LINES = {
     "live consent": ("live", "consent", "--as", "vic", "--yes"),
     "live stage": ("live", "stage", "btc-trend", "paper_live", "--as", "vic"),
     "live test": ("live", "test", "main", "--as", "vic", "--yes"),
+    "making adopt": ("making", "adopt", "m1", "--inventory", "0", "--as", "vic"),
     "making promote": ("making", "promote", "m1", "paper", "--as", "vic"),
     "memory promote": ("memory", "promote", "n", "--to", "desk", "--as", "vic"),
     "memory restore": ("memory", "restore", "desk", "1", "--as", "vic", "--yes"),
