@@ -7,6 +7,7 @@ from typing import Any
 from agents.offline.dates import TimeSpan
 from agents.offline.read_back import PlannedCall, read_as
 from agents.offline.steps import CallResult, Plan, PlannedAnswer, Question
+from agents.offline.words import says
 from tools.common import render
 
 
@@ -45,6 +46,8 @@ def result_text(result: CallResult, *, table: bool = True) -> str:
     text = f"{lead}{result.text}"
     if result.name == "memory" and result.status == "ok" and not result.table:
         text = "\n".join(f"> {line}" for line in result.text.splitlines())
+    if result.name == "list_strategies" and result.status == "ok" and (own := says("drafts.docstring", result.text)) is not None:
+        text = f"{own['of']}, in the words of its file:\n\n> {own['says']}"  # what a file says of itself is quoted
     return text + (f"\n\n{shown}" if shown else "")
 
 

@@ -50,7 +50,7 @@ def test_events_are_numbered_rows_before_they_are_told(office: FakeOffice) -> No
 def test_the_verdict_comes_before_how_the_question_was_read(office: FakeOffice) -> None:
     """The answer begins with what was found, and says after it how the question was read."""
     answer = ask(office, "what parameters does trend have?")
-    assert answer["answer_md"].startswith("trend: ")
+    assert answer["answer_md"].startswith("trend, in the words of its file:\n\n> Trend: ")
     assert "*Read as: parameters of trend.*" in answer["answer_md"]
     assert answer["read_as"] == "parameters of trend"
 
