@@ -12,7 +12,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from agents.offline.account import tokens_of
-from agents.offline.causes import cause_of, caused, changed, why_of_run
 from agents.offline.dates import TimeSpan
 from agents.offline.drafts import asks_back, drafted, result_text, window
 from agents.offline.page_plans import rule_story
@@ -37,7 +36,7 @@ FromAbove = PlannedCall | PlannedAnswer | PlanOf
 
 def newest(past: Sequence[PastTurn]) -> CallResult | None:
     """The newest result of the thread."""
-    return next((last for turn in reversed(past[-LOOKS_BACK:]) if (last := turn.last) is not None), None)
+    return next((r for turn in reversed(past[-LOOKS_BACK:]) for r in reversed(turn.results) if r.name != "calc"), None)
 
 
 def last_table(past: Sequence[PastTurn]) -> CallResult | None:
@@ -119,14 +118,14 @@ def story_of(search: PlannedCall, text: str) -> PlanOf:
     return partial(_story, search, text)
 
 
-def _story(search: PlannedCall, text: str, q: Question) -> Plan:
+def _story(search: PlannedCall, text: str, q: Question) -> Plan:  # noqa: ARG001 - a plan takes its question
     (found,) = yield [search]
     events = [event for event in found.evidence if re.fullmatch(r"d-\d+", event)]
     if not events or not says("above.reason", text):
         return drafted([search], [found])
     explain = PlannedCall("explain_event", {"event_id": events[0] if says("above.entry", text) else events[-1]})
     (cause,) = yield [explain]
-    return drafted([explain, search], [cause, found]).after((yield from cause_of(cause, q)))
+    return drafted([explain, search], [cause, found])
 
 
 def trip_meant(slots: Slots, last: CallResult, facts: Facts) -> FromAbove | None:
@@ -180,8 +179,7 @@ def _run_of(result: CallResult) -> Any:
 
 def run_shown(result: CallResult) -> Any:
     """The run that a result is of, or that it made."""
-    made = result.evidence[0] if result.name == "backtest" and result.evidence else None
-    return _run_of(result) or (made if str(made).startswith("r-") else None)
+    return _run_of(result) or (result.evidence[0] if result.name == "backtest" and result.evidence else None)
 
 
 _SHOWS = {"d": ("explain_event", "event_id"), "p": ("explain_event", "event_id"), "r": ("run", "run_id")}
@@ -204,7 +202,7 @@ def why(slots: Slots, older: "Part | None", newest_turn: "Part | None", past: Se
     waits = newest_turn is not None and (newest_turn.lost or newest_turn.maybe)
     read = past[-1].results or waits or (isinstance(call, PlannedAnswer) and not call.asked_back)
     if last is not None and not read and says("above.lost", slots.text) and (run := run_shown(last)) is not None:
-        return partial(_ends_of_run, str(run), ", the last run made here; what was asked since was not run")
+        return partial(_of_run_above, str(run))
     if newest_turn is not None and newest_turn.way is not None and newest_turn.way.key in SAY["of_people"].split():
         return PlannedAnswer(SAY["why_not"], read_as="the answer above")
     if last is None or not read:
@@ -213,50 +211,30 @@ def why(slots: Slots, older: "Part | None", newest_turn: "Part | None", past: Se
         return PlannedAnswer(result_text(last))
     if (trip := trip_meant(slots, last, facts)) is not None:
         return trip
-    if last.name in _FIGURES and str(last.args.get("subject", "")).startswith("r-"):
-        return partial(_ends_of_run, str(last.args["subject"]), "")
-    if last.name == "counts":
-        return partial(_by_rule, last, slots.place if slots.place is not None and _there(slots.place, last.rows()) else 0)
+    if last.name == "counts" and last.table is not None and "rule" in last.table.columns and last.table.rows:
+        return rule_story(
+            last.rows()[slots.place if slots.place is not None and _there(slots.place, last.rows()) else 0]["rule"], last
+        )
     if last.name in _FIGURES:
         span = picked_span(newest_turn, older, past, facts) or (older and older.slots.span)
         kept = {key: last.args[key] for key in ("since", "until") if last.args.get(key)}
-        sleeve = str(last.args.get("sleeve") or "")
-        return partial(changed, {**kept, **(window(span) if span else {})}, sleeve)  # of the worst day, not of all days
+        return PlannedCall("attribution", {**kept, **(window(span) if span else {})})  # of the worst day, not of all days
     if last.name == "parity":
         return no_more(last)
     events = [i for i in row_ids(last) if re.fullmatch(r"[dp]-\d+", i)]
     if last.name == "alerts" and (alerts := last.ids("al-")):
         return call_for(alerts[0], last)
     if last.name in ("journal_search", "alerts") and events:
-        return caused(events[-1])
+        return call_for(events[-1], last)
     if (run := run_shown(last)) is not None:
-        return partial(why_of_run, str(run), last)
+        return PlannedCall("trips", {"subject": str(run), "by": "exit"})
     return asks_back("What stands above says no more of the reason. Name the trade, the event or the day, and I look it up.")
 
 
-def _by_rule(last: CallResult, place: int, q: Question) -> Plan:
-    """Why something happens often: the rule behind most of what was counted, or that of a row, and what it checks."""
-    top = str(next(iter(last.rows()), {}).get("sleeve") or "")
-    if last.table is None or "rule" not in last.table.columns:
-        (last,) = yield [PlannedCall("counts", dict(last.args) | {"by": "rule"} | ({"sleeve": top} if top else {}))]
-    rows = [row for row in last.rows() if "rule" in row]
-    if not rows:
-        return drafted([], [last])
-    draft = yield from rule_story(rows[place]["rule"], last)(q)
-    if not says("figure_plans.why", q.slots.text):  # `what does it take to trip it`
-        return draft
-    of = f" of {top}" if top else ""
-    return draft.after(
-        f"{'The' if place else 'Most often the'} rule{of} was {rows[place]['rule']}, {rows[place]['times']} times."
-    )
-
-
-def _ends_of_run(run: str, lead: str, q: Question) -> Plan:
-    """How the round trips of a run ended, the worst and the best end first."""
-    (found,) = yield [call := PlannedCall("trips", {"subject": run, "by": "exit"})]
-    rows = sorted(found.rows(), key=lambda row: number_of(row.get("net"), q.facts) or 0.0)
-    ends = " and ".join(f"{row['exit']} made {row['net']} over {row['trips']}" for row in (rows[:1] + rows[-1:]) if "net" in row)
-    return drafted([call], [found]).after(f"Of {run}{lead}{': ' if ends else ''}{ends}.")
+def _of_run_above(run: str, q: Question) -> Plan:  # noqa: ARG001 - a plan takes its question
+    """How the round trips of a run ended, named as that of the last run made: what was asked since was not made."""
+    results = yield [call := PlannedCall("trips", {"subject": run, "by": "exit"})]
+    return drafted([call], results).after(f"Of {run}, the last run made here; what was asked since was not run.")
 
 
 def compared(past: Sequence[PastTurn]) -> bool:
@@ -275,16 +253,18 @@ def runs_of(past: Sequence[PastTurn]) -> list[CallResult]:
     return [r for turn in past for r in turn.results if r.name == "backtest" and r.status == "ok"]
 
 
-def two_runs(past: Sequence[PastTurn]) -> PlannedCall | None:
-    """The comparison of the last two backtests, where they differ in parameters alone: what tells a difference from noise. None
-    where one has the defaults: a comparison sets its variants against the live configuration, not against these."""
+def two_runs(past: Sequence[PastTurn]) -> PlannedCall | PlannedAnswer | None:
+    """The comparison of the last two backtests, where they differ in parameters alone: what tells a difference from noise.
+    A run with the defaults is asked back about: a comparison sets its variants against the live configuration, not against it."""
     made = runs_of(past)[-2:]
     same = ("strategy", "symbol", "timeframe", "start", "end", "venue", "fills", "funding")
     if len(made) < 2 or newest(past) is not made[1] or any(made[0].args.get(key) != made[1].args.get(key) for key in same):
         return None
     args = {key: made[1].args[key] for key in same if made[1].args.get(key)}
     changed = [{"changes": list(r.args["changes"])} for r in made if r.args.get("changes")]
-    return PlannedCall("compare", {**args, "variants": changed}) if len(changed) == len(made) else None
+    if len(changed) < len(made):
+        return asks_back(SAY["both_values"])
+    return PlannedCall("compare", {**args, "variants": changed})
 
 
 def again(slots: Slots, past: Sequence[PastTurn], facts: Facts) -> PlannedCall | PlannedAnswer:

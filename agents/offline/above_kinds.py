@@ -6,7 +6,7 @@ from agents.offline import above_figures, asked_again, carry, correct, listed, m
 from agents.offline.slots import Slots
 from agents.offline.turn_above import TurnAbove
 
-KINDS = (*asked_again.KINDS, *above_figures.KINDS, *measured.KINDS, *listed.KINDS, *carry.KINDS, *correct.KINDS)
+KINDS = (*asked_again.KINDS, *measured.KINDS, *listed.KINDS, *above_figures.KINDS, *carry.KINDS, *correct.KINDS)
 
 
 def first(read: Slots, above: TurnAbove) -> Any:

@@ -73,7 +73,6 @@ def unanswered(slots: Slots, answer: str, asked: str = "") -> tuple[str, ...]:
     asked: as it was typed; a word that is not in it was put there by a reading.
     """
     left = [t for t in tokens_of(slots) if not t.slot and len(t.word) > 2 and t.word.isalpha() and t.stem not in DATED]
-    left = [t for t in left if slots.move is None or not says("moves.times", f"{t.word} risk")]  # `half the risk` is a value
     left = [
         t for t in left if not {t.word, t.stem} & _NO_CONTENT and t.word not in COUNTED and t.word in (asked.lower() or t.word)
     ]
@@ -214,8 +213,7 @@ def lost_of(entry: AskedEntry, slots: Slots) -> tuple[str, ...]:
     left = [_with_next(tokens, i) if t.word in TURNING else t for i, t in unused]
     if not (slots.sleeves or slots.symbols or slots.strategies) and any(map(entry.takes, _NAMES)):
         strange = set(strange_words(slots))
-        named = (t for t in tokens if t.word in strange and not t.slot and says("account.name_place", slots.text[: t.start]))
-        left = sorted({*left, *named}, key=lambda t: t.start)
+        left = sorted({*left, *(t for t in tokens if t.word in strange and not t.slot)}, key=lambda t: t.start)
     denied = (*_denied(slots), *_denials(entry, slots, taken))
     pieces = (*_pieces(slots.text, left), *denied, *_unsplit(entry, slots), *_circumstances(entry, slots))
     pieces = tuple(dict.fromkeys((*pieces, *_unsaid(entry, slots))))

@@ -90,20 +90,6 @@ _NAMES: Mapping[str, Callable[[ShortSentence], str]] = {
     "day": _day,
     "when": lambda heard: words_of("span", heard.read.span) or " ",
     "values": _values,
-    "event_sleeve": lambda heard: (
-        _cell(heard, "sleeve") or _one([row["value"] for row in heard.last.rows() if row.get("what") == "sleeve"])
-    ),
-    "of_a_fall": lambda heard: " " if re.search(r"\b(?:draw-?down|under|below|high|peak|slump)\b", heard.above.question) else "",
-    "of_a_version": lambda heard: " " if "version" in heard.above.question else "",
-    "run_sleeve": lambda heard: _one(
-        [
-            s.name
-            for s in heard.above.words.sleeves
-            if [s.strategy, s.symbol] == [heard.last.args.get(k) for k in ("strategy", "symbol")]
-        ]
-    ),
-    "event_paused": lambda heard: " " if "paused" in heard.last.text else "",
-    "none_found": lambda heard: " " if heard.last.status == "no_data" else "",
     "filed_strategy": lambda heard: _one([s.strategy for s in heard.above.words.sleeves if s.name == _cell(heard, "sleeve")]),
     "filed_sleeve": lambda heard: (
         _cell(heard, "sleeve") or _one([s.name for s in heard.above.words.sleeves if f" for {s.name} " in heard.last.text])
@@ -124,7 +110,6 @@ _NAMES: Mapping[str, Callable[[ShortSentence], str]] = {
     "any_sleeve": lambda heard: next((s.name for s in heard.above.words.sleeves), "SLEEVE"),
     "run": lambda heard: run_shown(heard.last) or "",
     "fallen_run": lambda heard: (says("measured.fall", heard.above.question) and run_shown(heard.last)) or "",
-    "of_run_or_desk": lambda heard: f"of {run}" if str(run := heard.last.args.get("subject") or "").startswith("r-") else " ",
     "of_desk": lambda heard: "" if heard.read.places.keys() & _OTHERS or run_shown(heard.last) else " ",
     "alone": lambda heard: " " if not words_left(heard.read) and heard.read.places.keys() - _TIMES == {"span"} else "",
     "of_limits": lambda heard: " " if heard.above.of_limits else "",

@@ -3,12 +3,11 @@ plans.py and the plans of each kind."""
 
 import re
 
-from agents.offline.beside import split_first, windows
 from agents.offline.drafts import asks_back, drafted, name_list, which_sleeve
 from agents.offline.fill import arguments
 from agents.offline.read_back import PlannedCall
 from agents.offline.steps import CallResult, Plan, Question
-from agents.offline.tables import column_of, extreme, handle_of, heads_of, number_of, ordered, ranks, rows_named, rows_of
+from agents.offline.tables import column_of, extreme, handle_of, heads_of, ordered, ranks, rows_named, rows_of
 from agents.offline.ways import NOT_GIVEN, SAY
 from agents.offline.words import LISTS, says
 from engine.clock import DAY_MS, utc
@@ -34,8 +33,6 @@ def once(q: Question) -> Plan:
     missing = [name for name, field in fields.items() if field.is_required() and name not in args]
     if missing:
         return asks_back(ask_for(q, missing[0]))
-    if len(slots.periods) == 2 and q.chosen.tool.name in ("trips", "counts", "attribution"):
-        return (yield from windows(q, {k: v for k, v in args.items() if k not in ("since", "until")}))
     by_sleeve = "sleeve" in fields and not args.get("symbol") and args.get("by") != "sleeve"
     if len(slots.sleeves) > 1 and slots.symbols and by_sleeve:
         return asks_back(which_sleeve(q))
@@ -45,8 +42,6 @@ def once(q: Question) -> Plan:
 def made(calls: list[PlannedCall], q: Question | None = None) -> Plan:
     """Make the calls; their texts are the answer. Of one table, what the sentence asks of it stands first."""
     results = yield calls
-    if q is not None and len(results) == 1 and (first := (yield from split_first(q, results[0]))):
-        return drafted(calls, results).after(first)
     alike = len({result.name for result in results}) == 1
     leads = [lead(q, result) for result in results[:3]] if q is not None and alike else []
     return drafted(calls, results).after(" ".join(dict.fromkeys(filter(None, leads))))
@@ -65,15 +60,10 @@ def lead(q: Question, result: CallResult) -> str:
     if rows := [i for i in rows if str(table.rows[i][0]) in text] or rows:
         return "; ".join(f"{table.rows[i][0]} {table.rows[i][1]}" for i in rows[:6]) + "."
     of_trips = result.name == "trips" and "trips" in table.columns
-    if of_trips and not result.args.get("by") and (h := handle_of(result, "net")) and says("calls.whether_any", text):
-        return f"Yes: {{{h}.trips}} of them, net {{{h}.net}}."
     if of_trips and (named := rows_named(table, text, q.slots.symbols if table.columns[0] == "symbol" else q.slots.sleeves)):
         return of_rows(table, q.facts, named[:3], [i for i in heads_of(table, text) if table.columns[i] != "trips"])
     if of_trips and not result.args.get("by") and (figures := figures_of_trips(result, text)):
         return figures
-    if of_trips and not result.args.get("by") and (h := handle_of(result, "net")) and says("run_plans.pays_at_all", text):
-        paid = (number_of(f"{{{h}.net}}", q.facts) or 0.0) > 0
-        return f"{'Yes' if paid else 'No'}: net {{{h}.net}} over {{{h}.trips}} round trips, {{{h}.mean_net}} each."
     if (q.slots.by or heads_of(table, text)) and (ranks(text) or q.slots.which in ("worst", "best")):
         return extreme(table, q.facts, text, q.slots.which)
     at = column_of(table, text) if of_trips and result.args.get("by") and "streak" not in text else 0
@@ -86,7 +76,7 @@ def lead(q: Question, result: CallResult) -> str:
 
 def figures_of_trips(result: CallResult, text: str) -> str:
     """The figures of round trips that a text speaks of, with the number that they are of; empty where it speaks of none."""
-    h = handle_of(result, "profit_factor") or handle_of(result, "trips")  # of a split: of all its round trips
+    h = handle_of(result, "trips")
     said = [form.format(h=h) for words, form in LISTS["trip_figures"].items() if h and re.search(words, text)]
     said = [one for one in said if not ("outcome" in result.args and "win_" in one)]  # of winners alone a hit rate says nothing
     of = "".join(f", of {result.args[name]}" for name in ("sleeve", "outcome", "side") if name in result.args)

@@ -191,7 +191,7 @@ def how_to(heard: ShortSentence) -> Any:
 def of_a_word(heard: ShortSentence) -> Any:
     """`and ours?`, `how much of it did we pay last week`, after a word was explained: asked with the word itself."""
     read, text, word, size = heard.read, heard.text, word_of(heard.above), len(heard.text.split())
-    if not word or size > 11 or re.search(rf"\b{re.escape(word)}\b", text):
+    if not word or size > 11:
         return None
     explained, ours, good = heard.last.name == "define", _OURS.search(text), PATTERNS["carry.good"].match(text)
     if explained and len(read.sleeves) == 1 and size < 6 and not read.places.keys() & {"span", "by", "ids"}:
@@ -233,7 +233,7 @@ def which_sleeve(heard: ShortSentence) -> PlannedCall | PlannedAnswer | None:
     above = heard.above
     of = above.older.slots if above.older is not None else Slots()
     span = picked_span(above.newest, above.older, above.past, above.facts) or of.span
-    return PlannedCall("trips", {"by": "sleeve", **window(span), **{k: v for k, v in heard.kept("since", "until").items() if v}})
+    return PlannedCall("trips", {"by": "sleeve", **window(span)})
 
 
 @KINDS(most=7, of=ANY)

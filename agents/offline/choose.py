@@ -139,8 +139,7 @@ def refined(guess: Guess, slots: Slots, tools: frozenset[str] | None) -> Guess:
             other, args = "performance", {}
         elif other == "backtest":
             other = ask
-    to = label_of(other) if "=" in other else AskLabel(other, args)
-    return guess if other == ask else Guess(to, guess.probability)
+    return guess if other == ask else Guess(AskLabel(other, args), guess.probability)
 
 
 def _of_strategy(slots: Slots) -> bool:
@@ -190,7 +189,6 @@ _READ: Mapping[str, Callable[[Slots], object]] = {
     "more": words_left,
     "variants": lambda s: len(s.variants) > 1,
     "strategies": lambda s: len(s.strategies) > 1,
-    "two_sleeves": lambda s: len(s.sleeves) > 1 and len({*s.symbols}) + len(s.places.get("sleeves", ())) > 1,
     "basket": lambda s: BASKET in s.strategies,
     "last": lambda s: s.which == "last",
     "out_of_trips": lambda s: s.out is not None and s.out[0] in ("outcome", "exit", "side"),

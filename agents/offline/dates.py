@@ -94,10 +94,6 @@ def _joins(text: str, between: str) -> bool:
 def periods(text: str, desk_ms: int | None) -> tuple[list[TimeSpan], list[tuple[int, int]]]:
     """Periods that a sentence sets beside each other (`2023 vs 2024 vs 2025`), and where they stand; none otherwise."""
     points = list(_points(text, None if desk_ms is None else datetime.fromtimestamp(desk_ms / 1000, UTC)))
-    if len(points) == 1 and (both := says("dates.before_after", text[: points[0].start])):
-        return [TimeSpan("2009-01-01", _text(points[0].first)), TimeSpan(_text(points[0].first))], [
-            (both.start(), points[0].stop)
-        ]
     before = says("dates.one_before", text) if len(points) == 1 else None
     if before and _joins(text, text[points[0].stop : before.start()]):  # `last week with the week before`
         a, days = points[0], {"day": 1, "week": 7}.get(before[1])
@@ -154,9 +150,6 @@ def _points(text: str, desk: datetime | None) -> Iterator[_Point]:
             point = _point(found, desk)
         except ValueError:  # 31 February: not a date
             continue
-        if point and point.size == "day" and says("dates.week_of", text[: point.start]):  # `the week of the 10th`
-            monday = point.first - timedelta(days=point.first.weekday())
-            point = point._replace(first=monday, last=monday + timedelta(days=7), size="days")
         if point:
             yield point
 

@@ -5,7 +5,6 @@ from collections.abc import Generator, Mapping, Sequence
 from typing import Any
 
 from agents.offline.above import exit_of
-from agents.offline.beside import windows
 from agents.offline.bounds import numbers_in
 from agents.offline.calls import lead, made, not_given, once
 from agents.offline.drafts import asks_back, drafted, name_list, reckoned, result_text, window
@@ -32,9 +31,7 @@ def sleeves(q: Question) -> Plan:
     opened = says("desk_plans.opened", f"{text} {q.raw}".lower())
     of_settings = says("plans.setting", text) and not (opened or re.search(r"\b(?:where|far|distance|version)\b", text))
     if result.data.get("sleeves") and (q.slots.keys or of_settings):
-        held = [row for row in rows or () if str(row[2]) != "flat" and re.search(r"\b(?:stop|target|trail)", text)]
-        shown = draft._replace(text=f"{_settings(q, result.data['sleeves'])}\n\n{result_text(result, table=False)}")
-        return shown.after(f"Now {positions_of(held)} The setting:" if held else "")
+        return draft._replace(text=f"{_settings(q, result.data['sleeves'])}\n\n{result_text(result, table=False)}")
     if rows is None:
         return draft
     if re.search(r"\b(?:equity|cash|worth|balance)\b", text):
@@ -63,19 +60,6 @@ def _worth(q: Question, rows: Sequence[Sequence[Any]]) -> Generator[list[Planned
         for (row, h), gain in zip(held, gains, strict=True)
     ]
     return "\n\n".join(said) or "No position is open there, so nothing is unrealised."
-
-
-def _to_target(q: Question, rows: Sequence[Sequence[Any]]) -> Generator[list[PlannedCall], list[CallResult], str]:
-    """How far each open position is from its target, as a part of its price; said where it has none."""
-    said = []
-    for row in rows:
-        h = str(row[1])[1:-1].partition(".")[0]
-        if f"{h}.target" in q.facts and number_of(f"{{{h}.target}}", q.facts):
-            (far,) = yield from reckoned(f"share({h}.target*{h}.quantity-{h}.notional, {h}.notional)")
-            said.append(f"The price of {row[0]} has to move {far} to its target, {{{h}.target}}.")
-        elif str(row[2]) != "flat":
-            said.append(f"{row[0]} ({row[2]}) has no target; it goes out at {row[3]}.")
-    return " ".join(said) or "No position is open there, so none has a target."
 
 
 def positions_of(rows: Sequence[Sequence[Any]]) -> str:
@@ -117,10 +101,8 @@ def desk(q: Question) -> Plan:
         call = PlannedCall("desk", {})
         (result,) = yield [call]
         limits = fall_limit(result, q.facts) if q.chosen.asked.kind == "limits" else lead(q, result)
-        if (h := handle_of(result, "drawdown_frac")) and re.search(r"\b(?:peak|high|top|draw-?down)\b", q.slots.text):
-            limits = f"Equity is {{{h}.drawdown_frac}} below its peak; at {{{h}.drawdown_frac_max}} the desk halts."
-        if h and re.search(r"\b(?:leverage|levered|exposure)\b", q.slots.text):
-            limits = f"Leverage is {{{h}.gross_frac}} times equity, of {{{h}.gross_frac_max}} at most."
+        if (h := handle_of(result, "drawdown_frac")) and re.search(r"\b(?:peak|high|top)\b", q.slots.text):
+            limits = f"Equity is {{{h}.drawdown_frac}} below its peak."
         return drafted([call], [result]).after(limits)
     limit = PlannedCall("define", {"word": "day_loss_frac_max"})
     draft = yield from made([PlannedCall("pnl", {"unit": "day", "limit": 1}), limit])
@@ -138,8 +120,6 @@ def exposure(q: Question) -> Plan:
         return drafted([call], [result]).after(" ".join(f"Correlation of {row['name']}: {row[last]}." for row in pairs))
     if result.status != "ok" or result.table is None or says("desk_plans.one_bet", q.slots.text):
         return drafted([call], [result]).after(lead(q, result))
-    if re.search(r"\bflat\b", q.slots.text) and (total := re.search(r"\{\w+\.\w+\}", result.text)):
-        return drafted([call], [result]).after(f"{'Not flat' if number_of(total[0], q.facts) else 'Flat'}: exposure {total[0]}.")
     largest = lead(q, result.only([n for n, row in enumerate(result.table.rows) if row[0] == "symbol"]))
     result = result._replace(text=re.sub(r"^No[^.:]*:? ?[^.]*\. ", "", result.text))
     return drafted([call], [result]).after(largest)
@@ -155,26 +135,11 @@ def counts(q: Question) -> Plan:
                 f"The list above is of {name_list(list(of))}, which no tool counts. Name what to count, and since when."
             )
         args |= {"what": of[0]} if of[0] else {}
-    if len(q.slots.periods) == 2:
-        return (yield from windows(q, {k: v for k, v in args.items() if k not in ("since", "until")}))
-    what = next((of for form, of in LISTS["counted"].items() if re.search(form, q.slots.text)), None)
-    args |= {"what": what} if what and args.get("by") == "sleeve" and "what" not in args and "rule" not in args else {}
-    (result,) = yield [call := PlannedCall("counts", args)]
-    if args.get("by") in ("sleeve", "day") and result.table is not None and len(result.table.rows) > 1:
-        rows = [f"{row[1]} {row[2]} ({row[0]})" for row in result.table.rows[:4]]
-        return drafted([call], [result]).after(f"Most often first: {', '.join(rows)}.")
-    h = handle_of(result, str(what))
-    first = (
-        f"{{{h}.{what}}} {LISTS['counted_as'][what]}{' of ' + args['sleeve'] if 'sleeve' in args else ''}." if what and h else ""
-    )
-    return drafted([call], [result]).after(first if says("talk.count", q.slots.text) or "often" in q.slots.text else "")
+    return (yield from made([PlannedCall("counts", args)], q))
 
 
 def joint(q: Question) -> Plan:
-    """What sleeves risk together; what every stop costs, added up, and how far each is come first; how far a target is."""
-    if re.search(r"\btargets?\b", q.slots.text):
-        (held,) = yield [call := PlannedCall("sleeves", {"sleeve": q.slots.sleeves[0]} if len(q.slots.sleeves) == 1 else {})]
-        return drafted([call], [held]).after((yield from _to_target(q, held.table.rows if held.table is not None else ())))
+    """What sleeves risk together; what every stop costs, added up, and how far each is come first."""
     call = PlannedCall("joint_risk", {})
     (result,) = yield [call]
     stops = [row for row in (result.table.rows if result.table is not None else ()) if str(row[0]).startswith("stop")]

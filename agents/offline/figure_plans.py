@@ -2,20 +2,18 @@
 Called by plans.py."""
 
 import re
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from agents.offline import rates, remainder
-from agents.offline.beside import of_periods, within
+from agents.offline import remainder
 from agents.offline.calls import made, once
-from agents.offline.causes import changed, costs_measured
 from agents.offline.choose import SPOKEN_RUN
 from agents.offline.dates import NO_SPAN, TimeSpan
 from agents.offline.drafts import asks_back, drafted, name_list, reckoned, result_text, window
 from agents.offline.fill import DESKWARD, EXTREMES, FILLERS, arguments, speaks_of_run
 from agents.offline.follow import RUNS
-from agents.offline.measured import deepest, measured
+from agents.offline.measured import costs_measured, deepest, measured
 from agents.offline.read_back import PlannedCall, read_as
 from agents.offline.slots import words_of
 from agents.offline.steps import ROWS_KEPT, CallResult, PastTurn, Plan, PlannedAnswer, Question
@@ -42,29 +40,29 @@ from tools.common.time_words import instant
 
 def attribution(q: Question) -> Plan:
     """Where the P&L comes from, in the window named; of one sleeve its row first, since the rest is the whole desk's."""
-    sleeve = q.sleeve()
-    if sleeve is None and not q.slots.span.start and says("figure_plans.costs_share", q.slots.text):
+    if q.sleeve() is None and not q.slots.span.start and says("figure_plans.costs_share", q.slots.text):
         return (yield from costs_measured(q))
-    if sleeve is not None or says("figure_plans.why", q.slots.text):
-        return (yield from changed(window(q.slots.span), sleeve.name if sleeve else "", q))
     call = PlannedCall("attribution", window(q.slots.span))
     (result,) = yield [call]
-    draft, table = drafted([call], [result]), result.table
+    draft, table, sleeve = drafted([call], [result]), result.table, q.sleeve()
     if table is None:
         return draft
-    if ranks(q.slots.text):
-        return draft.after(extreme(table, q.facts, q.slots.text, q.slots.which))
-    if q.chosen.asked.kind == "sleeves":
-        named = rows_named(table, q.slots.text, q.slots.sleeves)
-        first = spread(table, q.facts, column_of(table, "change"), ordered(table, q.facts, "change", "best"))
-        if AT_A_LOSS.search(q.slots.text):  # `who is bleeding`
-            first = extreme(table, q.facts, "change", "worst")
-        return draft.after(first if len(named) < 2 else of_rows(table, q.facts, named[:3]))
-    costs = [i for i in heads_of(table, q.slots.text) if table.columns[i] in ("fees", "slippage", "funding")]
-    costs = [i for i in costs if table.columns[i].rstrip("s") in q.slots.text] or costs
-    got = {i: " received" if (number_of(table.rows[-1][i], q.facts) or 0.0) > 0 else " paid" for i in costs}
-    parts = ", ".join(f"{table.columns[i]}{got[i] if table.columns[i] == 'funding' else ''} {table.rows[-1][i]}" for i in costs)
-    return draft.after(f"Of the {table.rows[-1][0]}: {parts}." if parts else "")
+    if sleeve is None:
+        if ranks(q.slots.text):
+            return draft.after(extreme(table, q.facts, q.slots.text, q.slots.which))
+        if q.chosen.asked.kind == "sleeves":
+            named = rows_named(table, q.slots.text, q.slots.sleeves)
+            first = spread(table, q.facts, column_of(table, "change"), ordered(table, q.facts, "change", "best"))
+            if AT_A_LOSS.search(q.slots.text):  # `who is bleeding`
+                first = extreme(table, q.facts, "change", "worst")
+            return draft.after(first if len(named) < 2 else of_rows(table, q.facts, named[:3]))
+        costs = [i for i in heads_of(table, q.slots.text) if table.columns[i] in ("fees", "slippage", "funding")]
+        costs = [i for i in costs if table.columns[i].rstrip("s") in q.slots.text] or costs
+        parts = ", ".join(f"{table.columns[i]} {table.rows[-1][i]}" for i in costs)
+        return draft.after(f"Of the {table.rows[-1][0]}: {parts}." if parts else "")
+    row = next((row for row in table.rows if str(row[0]).endswith(sleeve.name)), ())
+    figures = ", ".join(f"{name} {cell}" for name, cell in zip(table.columns[1:], row[1:], strict=False))
+    return draft.after(f"{sleeve.name} alone: {figures}. What follows is the whole desk's." if figures else "")
 
 
 def about_run(q: Question) -> Generator[list[PlannedCall], list[CallResult], tuple[Question, str]]:
@@ -86,12 +84,10 @@ def about_run(q: Question) -> Generator[list[PlannedCall], list[CallResult], tup
     (run, row), *others = dated or runs
     past = (*q.past, PastTurn("", (latest._replace(data={}, evidence=(run,)),)))
     own = replace(q.slots, sleeves=(), span=NO_SPAN if dated else q.slots.span)
-    newest = (
-        f", the newest of {len(others) + 1} stored ones (else name {name_list([of for of, _ in others[:4]], 'or')})"
-        if others
-        else ""
-    )
-    return replace(q, slots=own, past=past), f"Of {_run_named((run, row))}{newest}:"
+    said = f"Meant is {_run_named((run, row))}."
+    more = f" Stored of the same, too: {'; '.join(map(_run_named, others[:5]))}; name one by its id for that." if others else ""
+    newest = says("figure_plans.newest", q.slots.text)
+    return replace(q, slots=own, past=past), "" if newest else f"{said}{more}"
 
 
 def _run_named(run: tuple[str, Mapping[str, str]]) -> str:
@@ -107,7 +103,7 @@ def performance(q: Question) -> Plan:
     if re.search(r"\b(?:out|in)[- ]of?[- ]?sample\b", q.slots.text) and not (last is not None and last.name in RUNS):
         return asks_back(SAY["no_folds"])
     named, of_desk = says("figure_plans.of_runs", q.slots.text), (FILLERS["subject"](q) or "desk") == "desk"
-    holds = named is not None and re.search("hold|held|benchmark|sit|sat|stay", named[0]) is not None
+    holds = named is not None and re.search("hold|held|benchmark", named[0]) is not None
     if named and not of_desk and not holds:
         return (yield from made([PlannedCall("run", {"run_id": q.run_id()})], q))
     if holds and not of_desk:  # beside holding the same instruments
@@ -117,8 +113,8 @@ def performance(q: Question) -> Plan:
         return draft.after(f"No tool of a chat gives that ({named[0]}) here; the table of a backtest has it. What there is:")
     if re.search(r"\b(?:runs|backtests)\b", q.slots.text) and q.run_id() is None:
         return asks_back(SAY["which_runs"])
-    if says("measured.good", q.slots.text) or (of_desk and holds):
-        return (yield from measured("" if of_desk else str(q.run_id() or ""), q.slots.text, q))
+    if of_desk and (holds or says("measured.good", q.slots.text)):
+        return (yield from measured("", q.slots.text, q))
     if says("measured.fall", q.slots.text):
         call = PlannedCall("performance", arguments(q))
         (result,) = yield [call]
@@ -131,14 +127,6 @@ def trips(q: Question) -> Plan:
     if (asked := remainder.wanted(q)) is not None:
         return (yield from asked)
     args, text, by = arguments(q), q.slots.text, q.slots.by
-    if "streak" in text and not by:  # of all of them: no single trade is one
-        kept = {name: value for name, value in args.items() if name not in ("worst", "best", "outcome")}
-        return (yield from made([PlannedCall("trips", kept)], q))
-    if args.get("exit") == "open" and says("figure_plans.held", text):  # `how long is a loser open`: closed ones
-        return (yield from made([PlannedCall("trips", {k: v for k, v in args.items() if k != "exit"})], q))
-    if args.get("by") == "sleeve" and len(q.slots.sleeves) == 1:  # beside the others
-        args.pop("sleeve", None)
-        return (yield from made([PlannedCall("trips", args)], q))
     if args.keys() == {"sleeve"} and says("figure_plans.than_all", text):  # beside all of them
         return (yield from made([PlannedCall("trips", args), PlannedCall("trips", {})], q))
     of_parts = LISTS["wider"].items() if args.get("by") in ("weekday", "hour") else ()
@@ -147,21 +135,6 @@ def trips(q: Question) -> Plan:
         return (yield from made([PlannedCall("trips", args)], q))
     if "by" not in args and not q.slots.sleeves and says("figure_plans.all_sleeves", text):  # `hit rate, all three`
         return (yield from made([PlannedCall("trips", args | {"by": "sleeve"})], q))
-    if says("figure_plans.break_even", text) and not by:
-        return (yield from rates.break_even(args, q))
-    if (least := says("figure_plans.smallest", text)) is not None:  # of winners the least, of losers too
-        won = least[1].startswith("w") or least[1] in ("gain", "profit")
-        kept = {k: v for k, v in args.items() if k not in ("worst", "best", "by")} | {
-            "worst" if won else "best": q.slots.count or 1
-        }
-        draft = yield from made([PlannedCall("trips", kept | {"outcome": "winners" if won else "losers"})], q)
-        return draft._replace(text=re.sub(r"^The (?:worst|best):", f"The smallest {least[1]}:", draft.text))
-    if re.search("streak|profit factor", text) and by in (("sleeve",), ("symbol",)):
-        return (yield from rates.by_sleeve(args, q))
-    if not by and says("figure_plans.trades_a_day", text):
-        return (yield from rates.trades_a_day(q, args))
-    if by == ("week",):
-        return (yield from rates.by_week(args, q))
     if by == ("exit",) and "exit" in args:  # `stops or trails`: beside each other
         return (yield from made([PlannedCall("trips", {k: v for k, v in args.items() if k != "exit"})], q))
     if len(by) > 1 and q.chosen.splits(by):
@@ -282,16 +255,13 @@ def pnl(q: Question) -> Plan:
         args |= {"limit": max(1, min(60, days if args.get("unit", "day") == "day" else days // 7 + 2))}
     if (ranks(text) or extremes or ("subject" in args and args.get("unit") in ("week", "month"))) and not starts:
         args |= {"limit": 60}  # of all that it shows, not of the last twelve
-    counted = says("talk.count", text) and says("figure_plans.red_days", text)
-    of_all = counted or (
-        not spans and (says("talk.mean", text) or says("figure_plans.a_day", text) or says("figure_plans.a_week", text))
-    )
-    if of_all and not spans:
+    of_all = not spans and (says("talk.mean", text) or (says("talk.count", text) and says("figure_plans.red_days", text)))
+    if of_all:
         args |= {"limit": 60}
     call = PlannedCall("pnl", args)
     (result,) = yield [call]
     if spans and result.table is not None:
-        kept = [n for n, row in enumerate(result.table.rows) if within(str(row[0])[:10], starts, spans)]
+        kept = [n for n, row in enumerate(result.table.rows) if _within(str(row[0])[:10], starts, spans)]
         result = result.only(kept)
         if not kept:
             return PlannedAnswer(f"No {args.get('unit', 'day')} of that window is among the last {args.get('limit', 12)}.")
@@ -302,58 +272,35 @@ def pnl(q: Question) -> Plan:
         rows_of = " and ".join(words_of("span", of) for of in spans)
         what, of = "equity and P&L" if args.get("equity") else "P&L", args.get("subject") or args.get("sleeve", "the whole desk")
         draft = draft._replace(read_as=f"{what} of {of}, by {args.get('unit', 'day')}, {rows_of}")
-    if len(spans) == 1 and table is not None and not (ranks(text) or extremes) and 0 < len(table.rows) <= ROWS_KEPT:
-        first = yield from _of_one_period(q, table, spans[0])
+    if len(spans) == 1 and table is not None and not (ranks(text) or extremes) and 0 < len(table.rows) <= ROWS_SUMMED:
+        refs = [str(row[table.columns.index("net")])[1:-1] for row in table.rows if "net" in table.columns]
+        (total,) = (yield from reckoned("+".join(refs))) if len(refs) > 1 else (f"{{{refs[0]}}}",)
+        first = f"Net {words_of('span', spans[0])}: {total}."
     if len(spans) == 1 and starts[0][11:16] not in ("", "00:00"):
         first = f"P&L is by whole days here: all of {starts[0][:10]} counts, not from {starts[0][11:16]} on."
-    if len(spans) > 1:
-        first = (yield from of_periods(q, result, spans, pair if args.get("unit") != "day" else ())) or first
+    nets = [str(row["net"]) for row in result.rows() if "net" in row]
+    if len(spans) == len(nets) > 1:  # one row each
+        first = "; ".join(f"{words_of('span', of)} {net}" for of, net in zip(sorted(spans), nets, strict=True)) + "."
     n = n or (EXTREMES if extremes and not starts else None)
     if n and table is not None and "net" in table.columns:
         draft = draft._replace(text=drafted([call], [result.only(ordered(table, q.facts, "net", q.slots.which)[:n])]).text)
     if table is not None and q.slots.which == "both":
         first = " ".join(extreme(table, q.facts, f"{end} {args.get('unit', 'day')}", end) for end in ("best", "worst"))
-    elif table is not None and (ranks(text) or extremes) and not (pair and first):
+    elif table is not None and (ranks(text) or extremes):
         first = extreme(table, q.facts, text, q.slots.which) or first
     elif not (spans or q.slots.by or args.get("equity") or args.get("subject")):
         first = _up_or_down(result, q)
     return draft.after(first)
 
 
-_First = Generator[list[PlannedCall], list[CallResult], str]
-
-
-def _of_one_period(q: Question, table: Table, span: TimeSpan) -> _First:
-    """The net of a window, with a yes or no where it is asked to be good or bad."""
-    refs = [str(row[table.columns.index("net")])[1:-1] for row in table.rows if "net" in table.columns]
-    (total,) = (yield from reckoned("+".join(refs))) if len(refs) > 1 else (f"{{{refs[0]}}}",)
-    made_it = sum(number_of(f"{{{ref}}}", q.facts) or 0.0 for ref in refs) > 0
-    if (good := says("figure_plans.whether_good", q.slots.text)) is None:
-        return f"Net {words_of('span', span)}: {total}."
-    agrees = made_it != (good[1] in LISTS["rough"].split())
-    adjective = f", {'' if agrees else 'not '}{good[1]}" if good[1] in LISTS["adjectives"].split() else ""
-    word = f"{'Yes' if agrees else 'No'}, {'a gain' if made_it else 'a loss'}{adjective}"
-    return f"{word}: net {words_of('span', span)}: {total}."
-
-
-EXPRESSION_MAX = 280  # of an expression of calc
-
-
 def _of_all_days(q: Question, table: Table, unit: str) -> Generator[list[PlannedCall], list[CallResult], str]:
     """How many of the days, weeks or months lost or made money, or what one makes on average."""
     if says("talk.count", q.slots.text):
         red = says("tables.at_a_loss", q.slots.text) is not None or says("figure_plans.red", q.slots.text) is not None
-        red = q.slots.outcome == "losers" if q.slots.outcome in ("winners", "losers") else red
         rows = signed_rows(table, q.facts, losing=red) or []
         return f"{len(rows)} of the {len(table.rows)} {unit}s shown {'lost' if red else 'made'} money."
-    costs = [table.columns[i] for i in heads_of(table, q.slots.text) if table.columns[i] in ("fees", "slippage", "funding")]
-    paid = ("fees",) if re.search(r"\b(?:pay|paying|paid|exchange|venue)\b", q.slots.text) else ()
-    head = next((name for name in costs if name.rstrip("s") in q.slots.text), (*costs, *paid, "net")[0])
-    nets = [row[table.columns.index(head)] for row in table.rows if head in table.columns][:ROWS_KEPT]
-    nets = nets[-(EXPRESSION_MAX // (len(str(nets[-1])) + 1)) :] if nets else []
+    nets = [row[table.columns.index("net")] for row in table.rows if "net" in table.columns][:ROWS_KEPT]
     (value,) = yield from reckoned(f"mean({', '.join(str(net)[1:-1] for net in nets)})")
-    if head != "net":
-        return f"{head.capitalize()} of {value} a {unit} on average, over {len(nets)} of them."
     return f"On average a {unit} made {value} net, over {len(nets)} of them."
 
 
@@ -383,3 +330,7 @@ def _no_run(q: Question) -> bool:
 
 _ONE_RUN = ("backtest", "run", "round_trip")
 NO_RUN = "No run is stored that this could be about. `backtest trend on BTC for 2025` makes one, by the developer."
+
+
+def _within(day: str, starts: Sequence[str], spans: Sequence[TimeSpan]) -> bool:
+    return any(s[:10] <= day and (not of.end or day < of.end[:10]) for s, of in zip(starts, spans, strict=True))

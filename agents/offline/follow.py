@@ -6,13 +6,12 @@ window, sleeve and side. What the other tool cannot take is named and asked back
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from agents.offline import slots as reading
-from agents.offline.above import newest, run_shown
 from agents.offline.account import free, lost_of, tokens_of
 from agents.offline.choose import SPOKEN_RUN, Chosen, entry_of
 from agents.offline.dates import TimeSpan
@@ -53,8 +52,7 @@ def bound(slots: Slots) -> bool:
 
 def looks_back(slots: Slots) -> bool:
     """Whether a sentence of its own may speak of what stands before it: `show them`, `which one tripped then`, `fees?`."""
-    most = 5 if says("follow.which", slots.text) else 3
-    short = len(tokens_of(slots)) <= most and not re.search(r"\b(?:desk|we|our|all|any|every\w*|positions?)\b", slots.text)
+    short = len(tokens_of(slots)) <= 3 and not re.search(r"\b(?:desk|we|our|all|any|every\w*|positions?)\b", slots.text)
     return short or bound(slots)
 
 
@@ -77,7 +75,9 @@ def the_other(slots: Slots, older: Slots, words: Words) -> list[str]:
 def shifted(slots: Slots, older: Slots, words: Words) -> Slots:
     """`older`'s slots with those that the new sentence replaces; `the week before` moves its window back."""
     merged = _with_number(slots, older, words).over(older)
-    merged = replace(merged, span=moved_span(slots, older.span, words.desk_ms) or merged.span)
+    found = _EARLIER.search(slots.text)
+    if found and words.desk_ms is not None:
+        merged = replace(merged, span=_earlier(next((g for g in found.groups() if g), None), older.span, words.desk_ms))
     if (clocks := _same_clocks(slots.span, older.span)) is not None:
         merged = replace(merged, span=clocks)
     if older.percent and not slots.percent and (_UP.search(slots.text) or _DOWN.search(slots.text)):
@@ -99,8 +99,9 @@ def shifted(slots: Slots, older: Slots, words: Words) -> Slots:
     number = says("follow.number", text) if slots.unclear and not bound.search(slots.text) else None
     if number and len(slots.unclear) == 1:  # `same for 28k`, after a level
         text = text.replace(number[0], _in_thousands(slots.unclear[0], number[0]))
-    turned = says("slots.turned", slots.text) and says("slots.watches", older.text)
-    if slots.unclear and turned:  # `and if it loses 2600`, after a level above
+    if (
+        slots.unclear and says("slots.turned", slots.text) and says("slots.watches", older.text)
+    ):  # `and if it loses 2600`, after a level above
         text = slots.text
     if slots.by and slots.which in ("worst", "best"):  # `the worst hour for it`, after costs: of the result, not of the costs
         text = slots.text
@@ -149,23 +150,8 @@ def in_window_above(slots: Slots, older: Slots) -> Slots:
 
 
 def moves_back(slots: Slots) -> bool:
-    """`and the night before`, `the week after that`."""
-    return bool(_EARLIER.search(slots.text) or says("follow.later", slots.text))
-
-
-def moved_span(slots: Slots, span: TimeSpan, desk_ms: int | None) -> TimeSpan | None:
-    """The window before or after another, as a sentence says: as long as its unit, or moved by it where it is shorter; without
-    a unit as long as it was. None where the sentence says neither."""
-    later = says("follow.later", slots.text)
-    found = _EARLIER.search(slots.text) or later
-    if found is None or desk_ms is None:
-        return None
-    now, unit = datetime.fromtimestamp(desk_ms / 1000, UTC), next((g for g in found.groups() if g), None)
-    start, end = time_of(span.start or span.at) or now, time_of(span.end) or (now if unit in ("night", "hour") else None)
-    size = timedelta(days=_SIZES[unit]) if unit else (end - start) if end else timedelta(days=7)
-    until = end - size if end and end - start < size else start
-    first, last = (end or start + size, (end or start + size) + size) if found is later else (start - size, until)
-    return TimeSpan(first.strftime("%Y-%m-%dT%H:%M"), last.strftime("%Y-%m-%dT%H:%M"))
+    """`and the night before`."""
+    return bool(_EARLIER.search(slots.text))
 
 
 def _same_clocks(new: TimeSpan, old: TimeSpan) -> TimeSpan | None:
@@ -179,6 +165,15 @@ def _same_clocks(new: TimeSpan, old: TimeSpan) -> TimeSpan | None:
 
 
 _SIZES = {"hour": 1 / 24, "day": 1, "night": 1, "week": 7, "month": 30, "quarter": 91, "year": 365}
+
+
+def _earlier(unit: str | None, span: TimeSpan, desk_ms: int) -> TimeSpan:
+    """The window before: as long as the unit says, or moved back by it where it is shorter; without a unit as long as it was."""
+    now = datetime.fromtimestamp(desk_ms / 1000, UTC)
+    start, end = time_of(span.start or span.at) or now, time_of(span.end) or (now if unit in ("night", "hour") else None)
+    size = timedelta(days=_SIZES[unit]) if unit else (end - start) if end else timedelta(days=7)
+    until = end - size if end and end - start < size else start
+    return TimeSpan((start - size).strftime("%Y-%m-%dT%H:%M"), until.strftime("%Y-%m-%dT%H:%M"))
 
 
 def _alone(slots: Slots) -> tuple[int | float | None, str]:
@@ -255,8 +250,6 @@ def carried(read: Slots, old: Slots, of: AskedEntry, chosen: Chosen) -> tuple[Sl
         value, own = getattr(old, name), reading.given(getattr(read, name))
         if own or not reading.given(value) or (name == "sleeves" and (read.symbols or read.everything)):
             continue
-        if name == "sleeves" and entry.takes("strategy") and not entry.takes("symbol") and old.strategies:
-            continue
         hours = name == "span" and entry.tool.name == "pnl" and any("T" in (t or "") and "T00:00" not in t for t in value[:3])
         by_row = name == "sleeves" and entry.tool.name in ("attribution", "joint_risk")
         if by_row or (any(map(entry.takes, fields)) and not hours):
@@ -265,8 +258,6 @@ def carried(read: Slots, old: Slots, of: AskedEntry, chosen: Chosen) -> tuple[Sl
             more["symbols"] = old.symbols
         elif entry.tool.effect is Effect.READ and not free(entry.tool.name):
             lost += [reading.words_of(name, value)] if name in ("span", "sleeves") or bound(read) else []
-    if entry.takes("strategy") and not entry.takes("symbol") and old.strategies and not (read.strategies or read.sleeves):
-        more |= {"strategies": old.strategies, "strategy": old.strategy, "sleeves": ()}  # `where does it get in`
     if of.tool is entry.tool and entry.tool.name == "trips" and bound(read):  # `how many were shorts`, after `above 2R`
         more |= {name: getattr(old, name) for name in ("filters", "out") if getattr(old, name) and not getattr(read, name)}
         if "filters" in more and (loss := says("follow.as_loss", old.text)) and not says("follow.as_loss", read.text):
@@ -379,16 +370,3 @@ def going_on(text: str, read: Slots, older: Part, words: Words, past: Sequence[P
         maybe=(),
         kept=kept(merged, read, older.slots),
     )
-
-
-def made_before(older: Part | None, read: Slots, turn: Callable[[int], Part], past: Sequence[PastTurn]) -> Part | None:
-    """The backtest that the answer above is of: `and in 2023`, after `versus buy and hold`, is another run; else what it was."""
-    last = newest(past)
-    if last is None or not (last.args.get("subject") and read.places.keys() & {"span", "symbols", "strategies", "params"}):
-        return older
-    run = str(last.args["subject"])
-    for n in range(len(past) - 1, -1, -1):
-        made = any(r.name == "backtest" and run_shown(r) == run for r in past[n].results)
-        if made and (part := turn(n)).chosen is not None and part.chosen.entry.tool.name == "backtest":
-            return part
-    return older

@@ -11,19 +11,17 @@ from functools import partial
 from typing import Any
 
 from agents.offline.above import FromAbove, figure, newest, run_shown, two_runs
-from agents.offline.beside import again
-from agents.offline.causes import costs_measured
-from agents.offline.drafts import asks_back, drafted, first_sentence, result_text
+from agents.offline.drafts import asks_back, drafted, first_sentence, reckoned, result_text
 from agents.offline.moves import unsized
 from agents.offline.params import keys_named
 from agents.offline.read_back import PlannedCall
 from agents.offline.slots import ORDINALS, Slots
 from agents.offline.steps import CallResult, PastTurn, Plan, PlannedAnswer, PlanOf, Question
-from agents.offline.tables import Facts, column_of, extreme, handle_of, number_of, ordered, ranks, rows_named
+from agents.offline.tables import Facts, column_of, extreme, handle_of, number_of, ordered, ranks
 from agents.offline.tables_shown import days_of
 from agents.offline.talk import figure_meant, key_of, tables_above
 from agents.offline.turn_above import ANY, Kinds, Rest, ShortSentence
-from agents.offline.words import LISTS, PATTERNS, says
+from agents.offline.words import PATTERNS, says
 
 KINDS = Kinds()
 _COUNTS = ("trips", "trades", "round trips")
@@ -39,7 +37,7 @@ def judged(slots: Slots, past: Sequence[PastTurn], facts: Facts) -> FromAbove:
     ranked, own = ranks(text) or slots.which, last is not None and last.name in _OWN_VERDICT and last.status == "ok"
     if last is not None and own and _DOUBTS.search(text):
         return _verdict_of(last)
-    if len(runs := runs_above(past)) > 1 and (first := ranked_runs(runs, facts, text)):
+    if len(runs := _runs_above(past)) > 1 and (first := ranked_runs(runs, facts, text)):
         return PlannedAnswer(first, read_as=f"the runs {' and '.join(str(run_shown(r)) for r in runs)}")
     if ranked and (call := figure(slots, past, facts)) is not None:
         return call
@@ -51,10 +49,6 @@ def judged(slots: Slots, past: Sequence[PastTurn], facts: Facts) -> FromAbove:
         return asks_back("Better than what? Name the period or the sleeve to set it against: `this week against last week`.")
     if re.search(r"\b(?:difference|between|the two|both)\b", text):
         return asks_back("The difference of what two? Name both values: `compare stop_atr=2 with stop_atr=3`.")
-    if last.name in ("journal_search", "counts"):  # whether so much is usual: day by day
-        what = str(last.args.get("what") or next(iter(last.args.get("kinds") or ()), ""))
-        if what in LISTS["counted_as"]:
-            return PlannedCall("counts", {"what": what, "by": "day", "since": "14d"})
     asked = f"{next((turn.asked for turn in reversed(past) if turn.results), '')} {text}".lower()
     if says("measured.costs", asked) and last.name in ("attribution", "pnl", "trips"):
         return costs_measured
@@ -66,7 +60,7 @@ def _verdict_of(last: CallResult) -> PlannedAnswer:
     return PlannedAnswer(f"{first_sentence(last.text)}\n\n{result_text(last)}", read_as="the verdict above")
 
 
-def runs_above(past: Sequence[PastTurn]) -> list[CallResult]:
+def _runs_above(past: Sequence[PastTurn]) -> list[CallResult]:
     """The runs that the newest turn with results made or showed; of one alone, the one made before it too."""
     made = [[r for r in turn.results if r.name in ("backtest", "run") and _cells(r)] for turn in past if turn.results]
     return (made[-1] if len(made[-1]) != 1 else [r for of in made[-2:] for r in of]) if made else []
@@ -144,6 +138,26 @@ def paid(result: CallResult, facts: Mapping[str, Any]) -> str:
     return "" if total is None else f"{'Yes' if total > 0 else 'No'}: it returned {cells['total_return_frac']} net of all costs."
 
 
+def costs_measured(q: Question) -> Plan:
+    """What costs are of the change in equity, and beside what the price made."""
+    call = PlannedCall("attribution", {})
+    if call.name not in q.tools:
+        return (yield from measured("", "", q))
+    (result,) = yield [call]
+    row = next((row for row in result.rows() if "whole desk" in row.values()), {})
+    refs = {name: cell[1:-1] for name, cell in row.items() if cell.startswith("{")}
+    if not {"price P&L", "fees", "slippage", "change"} <= refs.keys():
+        return drafted([call], [result])
+    costs, share = yield from reckoned(
+        f"{refs['fees']}+{refs['slippage']}", f"share({refs['fees']}+{refs['slippage']}, {refs['change']})"
+    )
+    sizes = [abs(number_of(f"{{{refs[name]}}}", q.facts) or 0.0) for name in ("fees", "price P&L")]
+    word = "It is much" if sizes[0] > sizes[1] else "It is less than the price moves"
+    lead = f"{word}: fees and slippage took {costs}, {share} of the change in equity ({row['change']}). "
+    lead += f"The price alone made {row['price P&L']}."
+    return drafted([call], [result]).after(lead)
+
+
 def measured(subject: str, asked: str, q: Question) -> Plan:
     """Return and Sharpe of the desk or a run with the word that its interval allows; a drawdown beside the limit that halts."""
     calls = [PlannedCall("performance", {"subject": subject} if subject else {})]
@@ -173,9 +187,8 @@ def verdict(result: CallResult, facts: Mapping[str, Any], asked: str = "") -> st
     if hold is not None:
         beside, of_desk = "more" if total > hold else "less", result.data.get("subject", "desk") == "desk"
         asks = re.search(r"\b(?:beat\w*|better|outperform\w*|more than|ahead)\b", asked)
-        word = ("Yes: " if total > hold else "No: ") if asks else ""
-        who = f"{word}{'the desk' if of_desk else 'it'}"
-        who = who if word else who.capitalize()
+        word = ("Yes: it" if total > hold else "No: it") if asks else "It"
+        who = "The desk" if of_desk else word
         return f"{who} returned {{{h}.return_frac}}, {beside} than {{{h}.hold_return_frac}} by holding the same instruments."
     luck = "excludes zero" if told else "spans zero, so that luck explains it"
     return f"{word}: return {{{h}.return_frac}}, Sharpe {{{h}.sharpe}}; its interval {luck}."
@@ -210,27 +223,19 @@ def fall_limit(result: CallResult, facts: Mapping[str, Any]) -> str:
     return f"{'A limit is reached' if broken else 'No desk limit is reached'}. Nearest first: {parts}."
 
 
-@KINDS(most=18, of=ANY)
+@KINDS(most=18, of=ANY, table=True)
 def noise(heard: ShortSentence) -> FromAbove | None:
     """`is the top one really better or noise`: what a comparison or a search says itself, the two best values of a search or two
     runs of one window compared; of any other rows that their table has no interval."""
-    facts, past = heard.above.facts, heard.above.past
-    last = heard.above.latest(4, lambda r: r.table is not None) or heard.last  # a sum may stand between
+    last, facts, past = heard.last, heard.above.facts, heard.above.past
     above = next(iter(tables_above(past, facts, heard.above.words)), None)
-    other = last.name in ("performance", "pnl", "compare")
+    other = heard.last.name in ("performance", "pnl", "compare")
     if above is None or other or len(above.rows) < 2 or above.table.columns[-1] == "value":
         return None
     split = last.table if last.name == "trips" and last.args.get("by") else None
-    pair = rows_named(split, heard.above.question) if split is not None else []
     told = extreme(split, facts, heard.above.question) if split is not None else ""
-    pair = [0, 1] if split is not None and len(pair) != 2 == len(split.rows) and "chance" in told else pair
-    if split is not None and len(pair) == 2:
-        return partial(again, split, pair, heard.above.question, "the table above")
     if "chance" in told:
         return PlannedAnswer(f"{told} That is of the table above.", read_as="the table above")
-    if len(runs := runs_above(past)) > 1 and "95 %" in (said := ranked_runs(runs, facts, heard.above.question)):
-        chance, _, rest = said.rpartition(". The 95 %")[::-1]
-        return PlannedAnswer(f"The 95 %{chance} {rest}.", read_as="the runs above")
     text = figure_meant(heard.read, above)
     order, at = ordered(above.table, facts, text, "best", above.rows), column_of(above.table, text)
     places = [ORDINALS[word] for word in re.findall(r"\b(?:first|second|third|fourth|last)\b", heard.text)]
@@ -239,7 +244,7 @@ def noise(heard: ShortSentence) -> FromAbove | None:
     if last.name == "sweep" and len(order) > 1 and (call := _two_values(last, [str(above.table.rows[n][0]) for n in order[:2]])):
         return partial(_told_apart, call)
     if (both := two_runs(past)) is not None:
-        return partial(_told_apart, both)
+        return partial(_told_apart, both) if isinstance(both, PlannedCall) else both
     if last.name in _OWN_VERDICT or len(order) < 2:
         return _verdict_of(last) if last.name in _OWN_VERDICT else None
     rows, counts = above.table.rows, [i for i, head in enumerate(above.table.columns) if head in _COUNTS]

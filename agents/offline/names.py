@@ -83,7 +83,6 @@ def _forms(name: str) -> tuple[str, ...]:
 def strategies_of(s: Sentence, words: Words) -> tuple[str, ...]:
     """Known strategies in the order named; else what is typed as one: `my peek strategy`, or the word after `backtest`."""
     at = {name: [m.span() for form in _forms(name) for m in mentions(form, s.rest)] for name in words.strategies}
-    at["trend"] = [place for place in at.get("trend", ()) if not says("names.a_trend", s.rest[: place[1]])]
     if at.get("regime") and not says("names.regime", s.rest):  # the market's, or a model's
         at["regime"] = []
     named = sorted((name for name, places in at.items() if places), key=lambda name: min(at[name]))

@@ -5,13 +5,11 @@ Called by model.py. A tool without a plan of its own here is called once, and it
 
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from agents.offline import desk_plans, figure_plans, model_plans, page_plans, research_plans, run_plans
 from agents.offline.above_figures import costs_of
 from agents.offline.calls import made, not_given, once
-from agents.offline.causes import cause_of, caused
 from agents.offline.changes import propose
 from agents.offline.drafts import asks_back, drafted, result_text, which_sleeve, window
 from agents.offline.figure_plans import SLEEVES_MAX
@@ -29,35 +27,18 @@ def plan_of(q: Question) -> Plan:
     """The plan of a question whose entry is chosen and allowed."""
     if q.chosen.ask == "compare models":
         return (yield from model_plans.helps(q))
-    q, meant = _with_strategy(q)
+    meant = ""
     if q.chosen.tool.name in _OF_A_RUN:
-        q, meant = yield from figure_plans.about_run(q)  # of these none takes a strategy
+        q, meant = yield from figure_plans.about_run(q)
         if meant.startswith("No stored run"):
             return asks_back(meant)
     plan = _PLANS.get(q.chosen.tool.name, once)(q)
     named = q.slots.strategies and q.slots.symbols and "sleeves" not in q.slots.places and (q.slots.span.start or q.slots.periods)
     of_desk = named and q.chosen.tool.name in _OF_DESK and "backtest" in q.tools
-    draft = yield from (_or_run(q, plan) if of_desk else plan)
-    draft = draft._replace(text=f"{meant} {draft.text}") if meant else draft
+    draft = (yield from (_or_run(q, plan) if of_desk else plan)).after(meant)
     return draft if draft.asked_back or not_given(q) in draft.text else draft.after(not_given(q))
 
 
-def _with_strategy(q: Question) -> tuple[Question, str]:
-    """A run's question without a strategy takes that of the sleeves which trade the coin, where it is one, and says so."""
-    s = q.slots
-    if q.chosen.tool.name not in _RUN or s.strategies or s.everything or q.sleeve() is not None or len(s.symbols) != 1:
-        return q, ""
-    of = {one.strategy: one.name for one in q.words.sleeves if one.symbol == s.symbol}
-    if len(of) != 1 or ORDINAL_STRATEGIES.search(s.text):
-        return q, ""
-    (strategy, name), *_ = of.items()
-    return replace(
-        q, slots=replace(s, strategy=strategy, strategies=(strategy,))
-    ), f"No strategy was named, so I took {strategy}, that of {name}."
-
-
-_RUN = ("backtest", "compare", "sweep", "walkforward")
-ORDINAL_STRATEGIES = PATTERNS["run_plans.strategies"]
 _OF_A_RUN = ("run", "trips", "performance", "pnl", "excursions", "trials")
 _OF_DESK = ("pnl", "trips", "performance", "journal_search")
 
@@ -116,8 +97,6 @@ def journal(q: Question) -> Plan:
         (reason,) = yield [PlannedCall("explain_event", {"event_id": events[-1]})]
         text = f"The last of them, {events[-1]}: {result_text(reason)}\n\n{result_text(found)}"
         return PlannedAnswer(text, read_as=f"why the last entry was refused, {events[-1]}")
-    if args.get("kinds") == ["breaker"] and events and found.status == "ok" and says("figure_plans.why", text):
-        return (yield from caused(events[-1])(q))
     if slots.count and found.status == "ok" and (summed := costs_of(text, found)) is not None:  # `slippage on the last 10 fills`
         return (yield from summed(q)).after("No tool says how much is normal.")
     newest = max(found.rows(), key=lambda row: row.get("desk time", ""), default=None)
@@ -146,7 +125,7 @@ def explain(q: Question) -> Plan:
     """One event; or what a sleeve did at an instant, or did not; or the last fill."""
     args, text, sleeve = arguments(q), q.slots.text, q.sleeve()
     if args.get("event_id"):
-        return (yield from caused(args["event_id"])(q))
+        return (yield from made([PlannedCall("explain_event", {"event_id": args["event_id"]})]))
     if q.chosen.asked.kind == "idle" or q.slots.span.at:
         return (yield from _at(q))
     lost, won = (says(f"plans.{how}", text) for how in ("lost", "won"))
@@ -163,8 +142,10 @@ def explain(q: Question) -> Plan:
         events = [str(row[1]) for row in found.table.rows if form in str(row[-1])]
     if not events:
         return PlannedAnswer(f"{result_text(found)}\n\nName an event (`explain d-123`), or a sleeve and a time.")
-    now = bool(sleeve and re.search(r"\b(?:entered|opened)\b", text))  # it may be over
-    return (yield from caused(events[-1], *([PlannedCall("sleeves", {"sleeve": sleeve.name})] if sleeve and now else []))(q))
+    calls = [PlannedCall("explain_event", {"event_id": events[-1]})]
+    if sleeve and re.search(r"\b(?:entered|opened)\b", text):  # it may be over
+        calls.append(PlannedCall("sleeves", {"sleeve": sleeve.name}))
+    return (yield from made(calls))
 
 
 def _at(q: Question) -> Plan:
@@ -176,11 +157,6 @@ def _at(q: Question) -> Plan:
         return asks_back("The desk has not processed a bar yet; start it with: nightdesk up")
     last = _iso(q.words.desk_ms or 0)
     at = span.at or (min(span.end, last) if span.end else last)
-    if sleeve is None and span.at and says("plans.refused", q.slots.text):  # `why was the short refused at 02:15`
-        near = [_iso(instant(at, q.words.desk_ms) + by) for by in (-HALF_HOUR_MS // 2, HALF_HOUR_MS // 2)]
-        (found,) = yield [PlannedCall("journal_search", {"kinds": ["refused"], "since": near[0], "until": near[1]})]
-        if events := found.ids("d-"):
-            return (yield from caused(events[0])(q))
     if sleeve is None:  # `why is it not trading`: of each, and what is paused
         each = [PlannedCall("explain_event", {"sleeve": one.name, "at": at}) for one in q.words.sleeves]
         return (yield from made([PlannedCall("pauses", {}), *each]))
@@ -188,11 +164,7 @@ def _at(q: Question) -> Plan:
     if span.start and not span.at:
         kinds = ["refused", "breaker", "fill"]
         calls.append(PlannedCall("journal_search", {"kinds": kinds, "sleeve": sleeve.name, **window(span)}))
-    results = yield calls
-    ended = next((row["event"] for row in results[0].rows() if row.get("what") == "round_trip_pnl"), "")
-    if ended and says("plans.exit", q.slots.text):  # `why was eth closed at 22:15`: of all that it decided there, the exit
-        return (yield from caused(ended)(q))
-    return drafted(calls, results)
+    return (yield from made(calls))
 
 
 def pause(q: Question) -> Plan:
@@ -203,20 +175,6 @@ def pause(q: Question) -> Plan:
     if len(names) < 2 or not (named or slots.everything or len(slots.places.get("sleeves", ())) > 1):
         return (yield from once(q))
     return (yield from made([PlannedCall("propose_pause", arguments(q) | {"sleeve": names[0], "also": names[1:]})]))
-
-
-def pauses(q: Question) -> Plan:
-    """What is paused; asked why, of one sleeve the losses behind its newest breaker first."""
-    call, sleeve = PlannedCall("pauses", arguments(q)), q.sleeve()
-    (result,) = yield [call]
-    paused = result.status == "ok" and not result.text.startswith("Not paused")
-    if not paused or sleeve is None or not says("figure_plans.why", q.slots.text) or "journal_search" not in q.tools:
-        return drafted([call], [result])
-    (found,) = yield [PlannedCall("journal_search", {"kinds": ["breaker"], "since": "30d", "sleeve": sleeve.name})]
-    events = [row["event"] for row in found.rows() if "event" in row]
-    (told,) = (yield [PlannedCall("explain_event", {"event_id": events[-1]})]) if events else (found,)
-    often = f" It was paused {len(events)} times in the last 30 days." if len(events) > 1 else ""
-    return drafted([call], [result]).after(f"{(yield from cause_of(told, q)) if events else ''}{often}".strip())
 
 
 def report(q: Question) -> Plan:
@@ -276,6 +234,6 @@ _MODULES: Mapping[Any, str] = {
     model_plans: "models model_drift=drift train_model=train propose_model=propose",
 }
 _HERE = {"journal_search": journal, "propose_pause": pause, "explain_event": explain, "proposals": proposals, "alerts": alerts}
-_HERE |= {"pauses": pauses, "report": report, "propose_config": propose, "propose_tightening": propose}
+_HERE |= {"report": report, "propose_config": propose, "propose_tightening": propose}
 _NAMED = [(of, *name.partition("=")[::2]) for of, names in _MODULES.items() for name in names.split()]
 _PLANS: Mapping[str, PlanOf] = {**_HERE, **{tool: getattr(of, name or tool) for of, tool, name in _NAMED}}

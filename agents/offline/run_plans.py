@@ -8,7 +8,6 @@ from typing import Any
 
 from agents.offline.above import run_shown
 from agents.offline.calls import ask_for, lead, made, not_given
-from agents.offline.causes import of_a_run
 from agents.offline.changes import moved_of
 from agents.offline.drafts import asks_back, changes_of, drafted, name_list, reckoned, result_text, value_in, which_sleeve
 from agents.offline.fill import arguments, end_of
@@ -170,8 +169,7 @@ def compare(q: Question) -> Plan:
     if len(variants) > MAX_VARIANTS:
         return asks_back("Too many variants for one comparison; name at most three.")
     if sleeve is None and not (s.strategies and s.symbols):
-        each = says("run_plans.hurts", s.text) is not None and not s.symbols
-        return (yield from _of_each(q, variants)) if each else asks_back(which_sleeve(q))
+        return asks_back(which_sleeve(q))
     where: dict[str, Any] = {"sleeve": sleeve.name} if sleeve else {"strategy": s.strategies[0], "symbol": s.symbols[0]}
     given = {} if sleeve else {"timeframe": s.timeframe, "venue": s.venue}
     span = (s.span.start or s.span.at, end_of(q))
@@ -223,17 +221,6 @@ def _proposed(q: Question) -> Generator[list[PlannedCall], list[CallResult], tup
     return ([changes] if changes else []), of
 
 
-def _of_each(q: Question, variants: list[dict[str, Any]]) -> Plan:
-    """`does leverage 2 hurt`: without a sleeve, against the live configuration of each, over the window that is named."""
-    span = {name: at for name, at in (("start", q.slots.span.start), ("end", end_of(q))) if at}
-    changes = [{"changes": changes_of(v)} for v in variants]
-    calls = [PlannedCall("compare", {"variants": changes, "sleeve": one.name, **span}) for one in q.words.sleeves[:MAX_VARIANTS]]
-    results = yield calls
-    pairs = zip(calls, results, strict=True)
-    said = [f"{call.args['sleeve']}: {compared_first(found, q.slots.text) or result_text(found)}" for call, found in pairs]
-    return drafted(calls, results).after(f"No sleeve is named, so each by itself. {' '.join(said)}")
-
-
 def compared_first(result: CallResult, text: str) -> str:
     """What a comparison found, in a sentence, with the figure that a text asks for; empty where it was not made."""
     rows, table = result.data.get("rows") or (), result.table
@@ -275,8 +262,6 @@ def best_of_last(q: Question) -> PlannedAnswer:
     caveat = f" Mind that {row['caveat']}." if row.get("caveat") else ""
     more = "`propose the better one` would propose it" if verdict == "better" else "A longer span tells more"
     found = f"{name} has the highest mean daily return of those compared; {live}.{caveat}"
-    if verdict.startswith("cannot"):
-        found = f"No more than noise so far: {name} has the highest mean daily return, but {live}.{caveat}"
     return PlannedAnswer(f"{found}\n\nNothing was proposed. {more}.")
 
 
@@ -318,13 +303,8 @@ def run(q: Question) -> Plan:
     calls = [PlannedCall("run", args), *dated]
     results = yield calls
     if not args and q.slots.count and results[0].table is not None:  # `the last three runs`
-        n = min(q.slots.count, len(results[0].table.rows))
-        results[0] = results[0].only(range(n))._replace(text=f"The latest {n} runs.")
-    why = ""
-    if args and says("figure_plans.why", q.slots.text):
-        (ends,) = yield [PlannedCall("trips", {"subject": q.run_id(), "by": "exit"})]
-        why = yield from of_a_run(results[0], ends, q)
-    return drafted(calls, results).after(" ".join(filter(None, (why or lead(q, results[0]), *map(deepest, results[1:])))))
+        results[0] = results[0].only(range(min(q.slots.count, len(results[0].table.rows))))
+    return drafted(calls, results).after(" ".join(filter(None, (lead(q, results[0]), *map(deepest, results[1:])))))
 
 
 def round_trip(q: Question) -> Plan:
@@ -342,8 +322,6 @@ def round_trip(q: Question) -> Plan:
 def strategies(q: Question) -> Plan:
     """The available strategies, or one with its parameters; in what the settings of two sleeves differ."""
     s, sleeve = q.slots, q.sleeve()
-    if len(s.strategies) > 1:
-        return (yield from made([PlannedCall("list_strategies", {"strategy": name}) for name in s.strategies[:3]]))
     if len(s.sleeves) > 1 and re.search(r"\b(?:differ\w*|same|apart|compare\w*|vs|versus|against)\b", s.text):
         return (yield from _differ(q))
     name = s.strategy or (sleeve.strategy if sleeve else None)
@@ -357,10 +335,7 @@ def strategies(q: Question) -> Plan:
     results = yield calls
     for n, result in enumerate(results if key else ()):
         if (table := result.table) and (row := [r for r in table.rows if r[0] == key]):
-            said = ", ".join(f"{head} {cell}" for head, cell in zip(table.columns[1:-1], row[0][1:-1], strict=False))
-            results[n] = result._replace(
-                text=f"{key} of {names[n]}: {said}. It means: {row[0][-1]}.", table=Table(table.columns, tuple(row))
-            )
+            results[n] = result._replace(text=f"{key} of {names[n]}: {row[0][-1]}.", table=Table(table.columns, tuple(row)))
     return drafted(calls, results)
 
 

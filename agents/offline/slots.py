@@ -112,7 +112,8 @@ def words_of(name: str, value: Any) -> str:
 
 def _weekday(s: Sentence) -> bool:
     """Whether `monday` or the like splits what is asked for: noted as a split."""
-    if found := s.every("weekday"):
+    found = s.first("weekday")
+    if found:
         s.note("by", s.places.pop("weekday"))
     return bool(found)
 
@@ -307,10 +308,7 @@ def _percent(s: Sentence) -> float | None:
         return None
     value = float(found[1]) / 100
     s.take("percent", [found.span(), *(m.span() for m in near[:1])])
-    ways = [(m, sign) for name, sign in (("slots.down", -1), ("desk_plans.up", 1)) for m in PATTERNS[name].finditer(s.text)]
-    at = s.text.find(found[1].lstrip("+-"))  # of two directions the nearer one: `pops 8 %, what do we lose`
-    nearest = min(ways, key=lambda way: min(abs(way[0].start() - at), abs(way[0].end() - at)), default=(None, 1))
-    return -abs(value) if near and nearest[1] < 0 else value
+    return -abs(value) if near and says("slots.down", s.text) else value
 
 
 def _filters(s: Sentence, read: params.ParamReading) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -48,12 +48,6 @@ class PastTurn(NamedTuple):
     asked: str
     results: tuple[CallResult, ...]
 
-    @property
-    def last(self) -> CallResult | None:
-        """The last result that its answer showed: an event that was explained, whatever was read for its cause; no sum."""
-        explained = next((r for r in self.results if r.name == "explain_event" and r.args.get("event_id")), None)
-        return explained or next((r for r in reversed(self.results) if r.name != "calc"), None)
-
 
 class PlannedAnswer(NamedTuple):
     """What a plan ends with. `asked_back`: nothing was done, the person is asked instead."""

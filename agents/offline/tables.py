@@ -60,10 +60,6 @@ def extreme(table: Table, facts: Facts, text: str, which: str | None = None) -> 
     at, row = column_of(table, text), table.rows[n]
     name = next((i for i, column in enumerate(table.columns) if column in _NAMES), 0)
     lowest = "lowest" if lowest_wanted(table.columns[at], text, which) else "highest"
-    if table.columns[at] in ("trips", "trades"):
-        most = "fewest" if lowest == "lowest" else "most"
-        same = [str(r[name]) for r in table.rows if number_of(r[at], facts) == number_of(row[at], facts)]
-        return f"{' and '.join(same)}: {row[at]} round trips{' each' if len(same) > 1 else ''}, the {most}."
     return f"The {lowest} {table.columns[at]} is that of {row[name]}: {row[at]}{over(table, row)}{apart(row, facts)}."
 
 
@@ -88,8 +84,6 @@ def column_of(table: Table, text: str) -> int:
     best = sorted(
         counts, key=lambda i: (-len(said & forms_of(table.columns[i])), table.columns[i] == "slippage")
     )  # `win rate` is of win_frac, not of wins
-    if not best and says("tables.many", text) and "trips" in table.columns:
-        return table.columns.index("trips")
     return (*best, *money, 0)[0]
 
 

@@ -4,12 +4,10 @@ An exit is never taken from another trip: of an entry it is the next exit of its
 """
 
 import re
-from datetime import date, timedelta
 from functools import partial
 from typing import Any
 
 from agents.offline.above import trip_meant
-from agents.offline.causes import caused
 from agents.offline.drafts import asks_back, drafted, result_text
 from agents.offline.read_back import PlannedCall
 from agents.offline.slots import ORDINALS, Slots
@@ -76,27 +74,6 @@ def _reached(of: dict[str, Any], at_ms: int, end: bool, q: Question) -> Plan:
     return PlannedAnswer(f"{note}\n\n{row}", read_as="MAE and MFE of one round trip")
 
 
-@KINDS(most=9, of=("explain_event",))
-def entry_of(heard: ShortSentence) -> PlanOf | None:
-    """`what was the entry`, `what was the signal`, after an exit was explained: the entry of that round trip, with its signal."""
-    rows = [row for row in heard.last.rows() if "what" in row]
-    cells = {row["what"]: row["value"] for row in rows}
-    if cells.get("slot") == "entry" and len({row["event"] for row in rows}) == 1:
-        return caused(rows[0]["event"])
-    at = re.search(r"\b(\d{4}-\d\d-\d\d) (\d\d:\d\d)Z", heard.last.text)
-    if "round_trip_pnl" not in cells or "sleeve" not in cells or at is None:
-        return None
-    return partial(_entry_before, cells["sleeve"], f"{at[1]}T{at[2]}")
-
-
-def _entry_before(sleeve: str, until: str, q: Question) -> Plan:
-    """The last entry of a sleeve before an exit, explained."""
-    since = f"{date.fromisoformat(until[:10]) - timedelta(days=3)}"
-    (found,) = yield [PlannedCall("journal_search", {"kinds": ["fill"], "sleeve": sleeve, "since": since, "until": until})]
-    entries = [row["event"] for row in found.rows() if "to enter" in row.get("what", "")]
-    return (yield from caused(entries[-1])(q)) if entries else drafted([], [found])
-
-
 _SUMS = ("pnl", "attribution", "performance")
 _SHOWN = ("trips", "journal_search", "explain_event", "round_trip")
 _STAYS = re.compile(r"\bround trip\b")
@@ -133,19 +110,19 @@ def _nothing(above: TurnAbove) -> PlannedAnswer | None:
     return asks_back(SAY["no_trade"])
 
 
-def _of_event(last: CallResult) -> PlanOf | None:
+def _of_event(last: CallResult) -> PlannedCall | PlanOf | None:
     """Of an explained event: itself where it closed the trip, of an entry the exit after it; of several events the last one."""
     assert last.table is not None  # noqa: S101 - asked before
     event = str(last.table.rows[-1][0] if last.table.rows else "")
     cells = {str(row[1]): str(row[2]) for row in last.table.rows if row[0] == event}
     if "round_trip_pnl" in cells:
-        return caused(event)
+        return PlannedCall("explain_event", {"event_id": event})
     at = re.search(r"\b(\d{4}-\d\d-\d\d) (\d\d:\d\d)Z", last.text)
     entry = cells.get("slot") == "entry" or "to enter" in last.text
     return partial(_exit_after, cells.get("sleeve", ""), f"{at[1]}T{at[2]}", event) if entry and at else None
 
 
-def _of_list(read: Slots, last: CallResult) -> PlanOf | None:
+def _of_list(read: Slots, last: CallResult) -> PlannedCall | PlanOf | None:
     """Of fills that were listed: the one meant by its place, the only one, or the newest exit."""
     rows = [row for row in last.rows() if row.get("kind") == "fill"]
     if not rows:
@@ -154,18 +131,20 @@ def _of_list(read: Slots, last: CallResult) -> PlanOf | None:
     if read.place is not None and -len(rows) <= read.place < len(rows):
         row = rows[read.place]
     if _STAYS.search(row["what"]):
-        return caused(row["event"])
+        return PlannedCall("explain_event", {"event_id": row["event"]})
     return partial(_exit_after, row["sleeve"], row["desk time"].removesuffix("Z").replace(" ", "T"), row["event"])
 
 
-def _exit_after(sleeve: str, since: str, entry: str, q: Question) -> Plan:
+def _exit_after(sleeve: str, since: str, entry: str, q: Question) -> Plan:  # noqa: ARG001 - a plan takes its question
     """The first exit of a sleeve after an entry, explained; or that none is recorded yet."""
     (found,) = yield [PlannedCall("journal_search", {"kinds": ["fill"], "sleeve": sleeve, "since": since})]
     after = [row for row in found.rows() if row.get("event") != entry and _STAYS.search(row.get("what", ""))]
     if not after:
         text = f"It has not ended: no exit of {sleeve} is recorded after {entry}.\n\n{result_text(found)}"
         return PlannedAnswer(text, read_as=f"the exit after {entry}")
-    return (yield from caused(after[0]["event"])(q))
+    explain = PlannedCall("explain_event", {"event_id": after[0]["event"]})
+    (cause,) = yield [explain]
+    return drafted([explain], [cause])
 
 
 def opened(last: CallResult) -> PlanOf | None:

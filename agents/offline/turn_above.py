@@ -41,10 +41,8 @@ class TurnAbove(NamedTuple):
     @property
     def shown(self) -> PastTurn | None:
         """The turn whose results the last answer showed: the turn above, or an earlier one that it was read from."""
-        if not self.past or self.past[-1].last is not None:
+        if not self.past or self.past[-1].results:
             return self.past[-1] if self.past else None
-        if self.past[-1].results:  # sums alone, of what an earlier turn showed
-            return next((turn for turn in reversed(self.past[-4:]) if turn.last is not None), self.past[-1])
         call = self.newest.call if self.newest is not None else None
         read = isinstance(call, PlannedAnswer) and not call.asked_back and bool(call.read_as)
         read = read or (self.newest is not None and self.newest.aside)
@@ -58,8 +56,8 @@ class TurnAbove(NamedTuple):
     @property
     def last(self) -> CallResult | None:
         """The last result that the answer above showed, or the sum of one that it was; None where it showed none."""
-        shown = self.shown
-        return None if shown is None else shown.last or next(iter(shown.results), None)
+        results = self.shown.results if self.shown is not None else ()
+        return next((r for r in reversed(results) if r.name != "calc"), next(iter(results), None))
 
     @property
     def found_nothing(self) -> bool:

@@ -96,7 +96,7 @@ def understand(
         past, read = past[-PAST_MAX:], {}
     thread = ThreadSoFar(words, past, facts, tools, read)
     texts = [text for text in _CLAUSE.split(question) if text.strip(" ,;.?!")]
-    texts = [*texts[:1], *(with_first(t, texts[0], words) for t in texts[1:] if not says("understand.urgent", t.lower()))]
+    texts = [*texts[:1], *(with_first(text, texts[0], words) for text in texts[1:])]
     halves = _HALVES.split(question) if len(texts) == 1 else []
     if len(texts) > 1 and (several := _several(texts, thread)) is not None:
         return by_sleeve(several)
@@ -110,7 +110,7 @@ def understand(
             parts.append(part_of(text, thread, parts))
         return by_sleeve(parts)
     if one.slots.periods and (entry := one.chosen.entry if one.chosen is not None else None) is not None and not entry.proposes:
-        runs = entry.tool.name in ("backtest", "pnl", "trips", "counts", "attribution") or (
+        runs = entry.tool.name in ("backtest", "pnl") or (
             entry.tool.name == "compare" and not (one.slots.variants or one.slots.common)
         )
         each = [] if runs or not any(map(entry.takes, ("since", "start"))) else one.slots.periods  # a plan of runs makes each
@@ -190,8 +190,6 @@ def part_of(text: str, thread: ThreadSoFar, earlier: Sequence[Part] = ()) -> Par
         return alone or Part(text, with_label(read, best.label), maybe=listed[:SHOWN], ask=best.label.ask)
     part = _as_read(text, read, best, thread, earlier)
     if part.call == asks_back(wider.UNCHANGED):
-        if (last := above.newest(thread.past)) is not None and last.status == "failed":
-            return part._replace(call=above.no_more(last))  # nothing was made that it could be of
         fresh = None if any(map(account.weighs, account.words_left(read))) else _by_itself(read)
         if fresh is not None:
             return _as_read(text, read, fresh, thread, earlier)
@@ -257,8 +255,6 @@ def _as_read(text: str, read: slots.Slots, guess: Guess, thread: ThreadSoFar, ea
             return _pick(text, read, thread)._replace(ask=PICK)
         if not (read.ids or read.handles):
             return _better(text, read, thread)
-    if ask == REPEAT and read.places.keys() & {"sleeves", "symbols", "span", "side"} and thread.older is not None:
-        ask = MORE  # `how many for btc`: no word of the answer above, which was of all
     if ask in FOLLOWS:
         return _GOES_ON[ask](text, read, thread)._replace(ask=_frame_ask(thread) if ask == MORE else ask)
     chosen = chosen_of(guess, read)
@@ -287,8 +283,6 @@ def _named_alone(read: slots.Slots, thread: ThreadSoFar) -> Part | None:
         return None
     if thread.past:
         return _more(read.text, read, thread)
-    if len(read.sleeves) > 1 and says("beside.rival", read.text):  # `btc or eth`
-        return _as_read(read.text, read, Guess(AskLabel("trips", {"by": "sleeve"}), 1.0), thread, ())
     ask = "journal_search" if read.span.start or read.span.at else "sleeves"
     return Part(read.text, read, chosen=entry_of(ask), ask=ask)
 
@@ -298,21 +292,23 @@ def _named_alone(read: slots.Slots, thread: ThreadSoFar) -> Part | None:
 
 def _more(text: str, read: slots.Slots, thread: ThreadSoFar) -> Part:
     """The question before with what a short sentence changes."""
-    older = follow.made_before(thread.older, read, thread.turn, thread.past)
+    older = thread.older
     if older is None or older.chosen is None:
         if (newest := thread.newest) is not None and newest.way is not None:
             return Part(text, read, newest.way)
         return Part(text, read, call=asks_back(SAY["unbound"]))
-    of = older.chosen.entry
-    if read.percent and not of.takes("move_frac") and of.tool.name in ("joint_risk", "exposure"):
+    if read.percent and not older.chosen.entry.takes("move_frac") and older.chosen.entry.tool.name in ("joint_risk", "exposure"):
         return Part(text, read, chosen=entry_of("what_if"), ask="what_if")
     read = follow.with_unit(text, read, older.slots, thread.words)
     read = follow.with_percent(read, older.slots.percent)
-    if of.tool.name == "define" and account.words_left(read):  # `and a layer?`
+    if older.chosen.entry.tool.name == "define" and account.words_left(read):  # `and a layer?`
         return Part(text, read, chosen=older.chosen, ask=older.ask)
     if not follow.changes(read, older.slots):
         return _better(text, read, thread) if above.compared(thread.past) else Part(text, read, call=asks_back(wider.UNCHANGED))
-    if of.tool.name == "propose_watch" and read.closed.get("metric") not in (None, older.slots.closed.get("metric")):
+    if older.chosen.entry.tool.name == "propose_watch" and read.closed.get("metric") not in (
+        None,
+        older.slots.closed.get("metric"),
+    ):
         return Part(text, read, chosen=older.chosen)  # `also if we lose more than 200 in a day`, after a price: another watch
     if re.search(r"\bboth\b", read.text) and not read.symbols:
         read = replace(read, symbols=symbols_so_far((thread.read or {}).values(), older))
@@ -320,8 +316,6 @@ def _more(text: str, read: slots.Slots, thread: ThreadSoFar) -> Part:
 
 
 def _which(text: str, read: slots.Slots, thread: ThreadSoFar) -> Part:
-    if says("measured.doubts", read.text):  # `is the best one on a plateau`
-        return _better(text, read, thread)
     call = above.figure(read, thread.past, thread.facts)
     if call is None and above.compared(thread.past):
         return _better(text, read, thread)

@@ -40,6 +40,7 @@ def test_a_narrowing_word_is_a_slot(question: str, expected: dict[str, Any], wor
         ("hit rate except sol", "except sol"),
         ("how did pepe do this week", "pepe"),
         ("round trips of wifcoin by exit", "wifcoin"),
+        ("longest holding time", "longest"),
         ("how often did the loss streak rule stop us except in december", "except"),
     ],
 )

@@ -174,7 +174,7 @@ def test_a_stored_run_is_found_by_its_symbol(words: Words) -> None:
     rows = Table(("run", "about"), (("r-1", "reversion on SOL-USDT 15m"), ("r-2", "trend on BTC-USDT 15m")))
     desk = Desk("developer", words, run=ok("run", evidence=["r-1", "r-2"])._replace(table=rows))
     desk.ask("max dd of the stored btc run and when was it")
-    assert desk.called[1:] == [("performance", {"subject": "r-2"})]
+    assert desk.called[1:] == [("run", {"run_id": "r-2"}), ("performance", {"subject": "r-2"})]
 
 
 def test_a_doubt_about_a_search_is_answered_by_its_verdict(words: Words) -> None:

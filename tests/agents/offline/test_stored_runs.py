@@ -33,9 +33,9 @@ def test_the_stored_run_meant_is_named_with_its_window(text: str, call: tuple[st
     first = desk.ask(text).splitlines()[0]
     assert desk.called[-1] == call
     of = call[1].get("run_id") or call[1]["subject"]
-    assert first.startswith(f"Of {of} (")
+    assert first.startswith(f"Meant is {of} (")
     assert ("2023-01-01 to 2025-12-01" if of == "r-9" else "2025-10-01 to 2025-11-30") in first
-    assert ("the newest of 2 stored ones (else name r-8)" in first) == (call[0] == "pnl")
+    assert ("Stored of the same, too: r-8" in first) == (call[0] == "pnl")
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ RUNS = Table(
 def test_a_run_that_is_spoken_of_is_the_stored_one(words: Words, text: str, tool: str) -> None:
     """It is named first, nothing is run anew; of a run that is not stored that is said, and no figure of the desk shown."""
     desk = Desk("developer", words, run=ok("run", evidence=("r-1", "r-2"))._replace(table=RUNS))
-    assert desk.ask(text).startswith("Of r-1 (trend on BTC-USDT")
+    assert desk.ask(text).startswith("Meant is r-1 (trend on BTC-USDT")
     name, args = desk.called[-1]
     assert (name, args["subject"]) == (tool, "r-1")
     other = Desk("developer", words, run=ok("run", evidence=("r-2",))._replace(table=Table(RUNS.columns, RUNS.rows[1:])))
