@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import signal
+import socketserver
 import subprocess
 import sys
 from collections import Counter
@@ -48,6 +49,7 @@ FIRST = (
     "tests/house/test_tidy.py",
 )
 DESCRIPTORS_MAX = 200  # of a process at its end; it has 20 without any test
+POLL_S = 0.02  # a local server looks so often whether it is to end; at Python's half a second every test with one waits for it
 LONG_S = 1_800.0  # a long test that takes more is red: a run has an end
 
 
@@ -92,6 +94,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def once_a_process() -> None:
     """Fakes in the place of what hundreds of tests would do again, of what was imported: each says what it is."""
+    socketserver.BaseServer.serve_forever.__defaults__ = (POLL_S,)
     if "engine.store.db" in sys.modules:
         from tests.fakes import databases
 
