@@ -234,6 +234,7 @@ def evil(served: Any) -> Iterator[str]:
     server.server_close()
 
 
+@pytest.mark.slow
 def test_a_real_page_of_another_origin_can_neither_halt_nor_approve_nor_read(served: Any, evil: str) -> None:
     """In Chromium, logged in by the link: scripts and a plain form of another origin reach the API and change nothing."""
     sync = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")

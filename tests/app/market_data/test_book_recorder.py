@@ -251,6 +251,7 @@ def test_what_cannot_be_recorded_is_refused(request_: BookRequest) -> None:
         check_request(request_)
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("venue", list(ADAPTED))
 def test_a_recording_writes_bars_as_it_runs(tmp_path: Path, venue: str) -> None:
     """Over a cut: those of the cut have no value, and all equal the tape's."""

@@ -37,7 +37,7 @@ REGIME = (('"log_vol_4"', '"regime"'),)
 BESIDE = ('"returns(1)"', '"returns(1)", "ETH-USDT.returns(1)"'), ("[folds]", 'instruments = ["ETH-USDT"]\n[folds]')
 
 
-@pytest.mark.sample(3)
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("changes", [(), (SEARCHED,), SIDED, BESIDE, changed(HALVES), REGIME])
 def test_the_same_bars_give_the_same_bytes(write: Write, place: TrainingPlace, changes: tuple[tuple[str, str], ...]) -> None:
     """But for its number: setting, folds, search, threshold, what is read beside, weights."""

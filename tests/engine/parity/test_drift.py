@@ -50,6 +50,7 @@ SIDES = [("reject", "missed"), ("worse", "price"), ("nulled", "feature")]
 MORE_SIDES = [pytest.param("halve", "size", marks=pytest.mark.long), pytest.param("slip", "price", marks=pytest.mark.long)]
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize(("what", "cause"), [*SIDES, *MORE_SIDES])  # the same are planted in test_planted_causes.py
 def test_what_is_planted_has_its_name(home: Home, what: str, cause: str) -> None:
     """At least nine tenths of the dollars; the sum to the cent; nothing unexplained."""
@@ -81,6 +82,7 @@ def test_two_desks_of_one_morning(home: Home, tmp_path: Path) -> None:
     assert of_sleeve[feature.sleeve].causes["feature"] == -feature.causes["feature"]
 
 
+@pytest.mark.slow
 def test_another_model_version(own_home: Path) -> None:
     """The journal's desk has followed one version; people have approved another that says something else."""
     own_home.mkdir(parents=True, exist_ok=True)
@@ -161,6 +163,7 @@ def as_mode(tape: Tape, mode: str) -> Tape:
     return tape._replace(book=dataclasses.replace(tape.book, start={**tape.book.start, "mode": mode}))
 
 
+@pytest.mark.slow
 def test_homes_are_compared_from_a_common_close(home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A home on paper and one in shadow: over the bars of both, one home a mode; a folder without a desk is named."""
     with opened(copied(tmp_path / "other")) as other:
