@@ -96,6 +96,7 @@ def test_sessions_end(own_home: Path) -> None:
         sessions.redeem("../../etc/passwd", NOW)
 
 
+@pytest.mark.sample(5)
 @pytest.mark.parametrize(
     ("headers", "status"),
     [

@@ -68,6 +68,7 @@ def test_it_is_stored_once_and_listed_with_all_of_its_legs(home: Home) -> None:
     assert pair["runs"][0]["heading"] == f"pairs on binance {', '.join(COINS)} 1h"
 
 
+@pytest.mark.slow
 def test_each_counts_as_a_trial_of_its_hypothesis(home: Home) -> None:
     """Other parameters are another one, the same again is not."""
     found = [kinds.backtest(home, ASKED | {"params": PARAMS | {"enter": enter}}) for enter in (2.0, 2.5, 2.0)]

@@ -105,6 +105,7 @@ def same(desk: Desk) -> pl.DataFrame:
     return rows
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("ticks", "kills"), [(4_000, 8), pytest.param(18_000, 100, marks=pytest.mark.long)])
 def test_columns_are_those_of_the_whole_tape_after_kills(tmp_path: Path, ticks: int, kills: int) -> None:
     """Over midnight, with gaps in the ids and quantities that become finer; what is missing has no value and is named."""

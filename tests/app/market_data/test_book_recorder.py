@@ -273,6 +273,7 @@ def test_a_recording_writes_bars_as_it_runs(tmp_path: Path, venue: str) -> None:
     assert mine.equals(book_bars(opened.tape, opened.trades, 60_000).drop("available_ms"))
 
 
+@pytest.mark.slow
 def test_days_that_are_over_are_packed_while_it_records(tmp_path: Path) -> None:
     """The day before yesterday becomes a few parts within the hour; recording goes on."""
     old = tmp_path / "level2" / "okx" / "BTC-USDT" / "okx_BTC-USDT_perp_20231101_l2.parquet"

@@ -50,6 +50,7 @@ def test_the_same_bars_give_the_same_bytes(write: Write, place: TrainingPlace, c
     assert first.sha256 == second.sha256
 
 
+@pytest.mark.slow
 def test_more_bars_end_later(write: Write, tmp_path: Path) -> None:
     """The next version has the folds that the new bars make; the one before stays as it is."""
     folder = recordings.record(tmp_path / "bars", 3_000)

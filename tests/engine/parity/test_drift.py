@@ -62,6 +62,7 @@ def test_what_is_planted_has_its_name(home: Home, what: str, cause: str) -> None
     assert share(pairs, "unexplained") == 0.0
 
 
+@pytest.mark.slow
 def test_two_desks_of_one_morning(home: Home, tmp_path: Path) -> None:
     """One did not get an entry, the other had no features: the pair of both has both causes, each with its own sign."""
     with opened(copied(tmp_path / "other")) as other:
@@ -145,6 +146,7 @@ def test_every_class_has_a_cause() -> None:
     assert sum(by_cause(dict.fromkeys(CLASSES, 1)).values()) == len(CLASSES)
 
 
+@pytest.mark.slow
 def test_dear_fees_are_the_first_words_of_the_alert(home: Home) -> None:
     """The job keeps what the watch reads; the finding begins with the cause, and is silent where nothing differs."""
     dear = overridden(taker_frac=0.01)

@@ -186,6 +186,7 @@ def with_venue(what: str, loop: Loop) -> None:
     loop.venue = OddVenue(what, loop.book.orders.open.values())
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize(
     ("what", "name"), [("reject", "missed"), ("halve", "size"), ("worse", "fill_price"), ("slip", "slippage")]
 )

@@ -122,6 +122,7 @@ def test_short_holed_and_motionless_series_are_refused_by_name() -> None:
     assert not rows["A", "B"].refused
 
 
+@pytest.mark.slow
 def test_a_negative_hedge_ratio_enters_nothing() -> None:
     """What moves against the other is no hedge: both legs would be on one side."""
     base = walks(8, 1)[0]
