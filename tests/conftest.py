@@ -121,6 +121,10 @@ def once_a_process() -> None:
         from tests.fakes import built_commands
 
         built_commands.typer.main.get_command = built_commands.typer.testing._get_command = built_commands.built
+    if "fastapi.routing" in sys.modules:
+        from tests.app import made_routes
+
+        made_routes.routing._EffectiveRouteContext.from_api_route = made_routes.made
     if "httpx" in sys.modules:
         from httpx._transports import default  # each client reads the certificates of all authorities, 20 ms of CPU
 
