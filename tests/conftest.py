@@ -50,7 +50,6 @@ FIRST = (
     "tests/house/test_tidy.py",
 )
 SLOW_STORMS = (  # marked here: results of storms are kept for the files of tests/storms as they are
-    "test_killed_while_rest_is_late",  # a kill between any two steps stays, and REST late with the other faults
     "test_a_planted_bug_is_found",  # tests/planted has one
     "test_an_instrument_that_is_taken_away_and_comes_back",  # on the bench: tests/engine/live/test_delisted.py
     "test_stops_that_are_acknowledged_and_lost",  # on the bench: tests/engine/live/test_lost_stops.py
