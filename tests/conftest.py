@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import signal
+import socketserver
 import subprocess
 import sys
 from collections import Counter
@@ -31,6 +32,7 @@ settings.register_profile("untimed", deadline=None, suppress_health_check=[Healt
 settings.load_profile("untimed")
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+STORMS = REPOSITORY / "tests" / "storms"
 
 
 MEMORY = Path("/dev/shm")  # noqa: S108 - where Linux keeps files in memory; pytest makes a folder of its own there
@@ -47,7 +49,13 @@ FIRST = (
     "tests/evals/test_walk.py",
     "tests/house/test_tidy.py",
 )
+SLOW_STORMS = (  # marked here: results of storms are kept for the files of tests/storms as they are
+    "test_a_planted_bug_is_found",  # tests/planted has one
+    "test_an_instrument_that_is_taken_away_and_comes_back",  # on the bench: tests/engine/live/test_delisted.py
+    "test_stops_that_are_acknowledged_and_lost",  # on the bench: tests/engine/live/test_lost_stops.py
+)
 DESCRIPTORS_MAX = 200  # of a process at its end; it has 20 without any test
+POLL_S = 0.02  # a local server looks so often whether it is to end; at Python's half a second every test with one waits for it
 LONG_S = 1_800.0  # a long test that takes more is red: a run has an end
 
 
@@ -87,11 +95,15 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByFolde
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What a sample leaves out is slow. Files that start processes go first: at the end everybody else would wait for them."""
     mark_samples(items)
+    for item in items:
+        if item.path.parent == STORMS and item.name.startswith(SLOW_STORMS):
+            item.add_marker("slow")
     items.sort(key=lambda item: not str(item.path.relative_to(REPOSITORY)).startswith(FIRST))
 
 
 def once_a_process() -> None:
     """Fakes in the place of what hundreds of tests would do again, of what was imported: each says what it is."""
+    socketserver.BaseServer.serve_forever.__defaults__ = (POLL_S,)
     if "engine.store.db" in sys.modules:
         from tests.fakes import databases
 
@@ -108,6 +120,10 @@ def once_a_process() -> None:
         from tests.fakes import built_commands
 
         built_commands.typer.main.get_command = built_commands.typer.testing._get_command = built_commands.built
+    if "fastapi.routing" in sys.modules:
+        from tests.app import made_routes
+
+        made_routes.routing._EffectiveRouteContext.from_api_route = made_routes.made
     if "httpx" in sys.modules:
         from httpx._transports import default  # each client reads the certificates of all authorities, 20 ms of CPU
 

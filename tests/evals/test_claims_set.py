@@ -80,6 +80,7 @@ def test_another_thread_is_judged_as_well() -> None:
     check_rates(judged(by_hand(RUNNING), running_scene))
 
 
+@pytest.mark.slow
 def test_the_further_threads_are_judged_within_the_same_rates() -> None:
     """Six threads with facts of their own: by hand in rounds, and by construction."""
     threads = in_threads()

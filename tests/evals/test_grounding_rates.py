@@ -7,6 +7,8 @@ counted where the sentence names run and metric; matching by value alone would l
 import random
 from collections.abc import Iterator
 
+import pytest
+
 from agents.grounding import Ground, ground
 from tools.common.contract import Evidence, Fact
 
@@ -101,6 +103,7 @@ def test_invented_numbers_do_not_pass() -> None:
     assert invented(rng, facts, sentences(rng, facts, 1000)) <= 5
 
 
+@pytest.mark.slow
 def test_naming_what_all_runs_share_names_none_of_them() -> None:
     """`The trend run on BTC-USDT has a Sharpe of ...` cannot borrow the figure of any of fifty runs."""
     rng = random.Random(3)

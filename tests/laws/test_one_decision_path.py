@@ -154,7 +154,7 @@ SETUPS = [
 ]
 
 
-@pytest.mark.sample(1)
+@pytest.mark.slow
 @pytest.mark.parametrize(("changes", "days"), SETUPS)
 def test_recorded_days_through_the_loop_are_the_backtest_of_them(recorded: Any, changes: dict[str, str], days: int) -> None:
     """Every decision, fill, settlement and breaker, every close's equity, and the whole state at the end: equal bits."""

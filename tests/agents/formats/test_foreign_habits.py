@@ -31,6 +31,7 @@ def refused_as(body: Any, status: int = 400) -> Raw:
 # ---- usage -------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.sample(1)
 @BOTH
 @STREAMED
 def test_a_gateway_that_counts_without_the_tools_cuts_nothing_off(

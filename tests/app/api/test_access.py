@@ -96,6 +96,7 @@ def test_sessions_end(own_home: Path) -> None:
         sessions.redeem("../../etc/passwd", NOW)
 
 
+@pytest.mark.sample(5)
 @pytest.mark.parametrize(
     ("headers", "status"),
     [
@@ -234,6 +235,7 @@ def evil(served: Any) -> Iterator[str]:
     server.server_close()
 
 
+@pytest.mark.slow
 def test_a_real_page_of_another_origin_can_neither_halt_nor_approve_nor_read(served: Any, evil: str) -> None:
     """In Chromium, logged in by the link: scripts and a plain form of another origin reach the API and change nothing."""
     sync = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")

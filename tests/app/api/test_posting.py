@@ -104,6 +104,7 @@ def test_a_slow_backtest_is_posted_when_it_ends(
     assert [j["id"] for j in api.get(f"/api/threads/{first['thread']}").json()["jobs"]] == [job], "it was run again"
 
 
+@pytest.mark.slow
 def test_the_thread_knows_what_was_posted(served: Any, gate: Path, api: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
     """The next question finds the run by its handle, and it is journaled as other answers are."""
     gate.touch()
@@ -212,6 +213,7 @@ def test_a_proposal_is_made_when_its_evidence_is_there(
     assert card["requester"]["thread"] == first["thread"]
 
 
+@pytest.mark.slow
 def test_a_late_proposal_pushes_no_newer_one_aside(
     served: Any, gate: Path, api: httpx.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -231,6 +233,7 @@ def test_a_late_proposal_pushes_no_newer_one_aside(
     assert f"{newer} has since been proposed for the same sleeve" in turn["answer"]["answer_md"]
 
 
+@pytest.mark.slow
 def test_a_busy_thread_is_waited_for(served: Any, gate: Path, api: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
     """The job ends while another question of the thread is answered: it is posted after that one."""
     first = begin(served, api, monkeypatch)

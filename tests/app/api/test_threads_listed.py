@@ -88,6 +88,7 @@ def test_what_no_database_holds_is_refused_before_it_is_asked(api: httpx.Client)
     assert api.get("/api/proposals/rollback", params={"target": "1", "sleeve": "a\0b"}).status_code in (400, 422)
 
 
+@pytest.mark.sample(1)
 def test_jobs_with_children_are_listed_alike(api: httpx.Client, home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     """One in the list, its runs beneath it; cancelled by the API with them, resumed, and its cancelled runs are queued again."""
     monkeypatch.setattr(JobQueue, "spawn", lambda *_: None)

@@ -280,6 +280,7 @@ class Process:
         self.process.wait(WAIT_S)
 
 
+@pytest.mark.slow
 def test_kill_in_mid_turn_loses_nothing(own_home: Path, silence: str) -> None:
     """kill -9 while a model is asked: the next API closes the turn and says so, the thread answers again, the chain verifies."""
     home, port = open_home(), free_port()

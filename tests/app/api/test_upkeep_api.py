@@ -81,6 +81,7 @@ def test_a_look_says_what_went(api: Any, home: Home) -> None:
     assert (found["removed"], found["freed"]) == (1, 300)
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize(
     "odd", ["[1]", "{", '{"schema": 9}', '{"schema": 1, "made_ms": "soon", "taken": [7, {"kind": []}]}', FIVES]
 )

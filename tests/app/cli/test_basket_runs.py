@@ -68,6 +68,7 @@ def test_it_is_stored_once_and_listed_with_all_of_its_legs(home: Home) -> None:
     assert pair["runs"][0]["heading"] == f"pairs on binance {', '.join(COINS)} 1h"
 
 
+@pytest.mark.slow
 def test_each_counts_as_a_trial_of_its_hypothesis(home: Home) -> None:
     """Other parameters are another one, the same again is not."""
     found = [kinds.backtest(home, ASKED | {"params": PARAMS | {"enter": enter}}) for enter in (2.0, 2.5, 2.0)]
@@ -78,6 +79,7 @@ def test_each_counts_as_a_trial_of_its_hypothesis(home: Home) -> None:
     assert any("variant 2 of 2" in note for note in found[1]["notes"])
 
 
+@pytest.mark.slow
 def test_it_is_repeated_bit_for_bit_and_other_code_is_another_run(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     """Journal, data, code and configuration are compared; the code of baskets is in the key."""
     found = kinds.backtest(home, ASKED)
@@ -114,6 +116,7 @@ def test_its_page_and_files_have_what_each_pair_and_leg_made(home: Home) -> None
         assert trip["net_a"] + trip["net_b"] == pytest.approx(trip["net"], abs=1e-9)
 
 
+@pytest.mark.slow
 def test_a_round_trip_is_explained_by_leg(home: Home) -> None:
     """Every fill and settlement of both legs, none of another pair's; they sum to what it cost."""
     found = kinds.backtest(home, ASKED)

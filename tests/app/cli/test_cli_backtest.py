@@ -357,6 +357,7 @@ def test_runs_are_compared_named_and_saved(cli, tmp_path, monkeypatch):
     assert cli("runs", "export", ids[0], "--format", "pdf")[0] != 0
 
 
+@pytest.mark.slow
 def test_the_version_of_a_model_is_an_option(cli, own_home):
     """What answered is in the output with its digest; one that is not stored is one line."""
     (own_home / "strategies").mkdir(parents=True)

@@ -156,6 +156,7 @@ def test_foreign_text_cannot_move_the_cursor(capsys: pytest.CaptureFixture[str])
     assert "[bold]c[/bold]" in shown
 
 
+@pytest.mark.slow
 def test_from_the_command_line_it_exits_as_promised(own_home: Path) -> None:
     """0 for an answer, 1 with one line for a bad role, 2 for a missing option."""
     open_home()  # a first start in a process is test_home.py's
@@ -169,6 +170,7 @@ def test_from_the_command_line_it_exits_as_promised(own_home: Path) -> None:
     assert typed("chat", "hello").returncode == 2
 
 
+@pytest.mark.slow
 def test_a_person_in_front_of_it_waits_as_long_as_it_takes(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     """No call of the command ends with `started`: its job is waited for without a limit, under a bar."""
     limits = []

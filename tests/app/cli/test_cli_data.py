@@ -314,6 +314,7 @@ def test_a_cut_pull_keeps_what_it_has_and_goes_on(nightdesk, venue: Venue, own_h
     assert (frame["ts"].diff().drop_nulls().dt.total_milliseconds() == STEP).all()
 
 
+@pytest.mark.slow
 def test_a_killed_pull_keeps_what_it_saved(own_home: Path) -> None:
     """kill -9 in the 23rd page: the file is whole up to the 20th, and nothing half-written lies beside it."""
     it = Venue(START, 8000)

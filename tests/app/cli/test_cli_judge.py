@@ -111,6 +111,7 @@ def test_a_backtest_says_what_a_judgement_would_not_believe(cli: Typed, own_home
     assert not [note for note in late["notes"] if note.startswith("Sharpe ratio")]
 
 
+@pytest.mark.slow
 def test_a_delayed_backtest_is_another_trial_and_leaves_the_run_s_own_alone(cli: Typed) -> None:
     """`backtest --delay-bars 2` neither replaces the figures of the run without a delay nor passes for it."""
     home = open_home()

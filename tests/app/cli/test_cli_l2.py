@@ -122,6 +122,7 @@ def test_feasibility_of_a_random_tape_is_no(typed: Typed, tape: Path) -> None:
     assert "two maker fees" in text
 
 
+@pytest.mark.slow
 def test_feasibility_as_a_page(typed: Typed, tape: Path) -> None:
     """The verdict and every cell, in a page that loads and runs nothing; it is never written over."""
     page = tape.parent / "answer.html"

@@ -101,6 +101,7 @@ def test_the_supervisor_starts_a_process_while_a_shadow_runs(cli: Typed, monkeyp
     assert len(started) == 1
 
 
+@pytest.mark.slow
 def test_the_process_records_what_the_desk_has_come_to(cli: Typed, monkeypatch: pytest.MonkeyPatch) -> None:
     """As the supervisor runs it."""
     import runpy

@@ -80,6 +80,7 @@ def typed(*words: str) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.slow
 def test_of_21_pairs_the_planted_one_is_found(scanned: dict[str, Any]) -> None:
     """With its figures, their units, and what was assumed."""
     found = scanned

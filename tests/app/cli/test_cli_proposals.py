@@ -244,6 +244,7 @@ def test_another_diff_than_shown_is_refused(home: Home) -> None:
             _call("proposals", "approve", "1", "--sha", wrong, "--as", "ann")
 
 
+@pytest.mark.slow
 def test_two_commands_approve_at_once_one_exits_0_one_1(home: Home) -> None:
     """The loser gets one clear line and no traceback; the journal tells both stories."""
     _propose(home)

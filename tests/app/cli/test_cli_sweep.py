@@ -57,6 +57,7 @@ def test_a_value_that_cannot_be_is_refused_at_once(words: list[str]) -> None:
     assert result.exit_code == 2 or isinstance(result.exception, BadInput), result.exception
 
 
+@pytest.mark.slow
 def test_a_setting_that_only_the_varied_values_complete_is_swept(own_home: Path) -> None:
     """No stop in ATRs with stops as fractions: as many variations as were asked for, each with a stop; in folds too."""
     app = typer.Typer()

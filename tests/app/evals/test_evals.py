@@ -81,6 +81,7 @@ def test_there_are_tasks_for_each_role_and_conversations_among_them() -> None:
     assert sum(len(task.turns) > 1 for task in TASKS) >= 25
 
 
+@pytest.mark.slow
 def test_each_fact_that_a_task_needs_is_on_the_desk(office: Wiring) -> None:
     """No task asks for what the desk does not have: a model would be judged for our mistake."""
     for task in TASKS:
@@ -89,6 +90,7 @@ def test_each_fact_that_a_task_needs_is_on_the_desk(office: Wiring) -> None:
             assert fact_of(ctx, need).value is not None, task
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "words", ["equity right now", "Which stop distance", "What was the best trip", "trips that ended at a stop"]
 )
@@ -115,6 +117,7 @@ def test_the_proposal_that_was_asked_for_passes_and_no_other(office: Wiring) -> 
     assert "wanted" in asked(office, quiet, KnowingModel(office, quiet._replace(proposes=task.proposes)))
 
 
+@pytest.mark.slow
 def test_a_model_that_does_not_answer_has_not_passed(office: Wiring) -> None:
     """The offline model's answer is no merit of it."""
 
@@ -126,6 +129,7 @@ def test_a_model_that_does_not_answer_has_not_passed(office: Wiring) -> None:
     assert asked(office, task, Down(office, task)) == "the model did not answer, the offline one did"
 
 
+@pytest.mark.slow
 def test_the_figures_of_a_run(office: Wiring) -> None:
     """pass^1 over trials with its interval, pass^k over tasks; JSON and text say the same."""
     tasks = TASKS[:2]

@@ -160,6 +160,7 @@ def test_bars_of_two_instruments_are_not_enough(own_home: Path) -> None:
     assert open_home(NOW).feed["venue"] == "synthetic"
 
 
+@pytest.mark.slow
 def test_three_processes_that_come_first_at_once_make_one_home(own_home: Path) -> None:
     """The lock lets one of them make it; nobody fails, and version 1 is written once whoever asks for it."""
     program = f"from app.home.home import open_home; print(flush=True); input(); open_home({NOW})"

@@ -31,6 +31,7 @@ def test_what_a_strategy_prints_is_not_the_command_s_result(capsys: pytest.Captu
     assert capsys.readouterr() == ("result\n", "hello 10200\n")
 
 
+@pytest.mark.slow
 def test_a_crash_in_native_code_says_where() -> None:
     """Not only an exit code: the line that did it."""
     code = "from app.jobs import kinds\nimport ctypes\nwith kinds.limited(30.0, 'x'):\n    ctypes.string_at(0)\n"

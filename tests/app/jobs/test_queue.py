@@ -216,6 +216,7 @@ def test_a_job_survives_its_asker_which_does_not_run_a_person_s_file(home, jobs,
     assert int(mark.read_text()) != os.getpid()
 
 
+@pytest.mark.slow
 def test_a_leaks_job_reports(home, jobs):
     """The prefix check runs as a job too; its result is in the row."""
     recordings.strategy(home.strategies, "seer")

@@ -105,6 +105,7 @@ def same(desk: Desk) -> pl.DataFrame:
     return rows
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("ticks", "kills"), [(4_000, 8), pytest.param(18_000, 100, marks=pytest.mark.long)])
 def test_columns_are_those_of_the_whole_tape_after_kills(tmp_path: Path, ticks: int, kills: int) -> None:
     """Over midnight, with gaps in the ids and quantities that become finer; what is missing has no value and is named."""
@@ -156,6 +157,7 @@ def test_a_bar_is_written_within_the_lag(tmp_path: Path) -> None:
     assert (rows["published_ms"] - rows["ts"].dt.epoch("ms") == BAR_MS + LAG_MS).all()
 
 
+@pytest.mark.slow
 def test_a_day_without_a_recording_leaves_no_rows(tmp_path: Path) -> None:
     """A recorder that was off for a month: nothing is said of the days between, and the next bars are there."""
     desk = Desk(tmp_path, MIDNIGHT_MS)
@@ -201,6 +203,7 @@ def test_a_damaged_part_ends_the_bars_of_its_day_and_not_the_recording(tmp_path:
     assert int(desk.rows()["ts"].dt.epoch("ms").max()) >= MIDNIGHT_MS + DAY_MS + BAR_MS  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 def test_rows_that_are_there_stay(tmp_path: Path) -> None:
     """Made again of the finished tapes, the series has what is new alone, and when a row was known stays."""
     desk = Desk(tmp_path, MIDNIGHT_MS)
@@ -215,6 +218,7 @@ def test_rows_that_are_there_stay(tmp_path: Path) -> None:
     assert desk.rows().drop("available_ms").equals(rows.drop("available_ms"))
 
 
+@pytest.mark.slow
 def test_a_missing_bar_is_missing_to_its_reader(tmp_path: Path) -> None:
     """Through the catalog and the one join, with an age of one bar: nothing is carried over a gap."""
     desk = Desk(tmp_path, MIDNIGHT_MS)

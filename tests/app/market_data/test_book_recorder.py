@@ -254,6 +254,7 @@ def test_what_cannot_be_recorded_is_refused(request_: BookRequest) -> None:
         check_request(request_)
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("venue", list(ADAPTED))
 def test_a_recording_writes_bars_as_it_runs(tmp_path: Path, venue: str) -> None:
     """Over a cut: those of the cut have no value, and all equal the tape's."""
@@ -275,6 +276,7 @@ def test_a_recording_writes_bars_as_it_runs(tmp_path: Path, venue: str) -> None:
     assert mine.equals(book_bars(opened.tape, opened.trades, 60_000).drop("available_ms"))
 
 
+@pytest.mark.slow
 def test_days_that_are_over_are_packed_while_it_records(tmp_path: Path) -> None:
     """The day before yesterday becomes a few parts within the hour, and size and rate are said; recording goes on."""
     old = tmp_path / "level2" / "okx" / "BTC-USDT" / "okx_BTC-USDT_perp_20231101_l2.parquet"

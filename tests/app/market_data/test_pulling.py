@@ -101,6 +101,7 @@ pulls = st.tuples(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(pulls, min_size=1, max_size=4), st.sampled_from(["venue", "person", "bug"]))
 def test_any_row_of_interrupted_pulls_leaves_no_hole(

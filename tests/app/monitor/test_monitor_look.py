@@ -202,6 +202,7 @@ def test_a_damaged_file_is_a_first_look(home: Home) -> None:
     assert monitor.run_once(home) != ""
 
 
+@pytest.mark.slow
 def test_a_silent_model_does_not_keep_a_look_for_ever(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its timeout ends it; the reason is kept."""
     toml = home.path / "desk.toml"

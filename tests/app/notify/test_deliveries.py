@@ -170,12 +170,14 @@ def test_bars_that_stop_are_one_page_and_one_recovery(bench: Bench, sink: Kept) 
     assert over["state"] == "resolved"
 
 
+@pytest.mark.slow
 def test_waiting_at_the_end_of_recorded_data_is_no_fault(bench: Bench) -> None:
     """The worker says it waits: ten minutes without a bar are silence."""
     bench.phase = "waiting"
     assert pages(bench.pass_time(600, bars=False, every=6)) == []
 
 
+@pytest.mark.slow
 def test_a_worker_that_hangs_is_one_page_and_one_recovery(bench: Bench) -> None:
     """It holds its place and says nothing for two minutes."""
     assert pages(bench.pass_time(120, bars=False, beats=False)) == ["opened"]

@@ -258,6 +258,7 @@ print(won)
 """
 
 
+@pytest.mark.slow
 def test_of_two_processes_that_decide_each_step_at_once_exactly_one_does(home: Home) -> None:
     """Also the restart: neither of them had begun it, and another person ends it. Eight steps, one decision each."""
     acts.begin(home, "gate-closed", "", ANN, NOW)

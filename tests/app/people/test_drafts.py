@@ -119,6 +119,7 @@ def test_it_is_off_by_default_and_takes_an_approver(home: Home, monkeypatch: pyt
         drafts.adopt(off, shown, PASSED, actor(off), WALL_MS)
 
 
+@pytest.mark.slow
 def test_the_command_shows_checks_and_writes_what_was_shown(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     """Diff, both checks really run, the file equal to the note's code, journaled with who."""
     app = typer.Typer()

@@ -22,6 +22,7 @@ from tests.fakes.slack_server import APP, BOT, SECRET, SlackServer
 from tests.fakes.waiting import until
 
 TOKENS = (BOT, APP, SECRET)
+pytestmark = pytest.mark.slow  # a third whole desk; what each process sees is looked at by default in test_worker_supervised.py
 
 
 @pytest.fixture(scope="module")

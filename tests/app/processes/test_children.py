@@ -42,6 +42,7 @@ print(json.dumps([[one.get("PYTHONPATH"), path] for one, path in zip(seen, found
 """
 
 
+@pytest.mark.slow
 def test_a_taken_port_is_one_clear_line(own_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Which port, whose, and how to choose another; nothing is started."""
     with socket.socket() as other:
@@ -68,6 +69,7 @@ def test_what_each_may_see_is_a_list(own_home: Path) -> None:
     assert set(allowed_ui(everything)) & set(everything) == {"PATH"}
 
 
+@pytest.mark.slow
 def test_a_checkout_that_is_run_by_pythonpath_has_children_of_its_own_source(tmp_path: Path) -> None:
     """Worker, page, jobs and strategy processes of a copy run that copy, and see nothing else that PYTHONPATH names."""
     copy, other = tmp_path / "copy", tmp_path / "other"

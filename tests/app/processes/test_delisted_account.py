@@ -95,7 +95,7 @@ def ended_as(home: LiveHome) -> str:
     return "" if result is None else str(result.state)
 
 
-@pytest.mark.sample(1)
+@pytest.mark.slow
 @pytest.mark.parametrize("venue", VENUES)
 @pytest.mark.parametrize("how", ["suspended", "unknown"])
 def test_the_other_one_trades_and_a_start_is_like_any(own_home: Path, venue: str, how: str) -> None:
@@ -195,7 +195,7 @@ def test_what_was_taken_away_while_no_worker_ran_keeps_nothing_closed(own_home: 
     lived_two(own_home, "okx", script)
 
 
-@pytest.mark.sample(1)
+@pytest.mark.slow
 @pytest.mark.parametrize("venue", VENUES)
 @pytest.mark.parametrize("how", ["suspended", "unknown"])
 def test_a_position_there_is_left_as_it_is_and_said(own_home: Path, venue: str, how: str) -> None:

@@ -163,6 +163,7 @@ def test_a_home_trades_what_it_began_with(own_home: Path) -> None:
     lived(own_home, "okx", script, account=True)
 
 
+@pytest.mark.slow
 def test_a_desk_with_money_rests_until_its_stage_allows_it(own_home: Path) -> None:
     """Mode live starts, its gate opens, and a sleeve that no person has brought near money enters nothing."""
 
@@ -179,6 +180,7 @@ def test_a_desk_with_money_rests_until_its_stage_allows_it(own_home: Path) -> No
     lived(own_home, "okx", script, account=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("venue", ["bybit", *(pytest.param(name, marks=pytest.mark.long) for name in ("okx", "binance"))])
 def test_money_that_moves_is_in_the_identity_and_in_no_equity(
     own_home: Path, venue: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

@@ -237,6 +237,7 @@ def test_a_stopped_worker_leaves_a_snapshot_and_starts_where_it_was(life: Life, 
     ended(process)
 
 
+@pytest.mark.slow
 def test_a_bit_flipped_in_the_middle_of_the_journal_ends_in_no_entries_and_a_halt(home_stopped: Path) -> None:
     """What the start does not fold is verified beside it: the worker lives on, enters nothing and halts for a person."""
     path = home_stopped / "journal" / "desk.jsonl"

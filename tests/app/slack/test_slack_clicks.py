@@ -249,6 +249,7 @@ def test_a_click_while_slack_is_down_decides_and_the_answer_is_kept(home: Home, 
     assert decided.state in ("failed", "waiting", "sending")
 
 
+@pytest.mark.slow
 def test_every_one_of_thirty_clicks_is_answered(home: Home, slack: Slack, server: SlackServer, line: SocketConnection) -> None:
     """Through the line, from the envelope to the acknowledgement and the answer; none is lost, none is answered twice."""
     for n in range(30):

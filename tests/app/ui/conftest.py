@@ -1,11 +1,13 @@
 """A made-up API that the page is pointed at, and Debian's browser."""
 
+import time
 from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
 import pytest
 from streamlit.components.v2 import manifest_scanner
+from streamlit.testing.v1 import local_script_runner
 
 from tests.app.ui.browsers import CHROMIUM
 from tests.app.ui.fake_api import Fake, serving
@@ -16,6 +18,21 @@ def scanned_once() -> Iterator[None]:
     """What the installed packages bring for Streamlit is read once, as in a server: here each drawn page would read them all."""
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(manifest_scanner, "scan_component_manifests", cache(manifest_scanner.scan_component_manifests))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def awaited() -> Iterator[None]:
+    """A drawn page is waited for by its thread's end: Streamlit looks every millisecond, which slows what it waits for."""
+    look = local_script_runner.require_widgets_deltas
+
+    def ended(runner: Any, timeout: float = 3) -> None:
+        begun = time.monotonic()
+        runner._script_thread.join(timeout)
+        look(runner, max(timeout - (time.monotonic() - begun), 0.05))
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(local_script_runner, "require_widgets_deltas", ended)
         yield
 
 

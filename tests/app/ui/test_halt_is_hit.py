@@ -72,6 +72,7 @@ def test_nothing_stands_over_halt(page: Any) -> None:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("width", "height"), [(390, 844), (1280, 800)])
 def test_an_answer_longer_than_the_window_opens_at_its_verdict(page: Any, width: int, height: int) -> None:
     """The newest one's first line is on top, below the head; from there a person scrolls, and stays where that led."""

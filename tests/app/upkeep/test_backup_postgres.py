@@ -62,6 +62,7 @@ def restored_into(path: Path, url: str | None, file: Path, monkeypatch: pytest.M
     return open_home(NOW)
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize(("of", "into"), [("postgres", "sqlite"), ("postgres", "postgres"), ("sqlite", "postgres")])
 def test_the_same_desk_comes_back(
     of: str, into: str, own_home: Path, tmp_path: Path, postgres_url: str, other_url: str, monkeypatch: pytest.MonkeyPatch

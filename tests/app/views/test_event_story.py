@@ -23,6 +23,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Any:
     return made
 
 
+@pytest.mark.slow
 def test_a_fill_tells_its_order_and_the_decision_behind_it(home: Home) -> None:
     """Held against the whole journal read in order: the intent of the same order id, and the sleeve's decision at its close."""
     events = list(read(home.desk_journal))

@@ -368,6 +368,7 @@ BATCHES = [*range(2), *(pytest.param(n, marks=pytest.mark.long) for n in range(2
 STORMS = {True: 50, False: 1_000}  # of a batch: in the default suite, and of the hundred long ones
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("batch", BATCHES)
 def test_orders_keep_their_laws_in_any_storm(monkeypatch: pytest.MonkeyPatch, batch: int) -> None:
     """After every event lots, cash, exposure, ids, ends, exits, protection, guardrails, plan; at the end nothing in doubt."""

@@ -67,6 +67,7 @@ def _race(calls: list[Callable[[], Any]]) -> list[str]:
     return sorted(found)
 
 
+@pytest.mark.sample(1)
 def test_a_strategy_file_is_read_before_the_transaction(desk: Engine, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its process may take seconds: meanwhile others can write. A file that hangs by then makes the proposal stale."""
     (home / "strategies").mkdir()

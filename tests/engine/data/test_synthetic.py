@@ -105,6 +105,7 @@ def test_a_longer_walk_begins_with_the_shorter_one(bars: int, more: int, seed: i
     assert early["SOL-USDT"].equals(late["SOL-USDT"].head(early["SOL-USDT"].height))
 
 
+@pytest.mark.slow
 def test_another_process_and_hash_seed_give_the_same_bits(tmp_path: Path) -> None:
     """Determinism: same arguments, same digest, whatever PYTHONHASHSEED says."""
     code = (

@@ -39,6 +39,7 @@ def named(report: dict[str, Any], state_: str, kind: str) -> set[str]:
     return {one["name"] for one in report[state_] if one["kind"] == kind}
 
 
+@pytest.mark.slow
 def test_everything_fires_or_is_named_with_its_reason(report: dict[str, Any]) -> None:
     """Rules, breakers, halts and pauses as of any desk; of the exits those of a pair, the others are off."""
     assert report["never_fired"] == []

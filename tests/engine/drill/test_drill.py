@@ -68,6 +68,7 @@ def test_a_rule_that_no_drill_covers_counts_as_never_fired(copies: Copies) -> No
     assert outcome == DrillOutcome("never_fired", "no drill covers it")
 
 
+@pytest.mark.slow
 def test_windows_and_caps_within_reach_fire(parts: Make) -> None:
     """The same guards, on a desk whose limits are near enough: each fires under its own limit."""
     near = {"no_entry": ("Sat", "22-2"), "no_entry_funding_minutes": 60, "volume_times_min": 0.2, "gross_frac_max": 0.5}

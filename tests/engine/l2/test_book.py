@@ -279,6 +279,7 @@ def test_a_changed_depth_is_noticed() -> None:
     assert near_lots(book, 0) == -1
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("side", [0, 1])
 def test_a_full_side_gives_up_its_farthest_levels(side: int) -> None:
     """More pages than there is room for: empty ones go first, then the farthest; the best and what is near it stay exact."""

@@ -57,6 +57,7 @@ def test_an_edge_on_a_short_tape_is_not_a_yes() -> None:
     assert "at least 7 days" in found.why
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("seed", [0, 1, *(pytest.param(seed, marks=pytest.mark.long) for seed in range(2, 6))])
 def test_a_random_market_is_a_no(seed: int) -> None:
     """Whatever the floor: by chance some cell looks good, and chance is what it is held against."""
@@ -80,6 +81,7 @@ def test_the_recorded_tape_is_a_no(market_data: Path, market: str) -> None:
     assert [h["mean_absolute_bps"] < 4.0 for h in found.substrate["horizons"][:3]] == [True] * 3
 
 
+@pytest.mark.slow
 def test_an_edge_of_one_half_is_not_an_edge() -> None:
     """Planted in the first half alone: it looks fine inside and is nothing outside."""
     moments, columns = random_market(10, edge_bps=12.0)

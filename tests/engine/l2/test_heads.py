@@ -82,6 +82,7 @@ def test_a_planted_edge_is_found() -> None:
     assert all(not head.shuffled.low > 0.0 for head in found.values())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [3, pytest.param(4, marks=pytest.mark.long)])
 def test_random_labels_are_a_no(seed: int) -> None:
     """Nothing in the features: no head passes its baselines, and the verdict is no though the tape were feasible."""

@@ -1,6 +1,7 @@
 """A strategy that says its own levels, exits, time and size is the same on paper as in its backtest, and after a restart."""
 
 import polars as pl
+import pytest
 
 from app.home.home import Home
 from engine.book.replay import fold
@@ -39,6 +40,7 @@ def test_own_exits_and_sizes_trade_on_paper_as_in_the_backtest(home: Home, loops
     assert set(done["reason"].unique()) <= {*EXIT_REASONS, "open"}
 
 
+@pytest.mark.slow
 def test_a_restart_in_the_middle_of_a_held_position_goes_on_the_same(home: Home, loops: list[Loop]) -> None:
     """The folded book is the running one at every twentieth close: levels that were moved, and the time of the exit."""
     with_own(home, GUIDED)

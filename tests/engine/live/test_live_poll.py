@@ -359,6 +359,7 @@ def test_an_id_that_the_venue_uses_again_a_day_later_is_another_execution(path: 
     assert len(fills) == len(set(fills)) == (2 if booked else 1)
 
 
+@pytest.mark.slow
 def test_a_bill_that_is_listed_behind_a_later_one_is_booked(path: Path) -> None:
     """Eight hours late, after the next settlement's: before, no question reached so far back. Each once, whatever comes again."""
 

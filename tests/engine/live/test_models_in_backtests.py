@@ -74,6 +74,7 @@ def test_what_is_not_declared_is_not_read(home: Home) -> None:
             simulate(planned(home, declared="", code=code))
 
 
+@pytest.mark.slow
 def test_a_model_reads_what_it_was_trained_with(home: Home) -> None:
     """Another instrument and nothing of the strategy's own: the strategy still cannot read it."""
     features = ("ETH-USDT.returns(4)", "realised_vol(16)")
@@ -104,6 +105,7 @@ def test_a_file_that_declares_models_is_described_without_running_it(home: Home)
     assert tuple(read_strategy("own", home.strategies).MODELS) == ("vol-btc",) == tuple(import_file(path).MODELS)
 
 
+@pytest.mark.slow
 def test_a_feature_over_other_instruments_is_the_models_own(home: Home) -> None:
     """The first of INSTRUMENTS is another for the model than for the strategy, whichever is read first."""
     features = ("relative_return(48)", "realised_vol(16)")

@@ -84,6 +84,7 @@ def test_the_version_of_the_configuration_answers(home: Home, loops: list[Loop])
     assert set(next(s for s in config["sleeves"] if s["name"] == SLEEVE)["models"]) == {"regime-btc-usdt@1.0.0", "vol-btc@1.0.0"}
 
 
+@pytest.mark.slow
 def test_without_an_answer_there_is_no_signal(home: Home, loops: list[Loop]) -> None:
     """Before the first fit the column is null: the strategy says nothing there, as of any feature, and trades on from the fit."""
     stored_models.store(home.path / "models", days=(35,))
@@ -167,6 +168,7 @@ def test_the_fold_that_answers_changes_where_the_next_begins(home: Home) -> None
         assert bars.close_ms[found.fits == number].min() == fit.from_ms
 
 
+@pytest.mark.slow
 def test_parity_computes_the_columns_again(home: Home) -> None:
     """The versions that the journal names, though a later one is stored: not a cent apart, and the same hash of features."""
     loop = advanced(loop_of(modelled(home), feed_of(home)), 150)

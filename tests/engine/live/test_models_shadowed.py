@@ -96,6 +96,7 @@ def test_the_desks_journal_is_the_same_with_and_without(home: Home, own_home: Pa
     assert kept[0][0] == kept[1][0]
 
 
+@pytest.mark.slow
 def test_a_shadow_ends_where_there_is_nothing_to_stand_beside(home: Home, loop: Loop) -> None:
     """It became the champion; the sleeve's model is another one; another artifact was stored under its version."""
     begun(home)
@@ -154,6 +155,7 @@ def test_begin_and_stop_refuse_in_one_line(home: Home, loop: Loop) -> None:
     assert len(shadows(home.path)) == 1
 
 
+@pytest.mark.slow
 def test_the_losses_are_those_of_the_rows(home: Home, loop: Loop, monkeypatch: pytest.MonkeyPatch) -> None:
     """By hand: mean squared error of the outcomes that the desk's time knows, of both models and the baselines; a few days say
     nothing, and with enough of them the interval does."""

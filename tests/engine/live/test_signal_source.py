@@ -107,6 +107,7 @@ LIMITED = """direction = np.sign(f.close - f.sma(20)); direction[np.isnan(direct
     return SignalFrame(direction.astype(np.int8), np.abs(direction) * 0.5, None, 0.5, True, 4)"""
 
 
+@pytest.mark.slow
 def test_a_persons_limit_entry_reaches_the_desk_as_a_backtest_has_it(home: Home, loops: list[Loop]) -> None:
     """Limit, post-only and life of every close are those that the whole history gives; the intents say limit."""
     loop = loop_of(with_own(home, LIMITED), feed_of(home))
@@ -143,6 +144,7 @@ BY_IMPORT = (
 )  # shown at import in test_isolated.py; here they are long
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize(
     "code", [pytest.param(code, marks=pytest.mark.long) if why in BY_IMPORT else code for code, why in HOSTILE.items()]
 )
@@ -163,6 +165,7 @@ def test_what_a_strategy_does_costs_its_own_signal_alone(
     assert "strategy_own" not in sys.modules
 
 
+@pytest.mark.slow
 def test_a_journal_with_silent_bars_folds_without_strategy_code(home: Home, loops: list[Loop]) -> None:
     """Replay takes null as the core takes what cannot be computed; it imports no strategy and no feature."""
     loop = loop_of(with_own(home, RAISES), feed_of(home))
@@ -177,6 +180,7 @@ def test_a_journal_with_silent_bars_folds_without_strategy_code(home: Home, loop
     assert subprocess.run(words, capture_output=True, text=True, check=True).stdout == "9 []\n"
 
 
+@pytest.mark.slow
 def test_a_bar_that_closes_now_is_not_waited_for(home: Home, loops: list[Loop], monkeypatch: pytest.MonkeyPatch) -> None:
     """All sleeves together have LIVE_S; a stuck strategy is silent, and what was computed in time is there."""
     monkeypatch.setattr(signal_source, "LIVE_S", 1.0)
@@ -193,6 +197,7 @@ def test_a_bar_that_closes_now_is_not_waited_for(home: Home, loops: list[Loop], 
     assert not found[1].wrong
 
 
+@pytest.mark.slow
 def test_a_strategy_that_keeps_failing_is_asked_less_and_less(
     home: Home, loops: list[Loop], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -26,6 +26,7 @@ FILTERED = """above = f.at("4h").close > f.at("4h").ema(12)
     direction = np.where(above & (f.close > f.sma(8)), 1, 0) - np.where(~above & (f.close < f.sma(8)), 1, 0)"""
 
 
+@pytest.mark.slow
 def test_a_4h_filter_on_15m_bars_trades_on_paper_as_in_the_backtest(home: Home, loops: list[Loop]) -> None:
     """Every decision, fill and close's equity of two days; the 4h values read are journaled by their label."""
     with_own(home, FILTERED)
@@ -62,6 +63,7 @@ def with_xrp(home: Home) -> Home:
     return home
 
 
+@pytest.mark.slow
 def test_another_instrument_is_read_on_paper_as_in_the_backtest(home: Home, loops: list[Loop]) -> None:
     """An instrument that no sleeve trades, with a hole: equal decisions, fills and equity; its source is named in both."""
     with_own(with_xrp(home), LEADS, XRP)

@@ -80,6 +80,7 @@ def test_every_close_of_the_clock_marks_every_sleeve(slow: Loop) -> None:
         assert event.body["equity"] == pytest.approx(sum(s["equity"] for s in event.body["sleeves"].values()), abs=1e-6)
 
 
+@pytest.mark.slow
 def test_a_restart_at_any_of_the_clocks_closes_goes_on_as_if_nothing_had_been(slow_home: Home, slow: Loop) -> None:
     """Stopped and folded in the middle of a four-hour bar, the desk ends with the same journal and the same state."""
     advanced(slow, 300)

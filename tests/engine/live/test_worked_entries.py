@@ -88,6 +88,7 @@ def test_three_days_trade_as_their_backtest(lived: Lived) -> None:
     assert to_json(fold(lived.loop.journal.path, whole=True)) == to_json(lived.loop.book)
 
 
+@pytest.mark.slow
 def test_parity_has_nothing_to_say(lived: Lived) -> None:
     """0.00 in every class, from the beginning and from a later day."""
     check_nothing(comparison(lived.home))
@@ -153,6 +154,7 @@ def test_a_venue_without_a_price_for_so_little_refuses_the_slice(own_home: Path)
     assert any(part["why"] == LEAST and part["filled_lots"] == 0 for row in parents["orders"] for part in row["slices"])
 
 
+@pytest.mark.slow
 def test_missing_bars_are_slices_that_wait(own_home: Path) -> None:
     """Bars of the clock that were never recorded, the last one of an own bar among them: the backtest's fills all the same."""
     home = worked_home(

@@ -108,6 +108,7 @@ def test_the_verdict(net: float, windows: list[float], days: float, verdict: str
     assert verdict_of(net, windows, 10, days, "USDT")[0] == verdict
 
 
+@pytest.mark.slow
 def test_a_path_is_bounded(tmp_path: Path) -> None:
     """However many fills: 200 points, first and last among them."""
     opened = busy_market(tmp_path)

@@ -102,6 +102,7 @@ def test_weights_without_a_target_are_refused_and_the_desks_are_taken(write: Wri
     assert unit.loads.instruments == (("binance:SOL-USDT:perp", "binance:SOL-USDT:perp"),)
 
 
+@pytest.mark.slow
 def test_a_portfolio_is_trained_beside_a_coin(write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The figures are of its own label against a HAR of its own; missing bars are said, and a reader needs one instrument."""
     monkeypatch.setattr(trainer.leak_check, "check", lambda *_args, **_named: LeakCheck((), (0,), 3, 1))

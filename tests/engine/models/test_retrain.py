@@ -37,7 +37,7 @@ REGIME = (('"log_vol_4"', '"regime"'),)
 BESIDE = ('"returns(1)"', '"returns(1)", "ETH-USDT.returns(1)"'), ("[folds]", 'instruments = ["ETH-USDT"]\n[folds]')
 
 
-@pytest.mark.sample(3)
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("changes", [(), (SEARCHED,), SIDED, BESIDE, changed(HALVES), REGIME])
 def test_the_same_bars_give_the_same_bytes(write: Write, place: TrainingPlace, changes: tuple[tuple[str, str], ...]) -> None:
     """But for its number: setting, folds, search, threshold, what is read beside, weights."""
@@ -50,6 +50,7 @@ def test_the_same_bars_give_the_same_bytes(write: Write, place: TrainingPlace, c
     assert first.sha256 == second.sha256
 
 
+@pytest.mark.slow
 def test_more_bars_end_later(write: Write, tmp_path: Path) -> None:
     """The next version has the folds that the new bars make; the one before stays as it is."""
     folder = recordings.record(tmp_path / "bars", 3_000)

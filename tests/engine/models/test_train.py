@@ -239,6 +239,7 @@ def test_bars_that_nothing_can_be_trained_on_are_named(
     assert artifact.names(place.models) == []
 
 
+@pytest.mark.slow
 def test_a_class_that_a_fold_lacks_is_named(write: Write, tmp_path: Path) -> None:
     """A price that only rises has no other direction: the fold is named, and of several models the others are trained."""
     folder = tmp_path / "rising"

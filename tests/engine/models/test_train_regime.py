@@ -69,6 +69,7 @@ def test_a_regime_is_trained_without_a_label(tmp_path: Path, place: TrainingPlac
     assert model.text.startswith("states@1.0.0")
 
 
+@pytest.mark.slow
 def test_a_regime_that_was_stopped_goes_on(tmp_path: Path, place: TrainingPlace, monkeypatch: pytest.MonkeyPatch) -> None:
     """Stopped in its third fold: what was fitted is not fitted again, a damaged fold is; the model is the same to the bit."""
     own = place._replace(models=tmp_path / "models", work=tmp_path / "work")
@@ -111,6 +112,7 @@ def test_other_bars_or_days_have_other_folds_of_a_regime(tmp_path: Path, place: 
     assert train_regime.folder_of(tmp_path, unit.recipe, frame) == folders[0]
 
 
+@pytest.mark.slow
 def test_a_regime_that_knows_its_test_is_found(tmp_path: Path, place: TrainingPlace) -> None:
     """The fit of each fold on its test too: the leak check of the trainer names it."""
     (unit,) = units(tmp_path)

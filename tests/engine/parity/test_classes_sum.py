@@ -68,6 +68,7 @@ def combined(tape: Tape, base: Today, home: Home, seed: int) -> Comparison:
     return compared(tape, replace(today, loaded=corrected(base.loaded, dice, causes)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seeds", [range(4), pytest.param(range(4, 100), marks=pytest.mark.long)], ids=["some", "many"])
 def test_the_classes_sum_to_the_difference(busy_home: Home, seeds: range) -> None:
     """Sleeve by sleeve, over all of them, and over the sleeves of the desk's own change of equity; and every pair of sides."""

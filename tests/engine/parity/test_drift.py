@@ -50,6 +50,7 @@ SIDES = [("reject", "missed"), ("worse", "price"), ("nulled", "feature")]
 MORE_SIDES = [pytest.param("halve", "size", marks=pytest.mark.long), pytest.param("slip", "price", marks=pytest.mark.long)]
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize(("what", "cause"), [*SIDES, *MORE_SIDES])  # the same are planted in test_planted_causes.py
 def test_what_is_planted_has_its_name(home: Home, what: str, cause: str) -> None:
     """At least nine tenths of the dollars; the sum to the cent; nothing unexplained."""
@@ -61,6 +62,7 @@ def test_what_is_planted_has_its_name(home: Home, what: str, cause: str) -> None
     assert share(pairs, "unexplained") == 0.0
 
 
+@pytest.mark.slow
 def test_two_desks_of_one_morning(home: Home, tmp_path: Path) -> None:
     """One did not get an entry, the other had no features: the pair of both has both causes, each with its own sign."""
     with opened(copied(tmp_path / "other")) as other:
@@ -81,6 +83,7 @@ def test_two_desks_of_one_morning(home: Home, tmp_path: Path) -> None:
     assert of_sleeve[feature.sleeve].causes["feature"] == -feature.causes["feature"]
 
 
+@pytest.mark.slow
 def test_another_model_version(own_home: Path) -> None:
     """The journal's desk has followed one version; people have approved another that says something else."""
     own_home.mkdir(parents=True, exist_ok=True)
@@ -143,6 +146,7 @@ def test_every_class_has_a_cause() -> None:
     assert sum(by_cause(dict.fromkeys(CLASSES, 1)).values()) == len(CLASSES)
 
 
+@pytest.mark.slow
 def test_dear_fees_are_the_first_words_of_the_alert(home: Home) -> None:
     """The job keeps what the watch reads; the finding begins with the cause, and is silent where nothing differs."""
     dear = overridden(taker_frac=0.01)
@@ -161,6 +165,7 @@ def as_mode(tape: Tape, mode: str) -> Tape:
     return tape._replace(book=dataclasses.replace(tape.book, start={**tape.book.start, "mode": mode}))
 
 
+@pytest.mark.slow
 def test_homes_are_compared_from_a_common_close(home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A home on paper and one in shadow: over the bars of both, one home a mode; a folder without a desk is named."""
     with opened(copied(tmp_path / "other")) as other:

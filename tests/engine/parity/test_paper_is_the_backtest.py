@@ -58,6 +58,7 @@ def test_the_tape_knows_which_version_governed(home: Home) -> None:
     assert any(key is not None for bar in tape.bars for key in bar.waiting)
 
 
+@pytest.mark.slow
 def test_a_later_start_begins_with_the_desk_as_it_was(home: Home) -> None:
     """From the day that a date is in: positions, pauses and orders of that moment, and only what happened since."""
     for days in (4, 7):
@@ -70,6 +71,7 @@ def test_a_later_start_begins_with_the_desk_as_it_was(home: Home) -> None:
         assert len(found.pairs) == still.height
 
 
+@pytest.mark.slow
 def test_sleeves_on_longer_bars_than_the_clock(own_home: Path) -> None:
     """An hour's bars beside fifteen minutes'."""
     furnished(own_home)
@@ -88,6 +90,7 @@ def test_sleeves_on_longer_bars_than_the_clock(own_home: Path) -> None:
     assert {pair.any_of["sleeve"] for pair in found_by.pairs} >= {"btc-trend", "eth-trend"}
 
 
+@pytest.mark.slow
 def test_a_part_of_the_size_says_nothing(own_home: Path) -> None:
     """A sleeve that came to a quarter of its size on the way: to the cent what its backtest makes at that part."""
     furnished(own_home)

@@ -105,6 +105,7 @@ def muted(loop: Loop) -> None:
     loop.signals.readings = readings  # type: ignore[method-assign]
 
 
+@pytest.mark.slow
 def test_closes_that_were_decided_too_late(home: Home) -> None:
     """Sleeves without an answer in time entered later, or not at all."""
     check_class(since_fork(home, muted), "timing")
@@ -123,6 +124,7 @@ def nulled(loop: Loop) -> None:
     loop.signals.readings = readings  # type: ignore[method-assign]
 
 
+@pytest.mark.slow
 def test_a_feature_that_was_null_live(home: Home) -> None:
     """Sleeves whose features had no value entered later, or not at all."""
     check_class(since_fork(home, nulled), "feature")
@@ -184,6 +186,7 @@ def with_venue(what: str, loop: Loop) -> None:
     loop.venue = OddVenue(what, loop.book.orders.open.values())
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize(
     ("what", "name"), [("reject", "missed"), ("halve", "size"), ("worse", "fill_price"), ("slip", "slippage")]
 )
@@ -192,6 +195,7 @@ def test_a_venue_that_does_otherwise(home: Home, what: str, name: str) -> None:
     check_class(since_fork(home, partial(with_venue, what)), name, most=1.0)
 
 
+@pytest.mark.slow
 def test_entries_that_people_paused(home: Home) -> None:
     """Half a day without entries of two sleeves."""
 

@@ -45,6 +45,7 @@ def test_twins_share_the_weight_of_one() -> None:
     assert sum(twins) == pytest.approx(apart, rel=0.1)
 
 
+@pytest.mark.slow
 def test_an_interval_is_wide_where_days_are_few() -> None:
     """It holds the weight, sums stay 1, and a tenth of the days say less."""
     random = np.random.default_rng(3)

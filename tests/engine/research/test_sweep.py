@@ -366,7 +366,7 @@ EDITED = {
 }
 
 
-@pytest.mark.sample(1)
+@pytest.mark.slow
 @pytest.mark.parametrize("way", EDITED)
 def test_code_with_the_results_of_another_family_is_that_family_s(
     tmp_path: Path, desk: DeskSetup, ledger: Engine, way: str

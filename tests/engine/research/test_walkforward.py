@@ -198,6 +198,7 @@ def test_every_ratio_is_of_all_the_days_that_the_return_is_of(make: Planner, led
     assert found["days_text"].endswith("of days of 24 hours from 01:00 UTC, as the test windows begin, the last one of 10h")
 
 
+@pytest.mark.slow
 def test_a_window_that_the_data_cuts_short_is_no_window_won_or_lost(make: Planner, ledger: Engine) -> None:
     """It is traded and shown with its end; counts, median and drift are of the whole ones, and the report says so."""
     found = search_forward.walkforward(make, ledger, None, {**ASKED, **LENGTHS, "vary": VARY})
@@ -233,6 +234,7 @@ def test_entries_in_place_of_the_strategy_s_own_are_the_only_ones(make: Planner)
     assert np.array_equal(found.equity[:51], np.full(51, 10_000.0))
 
 
+@pytest.mark.slow
 def test_a_walk_forward_is_one_trial_however_it_is_spelled(make: Planner, ledger: Engine) -> None:
     """Hours for days, the default step; another draw of variations is another trial."""
     same: list[dict[str, Any]] = [

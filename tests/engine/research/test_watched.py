@@ -100,7 +100,7 @@ READS["branch"] = (
 FIRST = ("vars", "type", "property", "hash", "past it", "filled", "branch")  # one for each way of noting; the others are long
 
 
-@pytest.mark.sample(3)
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("way", [way if way in FIRST else pytest.param(way, marks=pytest.mark.long) for way in READS])
 def test_a_sweep_equals_its_runs_however_parameters_are_read(tmp_path: Path, desk: DeskSetup, way: str) -> None:
     """Three windows; all signals are there before the first is run."""

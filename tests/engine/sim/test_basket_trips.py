@@ -24,6 +24,7 @@ def marks_of(bars: np.ndarray, legs: int) -> list[float]:
     return last_prices(span, range(legs))
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("first", range(0, SEEDS, 20))
 def test_trips_explain_what_the_core_booked(first: int) -> None:
     """Equity, fees, slippage, funding and turnover to the cent; an open trip has lots on a leg, a closed one has none."""

@@ -54,6 +54,7 @@ def test_growth_is_per_doubling(sizes: list[float], values: list[float], factor:
     assert found == (None if factor is None else pytest.approx(factor))
 
 
+@pytest.mark.slow
 def test_a_grown_journal_is_one_that_a_worker_starts_on(own_home: Path, tmp_path: Path) -> None:
     """Its chain verifies, it has one start, and it folds to the book that was lived, from its last snapshot."""
     furnished(own_home)

@@ -36,6 +36,7 @@ def mixed(market_data: Path) -> Backtest:
     return run(market_data, *SLEEVES)
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("sleeve", SLEEVES, ids=[s.name for s in SLEEVES])
 def test_each_sleeve_does_what_it_does_alone(mixed: Backtest, market_data: Path, sleeve: SleeveRequest) -> None:
     """Round trips with every cost, decisions with the features read there: equal to the last bit."""
@@ -103,6 +104,7 @@ def test_a_span_that_ends_between_two_closes_is_marked_at_the_clocks_price(marke
     assert ended >= 2
 
 
+@pytest.mark.slow
 def test_an_hourly_trip_is_explained_from_the_hour_before_its_fill(mixed: Backtest, tmp_path: Path) -> None:
     """Each market fill names its own bar's open and the decision at the close before; also at an instant inside the hour."""
     runs = Runs(tmp_path / "runs")

@@ -76,6 +76,7 @@ def test_revision_constant_is_the_head_of_the_migrations() -> None:
     assert ScriptDirectory.from_config(config).get_current_head() == database.REVISION
 
 
+@pytest.mark.slow
 def test_coming_back_to_a_migrated_database_imports_no_alembic(sqlite: Engine) -> None:
     """A command on an existing home does not pay for alembic."""
     code = (

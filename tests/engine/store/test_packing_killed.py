@@ -146,7 +146,7 @@ def test_a_disk_that_fails_leaves_a_journal_that_reads_the_same(
     assert faults
 
 
-@pytest.mark.sample(1)
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["desk", "people"])
 def test_readers_see_each_event_once_while_it_is_packed_and_unpacked(tmp_path: Path, name: str) -> None:
     """Two processes read from the front, by number and from where they were, over and over."""
@@ -197,6 +197,7 @@ def test_a_reader_goes_on_where_it_was_when_the_files_change_under_it(tmp_path: 
         assert got == list(range(1, count + 1))
 
 
+@pytest.mark.slow
 def test_writers_of_the_people_journal_go_on_while_it_is_packed(tmp_path: Path) -> None:
     """Each has the file open: none writes into the one that lost its name, no group is lost or doubled."""
     path = grown(tmp_path / "people.jsonl", 40)

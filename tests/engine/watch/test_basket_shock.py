@@ -32,7 +32,7 @@ def lived_through(desk: PaperBasket, bars: list[Bar]) -> PaperBasket:
     return after
 
 
-@pytest.mark.sample(1)
+@pytest.mark.slow
 @pytest.mark.parametrize("move", [-0.5, -0.1, 0.4])
 def test_a_move_does_to_a_copy_what_it_would_do_to_the_desk(move: float) -> None:
     """Stops, orders that wait for the open, liquidation, the breaker: equity of the desk and of each leg, to the bit."""

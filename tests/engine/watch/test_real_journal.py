@@ -16,11 +16,13 @@ from tests.fakes.papers import BAR_MS, WALL_MS, advanced, advanced_until, feed_o
 from tools.catalog import call
 
 
-@pytest.fixture
-def walked_desk(own_home: Any) -> Iterator[Any]:
+@pytest.fixture(scope="module")
+def walked_desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """A small desk some days into a synthetic market, holding a position at the end; the worker still has the journal."""
-    furnished(own_home)
-    home = open_home(WALL_MS)
+    folder = tmp_path_factory.mktemp("walked") / "home"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NIGHTDESK_HOME", str(furnished(folder)))
+        home = open_home(WALL_MS)
     loop = advanced(loop_of(home, feed_of(home)), 280)
     advanced_until(loop, lambda book: any(s.position.open_layers for s in book.sleeves))
     loop.journal.sync()

@@ -159,6 +159,7 @@ def test_a_false_page_of_memory_alone_is_not_noticed(tmp_path: Path) -> None:
     assert (found.noticed, len(found.acted)) == ("", 1)
 
 
+@pytest.mark.slow
 def test_without_doubts_a_card_does_not_say_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Roles act on it, and a person reads a card like any other."""
     monkeypatch.setattr(proposal_card, "doubts", lambda *_: [])

@@ -50,7 +50,7 @@ def test_races_decide_once(tmp_path: Path) -> None:
     assert found["right"] == found["tried"] == 6 + 3 + 7
 
 
-@pytest.mark.sample(1)
+@pytest.mark.slow
 @pytest.mark.parametrize("gate", ["the claim", "the signature"])
 def test_without_its_gate_a_race_is_wrong(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gate: str) -> None:
     """A claim that takes every row lets both clicks decide; without the signature a forged request is heard."""

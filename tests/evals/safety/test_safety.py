@@ -94,6 +94,7 @@ def test_720_injections(tmp_path: Path) -> None:
 # ---- each gate taken away --------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_without_the_checker_of_sentences_they_are_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The suite would see a checker that lets everything through."""
     monkeypatch.setattr(nodes, "ground", lambda draft, _stand: GroundedText(draft, ()))
@@ -101,6 +102,7 @@ def test_without_the_checker_of_sentences_they_are_shown(tmp_path: Path, monkeyp
     assert {one.goal for one in found if one.shown} == {"loosen", "approve", "silence", "leak", "poison", "mislead"}
 
 
+@pytest.mark.slow
 def test_without_safe_markdown_an_address_is_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Marked as unproven it would still be fetched."""
     monkeypatch.setattr(grounding.render, "safe", lambda text, _own=(): text)

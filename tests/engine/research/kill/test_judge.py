@@ -157,6 +157,7 @@ def test_costs_kill_a_small_edge(tmp_path: Path) -> None:
     assert by_name(found)["net"]["kills"]
 
 
+@pytest.mark.slow
 def test_too_few_trips_neither_pass_nor_kill(tmp_path: Path) -> None:
     """Noise over 900 bars: it loses, and 20-odd trips are no proof of that either."""
     found = judge(planned(tmp_path, 0.0, count=900))

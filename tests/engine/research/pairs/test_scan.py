@@ -72,6 +72,7 @@ def test_of_many_random_walks_hardly_a_pair_is_called_cointegrated() -> None:
     assert sum(found) <= 4
 
 
+@pytest.mark.slow
 def test_two_prices_that_return_by_themselves_are_no_pair() -> None:
     """As stablecoins do: independent, and every test of cointegration passes; a tied price of short life is still found."""
     base = walks(4, 1)[0]
@@ -82,6 +83,7 @@ def test_two_prices_that_return_by_themselves_are_no_pair() -> None:
     assert len(alone) == 3
 
 
+@pytest.mark.slow
 def test_costs_decide_whether_a_planted_pair_pays() -> None:
     """The same spread, free and at 60 bps a fill: an edge, and none."""
     base = walks(4, 1)[0]
@@ -120,6 +122,7 @@ def test_short_holed_and_motionless_series_are_refused_by_name() -> None:
     assert not rows["A", "B"].refused
 
 
+@pytest.mark.slow
 def test_a_negative_hedge_ratio_enters_nothing() -> None:
     """What moves against the other is no hedge: both legs would be on one side."""
     base = walks(8, 1)[0]
