@@ -62,8 +62,9 @@ def _versions(modules: Iterable[str]) -> dict[str, str]:
             found[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
             continue  # of an extra, or of another system
-        needed = (Requirement(line).name for line in metadata.requires(name) or () if "extra ==" not in line)
-        waiting |= {canonicalize_name(one) for one in needed} - found.keys()
+        needed = (Requirement(line) for line in metadata.requires(name) or ())
+        here = (one for one in needed if one.marker is None or one.marker.evaluate({"extra": ""}))
+        waiting |= {canonicalize_name(one.name) for one in here} - found.keys()
     return found
 
 
