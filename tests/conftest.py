@@ -232,6 +232,33 @@ def costly_passphrases(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(passphrases.identity, "_scrypt", passphrases.costly)
 
 
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """The URL of a PostgreSQL started once for this process; skipped, with the reason, where none is installed."""
+    from tests.fakes.postgres_server import programs, served
+
+    where = programs()
+    if where is None:
+        pytest.skip("no PostgreSQL on this machine (apt-get install postgresql)")
+    with served(where) as url:
+        yield url
+
+
+@pytest.fixture
+def postgres_url(postgres_server: str) -> str:
+    """The URL of an empty PostgreSQL database, without tables."""
+    from sqlalchemy import text
+
+    from engine.store.db import open_db
+
+    engine = open_db(postgres_server)
+    with engine.begin() as connection:
+        connection.execute(text("DROP SCHEMA public CASCADE"))
+        connection.execute(text("CREATE SCHEMA public"))
+    engine.dispose()
+    return postgres_server
+
+
 @pytest.fixture
 def jobs_here(monkeypatch: pytest.MonkeyPatch) -> None:
     """Jobs run in this process, before `submit` returns."""

@@ -8,18 +8,6 @@ from sqlalchemy import Connection, Engine, text
 
 from engine.store.db import migrate, open_db
 from tests.fakes.dask_clusters import DaskCluster
-from tests.fakes.postgres_server import programs, served
-
-
-@pytest.fixture(scope="session")
-def postgres_server() -> Iterator[str]:
-    """The URL of a PostgreSQL started for this test run; skipped, with the reason, where none is installed."""
-    where = programs()
-    if where is None:
-        pytest.skip("no PostgreSQL on this machine (apt-get install postgresql)")
-    with served(where) as url:
-        yield url
-
 
 SHAPE = """SELECT relname, attname, atttypid::regtype::text FROM pg_attribute JOIN pg_class ON attrelid = pg_class.oid
 WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND attnum > 0 AND NOT attisdropped ORDER BY 1, 2"""
@@ -33,7 +21,7 @@ def _shape(engine: Engine) -> list[tuple[str, ...]]:
 
 
 def empty(connection: Connection, names: Sequence[str]) -> None:
-    """Delete all rows and count from 1 again. TRUNCATE makes a hundred files anew for it, and takes a hundred times as long."""
+    """Delete all rows and count from 1 again. TRUNCATE makes the files of all tables anew: forty times as long."""
     connection.execute(text("SET LOCAL session_replication_role = replica"))  # in any order
     held = " UNION ALL ".join(f"SELECT '{name}' WHERE EXISTS (SELECT 1 FROM {name})" for name in names)
     for (name,) in connection.execute(text(held)).all():

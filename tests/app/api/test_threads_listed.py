@@ -1,4 +1,4 @@
-"""The list of threads on SQLite and PostgreSQL: order, names, words of any alphabet, taken off; and jobs of several runs."""
+"""The list of threads on SQLite and PostgreSQL: order, names, words of any alphabet, taken off; and a job that waits."""
 
 from pathlib import Path
 from typing import Any
@@ -13,9 +13,7 @@ from app.jobs.queue import JobQueue
 from engine.store import db
 from engine.store.journal import read
 from engine.store.tables import Thread
-from tests.app.home.conftest import postgres_server, postgres_url
 
-__all__ = ["postgres_server", "postgres_url"]
 HOUR = 3_600_000
 
 
