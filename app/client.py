@@ -20,7 +20,7 @@ import httpx
 from engine.control import halt as latch
 from engine.control.started import started_of
 
-PORT, PAGE_PORT = 8420, 8421
+PORT = 8420
 URL_VARIABLE, PORT_VARIABLE = "NIGHTDESK_API_URL", "NIGHTDESK_API_PORT"
 HALT_S = 1.0  # how long a halt waits for the API
 TIMEOUT_S = 15.0

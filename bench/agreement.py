@@ -6,7 +6,7 @@ have single bars wide enough to reach a target or a trail on the bar of the entr
 
 import os
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
@@ -103,13 +103,3 @@ def reason(row: np.ndarray, other: np.ndarray, columns: np.ndarray) -> str:
 def alike(row: np.ndarray, other: np.ndarray) -> bool:
     """Whether two trips end on the same bar and have equal prices."""
     return bool(row[1] == other[1] and np.allclose(row[2:], other[2:], rtol=1e-9, atol=0.0))
-
-
-def first_parting(ours: np.ndarray, theirs: np.ndarray) -> tuple[Any, Any] | None:
-    """The first trip that both entered on the same bar and left otherwise: (ours, theirs)."""
-    there = {int(row[0]): row for row in theirs}
-    for row in ours:
-        other = there.get(int(row[0]))
-        if other is not None and not alike(row, other):
-            return row.tolist(), other.tolist()
-    return None

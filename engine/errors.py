@@ -6,8 +6,7 @@
     ├── StrategyError             a strategy raised, returned the wrong length, NaN or infinite values, or never ended
     ├── Refused                   a rule of the desk refuses: authority, stale or expired proposal, latch, limit
     ├── Busy                      held by another process: a second worker, a locked home (recoverable)
-    ├── JournalBroken             a hash chain that does not verify, or an unreadable record
-    └── SubmitUnknown             a venue did not answer: never retried, only reconciled
+    └── JournalBroken             a hash chain that does not verify, or an unreadable record
 
 Expected outcomes (no data, refused by a guardrail) are values, not exceptions. A programmer's error is an
 assert that halts.
@@ -48,7 +47,3 @@ class Busy(DeskError):
 
 class JournalBroken(DeskError):
     """A journal that does not verify."""
-
-
-class SubmitUnknown(DeskError):
-    """A venue did not answer; the order may or may not exist."""

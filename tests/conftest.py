@@ -32,7 +32,6 @@ settings.register_profile("untimed", deadline=None, suppress_health_check=[Healt
 settings.load_profile("untimed")
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-STORMS = REPOSITORY / "tests" / "storms"
 
 
 MEMORY = Path("/dev/shm")  # noqa: S108 - where Linux keeps files in memory; pytest makes a folder of its own there
@@ -96,9 +95,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What a sample leaves out is slow. Files that start processes go first: at the end everybody else would wait for them."""
     mark_samples(items)
     for item in items:
-        if item.path.parent == STORMS and item.name.startswith(SLOW_STORMS):
+        if item.nodeid.startswith("tests/storms/") and item.name.startswith(SLOW_STORMS):
             item.add_marker("slow")
-    items.sort(key=lambda item: not str(item.path.relative_to(REPOSITORY)).startswith(FIRST))
+    items.sort(key=lambda item: not item.nodeid.startswith(FIRST))
 
 
 def once_a_process() -> None:
@@ -231,6 +230,43 @@ def costly_passphrases(monkeypatch: pytest.MonkeyPatch) -> None:
     from tests.fakes import passphrases
 
     monkeypatch.setattr(passphrases.identity, "_scrypt", passphrases.costly)
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """The URL of a PostgreSQL started once for this process; skipped, with the reason, where none is installed."""
+    from tests.fakes.postgres_server import programs, served
+
+    where = programs()
+    if where is None:
+        pytest.skip("no PostgreSQL on this machine (apt-get install postgresql)")
+    with served(where) as url:
+        yield url
+
+
+@pytest.fixture
+def postgres_url(postgres_server: str) -> str:
+    """The URL of an empty PostgreSQL database, without tables."""
+    from sqlalchemy import text
+
+    from engine.store.db import open_db
+
+    engine = open_db(postgres_server)
+    with engine.begin() as connection:
+        connection.execute(text("DROP SCHEMA public CASCADE"))
+        connection.execute(text("CREATE SCHEMA public"))
+    engine.dispose()
+    return postgres_server
+
+
+@pytest.fixture
+def jobs_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Jobs run in this process, before `submit` returns."""
+    from app.jobs import kinds, queue
+    from tests.jobs_here import ran_here, unlimited
+
+    monkeypatch.setattr(queue.JobQueue, "spawn", ran_here)
+    monkeypatch.setattr(kinds, "limited", unlimited)
 
 
 RECORDED = os.environ.get("NIGHTDESK_DATA")

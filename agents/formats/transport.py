@@ -26,7 +26,6 @@ ATTEMPT_S_MAX = 600.0  # an answer that takes longer is abandoned
 EVENTS_MAX = 200_000  # of one answer
 QUIET_S = 1.5  # silence after which the person is told that we are waiting
 HEADERS = {"host", "accept", "accept-encoding", "connection", "content-length", "content-type", "authorization", "user-agent"}
-Paths = {"chat": "/chat/completions", "responses": "/responses"}
 WHOLE: Mapping[str, Mapping[str, Any]] = {  # the least that an answer is made of; read once, before the first question
     "chat": {"id": "c", "object": "chat.completion", "created": 0, "model": "none", "choices": []},
     "responses": {"id": "r", "object": "response", "created_at": 0, "model": "none", "output": []},

@@ -9,8 +9,7 @@ from sqlmodel import col, select
 from app.api import models as m
 from app.api.context import ApiContext, At, NotFound, Who
 from app.api.models_people import EmptyBody
-from app.jobs import children
-from app.jobs.queue import LIVE, RUNS, JobQueue
+from app.jobs.queue import LIVE, JobQueue
 from engine.store import db
 from engine.store.tables import Job
 
@@ -20,9 +19,8 @@ JobId = Path(max_length=60, pattern=r"^[\w-]+$", examples=["j-20261120-0a1b2c3d"
 
 @router.get("")
 def jobs(at: At, _: Who, *, live: bool = False, limit: int = Query(50, ge=1, le=500)) -> m.JobList:
-    """Jobs, newest first; `live`: only those queued or running. The runs of a job are its own: /api/jobs/{id}/runs."""
-    query = select(Job.id).where(col(Job.parent).is_(None))
-    query = query.order_by(col(Job.created_ms).desc(), col(Job.id).desc()).limit(limit)
+    """Jobs, newest first; `live`: only those queued or running."""
+    query = select(Job.id).order_by(col(Job.created_ms).desc(), col(Job.id).desc()).limit(limit)
     with db.read(at.engine) as session:
         found = list(session.exec(query.where(col(Job.state).in_(LIVE)) if live else query))
     return m.JobList(items=[job_status(at, job) for job in found])
@@ -31,22 +29,6 @@ def jobs(at: At, _: Who, *, live: bool = False, limit: int = Query(50, ge=1, le=
 @router.get("/{job_id}")
 def one(at: At, _: Who, job_id: str = JobId) -> m.JobStatus:
     """One job's current state."""
-    return job_status(at, job_id)
-
-
-@router.get("/{job_id}/runs")
-def runs(at: At, _: Who, job_id: str = JobId) -> m.JobRuns:
-    """The runs of a job as far as they are; none for a job that is not of several."""
-    job_status(at, job_id)
-    rows = children.children_of(at.engine, job_id)
-    return m.JobRuns(counts=m.JobCounts(**children.counts_of(rows)), **children.table_of(rows))
-
-
-@router.post("/{job_id}/resume")
-def resume(at: At, session: Who, body: EmptyBody, job_id: str = JobId) -> m.JobStatus:  # noqa: ARG001 - an empty body is checked too
-    """Queue a job of several runs again: those that failed or were cancelled; 409 when there are none."""
-    job_status(at, job_id)
-    children.resume(JobQueue(at.home, session.name), job_id)
     return job_status(at, job_id)
 
 
@@ -64,16 +46,14 @@ def job_status(at: ApiContext, job_id: str) -> m.JobStatus:
         row = session.get(Job, job_id)
     if row is None:
         raise NotFound(f"unknown job {job_id!r}", "see /api/jobs")
-    now: dict[str, Any] = {"children": None}
+    now: dict[str, Any] = {}
     if row.state in LIVE:
         view = JobQueue(at.home).view(job_id)
         with db.read(at.engine) as session:
             row = session.get(Job, job_id) or row
         if row.state in LIVE and view.state == "failed":  # dead, and the disk has no room to store that
-            now |= {"state": view.state, "error": view.error}
-    if row.kind == RUNS:
-        now["children"] = m.JobCounts(**children.counts_of(children.children_of(at.engine, job_id)))
-    apart, body = ("args", "result", "progress", "children", "partly"), json.loads(row.body)
+            now = {"state": view.state, "error": view.error}
+    apart, body = ("args", "result", "progress", "partly"), json.loads(row.body)
     columns = {k: getattr(row, k) for k in m.JobStatus.model_fields if k not in apart} | now
     progress = min(max(row.progress, 0.0), 1.0)
     found = {"result": body.get("result"), "partly": body.get("partly")}

@@ -286,18 +286,6 @@ class TripView(ApiModel):
     trip: dict[str, Any]
 
 
-class JobCounts(ApiModel):
-    """The runs of a job that has several, by state. `text`: `3 of 12 runs done, 1 failed`."""
-
-    text: str
-    total: int
-    done: int
-    failed: int
-    cancelled: int
-    running: int
-    queued: int
-
-
 class FoundSoFar(ApiModel):
     """What a search has found while it still runs: the best of each fold's past, the variations that have run."""
 
@@ -307,14 +295,10 @@ class FoundSoFar(ApiModel):
 
 
 class JobStatus(ApiModel):
-    """A job: work in a separate process. `parent`: the job that it is a run of; `children`: of a job of several runs; `partly`:
-    of a search that has not ended well yet.
-    """
+    """A job: work in a separate process. `partly`: of a search that has not ended well yet."""
 
     id: str
     kind: str
-    parent: str | None
-    children: JobCounts | None
     partly: FoundSoFar | None
     args: dict[str, Any]
     state: Literal["queued", "running", "done", "failed", "cancelled"]
@@ -334,14 +318,6 @@ class JobList(ApiModel):
     """Jobs, newest first."""
 
     items: list[JobStatus]
-
-
-class JobRuns(ApiModel):
-    """The runs of a job as far as they are: a row each, figures null until it has ended well."""
-
-    counts: JobCounts
-    columns: list[str]
-    rows: list[list[str | float | int | None]]
 
 
 class AlertList(ApiModel):

@@ -1,6 +1,6 @@
 """Points on the trained models that a sleeve reads; none apply to one that reads none. Gathered in table.py."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -18,7 +18,6 @@ GATES = {  # name in engine/models/gates.py -> question
     "rows": "Are there enough evaluation rows?",
     "leaks": "Was it searched for leaks, and none found?",
 }
-Loaded = Mapping[str, Any]  # name@version -> artifact
 
 
 def _loaded(one: AuditedSleeve) -> dict[str, Any]:

@@ -45,11 +45,9 @@ KINDS: Mapping[str, Kind] = {
     "judge": kinds.judge,
     "pairs": kinds.pairs,
 }
-RUNS = "runs"  # several backtests, each a job of its own: app/jobs/children.py
 # kinds whose process is another program: a venue's client and the trading loop are what this module must not import
-PROGRAMS = {"pull": "app.jobs.pull_job", RUNS: "app.jobs.children", "drill": "app.jobs.drill_job"}
+PROGRAMS = {"pull": "app.jobs.pull_job", "drill": "app.jobs.drill_job"}
 LIVE = ("queued", "running")
-OWN_LIVE = (col(Job.state).in_(LIVE), col(Job.parent).is_(None))  # what waits for a turn: a child has its parent's
 LIMITS_S = {
     "train": 1_800.0,
     "pairs": 900.0,
@@ -80,19 +78,13 @@ class JobQueue:
         """
         if kind not in (*KINDS, *PROGRAMS):
             raise BadInput(f"unknown kind of job {kind!r}", f"available: {', '.join((*KINDS, *PROGRAMS))}")
-        job = self.row_of(kind, args, thread=thread, turn=turn)
-        self.add([job])
-        return job.id
-
-    def row_of(self, kind: str, args: Mapping[str, Any], **more: Any) -> Job:
-        """The row of a new job; one whose run is already stored has ended."""
         stored = self._stored_result(kind, args)
         try:
             given = json.dumps(dict(args), allow_nan=False)
         except (TypeError, ValueError) as error:
             raise BadInput(f"the arguments cannot be kept: {error}", "numbers must be finite") from error
         now = now_ms()
-        return Job(
+        job = Job(
             id=f"j-{datetime.fromtimestamp(now / 1000, UTC):%Y%m%d}-{secrets.token_hex(4)}",
             kind=kind,
             args=given,
@@ -103,20 +95,18 @@ class JobQueue:
             created_ms=now,
             ended_ms=now if stored else None,
             body=json.dumps({"result": stored} if stored else {"time_limit_s": max(self.time_limit_s, LIMITS_S.get(kind, 0.0))}),
-            **more,
+            thread=thread,
+            turn=turn,
         )
-
-    def add(self, rows: Sequence[Job]) -> None:
-        """Store a job, with its children behind it, and start its process. Raises Refused when the queue is full."""
-        first, job_id, waits = rows[0], rows[0].id, rows[0].state == "queued"
         with write(self.home.engine) as session:
-            if waits:
-                refuse_when_full(session, first.created_ms)
-            session.add_all(rows)
+            if not stored:
+                refuse_when_full(session, now)
+            session.add(job)
             session.flush()
             session.expunge_all()
-        if waits:
-            self.spawn(job_id)
+        if not stored:
+            self.spawn(job.id)
+        return job.id
 
     def _stored_result(self, kind: str, args: Mapping[str, Any]) -> dict[str, Any] | None:
         """The result of a backtest that is already stored. A person's strategy file is never executed in this process."""
@@ -177,24 +167,18 @@ class JobQueue:
             time.sleep(POLL_S)
 
     def cancel(self, job_id: str) -> None:
-        """Cancel a job: the row first, then the process, then its children. What they were writing never becomes a run; an ended
-        job is unchanged.
-        """
+        """Cancel a job: the row first, then the process. What it was writing never becomes a run; an ended job is unchanged."""
         with write(self.home.engine) as session:
             pid = session.exec(select(Job.pid).where(Job.id == job_id)).first()
             if not finish(session, job_id, "cancelled", error="cancelled"):
                 return
         if pid is not None and is_job(pid, job_id):
             end(pid)
-        with read(self.home.engine) as session:
-            going = session.exec(select(Job.id).where(Job.parent == job_id, col(Job.state).in_(LIVE))).all()
-        for child in going:
-            self.cancel(child)
 
     def live(self) -> list[JobView]:
-        """Jobs that run or wait, oldest first; children are their parent's."""
+        """Jobs that run or wait, oldest first."""
         with read(self.home.engine) as session:
-            ids = list(session.exec(select(Job.id).where(*OWN_LIVE).order_by(col(Job.created_ms))))
+            ids = list(session.exec(select(Job.id).where(col(Job.state).in_(LIVE)).order_by(col(Job.created_ms))))
         return [self.view(job_id) for job_id in ids]
 
 
@@ -222,7 +206,7 @@ def environment(home: Home, more: Sequence[str] = ()) -> dict[str, str]:
 def refuse_when_full(session: Session, now: int) -> None:
     """Refused when one job runs (or is about to) and WAITING_MAX wait."""
     fail_dead(session, now)
-    live = list(session.exec(select(Job.id).where(*OWN_LIVE)))
+    live = list(session.exec(select(Job.id).where(col(Job.state).in_(LIVE))))
     if len(live) > WAITING_MAX:
         raise Refused(f"the queue is full: one job runs and {WAITING_MAX} wait ({', '.join(live)})", "wait, or cancel one")
 
@@ -237,8 +221,6 @@ def fail_dead(session: Session, now: int) -> None:
 def why_dead(job: Job, now: int) -> str:
     """Why a live job will never end by itself; empty while its process lives or may still start."""
     if job.pid is None:
-        if job.parent is not None:
-            return ""  # its parent starts it, or ends it
         return "its process never started: the caller died first" if now - job.created_ms > SPAWN_MS_MAX else ""
     if is_job(job.pid, job.id):
         return ""
@@ -246,13 +228,9 @@ def why_dead(job: Job, now: int) -> str:
 
 
 def finish(session: Session, job_id: str, state: str, **values: Any) -> bool:
-    """End a live job, and its children that have not begun; False when it had already ended. The only place where a job ends."""
-    claim, now = update(Job).where(col(Job.state).in_(LIVE)), now_ms()
-    if session.exec(claim.where(col(Job.id) == job_id).values(state=state, ended_ms=now, **values)).rowcount != 1:
-        return False
-    waiting = claim.where(col(Job.parent) == job_id, col(Job.pid).is_(None))
-    session.exec(waiting.values(state="cancelled", ended_ms=now, error="the job that it belongs to ended first"))
-    return True
+    """End a live job; False when it had already ended. The only place where a job ends."""
+    claim = update(Job).where(col(Job.id) == job_id, col(Job.state).in_(LIVE))
+    return bool(session.exec(claim.values(state=state, ended_ms=now_ms(), **values)).rowcount == 1)
 
 
 def is_job(pid: int, job_id: str) -> bool:
@@ -302,15 +280,14 @@ def my_turn(home: Home, job_id: str) -> bool | None:
     """Claim the single running slot: True when claimed, False when not yet, None when the job was cancelled."""
     with read(home.engine) as session:  # reading takes no lock; only the next job takes one
         first, mine = next_up(session), session.get(Job, job_id)
-        own = mine is None or mine.parent is None
-        if own and first is not None and first.id != job_id and not why_dead(first, now_ms()):
+        if first is not None and first.id != job_id and not why_dead(first, now_ms()):
             return False if mine is not None and mine.state == "queued" else None
     with write(home.engine) as session:
         fail_dead(session, now_ms())
         job, first = session.get(Job, job_id), next_up(session)
         if job is None or job.state != "queued":
             return None
-        if job.parent is None and (first is None or first.id != job_id):
+        if first is None or first.id != job_id:
             return False
         job.state, job.pid, job.started_ms = "running", os.getpid(), now_ms()
         session.add(job)
@@ -319,7 +296,7 @@ def my_turn(home: Home, job_id: str) -> bool | None:
 
 def next_up(session: Session) -> Job | None:
     """The running job, else the one that has waited longest."""
-    live = select(Job).where(*OWN_LIVE)
+    live = select(Job).where(col(Job.state).in_(LIVE))
     return session.exec(live.order_by(col(Job.state) != "running", col(Job.created_ms), col(Job.id))).first()
 
 

@@ -3,42 +3,31 @@
 Written by app/monitor, read by deliveries.py, `nightdesk monitor` and the page. No model is reached from here.
 """
 
-import json
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from app.views.kept import natural, rows_in
+from engine.watch import derived
 
 if TYPE_CHECKING:
     from app.home.home import Home
 
 FILE = "cache/monitor.json"
-SCHEMA = 1
-BYTES_MAX = 1_000_000
 NOTES_MAX = 20  # the newest
 SUBJECT = "monitor "  # how the subject of a note's deliveries begins
 
 
 def read_monitor(home: Path) -> dict[str, Any]:
     """{"seen", "wall_ms", "why", "notes"}; empty where nothing is kept, or it cannot be read."""
-    with suppress(OSError, ValueError, RecursionError), (home / FILE).open("rb") as file:
-        found = json.loads(file.read(BYTES_MAX))
-        if isinstance(found, dict) and found.get("schema") == SCHEMA:
-            return found
-    return {}
+    return derived.kept(home / FILE)
 
 
 def keep_monitor(home: Path, seen: Mapping[str, Any], wall_ms: int, why: str, note: Mapping[str, Any] | None) -> None:
     """Keep a look: what was seen, and its note or why there is none. Raises OSError."""
     notes = [*([dict(note)] if note else []), *read_monitor(home).get("notes", ())][:NOTES_MAX]
-    body = {"schema": SCHEMA, "seen": dict(seen), "wall_ms": wall_ms, "why": why[:400], "notes": notes}
-    path = home / FILE
-    path.parent.mkdir(exist_ok=True)
-    draft = path.with_name(f"{path.name}.{wall_ms:x}.draft")
-    draft.write_text(json.dumps(body, allow_nan=False), encoding="utf-8")
-    draft.replace(path)
+    body = {"seen": dict(seen), "wall_ms": wall_ms, "why": why[:400], "notes": notes}
+    derived.keep(home / FILE, body)
 
 
 def note_of(home: Path, subject: str) -> dict[str, Any] | None:

@@ -18,7 +18,6 @@ from engine.store import db
 from engine.store.tables import Delivery
 
 TEST = "test "  # how the subject of a test begins
-WEBHOOKS_MAX = 5
 
 
 def names_of(desk: DeskToml) -> list[str]:

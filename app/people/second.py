@@ -7,7 +7,6 @@ of the other, and the same person twice is one person.
 """
 
 import json
-from typing import Any
 
 from sqlmodel import col, select, update
 
@@ -71,9 +70,3 @@ def _may_still(home: Home, decided_by: str) -> bool:
     """Whether a first person is still registered and still has a role that may approve."""
     person = read_people(home.path).get(str(json.loads(decided_by).get("name", "")))
     return person is not None and may(person.role, "loosen")
-
-
-def waits_for_second(decided_by: str | None, state: str) -> dict[str, Any] | None:
-    """The first of two people, of a proposal that waits for the second; None for any other."""
-    found = json.loads(decided_by) if decided_by and state == "pending" else {}
-    return found if found.get("one_of_two") else None

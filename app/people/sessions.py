@@ -20,7 +20,6 @@ from engine.errors import BadInput, Refused
 FOLDER = "sessions"
 LOGIN_MS = 12 * HOUR_MS
 SESSION_MS = 14 * 24 * HOUR_MS
-TOKEN_MS = 365 * 24 * HOUR_MS
 Scope = Literal["all", "read"]
 
 

@@ -38,8 +38,6 @@ def follow(api: PageClient, ident: str) -> None:
         share = min(1.0, max(0.0, float(job.get("progress") or 0)))
         st.progress(share, text=words(f"{job.get('kind')} {job['state']} {percent(share, 0)}", 80))
         rights.button(api, "Cancel", key=f"cancel_job_{ident}", on_click=_cancel, args=(api, ident))
-    if job.get("children"):
-        _runs(api, ident)
     if job.get("partly"):
         _so_far(job["partly"])
 
@@ -61,9 +59,7 @@ def awaited(api: PageClient, ident: str) -> None:
 def show(job: Mapping[str, Any]) -> None:
     """An ended job in one line."""
     kind = words(job.get("kind"), 40)
-    if job["state"] == "done" and job.get("children"):
-        st.success(f"{kind}: {words(job['children']['text'], 80)}.")
-    elif job["state"] == "done":
+    if job["state"] == "done":
         st.success(f"{kind} done. {words(outcome(job.get('result') or {}), 500)}")
         links.button(
             "Open the run", "run", str(job.get("run_id") or ""), key=f"job_run_{job['id']}", icon=":material/monitoring:"
@@ -72,29 +68,12 @@ def show(job: Mapping[str, Any]) -> None:
         st.error(f"{kind} {words(job['state'])}: {words(job.get('error') or 'no reason was recorded', 500)}")
 
 
-def _runs(api: PageClient, ident: str) -> None:
-    """The runs of a job as far as they are: how many have ended, and a row each."""
-    try:
-        found = api.get(f"/api/jobs/{ident}/runs")
-    except Trouble as trouble:
-        st.caption(trouble.markdown())
-        return
-    st.caption(words(found["counts"]["text"], 80))
-    with st.expander("The runs so far"):
-        _table(found)
-
-
 def _so_far(found: Mapping[str, Any]) -> None:
     """What a search has found so far."""
     st.caption(words(found["text"], 200))
     with st.expander("Found so far"):
-        _table(found)
-
-
-def _table(found: Mapping[str, Any]) -> None:
-    """Columns and rows as the API gives them."""
-    columns = [words(name, 40) for name in found["columns"]]
-    st.dataframe([dict(zip(columns, row, strict=True)) for row in found["rows"]], hide_index=True)
+        columns = [words(name, 40) for name in found["columns"]]
+        st.dataframe([dict(zip(columns, row, strict=True)) for row in found["rows"]], hide_index=True)
 
 
 def outcome(result: Any) -> str:

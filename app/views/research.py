@@ -34,7 +34,7 @@ Row = Mapping[str, Any]
 def lines(engine: Engine, count: int) -> list[dict[str, Any]]:
     """The newest `count` research jobs, newest first, each with what it is about and its verdict once it has one."""
     names = ("id", "kind", "state", "progress", "error", "created_ms", "args", "body")
-    mine = select(*(getattr(Job, name) for name in names)).where(col(Job.kind).in_(tuple(VIEWS)), col(Job.parent).is_(None))
+    mine = select(*(getattr(Job, name) for name in names)).where(col(Job.kind).in_(tuple(VIEWS)))
     with db.read_rows(engine) as rows:
         found = rows.execute(mine.order_by(col(Job.created_ms).desc(), col(Job.id).desc()).limit(count)).all()
     return [_line(dict(zip(names, row, strict=True))) for row in found]

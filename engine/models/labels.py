@@ -153,21 +153,10 @@ def label_of(name: str, bars: FeatureFrame) -> BarLabel:
     kind, ahead = parts_of(name)
     with np.errstate(all="ignore"):
         found = KINDS[kind](bars, ahead)
-    _refuse(name, "infinite", np.isinf(found.values), bars.close_ms)
+    if (wrong := np.isinf(found.values)).any():
+        where = f"{int(wrong.sum()):,} of {len(wrong):,} rows, first {utc(int(bars.close_ms[np.argmax(wrong)]))}"
+        raise DataError(f"label {name} is infinite at {where}", "leave those rows out")
     return found
-
-
-def require_finite(name: str, values: Array, close_ms: npt.NDArray[np.int64]) -> None:
-    """Raises DataError naming the label and the first row that has none: a learner would fit it, or drop it without a word."""
-    _refuse(name, "missing or infinite", ~np.isfinite(values), close_ms)
-
-
-def _refuse(name: str, what: str, wrong: npt.NDArray[np.bool_], close_ms: npt.NDArray[np.int64]) -> None:
-    if wrong.any():
-        at = utc(int(close_ms[np.argmax(wrong)]))
-        raise DataError(
-            f"label {name} is {what} at {int(wrong.sum()):,} of {len(wrong):,} rows, first {at}", "leave those rows out"
-        )
 
 
 def _known_ms(bars: FeatureFrame, ahead: int) -> npt.NDArray[np.int64]:

@@ -1,8 +1,8 @@
 """How far a Sharpe ratio may be believed after a search: PSR, deflated Sharpe ratio, probability of backtest overfitting.
 
 Called by research/judge.py, sweeps and walk-forwards. Daily returns of whole UTC days in, figures out; each undefined figure is
-None with its reason. The ratio, its standard error, Lo's adjustment and the tail figures are those of a run's report
-(sim/metrics.py, sim/tails.py): nothing is computed a second way here. Sharpe ratios are a year's (365 days) unless a name says
+None with its reason. The ratio, its standard error and Lo's adjustment are those of a run's report (sim/metrics.py): nothing
+is computed a second way here. Sharpe ratios are a year's (365 days) unless a name says
 `a_day`.
 """
 
@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.errors import BadInput
-from engine.sim import metrics, tails
+from engine.sim import metrics
 from engine.sim.metrics import CONFIDENCE, DAYS_A_YEAR, DAYS_MIN
 
 YEAR = math.sqrt(DAYS_A_YEAR)
@@ -56,14 +56,6 @@ class Overfit(NamedTuple):
     halves: int
     slope: float | None
     reason: str = ""
-
-
-class TailFigures(NamedTuple):
-    """Of daily returns; losses count positive but for the worst day, which is a return."""
-
-    var_95_frac: Figure
-    es_95_frac: Figure
-    worst_day_frac: Figure
 
 
 def psr(daily: Sequence[float] | Floats, benchmark: float = 0.0) -> SharpeBelief:
@@ -208,12 +200,6 @@ def days_to_tell(sharpe: float, skew: float = 0.0, kurtosis: float = 3.0) -> Fig
         if error is None
         else Figure(*metrics.days_at(a_day, error))
     )
-
-
-def tail_figures(daily: Sequence[float] | Floats) -> TailFigures:
-    """Value at risk and expected shortfall at 95 %, and the worst day."""
-    returns = usable(daily)
-    return TailFigures(*(Figure(*of(returns)) for of in (tails.value_at_risk, tails.expected_shortfall, tails.worst_day)))
 
 
 def usable(daily: Sequence[float] | Floats) -> Floats:

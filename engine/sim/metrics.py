@@ -5,7 +5,7 @@ seconds, half of what a whole backtest may take, so the formulas are here. An un
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from statistics import NormalDist
 from typing import Any, NamedTuple
 
@@ -250,9 +250,3 @@ def lo_factor(rho: float, periods: int = DAYS_A_YEAR) -> float:
     """What a daily Sharpe ratio is multiplied by when returns follow an AR(1) of `rho` (Lo 2002); sqrt(365) at 0."""
     lag = np.arange(1, periods)
     return periods / math.sqrt(periods + 2.0 * float(((periods - lag) * np.power(rho, lag)).sum()))
-
-
-def format_figure(found: Mapping[str, Any], name: str, form: str = "{:.2f}") -> str:
-    """A figure as text: formatted, or a dash with the reason why it is undefined."""
-    value = found.get(name)
-    return form.format(value) if value is not None else f"- ({found['undefined'].get(name, 'not measured')})"

@@ -4,17 +4,15 @@ A first audit has none before it: what fails there is a note, since nothing bega
 Written by app/audit/audit.py, read by engine.watch.observer. A file of the home, derived: without it nothing is claimed.
 """
 
-import json
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from engine.watch import derived
 from engine.watch.observation import DeskObservation, Finding, Severity
 
 FILE = "cache/audit.json"
-SCHEMA = 1
-BYTES_MAX = 4_000_000
 SHOWN_MAX = 5  # points that the alert names
 ACTION = "nightdesk audit has every answer with its evidence; docs/audit.md lists the questions"
 
@@ -28,13 +26,9 @@ def keep_audit(home: Path, report: Mapping[str, Any]) -> None:
     since = before.get("since_ms") if failing and not began else None
     named = sorted(began) or [key for key in before.get("began", ()) if key in failing]
     first = first and not (before and began)
-    body = {"schema": SCHEMA, **report, "began": named, "first": first, "since_ms": since or report["wall_ms"]}
-    path = home / FILE
-    draft = path.with_name(f"{path.name}.{report['wall_ms']:x}.draft")
+    body = {**report, "began": named, "first": first, "since_ms": since or report["wall_ms"]}
     with suppress(OSError):
-        path.parent.mkdir(exist_ok=True)
-        draft.write_text(json.dumps(body, allow_nan=False), encoding="utf-8")
-        draft.replace(path)
+        derived.keep(home / FILE, body)
 
 
 def key_of(line: Mapping[str, Any]) -> str:
@@ -44,11 +38,7 @@ def key_of(line: Mapping[str, Any]) -> str:
 
 def last_audit(home: Path) -> Mapping[str, Any]:
     """The audit that was kept last; empty without one, or where it cannot be read."""
-    with suppress(OSError, ValueError, RecursionError), (home / FILE).open("rb") as file:
-        found = json.loads(file.read(BYTES_MAX))
-        if isinstance(found, dict) and found.get("schema") == SCHEMA:
-            return found
-    return {}
+    return derived.kept(home / FILE)
 
 
 def audited(desk: DeskObservation) -> Iterator[Finding]:

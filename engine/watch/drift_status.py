@@ -4,17 +4,15 @@ Written each day by app/jobs/model_drift.py, read by engine.watch.observer. A fi
 desk uses no model, nothing is claimed. An alert changes no model and no size.
 """
 
-import json
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from engine.watch import derived
 from engine.watch.observation import DeskObservation, Finding
 
 FILE = "cache/drift.json"
-SCHEMA = 1
-BYTES_MAX = 1_000_000
 MODELS_MAX = 20
 SHOWN_MAX = 10  # features of one model that have an alert of their own
 WHY_MAX = 300
@@ -24,12 +22,8 @@ ACTION = "nightdesk models drift {model} has every feature beside its training; 
 def keep_drift(home: Path, found: Mapping[str, Mapping[str, Any]], now_ms: int) -> None:
     """Keep a look at each model in use (model_drift.drift, or {"failed": why}); on a full disk the one before stays."""
     models = {name: _kept(one) for name, one in list(found.items())[:MODELS_MAX]}
-    path = home / FILE
-    draft = path.with_name(f"{path.name}.{now_ms:x}.draft")
     with suppress(OSError):
-        path.parent.mkdir(exist_ok=True)
-        draft.write_text(json.dumps({"schema": SCHEMA, "wall_ms": now_ms, "models": models}, allow_nan=False), encoding="utf-8")
-        draft.replace(path)
+        derived.keep(home / FILE, {"wall_ms": now_ms, "models": models})
 
 
 def _kept(one: Mapping[str, Any]) -> dict[str, Any]:
@@ -43,11 +37,7 @@ def _kept(one: Mapping[str, Any]) -> dict[str, Any]:
 
 def last_drift(home: Path) -> Mapping[str, Any]:
     """The look that was kept last; empty without one, or where it cannot be read."""
-    with suppress(OSError, ValueError, RecursionError), (home / FILE).open("rb") as file:
-        found = json.loads(file.read(BYTES_MAX))
-        if isinstance(found, dict) and found.get("schema") == SCHEMA:
-            return found
-    return {}
+    return derived.kept(home / FILE)
 
 
 def input_drift(desk: DeskObservation) -> Iterator[Finding]:

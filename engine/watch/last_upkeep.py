@@ -5,16 +5,15 @@ while either waits. A home out of a backup has neither; where a backup is now, a
 disk may be away.
 """
 
-import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from engine.watch import derived
+
 BACKUP, LOOK = "cache/backup.json", "cache/retention.json"
-SCHEMA = 1
-BYTES_MAX = 100_000
 # kind -> what of a home belongs to it; each file is in one kind
 KINDS: Mapping[str, str] = {
     "journals": "journal",
@@ -47,7 +46,7 @@ def keep_look(home: Path, now_ms: int, freed: Iterable[int]) -> None:
 
 def last_upkeep(home: Path) -> dict[str, Any]:
     """{"backup", "look"} as they were kept; each None where nothing was, or it cannot be read."""
-    return {"backup": _kept(home / BACKUP), "look": _kept(home / LOOK)}
+    return {"backup": derived.kept(home / BACKUP) or None, "look": derived.kept(home / LOOK) or None}
 
 
 def _sizes(home: Path, name: str) -> Iterator[int]:
@@ -60,16 +59,5 @@ def _sizes(home: Path, name: str) -> Iterator[int]:
 
 
 def _keep(path: Path, body: Mapping[str, Any]) -> None:
-    draft = path.with_name(f"{path.name}.{os.getpid():x}.draft")
     with suppress(OSError):
-        path.parent.mkdir(exist_ok=True)
-        draft.write_text(json.dumps({"schema": SCHEMA, **body}, allow_nan=False), encoding="utf-8")
-        draft.replace(path)
-
-
-def _kept(path: Path) -> dict[str, Any] | None:
-    with suppress(OSError, ValueError, RecursionError), path.open("rb") as file:
-        found = json.loads(file.read(BYTES_MAX))
-        if isinstance(found, dict) and found.get("schema") == SCHEMA:
-            return found
-    return None
+        derived.keep(path, body)

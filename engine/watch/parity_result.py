@@ -4,7 +4,6 @@ Written by engine/parity/desk_parity.py, and by app/jobs/daily_parity.py where t
 engine.watch.observer. A file of the home, derived: without it nothing is claimed.
 """
 
-import json
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -12,11 +11,10 @@ from typing import Any
 
 from engine.amounts import percent_text
 from engine.clock import utc_day
+from engine.watch import derived
 from engine.watch.observation import DeskObservation, Finding
 
 FILE = "cache/parity.json"
-SCHEMA = 1
-BYTES_MAX = 65_536
 WHY_MAX = 300
 SLEEVES_MAX = 50
 UNEXPLAINED_FRAC_MAX = 0.01  # of what the round trips moved, without sign
@@ -28,21 +26,13 @@ ACTION = "nightdesk parity lists the round trips; until it is understood, no bac
 
 def keep_result(home: Path, result: Mapping[str, Any], now_ms: int) -> None:
     """Keep a comparison, or {"failed": why}; a disk that has no room for it keeps the one before."""
-    path = home / FILE
-    draft = path.with_name(f"{path.name}.{now_ms:x}.draft")
     with suppress(OSError):
-        path.parent.mkdir(exist_ok=True)
-        draft.write_text(json.dumps({"schema": SCHEMA, "wall_ms": now_ms, **result}, allow_nan=False), encoding="utf-8")
-        draft.replace(path)
+        derived.keep(home / FILE, {"wall_ms": now_ms, **result})
 
 
 def last_result(home: Path) -> Mapping[str, Any]:
     """The comparison that was kept last; empty without one, or where it cannot be read."""
-    with suppress(OSError, ValueError), (home / FILE).open("rb") as file:
-        found = json.loads(file.read(BYTES_MAX))
-        if isinstance(found, dict) and found.get("schema") == SCHEMA:
-            return found
-    return {}
+    return derived.kept(home / FILE)
 
 
 def parity(desk: DeskObservation) -> Iterator[Finding]:

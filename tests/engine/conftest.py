@@ -1,33 +1,32 @@
 """For the tests of the engine: a fresh SQLite file, a real PostgreSQL where one is installed, a Dask cluster."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Connection, Engine, text
 
 from engine.store.db import migrate, open_db
 from tests.fakes.dask_clusters import DaskCluster
-from tests.fakes.postgres_server import programs, served
 
-
-@pytest.fixture(scope="session")
-def postgres_server() -> Iterator[str]:
-    """The URL of a PostgreSQL started for this test run; skipped, with the reason, where none is installed."""
-    where = programs()
-    if where is None:
-        pytest.skip("no PostgreSQL on this machine (apt-get install postgresql)")
-    with served(where) as url:
-        yield url
-
-
-SHAPE = "SELECT table_name, column_name, data_type FROM information_schema.columns WHERE table_schema = 'public' ORDER BY 1, 2"
+SHAPE = """SELECT relname, attname, atttypid::regtype::text FROM pg_attribute JOIN pg_class ON attrelid = pg_class.oid
+WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND attnum > 0 AND NOT attisdropped ORDER BY 1, 2"""
+RESTART = "SELECT setval(oid::regclass, 1, false) FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'S'"
 _MIGRATED: dict[str, list[tuple[str, ...]]] = {}  # by URL: the tables as the migrations leave them
 
 
 def _shape(engine: Engine) -> list[tuple[str, ...]]:
     with engine.connect() as connection:
         return [tuple(row) for row in connection.execute(text(SHAPE))]
+
+
+def empty(connection: Connection, names: Sequence[str]) -> None:
+    """Delete all rows and count from 1 again. TRUNCATE makes the files of all tables anew: forty times as long."""
+    connection.execute(text("SET LOCAL session_replication_role = replica"))  # in any order
+    held = " UNION ALL ".join(f"SELECT '{name}' WHERE EXISTS (SELECT 1 FROM {name})" for name in names)
+    for (name,) in connection.execute(text(held)).all():
+        connection.execute(text(f"DELETE FROM {name}"))
+    connection.execute(text(RESTART))
 
 
 @pytest.fixture
@@ -38,7 +37,7 @@ def postgres(postgres_server: str) -> Iterator[Engine]:
     with engine.begin() as connection:
         if as_migrated := shape == _MIGRATED.get(postgres_server):
             names = sorted({table for table, *_ in shape} - {"alembic_version"})
-            connection.execute(text(f"TRUNCATE {', '.join(names)} RESTART IDENTITY"))
+            empty(connection, names)
         else:
             connection.execute(text("DROP SCHEMA public CASCADE"))
             connection.execute(text("CREATE SCHEMA public"))

@@ -13,7 +13,6 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -28,6 +27,7 @@ from engine.errors import DeskError
 from engine.watch.detectors import ABSENT_MS
 from tests.evals import verdicts
 from tests.evals.verdicts import QuestionThread
+from tests.jobs_here import ran_here, unlimited
 from tools.catalog import call
 
 BESIDE = Path(__file__).resolve().parents[3] / "shared"  # recorded bars and further questions, on machines that have them
@@ -77,15 +77,7 @@ def office_of(home: Home, now_ms: int) -> StillOffice:
 
 def run_in_process() -> None:
     """Jobs run where they are submitted: a process for each of hundreds of backtests would take an hour."""
-
-    def spawned(job_queue: queue.JobQueue, job_id: str) -> None:
-        with suppress(Exception):  # what it was is in the job's row, as when its process ends
-            queue.run_job(job_queue.home, job_id)
-
-    def unlimited(*_: Any, **__: Any) -> AbstractContextManager[None]:
-        return nullcontext()  # a job's time limit is a signal, and signals reach main threads alone
-
-    queue.JobQueue.spawn, kinds.limited = spawned, unlimited  # type: ignore[method-assign,assignment]
+    queue.JobQueue.spawn, kinds.limited = ran_here, unlimited  # type: ignore[method-assign,assignment]
 
 
 def furnish(folder: Path) -> int:

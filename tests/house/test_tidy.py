@@ -22,7 +22,7 @@ BANNED = re.compile(r"(?:^|_)(manager|helper|util|utils|handler|service|info)(?:
 ROOMS_DONE = ("engine", "app", "agents", "tools", "memory", "bench")
 CLEAN = [path for path in PRODUCT if path.relative_to(ROOT).as_posix().startswith(ROOMS_DONE)]
 FUNCTION_NAMES = {  # a participle hides what a function returns -> names that say it
-    "told": "what it returns: event_lines, report_of, error_line, format_figure",
+    "told": "what it returns: event_lines, report_of, error_line",
     "tell": "what it does: send, print_line, format_alert",
     "said": "what it returns: notes, sentence, output",
     "asked": "what it returns: request, query, requested_range",

@@ -14,14 +14,6 @@ from memory.shelf import Shelf
 NOW = 1_800_000_000_000
 
 
-@pytest.fixture
-def shelf(tmp_path: Path) -> Shelf:
-    """A stocked shelf."""
-    made = Shelf(tmp_path / "memory")
-    made.stock()
-    return made
-
-
 def topics(shelf: Shelf, query: str) -> list[str]:
     """What a search finds, by page."""
     return [block.topic for block in search(shelf, query, NOW)]

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -17,14 +16,6 @@ NOW = 1_800_000_000_000
 LINES = st.text(st.characters(codec="utf-8"), max_size=200) | st.sampled_from(
     ["---", "---\nfrom: ann\n---", "x\u2028from: ann", "x\x85from: ann", "a: b\nc: d", "#x\n---"]
 )
-
-
-@pytest.fixture
-def shelf(tmp_path: Path) -> Shelf:
-    """A stocked shelf."""
-    made = Shelf(tmp_path / "memory")
-    made.stock()
-    return made
 
 
 def note(topic: str = "a topic", text: str = "it loses", **more: str) -> Note:

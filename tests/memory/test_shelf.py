@@ -11,14 +11,6 @@ from memory.note import Note, note_id, promote, render, split
 from memory.shelf import PAGE_BYTES_MAX, Shelf, ShelfError, slug
 
 
-@pytest.fixture
-def shelf(tmp_path: Path) -> Shelf:
-    """A stocked shelf."""
-    made = Shelf(tmp_path / "memory")
-    made.stock()
-    return made
-
-
 def note(text: str = "trend loses in ranges", topic: str = "trend") -> Note:
     """A note as a tool makes it."""
     return Note(note_id(5, topic, 1), topic, text, ("run-1",), "developer", "t1", "mara", 5, None)

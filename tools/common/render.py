@@ -2,7 +2,7 @@
 
 `safe` turns untrusted markdown into markdown that fetches nothing and links nowhere else: no images, no raw HTML, no address
 that a page would make a link, links to ids of this thread only, no control or direction-changing characters.
-`value_text` turns a fact into value and unit; `linked_value` adds the link to its evidence; `markdown_table` renders a table.
+`value_text` turns a fact into value and unit; `markdown_table` renders a table.
 """
 
 import re
@@ -118,11 +118,6 @@ def value_text(fact: Fact) -> str:
 def link(words: str, evidence: Evidence) -> str:
     """`words` as a link to our own evidence; plain words for what no page shows (a calculation, the desk)."""
     return f"[{words}]({evidence.kind}:{evidence.id})" if evidence.kind in OWN else words
-
-
-def linked_value(fact: Fact) -> str:
-    """A fact as prose shows it: value, unit, link."""
-    return link(value_text(fact), fact.evidence)
 
 
 def _cell_text(value: Value) -> str:

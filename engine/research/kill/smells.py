@@ -14,7 +14,6 @@ from engine.sim.metrics import Floats
 
 SHARE_OF_TRIPS = 0.05
 TRIPS_MIN = 20  # under it 5 % of the trips is less than one
-PARTS_MIN = 3  # months
 
 Value = tuple[float | None, str]
 

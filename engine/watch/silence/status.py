@@ -4,20 +4,18 @@ Written by the supervisor once an hour (engine.watch.observer) and by `nightdesk
 it nothing is claimed.
 """
 
-import json
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from engine.control.limits import HardLimits
+from engine.watch import derived
 from engine.watch.observation import DeskObservation, Finding
 from engine.watch.silence.pulses import silences
 from engine.watch.silence.rates import rates_json
 
 FILE = "cache/silences.json"
-SCHEMA = 1
-BYTES_MAX = 4_000_000
 KIND = "silence"  # of the finding; its fingerprint begins with it
 SHOWN_MAX = 20  # silences with an alert of their own
 OWN_ALERT = ("series",)  # its age is watched by outside_status.py
@@ -37,23 +35,15 @@ def look_for_silences(home: Path, limits: HardLimits, now_ms: int) -> Mapping[st
     found = silences(home, limits, now_ms)
     states = ("silent", "cannot tell", "as expected")
     counts = {state: sum(one.state == state for one in found) for state in states}
-    body = {"schema": SCHEMA, "wall_ms": now_ms, "counts": counts, "items": rates_json(found)}
-    path = home / FILE
-    draft = path.with_name(f"{path.name}.{now_ms:x}.draft")
+    body = {"wall_ms": now_ms, "counts": counts, "items": rates_json(found)}
     with suppress(OSError):
-        path.parent.mkdir(exist_ok=True)
-        draft.write_text(json.dumps(body, allow_nan=False), encoding="utf-8")
-        draft.replace(path)
+        derived.keep(home / FILE, body)
     return body
 
 
 def last_silences(home: Path) -> Mapping[str, Any]:
     """The look that was kept last; empty without one, or where it cannot be read."""
-    with suppress(OSError, ValueError, RecursionError), (home / FILE).open("rb") as file:
-        found = json.loads(file.read(BYTES_MAX))
-        if isinstance(found, dict) and found.get("schema") == SCHEMA:
-            return found
-    return {}
+    return derived.kept(home / FILE)
 
 
 def silent_ones(desk: DeskObservation) -> Iterator[Finding]:

@@ -45,6 +45,7 @@ def served(home: Home) -> Iterator[Served]:
     found.stop()
 
 
+@pytest.mark.usefixtures("jobs_here")
 def test_every_route_of_a_run_takes_a_basket(served: Served, api: Any) -> None:
     """Begun like any from the form; list, page, figures, trips, breakdown, candles, one trip."""
     changes = [{"key": key, "value": value} for key, value in PARAMS.items()]

@@ -1,4 +1,4 @@
-"""The list of threads on SQLite and PostgreSQL: order, names, words of any alphabet, taken off; and jobs of several runs."""
+"""The list of threads on SQLite and PostgreSQL: order, names, words of any alphabet, taken off; and a job that waits."""
 
 from pathlib import Path
 from typing import Any
@@ -9,14 +9,11 @@ from sqlmodel import select
 
 from agents import threads
 from app.home.home import Home, open_home
-from app.jobs.children import submit_runs
 from app.jobs.queue import JobQueue
 from engine.store import db
 from engine.store.journal import read
 from engine.store.tables import Thread
-from tests.app.home.conftest import postgres_server, postgres_url
 
-__all__ = ["postgres_server", "postgres_url"]
 HOUR = 3_600_000
 
 
@@ -89,17 +86,12 @@ def test_what_no_database_holds_is_refused_before_it_is_asked(api: httpx.Client)
 
 
 @pytest.mark.sample(1)
-def test_jobs_with_children_are_listed_alike(api: httpx.Client, home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One in the list, its runs beneath it; cancelled by the API with them, resumed, and its cancelled runs are queued again."""
+def test_a_job_that_waits_is_listed_and_cancelled(api: httpx.Client, home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Live until it is cancelled; an unknown one is not found."""
     monkeypatch.setattr(JobQueue, "spawn", lambda *_: None)
-    asked = {"strategy": "trend", "symbol": "BTC-USDT", "venue": "synthetic"}
-    job = submit_runs(JobQueue(home, "ann"), [(f"stop {n}", {**asked, "params": {"stop_atr": n}}) for n in (2, 3)])
+    job = JobQueue(home, "ann").submit("backtest", {"strategy": "trend", "symbol": "BTC-USDT", "venue": "synthetic"})
     (item,) = api.get("/api/jobs", params={"live": True}).json()["items"]
-    assert (item["id"], item["children"]["text"], item["parent"]) == (job, "0 of 2 runs done", None)
-    runs = api.get(f"/api/jobs/{job}/runs").json()
-    assert [row[:3] for row in runs["rows"]] == [["stop 2", "queued", 0.0], ["stop 3", "queued", 0.0]]
-    assert api.post(f"/api/jobs/{job}/cancel", json={}).json()["children"]["cancelled"] == 2
-    assert api.post(f"/api/jobs/{job}/resume", json={}).json()["children"]["queued"] == 2
-    assert api.post(f"/api/jobs/{job}/resume", json={}).status_code == 409
-    assert api.get(f"/api/jobs/{job}-1").json()["parent"] == job
-    assert api.get("/api/jobs/j-unknown/runs").status_code == 404
+    assert (item["id"], item["state"], item["person"]) == (job, "queued", "ann")
+    assert api.post(f"/api/jobs/{job}/cancel", json={}).json()["state"] == "cancelled"
+    assert api.get("/api/jobs", params={"live": True}).json()["items"] == []
+    assert api.get("/api/jobs/j-unknown").status_code == 404

@@ -196,7 +196,8 @@ def test_a_chat_runs_one_as_a_job(home: Home) -> None:
     assert (alone.status, "a basket of 1 leg" in alone.text) == ("failed", True)
 
 
-def test_a_job_of_its_own_process_leaves_the_run(home: Home) -> None:
+@pytest.mark.usefixtures("jobs_here")
+def test_a_job_leaves_the_run(home: Home) -> None:
     """As page and chat queue one; the same again has ended at once, and what no basket can be is refused before a process."""
     jobs = JobQueue(home, "mara")
     sleeve = {"strategy": "pairs", "symbol": ",".join(COINS), "venue": "", "market": "perp", "side": "both", "params": PARAMS}

@@ -1,18 +1,17 @@
 """`nightdesk journal` on the journal of a paper desk: what it did is explained, and it is what the backtest does."""
 
 import json
-import os
 import shutil
-import signal
-import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from typer.testing import CliRunner
 
 from app.cli import main
 from app.home.home import open_home
+from app.processes.worker import Worker
 from engine.data.catalog import Catalog
 from engine.sim.backtest import simulate
 from engine.sim.request import Request, SleeveRequest, plan
@@ -20,9 +19,7 @@ from engine.store.chain import Event
 from engine.store.journal import Journal, read
 from engine.watch.window import mark_at
 from tests.fakes import recordings
-from tests.fakes.waiting import WAIT_S, until
 
-REPOSITORY = Path(__file__).resolve().parents[3]
 BARS = 2_400
 LAST_MS = recordings.FIRST_MS + BARS * recordings.BAR_MS
 
@@ -34,14 +31,12 @@ def walked(tmp_path_factory):
     recordings.record(home / "data", BARS, ("BTC-USDT", "ETH-USDT", "SOL-USDT"))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("NIGHTDESK_HOME", str(home))
-        open_home().engine.dispose()
-    env = {k: v for k, v in os.environ.items() if not k.startswith("NIGHTDESK_")} | {"NIGHTDESK_HOME": str(home)}
-    command = [sys.executable, "-m", "app.processes.worker", "--bars-per-second", "100000"]
-    with subprocess.Popen(command, cwd=REPOSITORY, env=env, stderr=subprocess.PIPE, text=True) as worker:
-        until(lambda: at_end(home) == LAST_MS or worker.poll() is not None, "the bars' end was not reached", lambda: at_end(home))
-        worker.send_signal(signal.SIGTERM)
-        _, said = worker.communicate(timeout=WAIT_S)
-    assert at_end(home) == LAST_MS, said
+        worker = Worker(open_home(), 100_000, SimpleNamespace())  # its pause would take this process's signals
+        worker.open()
+        while worker.loop.ready():
+            worker.loop.step()
+        worker.stop()
+    assert at_end(home) == LAST_MS
     return home
 
 

@@ -39,6 +39,7 @@ def cli(own_home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
     return typed
 
 
+@pytest.mark.usefixtures("jobs_here")
 def test_a_version_is_proposed_approved_and_rolled_back(cli: Typed, own_home: Path) -> None:
     """The card with both runs and both versions; champion, then retired again."""
     store(own_home / "models", version="1.0.1", days=(21, 31))

@@ -118,6 +118,7 @@ def test_more_than_one_percent_unexplained_exits_with_one(desk: Path, cli: Any, 
     assert "unexplained" in said
 
 
+@pytest.mark.usefixtures("jobs_here")
 def test_the_daily_comparison_is_a_job_over_the_last_days(desk: Path) -> None:
     """A row like any other; what it found is kept for the watch."""
     home = open_home(WALL_MS)

@@ -47,6 +47,7 @@ def test_a_desk_of_three_days_is_refused(capsys: Any, monkeypatch: pytest.Monkey
     assert "whole days, and weights need 60" in said
 
 
+@pytest.mark.usefixtures("jobs_here")
 def test_a_proposal_has_its_evidence_and_changes_nothing(home: Home, capsys: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """It tightens, names the weights, and waits for a person."""
     names = [sleeve.name for sleeve in active(home.engine, home.path).config.sleeves]

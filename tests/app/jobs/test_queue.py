@@ -78,7 +78,7 @@ def test_words_that_are_off_are_refused_before_a_process_starts(home, jobs):
         jobs.submit("sudo", {})
 
 
-def test_a_failed_job_tells_why_in_its_row(home, jobs):
+def test_a_failed_job_tells_why_in_its_row(home, jobs, jobs_here):
     """A strategy that raises ends the job with the strategy's own line."""
     recordings.strategy(home.strategies, "boom", recordings.LEAKING.replace("    later =", "    1 / 0\n    later ="))
     view = jobs.wait(jobs.submit("backtest", {**ASK, "strategy": "boom"}), WAIT_S)

@@ -1,5 +1,6 @@
 """What must be well before a halt is released: each planted fault alone refuses, and the latch stays."""
 
+import shutil
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
@@ -21,15 +22,24 @@ from tests.fakes.papers import WALL_MS, advanced, feed_of, furnished, loop_of
 GB = 1 << 30
 
 
+@pytest.fixture(scope="module")
+def halted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A desk that ran for some days and is halted, once for all tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NIGHTDESK_HOME", str(furnished(tmp_path_factory.mktemp("halted") / "home")))
+        home = open_home(WALL_MS)
+        loop = advanced(loop_of(home, feed_of(home)), 120)
+        loop.journal.close()
+        halt.set(home.path, "a drill", {"name": "ann"}, WALL_MS, home.engine)
+        home.engine.dispose()
+    return home.path
+
+
 @pytest.fixture
-def home(own_home: Path) -> Home:
-    """A desk that ran for some days and is halted."""
-    furnished(own_home)
-    home = open_home(WALL_MS)
-    loop = advanced(loop_of(home, feed_of(home)), 120)
-    loop.journal.close()
-    halt.set(home.path, "a drill", {"name": "ann"}, WALL_MS, home.engine)
-    return home
+def home(halted: Path, own_home: Path) -> Home:
+    """A copy of it."""
+    shutil.copytree(halted, own_home)
+    return open_home(WALL_MS)
 
 
 def flip_a_bit(home: Home, _patch: Any) -> None:

@@ -269,7 +269,6 @@ ROUTES: dict[tuple[str, str], Any] = {
     ("POST", r"/api/turns/([\w-]+)/cancel"): lambda f, q, b, i: _cancelled(f, i),
     ("GET", "/api/jobs"): lambda f, q, b: {"items": list(f.jobs.values())},
     ("GET", r"/api/jobs/([\w-]+)"): lambda f, q, b, i: f.jobs[i],
-    ("GET", r"/api/jobs/([\w-]+)/runs"): lambda f, q, b, i: f.jobs[i]["runs"],
     ("GET", "/api/halt"): lambda f, q, b: f.desk["halt"],
     ("GET", "/api/halt/progress"): lambda f, q, b: f.halt_progress,
     ("GET", "/api/account"): lambda f, q, b: no_account(),

@@ -54,21 +54,6 @@ def drawn(at: Any) -> list[dict[str, Any]]:
     return [data for data in components(at) if "spec" in data]
 
 
-def test_a_job_of_several_runs_shows_each_while_it_runs(fake: Fake) -> None:
-    """How many have ended, in words, and a row each: figures where there are some; ended, the same words."""
-    counts = {"text": "1 of 3 runs done, 1 failed", "total": 3, "done": 1, "failed": 1, "cancelled": 0, "running": 0, "queued": 1}
-    rows = [["stop_atr 2", "done", 1.0, "r-1", 0.5], [EVIL, "failed", 0.5, None, None], ["stop_atr 3", "queued", 0.0, None, None]]
-    columns = ["configuration", "state", "progress", "run_id", "sharpe"]
-    job = {"id": "j-7", "kind": "runs", "state": "running", "progress": 0.5, "children": counts, "run_id": None, "error": None}
-    fake.jobs["j-7"] = job | {"runs": {"counts": counts, "columns": columns, "rows": rows}}
-    at = page(tab="runs")
-    assert counts["text"] in texts_of(at)
-    shown = at.dataframe[0].value
-    assert list(shown["configuration"]) == ["stop_atr 2", EVIL, "stop_atr 3"]
-    assert list(shown["state"]) == ["done", "failed", "queued"]
-    assert shown["sharpe"][0] == 0.5
-
-
 def test_a_search_shows_what_it_has_found_while_it_runs(fake: Fake) -> None:
     """A row a fold with what is best so far; text from outside has no effect."""
     so_far = {
@@ -81,7 +66,6 @@ def test_a_search_shows_what_it_has_found_while_it_runs(fake: Fake) -> None:
         "kind": "walkforward",
         "state": "running",
         "progress": 0.2,
-        "children": None,
         "partly": so_far,
     }
     at = page(tab="runs")

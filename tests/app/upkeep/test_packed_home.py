@@ -68,12 +68,22 @@ def with_ages(home: Home, **ages: float) -> Home:
     return home
 
 
+@pytest.fixture(scope="module")
+def five_megabytes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home whose journals have five megabytes, once for all tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NIGHTDESK_HOME", str(tmp_path_factory.mktemp("packed") / "home"))
+        home = open_home(NOW)
+        filled(home)
+        home.engine.dispose()
+    return home.path
+
+
 @pytest.fixture
-def home(own_home: Path) -> Home:
-    """A home whose journals have five megabytes, and whose parts have one."""
-    home = with_ages(open_home(NOW), pack_megabytes=1.0)
-    filled(home)
-    return home
+def home(five_megabytes: Path, own_home: Path) -> Home:
+    """A copy of it, whose parts have one."""
+    shutil.copytree(five_megabytes, own_home)
+    return with_ages(open_home(NOW), pack_megabytes=1.0)
 
 
 def seqs(path: Path) -> list[int]:

@@ -24,14 +24,6 @@ BY = {"name": "ann", "assurance": "claimed"}
 NOW = 1_700_000_000_000
 
 
-@pytest.fixture
-def home(tmp_path: Path) -> Path:
-    """An empty home folder."""
-    folder = tmp_path / "desk"
-    folder.mkdir()
-    return folder
-
-
 def test_a_running_desk_is_not_halted(home: Path, db: Engine) -> None:
     """Neither file nor row: not halted."""
     assert halt.read(home, db) == halt.Latch(False)

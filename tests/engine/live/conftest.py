@@ -12,6 +12,12 @@ from tests.fakes.papers import WALL_MS, feed_of, furnished, loop_of
 
 
 @pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Of the desk's journal."""
+    return tmp_path / "desk.jsonl"
+
+
+@pytest.fixture
 def home(own_home: Path) -> Home:
     """A fresh home on a synthetic market."""
     furnished(own_home)

@@ -10,12 +10,6 @@ from engine.live.announced import KEPT, LATE_MS, Announced
 from tests.fakes.live_desks import LiveBench, long, on_bench
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    """Of the desk's journal."""
-    return tmp_path / "desk.jsonl"
-
-
 def own_stop(bench: LiveBench) -> VenueOrder:
     """The protective order of the one layer."""
     (found,) = [o for o in bench.desk.book.orders.open.values() if o.slot == PROTECTIVE and not o.attached]

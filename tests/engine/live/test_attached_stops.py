@@ -16,12 +16,6 @@ from tests.fakes.live_desks import BTC_PERP, LiveBench, long, on_bench
 LEVEL = 59_880.0  # two ATR below the close at which the entry was decided
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    """Of the desk's journal."""
-    return tmp_path / "desk.jsonl"
-
-
 async def begun(bench: LiveBench, way: str) -> None:
     """At the next close, on a venue whose entries bring their stop along."""
     bench.venue.attaches = way

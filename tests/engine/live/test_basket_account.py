@@ -14,12 +14,6 @@ from tests.fakes.live_basket_desks import NAMES, PERPS, PRICE, BasketBench, on_b
 LOTS = 1096  # of a leg of one pair
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    """A journal."""
-    return tmp_path / "desk.jsonl"
-
-
 def closes(bench: BasketBench, leg: int, lots: int, number: str = "-7", word: str = "adl") -> None:
     """The venue closes lots of a leg; nobody has ordered it."""
     venue = bench.venue(leg)

@@ -13,12 +13,6 @@ LOTS = 1096  # of a leg of one pair
 OFF_ETH = f"{OFF}{PERPS[ETH]}"
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    """A journal."""
-    return tmp_path / "desk.jsonl"
-
-
 def off(bench: BasketBench, why: str = "the venue lists it as suspend") -> None:
     """As engine.live.listed finds it."""
     bench.desk.take("health", {"what": OFF_ETH, "state": "begun", "why": why})

@@ -17,12 +17,6 @@ from tests.fakes.two_desks import ETH_PERP, SUSPENDED, TRADES, UNKNOWN_THERE, Tw
 OFF_ETH = f"{OFF}{ETH_PERP}"
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    """Of the desk's journal."""
-    return tmp_path / "desk.jsonl"
-
-
 def named(bench: TwoBench, words: str) -> list[str]:
     """Pages with these words."""
     return [page for page in bench.pages if words in page]

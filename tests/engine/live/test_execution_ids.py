@@ -10,12 +10,6 @@ from tests.fakes.live_desks import BTC_PERP, LiveBench, on_bench
 from tests.fakes.live_streams import FILLS_MS, MINUTE, StreamBench, streamed
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    """Of the desk's journal."""
-    return tmp_path / "desk.jsonl"
-
-
 def test_a_desk_of_two_instruments_takes_one_number_for_two_executions(path: Path) -> None:
     """OKX and Binance number them by instrument: the second would be taken for the first, listed again, and never be booked."""
 

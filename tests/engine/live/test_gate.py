@@ -16,12 +16,6 @@ from tests.fakes.exchange.adapted import order
 from tests.fakes.live_desks import BTC_PERP, PRICE, LiveBench, long, on_bench
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    """Of the desk's journal."""
-    return tmp_path / "desk.jsonl"
-
-
 class Listings:
     """What the gate asks an account about."""
 

@@ -18,12 +18,6 @@ from tests.fakes.exchange.adapted import ADAPTED, ENTER, STOP
 from tests.fakes.live_desks import BTC_PERP, PRICE, LiveBench, live_bar, long, on_bench
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    """Of the desk's journal."""
-    return tmp_path / "desk.jsonl"
-
-
 def test_an_entry_is_filled_and_protected(path: Path) -> None:
     """Intent and sent before the venue is asked; the fill places stop and target; each order went out once."""
 

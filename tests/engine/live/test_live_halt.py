@@ -10,12 +10,6 @@ from engine.live.halt import INCOMPLETE, KILLED
 from tests.fakes.live_desks import BTC_PERP, LiveBench, long, on_bench
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    """Of the desk's journal."""
-    return tmp_path / "desk.jsonl"
-
-
 async def halted(bench: LiveBench, seconds: float) -> None:
     """Latch, and wait."""
     bench.halt("a person halts")

@@ -18,12 +18,6 @@ from tests.fakes.benches import LOOK_S
 from tests.fakes.live_desks import BTC_PERP, LiveBench, long, on_bench
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    """Of the desk's journal."""
-    return tmp_path / "desk.jsonl"
-
-
 def test_a_layer_without_a_stop_is_left(path: Path) -> None:
     """Five seconds: a page. Fifteen: it leaves at the market, reduce-only."""
 

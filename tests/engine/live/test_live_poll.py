@@ -11,12 +11,6 @@ from engine.venues.live_port import VenueBill
 from tests.fakes.live_desks import BTC_PERP, LiveBench, long, on_bench
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    """Of the desk's journal."""
-    return tmp_path / "desk.jsonl"
-
-
 def stop_of(bench: LiveBench) -> str:
     """Id of the stop that stands."""
     return next(o.id for o in bench.desk.book.orders.open.values() if o.slot == PROTECTIVE)

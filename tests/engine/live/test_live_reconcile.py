@@ -11,12 +11,6 @@ from tests.fakes.benches import LOOK_S
 from tests.fakes.live_desks import BTC_PERP, CASH, LiveBench, long, on_bench
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    """Of the desk's journal."""
-    return tmp_path / "desk.jsonl"
-
-
 def test_nothing_enters_before_venue_and_book_were_compared(path: Path) -> None:
     """Twice equal; a position that cannot be read is not flat."""
 

@@ -11,12 +11,6 @@ from tests.fakes.desks import RULES
 from tests.fakes.live_desks import PRICE, LiveBench, config_body, long, on_bench
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    """Of the desk's journal."""
-    return tmp_path / "desk.jsonl"
-
-
 def staged(patch: pytest.MonkeyPatch, stage: str, mode: str = "live", **rules: Any) -> None:
     """The bench's first event: a desk of this mode, its sleeves at this stage."""
 

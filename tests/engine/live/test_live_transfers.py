@@ -17,12 +17,6 @@ from tests.fakes.live_desks import BTC_PERP, CASH, LiveBench, long, on_bench
 DAY_S = 86_400.0
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    """Of the desk's journal."""
-    return tmp_path / "desk.jsonl"
-
-
 def with_cash(bench: LiveBench) -> None:
     """The desk compares the venue's cash with its own, too; the venue moves it with each transfer."""
 

@@ -10,12 +10,6 @@ from engine.watch.incidents import orders_in, windows_of
 from tests.fakes.live_desks import BTC_PERP, LiveBench, on_bench
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    """Where the journal is."""
-    return tmp_path / "desk.jsonl"
-
-
 def test_a_strangers_execution_opens_one_over_its_instrument(path: Path) -> None:
     """Opened behind the trade, joined by the position that differs with it; another process finds it open, and no second one."""
 

@@ -8,12 +8,6 @@ from engine.core.orders import DONE, WORKING
 from tests.fakes.live_desks import LiveBench, long, on_bench
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    """Of the desk's journal."""
-    return tmp_path / "desk.jsonl"
-
-
 async def stood(bench: LiveBench) -> str:
     """The venue has a stop of a layer, within half a minute; its id."""
     until = bench.clock() + 30_000

@@ -12,12 +12,6 @@ from tests.fakes.live_desks import BTC_PERP, PRICE, LiveBench, PortOrder, long, 
 WHAT = f"{SETTINGS}{BTC_PERP}"
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    """Of the desk's journal."""
-    return tmp_path / "desk.jsonl"
-
-
 def stop_of(bench: LiveBench) -> PortOrder:
     """The stop that stands at the venue."""
     (found,) = [o for o in bench.venue.orders.values() if o.order.slot == PROTECTIVE and o.state == "working"]

@@ -1,12 +1,11 @@
 """Three features without a value at one close: no entry, the bar and an alert name them, and both are over when they are back."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from app.home.home import Home, open_home
+from app.home.home import Home
 from engine.core.state import LEAVE_LONG, Signal
 from engine.live import signal_source
 from engine.live.loop import Loop
@@ -17,7 +16,7 @@ from engine.watch.null_features import lacking_now, null_features
 from engine.watch.observer import Observer
 from engine.watch.window import journal_of, mark_at
 from tests.engine.watch.test_detectors import desk
-from tests.fakes.papers import WALL_MS, advanced, feed_of, furnished, loop_of
+from tests.fakes.papers import WALL_MS, advanced
 
 WANTS = Signal(1, 0.5, 2.0, 0.4, 0.0, 0.0, 0.0, 0, 1, leave=LEAVE_LONG, reverse=1)
 
@@ -36,21 +35,6 @@ def test_three_are_too_many(nulls: int, side: int) -> None:
 def test_a_reading_that_failed_has_its_own_reason() -> None:
     """Late or raised: it names no features."""
     assert entering_nothing_blind(signal_source.silent("late")).lacking == ()
-
-
-@pytest.fixture
-def home(own_home: Path) -> Home:
-    """A desk on a synthetic market."""
-    furnished(own_home)
-    return open_home(WALL_MS)
-
-
-@pytest.fixture
-def loop(home: Home) -> Iterator[Loop]:
-    """Its loop, before the first bar."""
-    loop = loop_of(home, feed_of(home))
-    yield loop
-    loop.journal.close()
 
 
 def test_a_desk_says_it_at_the_close_and_until_they_are_back(

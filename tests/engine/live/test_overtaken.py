@@ -4,17 +4,9 @@ was so before, and an order is free again once all have been answered.
 
 from pathlib import Path
 
-import pytest
-
 from engine.core.orders import UNKNOWN, VenueOrder
 from engine.venues.live_port import LiveAnswer
 from tests.fakes.live_desks import LiveBench, long, on_bench
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    """Of the desk's journal."""
-    return tmp_path / "desk.jsonl"
 
 
 def test_an_answer_from_before_an_amendment_does_not_end_it(path: Path) -> None:

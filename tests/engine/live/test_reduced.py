@@ -15,12 +15,6 @@ from tests.fakes.live_desks import BTC_PERP, PRICE, LiveBench, long, on_bench
 WELL = f"{REDUCED}{BTC_PERP}"
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    """A journal."""
-    return tmp_path / "desk.jsonl"
-
-
 def closes(bench: LiveBench, lots: int, number: str = "-7", word: str = "adl", at: float = PRICE) -> None:
     """The venue closes lots of a long position; nobody has ordered it."""
     bench.venue.net -= lots

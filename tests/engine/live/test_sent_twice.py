@@ -4,18 +4,10 @@ can no longer arrive, and no second stop comes beside it.
 
 from pathlib import Path
 
-import pytest
-
 from engine.book.attached import attached_id
 from engine.core.orders import DONE, WORKING
 from engine.core.state import PROTECTIVE
 from tests.fakes.live_desks import BTC_PERP, LiveBench, long, on_bench
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    """Of the desk's journal."""
-    return tmp_path / "desk.jsonl"
 
 
 def letters(bench: LiveBench, call: str) -> str:

@@ -15,12 +15,6 @@ from tests.fakes.live_streams import FILLS_MS, MINUTE, StreamBench, streamed
 ONE_NOW = [pytest.param(v, marks=[] if v == "okx" else pytest.mark.long) for v in ADAPTED]
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    """Of the desk's journal."""
-    return tmp_path / "desk.jsonl"
-
-
 @pytest.mark.parametrize("venue", ADAPTED)
 def test_a_fill_of_a_resting_order_is_booked_within_a_second(venue: str, path: Path) -> None:
     """By REST, woken by the stream; on the desk's own clock alone it takes up to fifteen."""

@@ -2,15 +2,7 @@
 
 from pathlib import Path
 
-import pytest
-
 from tests.fakes.live_desks import LiveBench, on_bench
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    """Of the desk's journal."""
-    return tmp_path / "desk.jsonl"
 
 
 def test_a_refused_exit_is_tried_ten_times_with_pauses(path: Path) -> None:

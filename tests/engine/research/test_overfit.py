@@ -135,17 +135,6 @@ def test_days_to_tell_by_hand() -> None:
     assert overfit.days_to_tell(0.0) == overfit.Figure(None, "a ratio of 0 never differs from zero")
 
 
-def test_the_tail_by_hand() -> None:
-    """Forty days: the worst two are -5 % and -3 %; value at risk is the milder, expected shortfall their mean."""
-    returns = np.full(40, 0.001)
-    returns[[7, 20]] = -0.05, -0.03
-    found = overfit.tail_figures(returns)
-    assert found.var_95_frac.value == pytest.approx(0.03)
-    assert found.es_95_frac.value == pytest.approx(0.04)
-    assert found.worst_day_frac.value == pytest.approx(-0.05)
-    assert overfit.tail_figures(returns[:29]).var_95_frac == overfit.Figure(None, "fewer than 30 whole days")
-
-
 def test_what_is_undefined_has_a_reason() -> None:
     """Too short, never varying, one trial, too few days: None and why, never NaN."""
     assert overfit.psr([]).reason == "fewer than 2 whole days"
