@@ -108,6 +108,15 @@ def row_of(answer: Any) -> Mapping[str, Any]:
     return answer
 
 
+def row_about(row: Mapping[str, Any], name: str, id_: str) -> Mapping[str, Any]:
+    """A row that is about the order asked for, by the id in its field `name`. Raises DataError for one about another: whoever has
+    mixed up two answers has said nothing of either order.
+    """
+    if str(row.get(name)) != str(id_):
+        raise DataError(f"an answer about another order: {name} {str(row.get(name))[:40]} instead of {id_}")
+    return row
+
+
 def size_of(lots: int, unit: Decimal) -> str:
     """Lots in the venue's units, of which `unit` are one lot: exact."""
     return f"{(lots * unit).normalize():f}"

@@ -25,6 +25,7 @@ class LiveAnswer(NamedTuple):
     venue_id: str = ""
     child_id: str = ""  # of a conditional order that has fired: what it placed, several of one split by CHILDREN
     outcome: Outcome = UNKNOWN  # of a request that was not taken down: what the answer proves
+    fired: bool = False  # a conditional order that no longer waits, and of which nothing is placed yet: it covers nothing
 
 
 class StandingOrder(NamedTuple):
