@@ -108,6 +108,12 @@ def row_of(answer: Any) -> Mapping[str, Any]:
     return answer
 
 
+def fee_of(cost: Any, asset: Any, quote: str) -> tuple[float, str]:
+    """What an execution cost, quote units, and in words what was taken of another asset instead: none of that is cash of ours."""
+    fee = float(cost or 0.0)
+    return (fee, "") if not asset or asset == quote or not fee else (0.0, f"{fee:.10g} {asset}")
+
+
 def row_about(row: Mapping[str, Any], name: str, id_: str) -> Mapping[str, Any]:
     """A row that is about the order asked for, by the id in its field `name`. Raises DataError for one about another: whoever has
     mixed up two answers has said nothing of either order.

@@ -18,7 +18,7 @@ from engine.core.orders import DONE, PARTIAL, WORKING, VenueOrder
 from engine.core.orders import UNKNOWN as IN_DOUBT
 from engine.core.state import ENTRY, PROTECTIVE
 from engine.errors import DataError
-from engine.venues.answers import failed, lots_of, price_of, readable, row_about, row_of, silent, size_of, unasked
+from engine.venues.answers import failed, fee_of, lots_of, price_of, readable, row_about, row_of, silent, size_of, unasked
 from engine.venues.binance_codes import OUTCOMES
 from engine.venues.binance_lists import KEPT_MS, PAGE, cursor_of, rows_of, rows_since
 from engine.venues.binance_versions import (
@@ -352,11 +352,12 @@ class BinanceVenue(NamedTuple):
 
     def _trade(self, row: Mapping[str, Any], name: str) -> VenueTrade:
         """A row of userTrades."""
-        side, price, fee = 1 if row["side"] == "BUY" else -1, float(row["price"]), float(row["commission"])
-        if row["commissionAsset"] != self._quote:
-            raise DataError(f"{self.symbol}: a fee was paid in {row['commissionAsset']}", "switch off fees in BNB for futures")
+        side, price = 1 if row["side"] == "BUY" else -1, float(row["price"])
+        fee, other = fee_of(row["commission"], row["commissionAsset"], self._quote)
         ids = (str(row["id"]), str(row["orderId"]), stem_of(name) if name.startswith(OURS) else "")
-        return VenueTrade(*ids, side, self._lots(row["qty"]), price, fee, bool(row["maker"]), int(row["time"]), forced_by(name))
+        return VenueTrade(
+            *ids, side, self._lots(row["qty"]), price, fee, bool(row["maker"]), int(row["time"]), forced_by(name), other
+        )
 
     async def _one(self, about: Mapping[str, Any], client: Any = None) -> Mapping[str, Any]:
         """One normal order, by the one id in `about`. Raises DataError for an answer about another one."""

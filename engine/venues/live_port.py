@@ -54,6 +54,7 @@ class VenueTrade(NamedTuple):
     maker: bool
     t_ms: int
     forced: str = ""  # why the venue has closed these lots by itself, in its word: adl, liquidation, delivery; empty: it has not
+    other_fee: str = ""  # what it cost in an asset that is not the instrument's cash: "0.0002 BNB"; `fee` is 0 then
 
 
 class VenueBill(NamedTuple):
