@@ -33,9 +33,9 @@ class Sent(NamedTuple):
     until_ms: int  # by when it is known if it is there, UTC
 
 
-def stem_of(id_: str) -> str:
-    """The desk's id in a client id of a conditional order: without its version."""
-    return VERSION.sub("", id_)
+def stem_of(id_: str | None) -> str:
+    """The desk's id in a client id of a conditional order: without its version. An order of somebody else may have none."""
+    return VERSION.sub("", id_ or "")
 
 
 def forced_by(id_: str) -> str:

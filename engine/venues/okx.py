@@ -131,7 +131,7 @@ class OkxVenue(NamedTuple):
                 found = together([self._normal(order, row) for row in rows])
                 return found._replace(venue_id=algo["algoId"], child_id=child)
             found = LiveAnswer(order.id, ALGO_STATES.get(algo["state"], IN_DOUBT), 0, algo["state"])
-            found = found._replace(venue_id=algo["algoId"], child_id=child)
+            found = found._replace(venue_id=algo["algoId"], child_id=child, fired=algo["state"] == FIRED)
             if found.state != WORKING:
                 return found
             return found._replace(price=float(algo["slTriggerPx"]), lots=self._lots(algo["sz"]))

@@ -1,6 +1,7 @@
 """Binance's conditional orders between their level and their child, and answers about another order than the one asked for."""
 
 import asyncio
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from engine.core.state import ENTRY, PROTECTIVE
 from engine.venues.binance import BinanceVenue
 from engine.venues.instruments import instrument_of
 from engine.venues.live_port import LiveAnswer
+from engine.venues.okx import OkxVenue
 from engine.venues.private_stream_words import read_binance
 
 STOP = VenueOrder("ndS1", 0, PROTECTIVE, 1, -1, 30, 59_000.0, 0, 0, 0.0, 0.0, 0)
@@ -80,6 +82,28 @@ def test_the_stream_says_that_a_stop_has_fired_before_its_child_is_placed() -> N
     row = {"s": "BTCUSDT", "caid": "ndS1-2", "X": "TRIGGERING"}
     (hint,) = read_binance({"e": "ALGO_UPDATE", "o": row}).hints
     assert (hint.order, hint.version, hint.ended) == ("ndS1", "ndS1-2", True)
+
+
+def test_an_order_of_somebody_else_without_a_client_id_is_read() -> None:
+    """It is listed, as nobody's; and the desk's own stop can still be asked about."""
+    nameless = [ROW | {"clientOrderId": None, "side": "BUY", "reduceOnly": False, "closePosition": False}]
+    client = Client(get_openorders=nameless, get_openalgoorders=[ALGO | {"clientAlgoId": None}], get_algoorder=ALGO)
+    client.says["get_allalgoorders"] = [ALGO | {"clientAlgoId": None, "algoId": 8}, ALGO]
+    binance = venue(client)
+    assert [held.order for held in asyncio.run(binance.standing())] == ["", ""]
+    assert asyncio.run(binance.ask(STOP)).state == WORKING
+
+
+def test_a_stop_of_okx_that_is_effective_and_has_placed_nothing_has_fired() -> None:
+    """As at Binance: it covers nothing."""
+
+    class Okx:
+        async def private_get_trade_order_algo(self, about: Any) -> Any:
+            return {"data": [{"state": "effective", "ordId": "", "ordIdList": [], "algoId": "7", "algoClOrdId": "ndS1"}]}
+
+    okx = OkxVenue(None, Okx(), instrument_of("okx", "BTC-USDT"), "BTC-USDT-SWAP", Decimal("0.1"))
+    found = asyncio.run(okx.ask(STOP))
+    assert (found.state, found.fired) == (UNKNOWN, True)
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -22,8 +21,8 @@ def test_an_execution_with_a_fee_in_another_asset_is_booked_and_withholds_entrie
         await bench.start()
         trade = bench.venue.trade
 
-        def in_bnb(*about: Any) -> None:
-            trade(*about)
+        def in_bnb(order: str, venue_id: str, side: int, lots: int, price: float = 0.0) -> None:
+            trade(order, venue_id, side, lots, price)
             bench.venue.executions[-1] = bench.venue.executions[-1]._replace(fee=0.0, other_fee="0.0002 BNB")
 
         bench.venue.trade = in_bnb  # type: ignore[method-assign]
