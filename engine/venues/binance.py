@@ -20,7 +20,7 @@ from engine.core.state import ENTRY, PROTECTIVE
 from engine.errors import DataError
 from engine.venues.answers import failed, fee_of, lots_of, price_of, readable, row_about, row_of, silent, size_of, unasked
 from engine.venues.binance_codes import OUTCOMES
-from engine.venues.binance_lists import KEPT_MS, PAGE, cursor_of, rows_of, rows_since
+from engine.venues.binance_lists import KEPT_MS, PAGE, cursor_of, net_row, rows_of, rows_since
 from engine.venues.binance_versions import (
     ENDED,
     FIRING,
@@ -302,15 +302,13 @@ class BinanceVenue(NamedTuple):
     @readable("Binance", "position")
     async def position(self) -> VenuePosition:
         """The net position. Raises DataError in hedge mode: the desk counts one side."""
-        rows = [row for row in await self._data("positionrisk", {}, "v3") if Decimal(row["positionAmt"])]
-        if any(row["positionSide"] != "BOTH" for row in rows):
-            raise DataError(f"{self.symbol}: the account is in hedge mode", "set one-way mode: Preferences > Position Mode")
+        row = net_row(self.symbol, await self._data("positionrisk", {}, "v3"))
         (config,) = await self._data("symbolconfig", {})
         isolated, leverage = config["marginType"] == "ISOLATED", float(config["leverage"])
-        if not rows:
+        if row is None:
             return VenuePosition(0, None, isolated, leverage, None)
-        lots = sum(self._lots(row["positionAmt"]) for row in rows)
-        return VenuePosition(lots, float(rows[0]["entryPrice"]), isolated, leverage, float(rows[0]["liquidationPrice"]) or None)
+        figures = float(row["entryPrice"]), isolated, leverage, float(row["liquidationPrice"]) or None
+        return VenuePosition(self._lots(row["positionAmt"]), *figures)
 
     def _stop(self, order: VenueOrder, id_: str) -> dict[str, Any]:
         """The body of a protective order: at the market once the last price comes to its level."""

@@ -8,6 +8,7 @@ import pytest
 
 from engine.core.orders import DONE, UNKNOWN, WORKING, VenueOrder
 from engine.core.state import ENTRY, PROTECTIVE
+from engine.errors import DataError
 from engine.venues.binance import BinanceVenue
 from engine.venues.instruments import instrument_of
 from engine.venues.live_port import LiveAnswer
@@ -34,7 +35,7 @@ class Client:
         async def call(about: Any) -> Any:
             if about.get("clientAlgoId", "ndS1") != "ndS1":
                 raise RuntimeError('binanceusdm {"code":-2013,"msg":"Order does not exist."}')
-            return self.says[name.removeprefix("fapiprivate_")]
+            return self.says[name.removeprefix("fapiprivate").removeprefix("_")]
 
         return call
 
@@ -82,6 +83,17 @@ def test_the_stream_says_that_a_stop_has_fired_before_its_child_is_placed() -> N
     row = {"s": "BTCUSDT", "caid": "ndS1-2", "X": "TRIGGERING"}
     (hint,) = read_binance({"e": "ALGO_UPDATE", "o": row}).hints
     assert (hint.order, hint.version, hint.ended) == ("ndS1", "ndS1-2", True)
+
+
+def test_a_position_that_is_shown_twice_is_one() -> None:
+    """In one-way mode there is one of an instrument; two that differ are none that can be believed."""
+    row = {"positionAmt": "0.050", "positionSide": "BOTH", "entryPrice": "60000", "liquidationPrice": "0"}
+    client = Client(get_symbolconfig=[{"marginType": "ISOLATED", "leverage": "3"}])
+    client.says["v3_get_positionrisk"] = [row, row]
+    assert asyncio.run(venue(client).position()).lots == 50
+    client.says["v3_get_positionrisk"] = [row, row | {"positionAmt": "0.020"}]
+    with pytest.raises(DataError, match="2 positions"):
+        asyncio.run(venue(client).position())
 
 
 def test_an_order_of_somebody_else_without_a_client_id_is_read() -> None:
