@@ -17,7 +17,6 @@ from typing import Any, NamedTuple
 from engine.core.orders import DONE, PARTIAL, WORKING, VenueOrder
 from engine.core.orders import UNKNOWN as IN_DOUBT
 from engine.core.state import ENTRY, PROTECTIVE
-from engine.errors import DataError
 from engine.venues.answers import failed, fee_of, lots_of, price_of, readable, row_about, row_of, silent, size_of, unasked
 from engine.venues.binance_codes import OUTCOMES
 from engine.venues.binance_lists import KEPT_MS, PAGE, cursor_of, net_row, rows_of, rows_since
