@@ -50,6 +50,7 @@ OURS = "nd"  # how the desk's client ids begin; a conditional order's child has 
 SLACK_MS = 60_000  # by which the venue's clock may be behind the desk's
 STATES = {"NEW": WORKING, "PARTIALLY_FILLED": PARTIAL}
 STATES |= dict.fromkeys(("FILLED", "CANCELED", "EXPIRED", "EXPIRED_IN_MATCH", "REJECTED"), DONE)
+SIDES = {"BUY": 1, "SELL": -1}
 IN_NO_LIST, ON_ITS_WAY = "in no list", "a newer version may be on its way"
 FUNDING = "FUNDING_FEE"
 
@@ -337,7 +338,7 @@ class BinanceVenue(NamedTuple):
 
     def _stands(self, row: Mapping[str, Any]) -> StandingOrder:
         """A row of a list of open orders, normal or conditional."""
-        side = 1 if row["side"] == "BUY" else -1
+        side = SIDES[row["side"]]
         reduces = any(str(row[name]).lower() == "true" for name in ("reduceOnly", "closePosition"))
         if "algoId" in row:
             ids, size, filled = (stem_of(row["clientAlgoId"]), str(row["algoId"])), row["quantity"], 0
@@ -349,7 +350,7 @@ class BinanceVenue(NamedTuple):
 
     def _trade(self, row: Mapping[str, Any], name: str) -> VenueTrade:
         """A row of userTrades."""
-        side, price = 1 if row["side"] == "BUY" else -1, float(row["price"])
+        side, price = SIDES[row["side"]], float(row["price"])
         fee, other = fee_of(row["commission"], row["commissionAsset"], self._quote)
         ids = (str(row["id"]), str(row["orderId"]), stem_of(name) if name.startswith(OURS) else "")
         return VenueTrade(

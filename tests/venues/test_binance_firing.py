@@ -96,6 +96,14 @@ def test_a_position_that_is_shown_twice_is_one() -> None:
         asyncio.run(venue(client).position())
 
 
+@pytest.mark.parametrize("side", ["Buy", "", None, "BOTH"])
+def test_a_side_that_is_neither_is_not_read_as_a_sale(side: str | None) -> None:
+    """Nothing is assumed of a list that has one."""
+    row = ROW | {"side": side, "reduceOnly": False, "closePosition": False}
+    with pytest.raises(DataError, match="standing"):
+        asyncio.run(venue(Client(get_openorders=[row], get_openalgoorders=[])).standing())
+
+
 def test_an_order_of_somebody_else_without_a_client_id_is_read() -> None:
     """It is listed, as nobody's; and the desk's own stop can still be asked about."""
     nameless = [ROW | {"clientOrderId": None, "side": "BUY", "reduceOnly": False, "closePosition": False}]
