@@ -114,12 +114,10 @@ def fee_of(cost: Any, asset: Any, quote: str) -> tuple[float, str]:
     return (fee, "") if not asset or asset == quote or not fee else (0.0, f"{fee:.10g} {asset}")
 
 
-def row_about(row: Mapping[str, Any], name: str, id_: str) -> Mapping[str, Any]:
-    """A row that is about the order asked for, by the id in its field `name`. Raises DataError for one about another: whoever has
-    mixed up two answers has said nothing of either order.
-    """
-    if str(row.get(name)) != str(id_):
-        raise DataError(f"an answer about another order: {name} {str(row.get(name))[:40]} instead of {id_}")
+def row_about(row: Mapping[str, Any], field: str, id_: str) -> Mapping[str, Any]:
+    """The row, where it is about what was asked for. Raises LookupError for one of another order: it says nothing of this one."""
+    if row[field] != id_:
+        raise LookupError(f"an answer about {str(row[field])[:40]!r}, and {id_} was asked for")
     return row
 
 

@@ -203,7 +203,7 @@ class BinanceVenue(NamedTuple):
             return None
 
     async def _algo(self, id_: str, client: Any = None) -> Mapping[str, Any]:
-        """A conditional order by its client id. Raises what is not answered, and DataError for an answer about another one."""
+        """A conditional order by its client id. Raises what is not answered, and LookupError for an answer about another one."""
         row = await (client or self.polling).fapiprivate_get_algoorder({"symbol": self.symbol, "clientAlgoId": id_})
         return row_about(row_of(row), "clientAlgoId", id_)
 
@@ -358,10 +358,11 @@ class BinanceVenue(NamedTuple):
         )
 
     async def _one(self, about: Mapping[str, Any], client: Any = None) -> Mapping[str, Any]:
-        """One normal order, by the one id in `about`. Raises DataError for an answer about another one."""
+        """One normal order, by the one id in `about`. Raises LookupError for an answer about another one."""
         row = row_of(await (client or self.polling).fapiprivate_get_order({"symbol": self.symbol, **about}))
         ((name, id_),) = about.items()
-        return row_about(row, "orderId" if name == "orderId" else "clientOrderId", id_)
+        field = "orderId" if name == "orderId" else "clientOrderId"
+        return row_about({**row, field: str(row[field])}, field, str(id_))
 
     async def _since(self, name: str, about: Mapping[str, Any], since_ms: int, *id_keys: str) -> list[Mapping[str, Any]]:
         """The rows of a list by time, each once."""
