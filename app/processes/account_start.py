@@ -68,6 +68,9 @@ async def connected(
 
     try:
         await load_markets_of(venue, clients, waits, sleep)
+        if not all(lists(venue, name.split(":")[1], trading) for name in instruments):
+            await sleep(AGAIN_S[0])  # one list may leave an instrument out
+            await load_markets_of(venue, clients, waits, sleep)
         found: list[dict[str, Any]] = [{}, {}]
         for name in instruments:
             _, symbol, market = name.split(":")
@@ -104,8 +107,10 @@ async def load_markets_of(
 
 
 async def _loaded(venue: str, client: Any) -> None:
-    """Its markets. Raises DataError."""
+    """Its markets. Raises DataError, also for none: ccxt reads a page of HTML, or an answer without sense, as an empty list."""
     try:
-        await client.load_markets()
+        await client.load_markets(True)  # without it ccxt gives again what it has read before
     except Exception as error:
         raise silent(venue, "for its instruments", error) from error
+    if not client.markets:
+        raise DataError(f"{venue} lists no instrument at all", "nothing is assumed of it; it is asked again")

@@ -15,6 +15,7 @@ CASH = "cash"  # a difference between book and venue: of an account's money
 REDUCED = "reduced by the venue: "  # of Book.health, before an instrument: it has closed lots of a position by itself
 REFUSALS = "refusals of "  # the same, before a sleeve: its venue has refused several of its orders in a row
 SETTINGS = "settings of "  # the same: its leverage or margin is not what it was
+FEES = "fees of "  # the same, before an instrument: an execution was charged in an asset that is not its cash
 OFF = "not traded: "  # the same: its venue does not trade it now, which keeps entries off for its own sleeves alone
 GONE = "the venue does not list it"  # how the reason of such a one begins where the venue does not know it any more
 UNFIT = " fills more than "  # in the text of a difference: an execution of an order of ours that fits no layer
@@ -33,7 +34,7 @@ def position_of(instrument: str) -> str:
 
 def waits_for_person(what: str) -> bool:
     """Whether something of Book.health is over once a named person says so (`nightdesk adopt WHAT --keep`)."""
-    return what == "clock" or what.startswith((REFUSALS, REDUCED, SETTINGS)) or what.endswith("leaves out executions")
+    return what == "clock" or what.startswith((REFUSALS, REDUCED, SETTINGS, FEES)) or what.endswith("leaves out executions")
 
 
 def keep_command(what: str) -> str:

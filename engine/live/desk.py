@@ -269,7 +269,7 @@ class LiveDesk:
             else:
                 self.to_resend.add(order.id)
             return
-        if answer.state == UNKNOWN and kind != "intent":
+        if answer.state == UNKNOWN and kind != "intent" and not answer.fired:
             return
         if kind == "intent" and answer.outcome == PASSED and order.slot == PROTECTIVE and not order.attached:
             self._leave_passed(order)

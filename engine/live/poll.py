@@ -17,6 +17,7 @@ from engine.core.orders import ENDED, REJECTED, VenueOrder, find
 from engine.core.state import ENTRY, EXIT_SLOT, PROTECTIVE
 from engine.live.bills import bill_shares, read_from
 from engine.live.desk import LiveDesk
+from engine.live.other_fees import withhold_for_fee
 from engine.live.reduced import book_reduced, closed_by_halt, page_reduced, shares_of, word_of
 from engine.live.requests import Unanswered
 from engine.live.wakes import woken
@@ -188,6 +189,8 @@ class AccountPoll:
         trade = self._distinct(trade)
         if self._is_booked(trade):
             return
+        if trade.other_fee:
+            withhold_for_fee(self.desk, self.instrument, trade)
         id_ = (
             trade.order
             if trade.order and find(self.desk.book.orders, trade.order)
@@ -254,7 +257,7 @@ class AccountPoll:
 
     def _orphan_body(self, trade: VenueTrade) -> dict[str, Any]:
         body = trade._asdict() | {"instrument": self.instrument}
-        return {key: value for key, value in body.items() if key not in ("maker", "forced")}
+        return {key: value for key, value in body.items() if key not in ("maker", "forced", "other_fee")}
 
     def _nobodys(self, trade: VenueTrade) -> None:
         """No order explains it. Under our own name it is an orphan, which we close; everything else is a person's to look at."""

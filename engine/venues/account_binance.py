@@ -88,4 +88,4 @@ def is_true(value: Any) -> bool:
 
 def order_item(row: Any, size: Any, price: Any, client_id: str) -> OpenItem:
     """An open order."""
-    return OpenItem(row["symbol"], side_text(row["side"] == "BUY", size, price), client_id)
+    return OpenItem(row["symbol"], side_text(row["side"] == "BUY", size, price), client_id or "")

@@ -17,11 +17,12 @@ from typing import Any, NamedTuple
 from engine.core.orders import DONE, PARTIAL, WORKING, VenueOrder
 from engine.core.orders import UNKNOWN as IN_DOUBT
 from engine.core.state import ENTRY, PROTECTIVE
-from engine.errors import DataError
-from engine.venues.answers import failed, lots_of, price_of, readable, row_of, silent, size_of, unasked
-from engine.venues.binance_lists import KEPT_MS, PAGE, cursor_of, rows_of, rows_since
+from engine.venues.answers import failed, fee_of, lots_of, price_of, readable, row_about, row_of, silent, size_of, unasked
+from engine.venues.binance_codes import OUTCOMES
+from engine.venues.binance_lists import KEPT_MS, PAGE, cursor_of, net_row, rows_of, rows_since
 from engine.venues.binance_versions import (
     ENDED,
+    FIRING,
     LAG_MS,
     LIFE_MS,
     THIN_MS,
@@ -30,6 +31,7 @@ from engine.venues.binance_versions import (
     fired_of,
     forced_by,
     id_of,
+    is_stuck,
     keep_sent,
     may_be_newer,
     next_version,
@@ -39,7 +41,7 @@ from engine.venues.binance_versions import (
 )
 from engine.venues.instruments import Instrument
 from engine.venues.live_port import LiveAnswer, StandingOrder, VenueBill, VenuePosition, VenueTrade, VenueTransfer
-from engine.venues.outcome import EXISTS, NOT_FOUND, NOT_TAKEN, REFUSALS, Outcome, outcome_of, table_of
+from engine.venues.outcome import EXISTS, NOT_FOUND, NOT_TAKEN, REFUSALS, outcome_of
 from engine.venues.outcome import UNKNOWN as UNPROVEN
 from engine.venues.transfer_bills import BINANCE as BILLS
 from engine.venues.transfer_bills import named_transfers
@@ -48,27 +50,9 @@ OURS = "nd"  # how the desk's client ids begin; a conditional order's child has 
 SLACK_MS = 60_000  # by which the venue's clock may be behind the desk's
 STATES = {"NEW": WORKING, "PARTIALLY_FILLED": PARTIAL}
 STATES |= dict.fromkeys(("FILLED", "CANCELED", "EXPIRED", "EXPIRED_IN_MATCH", "REJECTED"), DONE)
+SIDES = {"BUY": 1, "SELL": -1}
 IN_NO_LIST, ON_ITS_WAY = "in no list", "a newer version may be on its way"
 FUNDING = "FUNDING_FEE"
-
-# https://developers.binance.com/docs/derivatives/usds-margined-futures/error-code, as ccxt 4.5.90 lists it. Not in it, so
-# UNKNOWN: -1000, -1001, -1006 and -1007 (internal, disconnected, "execution status unknown"), -2010 (on spot also a duplicate),
-# -4117 (it is triggering). ccxt loses the code of maintenance, which has a sentence of its own there: UNKNOWN too.
-# From memory: a request that is turned away with -1008 (busy) was not executed.
-OUTCOMES: Mapping[str, Outcome] = table_of(
-    exists="-4115 -4116",
-    not_found="-2011 -2013",
-    passed="-2021",
-    not_taken="-1002 -1003 -1008 -1015 -1021 -1022 -1099 -1109 -2014 -2015 -2017 -5028",
-    rejected="-1013 -1014 -1100 -1101 -1102 -1103 -1104 -1105 -1106 -1108 -1110 -1111 -1112 -1113 -1114 -1115 -1116 -1117"
-    " -1118 -1119 -1120 -1121 -1122 -1126 -1127 -1128 -1130 -1131 -1136 -2012 -2016 -2018 -2019 -2020 -2022"
-    " -2023 -2024 -2025 -2026 -2027 -2028 -4000 -4001 -4002 -4003 -4004 -4005 -4006 -4007 -4008 -4009 -4010 -4011"
-    " -4012 -4013 -4014 -4015 -4016 -4017 -4018 -4019 -4020 -4021 -4022 -4023 -4024 -4025 -4026 -4027 -4028 -4029"
-    " -4030 -4031 -4032 -4033 -4044 -4045 -4047 -4048 -4050 -4051 -4052 -4053 -4054 -4055 -4060 -4061 -4062 -4067"
-    " -4068 -4087 -4088 -4104 -4118 -4120 -4131 -4135 -4136 -4137 -4138 -4139 -4140 -4141 -4142 -4144 -4164 -4165"
-    " -4183 -4184 -4192 -4210 -4211 -4400 -4401 -4402 -4403 -5021 -5022 -5024 -5025 -5026 -5027 -5037 -5038 -5039"
-    " -5040 -5041 -5047",
-)
 
 
 class BinanceVenue(NamedTuple):
@@ -169,7 +153,7 @@ class BinanceVenue(NamedTuple):
     async def _unlisted(self, order: VenueOrder) -> tuple[LiveAnswer, Sequence[Mapping[str, Any]]]:
         """Of a conditional order that no list shows: a list may leave it out, so it is asked for by the ids of its versions."""
         try:
-            row = row_of(await self.polling.fapiprivate_get_algoorder({"symbol": self.symbol, "clientAlgoId": order.id}))
+            row = await self._algo(order.id)
         except Exception as error:  # noqa: BLE001 - whatever it is: the table says what it proves
             return unasked(order, error, OUTCOMES), []
         versions = await self._completed(order, [row])
@@ -190,7 +174,8 @@ class BinanceVenue(NamedTuple):
         found = LiveAnswer(order.id, DONE, 0, row["algoStatus"], venue_id=str(row["algoId"]))
         if fired:
             if (child := str(row.get("actualOrderId") or "0")) == "0":  # on its way
-                return found._replace(state=IN_DOUBT, filled_lots=order.filled)
+                over = is_stuck(row, self.last_sent, self.polling.milliseconds())
+                return found if over else found._replace(state=IN_DOUBT, filled_lots=order.filled, fired=True)
             return self._normal(order, await self._one({"orderId": child}))._replace(venue_id=found.venue_id, child_id=child)
         if may_be_newer(versions[-1], self.last_sent.get(order.id), self.polling.milliseconds()):
             return found._replace(state=IN_DOUBT, why=ON_ITS_WAY)
@@ -211,12 +196,16 @@ class BinanceVenue(NamedTuple):
     async def _by_id(self, id_: str, client: Any = None) -> Mapping[str, Any] | None:
         """A conditional order by its client id; None where Binance has none. Raises what it does not answer."""
         try:
-            row = row_of(await (client or self.polling).fapiprivate_get_algoorder({"symbol": self.symbol, "clientAlgoId": id_}))
+            return await self._algo(id_, client)
         except Exception as error:
             if outcome_of(error, OUTCOMES) != NOT_FOUND:
                 raise
             return None
-        return row if row["clientAlgoId"] == id_ else None
+
+    async def _algo(self, id_: str, client: Any = None) -> Mapping[str, Any]:
+        """A conditional order by its client id. Raises what is not answered, and LookupError for an answer about another one."""
+        row = await (client or self.polling).fapiprivate_get_algoorder({"symbol": self.symbol, "clientAlgoId": id_})
+        return row_about(row_of(row), "clientAlgoId", id_)
 
     async def _replaced(self, order: VenueOrder, price: float, lots: int) -> LiveAnswer:
         """Place the next version of a standing conditional order, read it back, and then cancel the one before."""
@@ -258,11 +247,11 @@ class BinanceVenue(NamedTuple):
 
     @readable("Binance", "standing")
     async def standing(self) -> Sequence[StandingOrder]:
-        """Every order that the venue holds for the instrument; a version that is being replaced is one of its own."""
-        return [
-            *map(self._stands, await self._data("openorders", {})),
-            *map(self._stands, await self._data("openalgoorders", {})),
-        ]
+        """Every order that the venue holds for the instrument; a version that is being replaced is one of its own. One that fires
+        covers nothing until it has placed something, so it does not stand.
+        """
+        algos = [row for row in await self._data("openalgoorders", {}) if row.get("algoStatus") != FIRING]
+        return [*map(self._stands, await self._data("openorders", {})), *map(self._stands, algos)]
 
     @readable("Binance", "trades")
     async def trades(self, cursor: str) -> tuple[Sequence[VenueTrade], str]:
@@ -313,15 +302,13 @@ class BinanceVenue(NamedTuple):
     @readable("Binance", "position")
     async def position(self) -> VenuePosition:
         """The net position. Raises DataError in hedge mode: the desk counts one side."""
-        rows = [row for row in await self._data("positionrisk", {}, "v3") if Decimal(row["positionAmt"])]
-        if any(row["positionSide"] != "BOTH" for row in rows):
-            raise DataError(f"{self.symbol}: the account is in hedge mode", "set one-way mode: Preferences > Position Mode")
+        row = net_row(self.symbol, await self._data("positionrisk", {}, "v3"))
         (config,) = await self._data("symbolconfig", {})
         isolated, leverage = config["marginType"] == "ISOLATED", float(config["leverage"])
-        if not rows:
+        if row is None:
             return VenuePosition(0, None, isolated, leverage, None)
-        lots = sum(self._lots(row["positionAmt"]) for row in rows)
-        return VenuePosition(lots, float(rows[0]["entryPrice"]), isolated, leverage, float(rows[0]["liquidationPrice"]) or None)
+        figures = float(row["entryPrice"]), isolated, leverage, float(row["liquidationPrice"]) or None
+        return VenuePosition(self._lots(row["positionAmt"]), *figures)
 
     def _stop(self, order: VenueOrder, id_: str) -> dict[str, Any]:
         """The body of a protective order: at the market once the last price comes to its level."""
@@ -333,6 +320,10 @@ class BinanceVenue(NamedTuple):
         """Send it once. An answer without an error proves that it was taken; of an error the table says what it proves."""
         try:
             answer = row_of(await call({"symbol": self.symbol, **body}))
+            name = "clientAlgoId" if "clientAlgoId" in answer else "clientOrderId"
+            row_about(
+                answer, name, *(body[key] for key in ("newClientOrderId", "origClientOrderId", "clientAlgoId") if key in body)
+            )
             return LiveAnswer(order.id, WORKING, order.filled, venue_id=str(answer.get("algoId") or answer["orderId"]))
         except Exception as error:  # noqa: BLE001 - whatever it is: the table says what it proves, and else nothing
             return failed(order, error, OUTCOMES)
@@ -347,7 +338,7 @@ class BinanceVenue(NamedTuple):
 
     def _stands(self, row: Mapping[str, Any]) -> StandingOrder:
         """A row of a list of open orders, normal or conditional."""
-        side = 1 if row["side"] == "BUY" else -1
+        side = SIDES[row["side"]]
         reduces = any(str(row[name]).lower() == "true" for name in ("reduceOnly", "closePosition"))
         if "algoId" in row:
             ids, size, filled = (stem_of(row["clientAlgoId"]), str(row["algoId"])), row["quantity"], 0
@@ -359,15 +350,19 @@ class BinanceVenue(NamedTuple):
 
     def _trade(self, row: Mapping[str, Any], name: str) -> VenueTrade:
         """A row of userTrades."""
-        side, price, fee = 1 if row["side"] == "BUY" else -1, float(row["price"]), float(row["commission"])
-        if row["commissionAsset"] != self._quote:
-            raise DataError(f"{self.symbol}: a fee was paid in {row['commissionAsset']}", "switch off fees in BNB for futures")
+        side, price = SIDES[row["side"]], float(row["price"])
+        fee, other = fee_of(row["commission"], row["commissionAsset"], self._quote)
         ids = (str(row["id"]), str(row["orderId"]), stem_of(name) if name.startswith(OURS) else "")
-        return VenueTrade(*ids, side, self._lots(row["qty"]), price, fee, bool(row["maker"]), int(row["time"]), forced_by(name))
+        return VenueTrade(
+            *ids, side, self._lots(row["qty"]), price, fee, bool(row["maker"]), int(row["time"]), forced_by(name), other
+        )
 
-    async def _one(self, about: Mapping[str, str], client: Any = None) -> Mapping[str, Any]:
-        """One normal order."""
-        return row_of(await (client or self.polling).fapiprivate_get_order({"symbol": self.symbol, **about}))
+    async def _one(self, about: Mapping[str, Any], client: Any = None) -> Mapping[str, Any]:
+        """One normal order, by the one id in `about`. Raises LookupError for an answer about another one."""
+        row = row_of(await (client or self.polling).fapiprivate_get_order({"symbol": self.symbol, **about}))
+        ((name, id_),) = about.items()
+        field = "orderId" if name == "orderId" else "clientOrderId"
+        return row_about({**row, field: str(row[field])}, field, str(id_))
 
     async def _since(self, name: str, about: Mapping[str, Any], since_ms: int, *id_keys: str) -> list[Mapping[str, Any]]:
         """The rows of a list by time, each once."""

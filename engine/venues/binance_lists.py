@@ -1,6 +1,7 @@
-"""Binance's lists of an account: the rows of one, and those of a list by time in windows. Called by binance.py."""
+"""Binance's lists of an account: the rows of one, those of a list by time in windows, the one position. Called by binance.py."""
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 from engine.errors import DataError
@@ -50,6 +51,18 @@ async def _window(client: Any, name: str, about: Mapping[str, Any], start: int, 
             f"{about.get('symbol', 'the account')}: {name} has {PAGE} rows in a moment", "nothing is assumed of it; ask Binance"
         )
     return await _window(client, name, about, start, middle) + await _window(client, name, about, middle + 1, end)
+
+
+def net_row(symbol: str, rows: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
+    """The position of an instrument, None where nothing is held. Raises DataError in hedge mode, since the desk counts one side,
+    and for two that differ: one-way mode has one, which may be shown twice.
+    """
+    held = [row for row in rows if Decimal(row["positionAmt"])]
+    if any(row["positionSide"] != "BOTH" for row in held):
+        raise DataError(f"{symbol}: the account is in hedge mode", "set one-way mode: Preferences > Position Mode")
+    if len({row["positionAmt"] for row in held}) > 1:
+        raise DataError(f"{symbol}: Binance shows {len(held)} positions", "nothing is assumed of it; compare there")
+    return held[0] if held else None
 
 
 def cursor_of(seen: Mapping[int, int]) -> str:

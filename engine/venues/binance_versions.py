@@ -12,6 +12,8 @@ LIFE_MS = 12_000  # how long a request may be on its way: ccxt lets it live for 
 LAG_MS = 30_000  # how long answers may not know of what was acknowledged
 THIN_MS = 2_500  # either, where the version that stands covers too few lots: better two for a while than lots without a stop
 ENDED = ("CANCELED", "EXPIRED", "REJECTED")  # of one that placed nothing
+FIRING = "TRIGGERING"  # its level was reached, and nothing is placed yet
+STUCK_MS = 60_000  # after which it has placed nothing and will not: such orders stay so for good, and cannot be cancelled
 UNLISTED_MAX = 10  # versions in a row that a process before may have sent in vain
 SENT_KEPT = 1_000  # orders whose last version is remembered: many more than ever stand
 FORCED = {  # how the client id of an order begins that Binance makes itself: its page of the user stream; no payload seen
@@ -31,9 +33,9 @@ class Sent(NamedTuple):
     until_ms: int  # by when it is known if it is there, UTC
 
 
-def stem_of(id_: str) -> str:
-    """The desk's id in a client id of a conditional order: without its version."""
-    return VERSION.sub("", id_)
+def stem_of(id_: str | None) -> str:
+    """The desk's id in a client id of a conditional order: without its version. An order of somebody else may have none."""
+    return VERSION.sub("", id_ or "")
 
 
 def forced_by(id_: str) -> str:
@@ -74,6 +76,16 @@ def may_be_newer(row: Row, sent: Sent | None, now: int) -> bool:
     if sent is None:
         return row["algoStatus"] != STANDS and int(row["updateTime"]) > now - LIFE_MS
     return version_of(row) < sent.version and now < sent.until_ms
+
+
+def is_stuck(row: Row, sent: dict[str, Sent], now: int) -> bool:
+    """Whether a conditional order is firing, and was when it was first looked at STUCK_MS ago, by our own clock."""
+    if row["algoStatus"] != FIRING:
+        return False
+    key = f"{FIRING} {row['algoId']}"
+    if key not in sent:
+        keep_sent(sent, key, 0, now + STUCK_MS)
+    return now >= sent[key].until_ms
 
 
 def standing_of(versions: Sequence[Row]) -> list[Row]:

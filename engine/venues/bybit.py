@@ -16,7 +16,7 @@ from engine.core.orders import DONE, PARTIAL, REJECTED, WORKING, VenueOrder
 from engine.core.orders import UNKNOWN as IN_DOUBT
 from engine.core.state import ENTRY, PROTECTIVE
 from engine.errors import DataError
-from engine.venues.answers import failed, lots_of, moved, price_of, readable, silent, size_of, unasked
+from engine.venues.answers import failed, fee_of, lots_of, moved, price_of, readable, silent, size_of, unasked
 from engine.venues.instruments import Instrument
 from engine.venues.live_port import LiveAnswer, StandingOrder, VenueBill, VenuePosition, VenueTrade, VenueTransfer
 from engine.venues.outcome import NOT_FOUND, REFUSALS, Outcome, table_of
@@ -226,8 +226,9 @@ class BybitVenue(NamedTuple):
         side, size, price = 1 if row["side"] == "Buy" else -1, self._lots(row["execQty"]), float(row["execPrice"])
         ids = (row["execId"], row["orderId"], row["orderLinkId"] or "")
         forced = FORCED.get(row["execType"]) or FORCED.get(str(row.get("createType") or ""), "")
-        figures = side, size, price, float(row["execFee"] or 0.0), bool(row["isMaker"]), int(row["execTime"])
-        return VenueTrade._make((*ids, *figures, forced))
+        fee, other = fee_of(row["execFee"], row.get("feeCurrency"), self.instrument.symbol.partition("-")[2])
+        figures = side, size, price, fee, bool(row["isMaker"]), int(row["execTime"])
+        return VenueTrade._make((*ids, *figures, forced, other))
 
     def _bill(self, row: Mapping[str, Any]) -> VenueBill:
         """A line of the transaction log: `change` is what the balance changed by. Raises DataError without an id."""

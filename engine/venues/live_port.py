@@ -25,6 +25,7 @@ class LiveAnswer(NamedTuple):
     venue_id: str = ""
     child_id: str = ""  # of a conditional order that has fired: what it placed, several of one split by CHILDREN
     outcome: Outcome = UNKNOWN  # of a request that was not taken down: what the answer proves
+    fired: bool = False  # a conditional order that no longer waits, and of which nothing is placed yet: it covers nothing
 
 
 class StandingOrder(NamedTuple):
@@ -53,6 +54,7 @@ class VenueTrade(NamedTuple):
     maker: bool
     t_ms: int
     forced: str = ""  # why the venue has closed these lots by itself, in its word: adl, liquidation, delivery; empty: it has not
+    other_fee: str = ""  # what it cost in an asset that is not the instrument's cash: "0.0002 BNB"; `fee` is 0 then
 
 
 class VenueBill(NamedTuple):

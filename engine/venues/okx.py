@@ -14,7 +14,7 @@ from engine.core.orders import DONE, PARTIAL, WORKING, VenueOrder
 from engine.core.orders import UNKNOWN as IN_DOUBT
 from engine.core.state import ENTRY, PROTECTIVE
 from engine.errors import DataError
-from engine.venues.answers import failed, lots_of, moved, price_of, readable, silent, size_of, together, unasked
+from engine.venues.answers import failed, fee_of, lots_of, moved, price_of, readable, silent, size_of, together, unasked
 from engine.venues.instruments import Instrument
 from engine.venues.live_port import CHILDREN, LiveAnswer, StandingOrder, VenueBill, VenuePosition, VenueTrade, VenueTransfer
 from engine.venues.outcome import NOT_FOUND, REFUSALS, Outcome, table_of
@@ -131,7 +131,7 @@ class OkxVenue(NamedTuple):
                 found = together([self._normal(order, row) for row in rows])
                 return found._replace(venue_id=algo["algoId"], child_id=child)
             found = LiveAnswer(order.id, ALGO_STATES.get(algo["state"], IN_DOUBT), 0, algo["state"])
-            found = found._replace(venue_id=algo["algoId"], child_id=child)
+            found = found._replace(venue_id=algo["algoId"], child_id=child, fired=algo["state"] == FIRED)
             if found.state != WORKING:
                 return found
             return found._replace(price=float(algo["slTriggerPx"]), lots=self._lots(algo["sz"]))
@@ -222,10 +222,11 @@ class OkxVenue(NamedTuple):
 
     def _trade(self, row: Mapping[str, Any]) -> VenueTrade:
         """A row of fills-history: OKX says a fee as what the balance changes by."""
-        side, fee = 1 if row["side"] == "buy" else -1, -float(row["fee"] or 0.0)
+        side, quote = 1 if row["side"] == "buy" else -1, self.instrument.symbol.partition("-")[2]
+        fee, other = fee_of(-float(row["fee"] or 0.0), row.get("feeCcy"), quote)
         size, price, t_ms = self._lots(row["fillSz"]), float(row["fillPx"]), int(row.get("fillTime") or row["ts"])
         core = (row["tradeId"], row["ordId"], row.get("clOrdId") or "", side, size, price, fee, row.get("execType") == "M", t_ms)
-        return VenueTrade(*core, FORCED.get(str(row.get("subType") or ""), ""))
+        return VenueTrade(*core, FORCED.get(str(row.get("subType") or ""), ""), other)
 
     async def _one(self, name: str, about: Mapping[str, str]) -> Mapping[str, Any]:
         """The one row of an answer."""

@@ -12,7 +12,7 @@ from engine.venues.binance_versions import stem_of
 
 ID_MAX = 64  # letters of an id; what is longer is nobody's
 OKX_STAND = ("live", "partially_filled", "pause", "partially_effective")
-BINANCE_STAND = ("NEW", "PARTIALLY_FILLED", "TRIGGERING")
+BINANCE_STAND = ("NEW", "PARTIALLY_FILLED")  # one that is TRIGGERING has fired, and may stay so
 BYBIT_STAND = ("New", "PartiallyFilled", "Untriggered", "Triggered", "Created")
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from engine.book.bodies import CASH, OFF, POSITION, REDUCED, SETTINGS
+from engine.book.bodies import CASH, FEES, OFF, POSITION, REDUCED, SETTINGS
 from engine.clock import HOUR_MS
 from engine.core.orders import REJECTED, UNKNOWN
 from engine.store.chain import Event
@@ -202,6 +202,7 @@ HEALTH: tuple[tuple[str, str], ...] = (  # how the name of a health event begins
     ("refusals of ", "rejected"),
     (REDUCED, "forced"),
     (SETTINGS, "settings"),
+    (FEES, "settings"),
     (OFF, "untraded"),
 )
 
