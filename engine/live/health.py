@@ -22,7 +22,7 @@ from engine.core.state import ENTRY, EXIT_SLOT, PROTECTIVE
 from engine.errors import DataError
 from engine.live.desk import LiveDesk, going_on
 from engine.live.poll import AccountPoll, holders
-from engine.live.requests import refused_before
+from engine.live.requests import forgives, refused_before
 from engine.live.wakes import woken
 
 ALL_LOTS = 1 << 40  # more than any layer has
@@ -94,7 +94,7 @@ class AccountHealth:
         name, state = body.get("sleeve"), body["state"]
         if name is None or str(body.get("why", "")).startswith("never"):
             return
-        if state in (WORKING, PARTIAL):
+        if forgives(body):
             self.refused.pop(name, None)
         if state != REJECTED:
             return

@@ -12,7 +12,7 @@ from typing import Any
 from engine.book.bodies import REFUSALS
 from engine.book.order_events import EventBody
 from engine.core.orders import CANCELLING, REJECTED, STANDING, OrderBook, VenueOrder, find
-from engine.core.state import DAY_MS, ENTRY, SLOTS
+from engine.core.state import DAY_MS, ENTRY, PROTECTIVE, SLOTS
 from engine.ports import Crossing, Execution, FundingBill, OrderReport, Report, Venue
 from engine.store.chain import Event
 from engine.store.lookback import last
@@ -91,9 +91,16 @@ class Unanswered:
         return [open_[0] for _, open_ in found]
 
 
+def forgives(body: Mapping[str, Any]) -> bool:
+    """Whether a word about an order ends its sleeve's refusals in a row: an entry or exit that the venue took. A stop that stays
+    or moves says nothing of them, and one with a position does so at each close.
+    """
+    return body["state"] in STANDING and body.get("slot") != SLOTS[PROTECTIVE]
+
+
 def refused_before(journal: Path, names: Sequence[str], now_ms: int) -> dict[str, list[int]]:
-    """Refusals in a row that the processes before have seen, of a day: sleeve -> UTC ms of each. An order that the venue took
-    ends a row, and so does a person.
+    """Refusals in a row that the processes before have seen, of a day: sleeve -> UTC ms of each. An entry or exit that the
+    venue took ends a row, and so does a person.
     """
     found, over = dict[str, list[int]](), set[str]()
 
@@ -104,7 +111,7 @@ def refused_before(journal: Path, names: Sequence[str], now_ms: int) -> dict[str
             over.add(what.removeprefix(REFUSALS))
         name, state = body.get("sleeve"), body.get("state")
         if event.kind == "order" and name not in over:
-            if state in STANDING:
+            if forgives(body):
                 over.add(str(name))
             elif state == REJECTED and not str(body.get("why", "")).startswith("never"):
                 found.setdefault(str(name), []).insert(0, event.t_recv_ms)

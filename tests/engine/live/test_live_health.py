@@ -301,6 +301,22 @@ def test_dust_is_tried_once_and_named_once(exit_works: bool, path: Path, monkeyp
     assert not [page for page in bench.pages if "no protective order" in page]
 
 
+@pytest.mark.parametrize(("slot", "pauses"), [("protective", True), ("entry", False), ("exit", False)])
+def test_a_stop_that_moves_between_them_does_not_forgive_refusals(slot: str, pauses: bool, path: Path) -> None:
+    """A layer's stop is amended at each close while another layer's entries are refused; an entry that is taken ends the row."""
+
+    async def play(bench: LiveBench) -> None:
+        await bench.start()
+        for state in ["rejected"] * 4 + ["working", "rejected"]:
+            body = {"order": "x", "sleeve": "adds", "state": state, "why": "no"}
+            for watch in bench.desk.watches:
+                watch("order", body | {"slot": slot if state == "working" else "entry"})
+        await bench.after(1)
+        assert ("refusals of adds" in bench.desk.book.health) is pauses
+
+    on_bench(path, play)
+
+
 def test_a_person_ends_refusals_by_a_decision(path: Path) -> None:
     """The page says how; what was counted begins anew, and a decision about what is well moves nothing."""
 
