@@ -27,7 +27,7 @@ from engine.watch.attribution import PARTS, apportion, parts_between
 from engine.watch.cash_moves import sums_of, transfer_events
 from engine.watch.incidents import incident_of
 from engine.watch.observation import DeskObservation, Finding, blind_finding
-from engine.watch.window import FAR_MS, between, first_mark, journal_of, mark_at
+from engine.watch.window import FAR_MS, between, close_mark, first_mark, journal_of, mark_at
 
 FILE = "cache/identity.json"
 SCHEMA = 2
@@ -71,9 +71,9 @@ class Identity(NamedTuple):
 
 
 def identity(home: Path) -> Identity | None:
-    """Of the desk as its last mark has it; None before the first bar."""
+    """Of the desk at its last close; None before the first bar."""
     path = journal_of(home)
-    last = mark_at(path)
+    last = close_mark(path)
     return None if last is None else _identity(home, path, last)
 
 
