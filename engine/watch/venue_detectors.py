@@ -1,20 +1,30 @@
-"""Detectors of what is wrong between desk and venue: a layer without a working stop, a stop that the venue refuses to move, a
-difference that nobody explains, a position that the venue closed for want of margin.
+"""Detectors of what is wrong between desk and venue: a layer without a working stop, a stop that the venue refuses to move,
+executions that are missing, a difference that nobody explains, a position that the venue closed for want of margin.
 
 Called by engine.watch.detectors with the others. Mark -> findings, each a page.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from shlex import quote
 
 from engine.amounts import price_text
 from engine.book.bodies import CASH, POSITION
+from engine.book.windows import EXECUTIONS
+from engine.core.orders import DONE
 from engine.watch.health import unmoved_layers, unprotected_layers
 from engine.watch.observation import DeskObservation, Finding, Severity, is_trading, open_positions, position_text
+from engine.watch.root_causes import PAGES, incident_kind
 
 NAKED_MS = 5_000  # an account's own watch (engine.live.health) pages at the same time
 ON_ITS_WAY = ("intended", "sent")
 SHOWN = 3  # differences in one alert
+# incidents (root_causes.INCIDENTS) that quiet hours do not hold back: a position or cash is not what the desk counts
+PAGED = {"halt_left", "naked", "stop_unseen", "fills", "orphan", "foreign_trade", "forced", "position", "cash"} | {
+    "clock",
+    "compare",
+    "settings",
+}
+HALT_CLOSES = "nightdesk halt closes what is really there"
 
 
 def protective(desk: DeskObservation) -> Iterator[Finding]:
@@ -24,20 +34,62 @@ def protective(desk: DeskObservation) -> Iterator[Finding]:
     for sleeve in dict.fromkeys(name for name, _ in unprotected_layers(desk.mark)):
         layers = [layer for name, layer in unprotected_layers(desk.mark) if name == sleeve]
         states = ", ".join(sorted({str(layer["protective_state"]) for layer in layers}))
-        if states in ON_ITS_WAY and desk.now_ms - desk.mark.t_recv_ms < NAKED_MS:
-            continue  # a fill is marked before the venue can have answered about its stop
+        left = all(_is_gone_by_word(layer) for layer in layers)
+        if (left or states in ON_ITS_WAY) and desk.now_ms - desk.mark.t_recv_ms < NAKED_MS:
+            continue  # a fill is marked before the venue can have answered about its stop, an exit's end before its execution
         lots = sum(layer["lots"] for layer in layers)
         bare = f"{position_text(desk, sleeve)} WITHOUT a working protective order ({states})"
         what = f"{bare}: {_layers(layers)}, {lots} lots"
-        action = f"place a stop at {layers[0]['protective']} by hand, or halt: nightdesk halt --reason 'no protective order'"
+        by_hand = f"place a reduce-only stop at {layers[0]['protective']} by hand"
+        action = f"{by_hand}, or halt: nightdesk halt --reason 'no protective order'"
         numbers = {"layers": len(layers), "lots": lots, "entry": layers[0]["entry"], "protective": layers[0]["protective"]}
         severity: Severity = "page"
+        if left:
+            what = f"{bare}: its exit is filled by the venue's word, and the execution is not listed; {lots} lots in the book"
+            action = f"look at the position at the venue's own page first: it may be flat already; {HALT_CLOSES}"
         if all(layer.get("dust") for layer in layers):  # the desk has said so by a page, once: nothing here can change it
             severity, what = "warn", f"DUST: {what}; the venue takes no order below {layers[0]['dust']} lots"
             action = "close it at the venue's own page, and adopt the difference: nightdesk reconcile"
         yield Finding(
             f"protective:{sleeve}", "protective", severity, what, sleeve, desk.mark.t_recv_ms, action, numbers, desk.mark.id
         )
+
+
+def _is_gone_by_word(layer: Mapping[str, object]) -> bool:
+    """Whether a layer's exit has ended, and the layer is still there: its executions are missing."""
+    return layer.get("due") is not None and layer.get("exit_state") == DONE
+
+
+def unlisted(desk: DeskObservation) -> Iterator[Finding]:
+    """An order that has filled by the venue's word, and whose executions the venue does not list: nothing enters meanwhile, and
+    the position of the book is not the venue's. One alert for all of them, for as long as it lasts.
+    """
+    if not is_trading(desk) or desk.mark is None:
+        return
+    reasons = [why for what, why in desk.mark.body.get("blocked", {}).items() if what.startswith(EXECUTIONS)]
+    if not reasons:
+        return
+    held = ", ".join(open_positions(desk)) or "flat"
+    what = f"Executions are missing: {'; '.join(reasons)[:300]}. In the book: {held}; the venue may hold another position"
+    action = f"nightdesk reconcile, then the position at the venue's own page: place and close nothing before; {HALT_CLOSES}"
+    yield Finding("executions", "executions", "page", what, "venue", desk.mark.t_recv_ms, action, {}, desk.mark.id)
+
+
+def reported(desk: DeskObservation) -> Iterator[Finding]:
+    """Incidents that the worker has journaled. Those that touch money at an account page; what lasts has an alert of its own."""
+    body = {} if desk.mark is None else desk.mark.body
+    lasting = {"fills"} if any(what.startswith(EXECUTIONS) for what in body.get("blocked", {})) else set()
+    for event in desk.incidents:
+        kind = incident_kind(event.body)
+        if str(event.body.get("difference")) in body.get("differs", {}) or kind in lasting:
+            continue
+        what = f"The worker reports: {str(event.body.get('what', 'an incident'))[:400]}"
+        place, page = str(event.body.get("sleeve") or "worker"), PAGES[kind]
+        explain = f"nightdesk journal explain {event.id}"
+        check = explain if kind == "other" else f"{page.check}; docs/runbooks/{page.runbook}.md; {explain}"
+        severity: Severity = "page" if kind in PAGED else "warn"
+        action = str(event.body.get("action") or check)[:400]
+        yield Finding(f"incident:{event.id}", "incident", severity, what, place, event.t_recv_ms, action, {}, event.id)
 
 
 def _layers(layers: Sequence[object]) -> str:

@@ -186,7 +186,8 @@ def _valued(path: Path, mark: Event, earlier: Iterator[bytes]) -> Event:
     that already, and so is a basket's, which values its legs with each execution.
     """
     sleeves = mark.body.get("sleeves", {})
-    traded = {} if "basket" in mark.body else {name: place for name, place in _instruments(path).items() if name in sleeves}
+    known = {} if "basket" in mark.body else _instruments(path)
+    traded = {name: known[name] for name, sleeve in sleeves.items() if name in known and "cash" in sleeve}
     prices, bars = dict[str, float](), 0
     for line in earlier if traded else ():
         head = _HEAD.match(line)
@@ -208,10 +209,11 @@ def _valued(path: Path, mark: Event, earlier: Iterator[bytes]) -> Event:
 def _at_price(sleeve: Mapping[str, Any], price: float | None) -> dict[str, Any] | None:
     """A sleeve of a mark at a price, as engine.core.ledger.valued has it; None where it is valued at that already."""
     position, cash = sleeve.get("position"), sleeve["cash"]
-    if position is None or not (layers := position.get("layers")):
-        return {**sleeve, "equity": cash} if position is None and abs(sleeve["equity"] - cash) > SAME else None
+    if position is None:
+        return {**sleeve, "equity": cash} if abs(sleeve["equity"] - cash) > SAME else None
     if price is None:
         return None
+    layers = position["layers"]
     lot_size, side = position["quantity"] / position["lots"], 1 if position["side"] == "long" else -1
     equity = cash + side * lot_size * sum(layer["lots"] * (price - layer["entry"]) for layer in layers)
     notional = position["quantity"] * price

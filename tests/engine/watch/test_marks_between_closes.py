@@ -1,4 +1,4 @@
-"""Between two closes an account's sleeves are worth what they hold now, at the last close: no figure has a gap after an execution."""
+"""Between two closes a sleeve of an account is worth what it holds now, at the last close: an execution leaves no gap."""
 
 from pathlib import Path
 from typing import Any
