@@ -81,7 +81,7 @@ class LiveData:
         """What is not well with the data -> why; no entries meanwhile."""
         if self.feed is None:
             return {"connection": "not connected yet"}
-        return self.feed.troubles if self._whole else {**self.feed.troubles, "history": "it is being read"}
+        return self.feed.troubles if self._whole else {**self.feed.troubles, "history": "bars of the past are being read"}
 
     def check(self) -> None:
         """Raise DataError when a duty of the feed has ended: the process begins again."""

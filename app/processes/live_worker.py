@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from app.processes.keeping import HeadNotes, Heartbeat, Log
 from app.processes.live_data import LiveData
-from app.processes.unattended import open_positions, say
+from app.processes.unattended import left_text, open_positions, say
 from engine.book.bodies import SIMULATED
 from engine.book.book import Book
 from engine.clock import utc
@@ -22,10 +22,10 @@ from engine.live.feed import Span
 from engine.live.growing import GrownFeed
 from engine.process_memory import trim_memory
 from engine.watch.heartbeat import unattended_text
+from engine.watch.last_closes import MISSED
 
 LOOK_MS = 250  # between two looks at what people have set
 CONNECT_AGAIN_MS = 5_000
-MISSED = "it closed while nobody was there to decide"
 
 
 class DeskSide(Protocol):
@@ -198,8 +198,8 @@ class LiveWorker:
         self._beat()
         self.log.note("stopped")
         self.journal.close()
-        if self.mode in SIMULATED and self.desk.book is not None:
-            say(unattended_text(open_positions(self.desk.book)))
+        if self.desk.book is not None:
+            say(unattended_text(open_positions(self.desk.book)) if self.mode in SIMULATED else left_text(self.desk.book))
 
 
 async def until_signalled(worker: LiveWorker) -> None:

@@ -4,7 +4,8 @@ executions that are missing, a difference that nobody explains, a position that 
 Called by engine.watch.detectors with the others. Mark -> findings, each a page.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from shlex import quote
 
 from engine.amounts import price_text
@@ -113,18 +114,23 @@ def unmoved(desk: DeskObservation) -> Iterator[Finding]:
 
 
 def differences(desk: DeskObservation) -> Iterator[Finding]:
-    """What the book cannot explain at the venue: nothing enters until a named person adopts it. Each execution or order that
-    nobody knows is an alert; the position and the cash that it moves are said in the same one.
+    """What the book cannot explain at the venue: nothing enters until a named person adopts it. Each order that nobody knows is
+    an alert, and so are all executions of one instrument, since an order fills in parts; the position and the cash that they move
+    are said in the same one.
     """
     if not is_trading(desk) or desk.mark is None or not (differs := desk.mark.body.get("differs", {})):
         return
     positions = [what for what in differs if what.startswith(POSITION)]
-    heads = [what for what in differs if what not in (*positions, CASH)] or positions or list(differs)
-    joined = [what for what in differs if what not in heads]
+    places = [str(sleeve["instrument"]) for sleeve in desk.config["sleeves"]]
+    trades = {place: of for place in places if len(of := trades_of(differs, place)) > 1}
+    texts_of = {place: f"{len(of)} trades of {place} are of orders that this desk does not know" for place, of in trades.items()}
+    apart = [what for what in differs if what not in (*positions, CASH, *chain.from_iterable(trades.values()))]
+    heads = [*trades, *apart] or positions or list(differs)
+    joined = [what for what in differs if what in (*positions, CASH) and what not in heads]
     held = ", ".join(open_positions(desk)) or "no open position"
     for head in heads:
         last = head == heads[-1]
-        texts = [differs[what][:300] for what in ([head, *joined] if last else [head])]
+        texts = [(texts_of | differs)[what][:300] for what in ([head, *joined] if last else [head])]
         rest = f"; and {len(texts) - SHOWN} more" if len(texts) > SHOWN else ""
         what = f"Desk and venue differ, no sleeve enters: {'; '.join(texts[:SHOWN])}{rest}; {held}"
         action = (
@@ -133,7 +139,13 @@ def differences(desk: DeskObservation) -> Iterator[Finding]:
         )
         since, event = desk.mark.t_recv_ms, desk.mark.id
         level = max(0, sum(part in positions for part in joined) - 1) if last else 0  # one more position is worse
+        level += len(trades.get(head, (head,))) - 1  # and so is one more trade
         yield Finding(f"difference:{head}", "difference", "page", what, "desk", since, action, {}, event, level)
+
+
+def trades_of(differs: Iterable[str], instrument: str) -> list[str]:
+    """The names of differences that are executions of an instrument."""
+    return [what for what in differs if what.startswith(f"{instrument}:")]
 
 
 def liquidated(desk: DeskObservation) -> Iterator[Finding]:
