@@ -183,7 +183,7 @@ def _mark_before(path: Path, at_ms: int | None) -> Event | None:
 
 def _valued(path: Path, mark: Event, earlier: Iterator[bytes]) -> Event:
     """The mark with its sleeves at the price of the last close; `earlier`: lines before it, last first. A mark of a close is
-    that already, and so is a basket's, which values its legs with each execution.
+    that already, but for instruments that had no bar; a basket's is always, which values its legs with each execution.
     """
     sleeves = mark.body.get("sleeves", {})
     known = {} if "basket" in mark.body else _instruments(path)
@@ -193,9 +193,10 @@ def _valued(path: Path, mark: Event, earlier: Iterator[bytes]) -> Event:
         head = _HEAD.match(line)
         if head is None or head[1] != b"bar" or (bar := event_of(line)) is None:
             continue
-        if bar.id == mark.cause_id:
+        closed = {name: row[CLOSE] for name, row in bar.body["bars"].items() if row and row[CLOSE] is not None}
+        if bar.id == mark.cause_id and closed.keys() >= {*traded.values()}:
             return mark
-        prices = {name: row[CLOSE] for name, row in bar.body["bars"].items() if row is not None} | prices
+        prices = closed | prices
         bars += 1
         if bars == BARS_MAX or prices.keys() >= {*traded.values()}:
             break

@@ -10,8 +10,10 @@ import pytest
 
 from app.home.home import open_home
 from app.processes.supervisor import Supervisor
-from app.processes.unattended import open_positions
+from app.processes.unattended import left_text, open_positions
 from app.processes.worker import Worker
+from engine.book import order_events
+from engine.core.state import PROTECTIVE
 from engine.watch.heartbeat import FILE, unattended_text
 from engine.watch.window import mark_at
 from tests.fakes.papers import WALL_MS, advanced_until, feed_of, furnished, holding, loop_of
@@ -50,6 +52,22 @@ def test_open_positions_are_named_with_instrument_and_stop(own_home: Path) -> No
     for (name, position), text in zip(held.items(), texts, strict=True):
         assert text.startswith(f"{name} {position['side']} {position['quantity']:g} synthetic:")
         assert text.endswith(f"stop at {position['layers'][0]['protective']:,.2f}")
+
+
+def test_an_account_s_desk_names_what_it_leaves_at_the_venue(own_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each position with its stop, and that nothing trails it; one whose stop does not work there is said by name."""
+    furnished(own_home)
+    home = open_home(WALL_MS)
+    loop = loop_of(home, feed_of(home))
+    assert left_text(loop.book) == ""
+    advanced_until(loop, holding)
+    loop.journal.close()
+    (held, *_) = open_positions(loop.book)
+    monkeypatch.setattr(order_events, "states_of", lambda _book, _s: {(PROTECTIVE, key): "working" for key in range(99)})
+    assert left_text(loop.book).startswith(f"LEFT AT THE VENUE: {held}")
+    assert left_text(loop.book).endswith("until the next start: nightdesk up. The stops work there.")
+    monkeypatch.setattr(order_events, "states_of", lambda _book, _s: {})
+    assert f"NO STOP WORKS there for {held.split()[0]}" in left_text(loop.book)
 
 
 def test_a_desk_that_ends_with_positions_says_who_looks_after_them(own_home: Path, capsys: pytest.CaptureFixture[str]) -> None:

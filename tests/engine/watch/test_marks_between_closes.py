@@ -27,7 +27,7 @@ def marked(cash: float, equity: float, lots: int = 0, notional: float = 0.0, **m
 
 def bar(price: float | None) -> Event:
     """A close; None: the instrument had no bar."""
-    return Event("bar", 0, {"bars": {PLACE: None if price is None else [price, price, price, price, 1.0, 0.0, 0.0]}})
+    return Event("bar", 0, {"bars": {PLACE: [price, price, price, price, 1.0, 0.0, 0.0]}})
 
 
 def fill(side: str, lots: int, price: float) -> Event:
@@ -99,9 +99,26 @@ def test_a_window_that_opens_behind_an_execution_has_its_own_money_alone(tmp_pat
     assert (parts["price"], parts["fees"], parts["incident"]) == (pytest.approx(2.0), -1.0, pytest.approx(3.0))
 
 
+def test_a_window_over_a_close_without_bars_has_its_own_money_alone(tmp_path: Path) -> None:
+    """The venue is away: what was bought before it went is not what the incident made."""
+    opened = [Event("window", 0, {"what": "open", **WINDOW}), marked(999.0, 1_000.0, 10, incident=-1.0)]
+    null = [bar(None), marked(999.0, 1_000.0, 10, incident=-1.0)]
+    for group in (opened, null):
+        group[-1].body.update(incident=-1.0, windows=["w1"])
+    journaled(tmp_path, *BOUGHT, (T, opened), (T + BAR, null))
+    found = identity(tmp_path)
+    assert found is not None
+    assert (found.gap, found.apart, found.incident, found.strategy, found.fees) == (0.0, 0.0, 0.0, 2.0, -1.0)
+
+
 def test_an_instrument_without_a_bar_keeps_its_last_price(tmp_path: Path) -> None:
-    """A null close values nothing anew."""
-    null = (T + BAR, [bar(None), marked(999.0, 1_001.0, 10, 102.0)])
+    """A null close is a close that values nothing anew: what was bought before it is read at the price before that."""
+    null = (T + BAR, [bar(None), marked(999.0, 1_000.0, 10)])
+    path = journaled(tmp_path / "null", *BOUGHT, null)
+    at_null, found = mark_at(path), identity(tmp_path / "null")
+    assert at_null is not None
+    assert found is not None
+    assert (at_null.body["sleeves"]["btc"]["equity"], found.gap, found.equity) == (1_001.0, 0.0, 1_001.0)
     mark = mark_at(journaled(tmp_path, *BOUGHT, null, (T + BAR, [fill("buy", 10, 100.0), marked(998.0, 1_001.0, 20, 102.0)])))
     assert mark is not None
     sleeve = mark.body["sleeves"]["btc"]
