@@ -6,6 +6,7 @@ walks what closed meanwhile without deciding on it, and goes on. What it cannot 
 """
 
 import asyncio
+import re
 import signal
 from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any, Protocol
@@ -67,6 +68,16 @@ class LiveWorker:
         self.heartbeat, self.heads = Heartbeat(home.path), HeadNotes(home.engine)
         self.phase, self.note_ = "starting", ""
         self.policy: Any = "none"
+        self._said = ""  # of why the account is not connected, without what changes with each try
+        data.on_account_wait = self.account_waits
+
+    def account_waits(self, why: str) -> None:
+        """Why the account is not connected yet; "": it is. Said once to whoever sees the terminal, and in each heartbeat."""
+        said = re.sub(r"\d{10,}", "", why)  # venues repeat the time in each answer
+        if said != self._said:
+            say(why or "the account is connected")
+            self._said = said
+        self._waits(why)
 
     async def run(self) -> None:
         """Until it is stopped. Raises DeskError for what it cannot go on with; the desk is left cleanly either way."""

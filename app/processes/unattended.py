@@ -37,11 +37,14 @@ def open_positions(book: Any) -> list[str]:
 
 
 def left_text(book: Any) -> str:
-    """What a desk of an account leaves at its venue, and which of it has no working stop there; "" when it is flat."""
+    """What a desk of an account leaves at its venue, and which of it has no working stop there; "" when it is nothing."""
     from engine.book.order_events import states_of
-    from engine.core.orders import PARTIAL, PROTECTIVE, WORKING
+    from engine.core.orders import PARTIAL, WORKING
+    from engine.core.state import ENTRY, PROTECTIVE
 
     texts = open_positions(book)
+    waiting = dict.fromkeys(book.names[one.sleeve] for one in book.orders.open.values() if one.slot == ENTRY)
+    texts += [f"{name}'s entry order, which may fill" for name in waiting]
     if not texts:
         return ""
     bare = [
@@ -52,7 +55,7 @@ def left_text(book: Any) -> str:
     ]
     left = f"LEFT AT THE VENUE: {'; '.join(texts)}. Nothing watches, trails or closes it until the next start: nightdesk up."
     missing = f" NO STOP WORKS there for {', '.join(dict.fromkeys(bare))}: look at the venue's own page now."
-    return left + (missing if bare else " The stops work there.")
+    return left + (missing if bare else " The stops work there." if open_positions(book) else "")
 
 
 def say(line: str) -> None:

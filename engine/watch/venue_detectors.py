@@ -41,7 +41,7 @@ def protective(desk: DeskObservation) -> Iterator[Finding]:
         lots = sum(layer["lots"] for layer in layers)
         bare = f"{position_text(desk, sleeve)} WITHOUT a working protective order ({states})"
         what = f"{bare}: {_layers(layers)}, {lots} lots"
-        by_hand = f"place a reduce-only stop at {layers[0]['protective']} by hand"
+        by_hand = f"place a reduce-only stop at {price_text(layers[0]['protective'])} by hand"
         action = f"{by_hand}, or halt: nightdesk halt --reason 'no protective order'"
         numbers = {"layers": len(layers), "lots": lots, "entry": layers[0]["entry"], "protective": layers[0]["protective"]}
         severity: Severity = "page"
@@ -87,7 +87,7 @@ def reported(desk: DeskObservation) -> Iterator[Finding]:
         what = f"The worker reports: {str(event.body.get('what', 'an incident'))[:400]}"
         place, page = str(event.body.get("sleeve") or "worker"), PAGES[kind]
         explain = f"nightdesk journal explain {event.id}"
-        check = explain if kind == "other" else f"{page.check}; docs/runbooks/{page.runbook}.md; {explain}"
+        check = explain if kind == "other" else f"{page.check} (docs/runbooks/{page.runbook}.md). {explain}"
         severity: Severity = "page" if kind in PAGED else "warn"
         action = str(event.body.get("action") or check)[:400]
         yield Finding(f"incident:{event.id}", "incident", severity, what, place, event.t_recv_ms, action, {}, event.id)
@@ -104,9 +104,9 @@ def unmoved(desk: DeskObservation) -> Iterator[Finding]:
     for sleeve in dict.fromkeys(name for name, _ in unmoved_layers(desk.mark)):
         layers = [layer for name, layer in unmoved_layers(desk.mark) if name == sleeve]
         first, lots = layers[0], sum(layer["lots"] for layer in layers)
-        where = f"it is at {first['stop_at']} for {first['stop_lots']} of {first['lots']} lots"
+        where = f"it is at {price_text(first['stop_at'])} for {first['stop_lots']} of {first['lots']} lots"
         what = f"The venue refuses to move the stop of {position_text(desk, sleeve)}: {where}; {_layers(layers)}"
-        wanted = f"{first['protective']} for {first['lots']} lots"
+        wanted = f"{price_text(first['protective'])} for {first['lots']} lots"
         action = f"move it to {wanted} by hand, or halt: nightdesk halt --reason 'stop not moved'"
         numbers = {"layers": len(layers), "lots": lots, **{k: first[k] for k in ("protective", "stop_at", "stop_lots")}}
         since, event = desk.mark.t_recv_ms, desk.mark.id

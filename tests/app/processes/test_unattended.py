@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from app.home.home import open_home
+from app.processes.live_worker import LiveWorker
 from app.processes.supervisor import Supervisor
 from app.processes.unattended import left_text, open_positions
 from app.processes.worker import Worker
@@ -106,3 +107,21 @@ def test_a_worker_that_gave_up_does_not_vouch_for_its_journal(
     """It may have given up because of it. One that was killed leaves whole groups behind."""
     Supervisor(own_home, []).worker.wait_after(code)
     assert ("its journal is whole" in capsys.readouterr().out) is whole
+
+
+def test_an_account_that_is_not_connected_is_said_once_and_in_each_heartbeat(
+    own_home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A wrong key at a start: one line at the terminal however often it is tried, the reason in `status`; both end with it."""
+    own_home.mkdir()
+    worker = LiveWorker.__new__(LiveWorker)
+    beats = list[str]()
+    worker.log, worker.note_, worker._said = SimpleNamespace(note=lambda *_, **__: None), "", ""  # type: ignore[assignment]
+    worker._beat = lambda: beats.append(worker.note_)  # type: ignore[method-assign]
+    for t in (1796007681662, 1796007691664):
+        worker.account_waits(f'the account is not connected: "API key is invalid.","time":{t}')
+    assert capsys.readouterr().err.count("API key is invalid") == 1
+    assert "API key is invalid" in worker.note_
+    worker.account_waits("")
+    worker.account_waits("")
+    assert (capsys.readouterr().err, beats[-1]) == ("nightdesk worker: the account is connected\n", "")

@@ -47,7 +47,7 @@ def test_an_exit_that_is_filled_by_word_alone_asks_for_no_stop(later_s: int) -> 
     ("what", "severity", "check"),
     [
         ("an execution under our name that the journal does not know: 3 lots", "page", "docs/runbooks/orphan.md"),
-        ("the venue's clock differs from ours by 2.0 s; no entries", "page", "timedatectl; docs/runbooks/gate-closed.md"),
+        ("the venue's clock differs from ours by 2.0 s; no entries", "page", "timedatectl (docs/runbooks/gate-closed.md)"),
         ("the end of the journal was unfinished: 12 bytes set aside", "warn", "docs/runbooks/worker-down.md"),
         ("the strategy file is not there", "warn", "nightdesk journal explain d-7"),
     ],
