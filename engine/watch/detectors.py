@@ -37,7 +37,7 @@ from engine.watch.parity_result import desk_drift, parity
 from engine.watch.silence.status import silent_ones
 from engine.watch.tripped import in_force
 from engine.watch.unclosed import unclosed
-from engine.watch.venue_detectors import differences, liquidated, protective, reported, unlisted, unmoved
+from engine.watch.venue_detectors import differences, liquidated, protective, reported, unconnected, unlisted, unmoved
 
 ABSENT_MS = 10_000  # a worker may be absent this long: it is being started
 RECOVERED_MS = 60_000  # a restarted worker that has run this long has recovered
@@ -367,6 +367,7 @@ def people(desk: DeskObservation) -> Iterator[Finding]:
 DETECTORS: Mapping[str, tuple[Detector, tuple[str, ...]]] = {  # name -> detector, and the kinds of its findings
     "worker": (worker, ("worker",)),
     "processes": (restarts, ("worker",)),
+    "account": (unconnected, ("worker",)),
     "bars": (bars, ("bars",)),
     "orders": (orders, ("refused", "rejected")),
     "breakers": (breakers, ("breaker",)),

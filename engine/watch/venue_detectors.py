@@ -18,6 +18,8 @@ from engine.watch.root_causes import PAGES, incident_kind
 
 NAKED_MS = 5_000  # an account's own watch (engine.live.health) pages at the same time
 ON_ITS_WAY = ("intended", "sent")
+UNCONNECTED_MS = 60_000
+NOT_CONNECTED = "the account is not connected"  # how app/processes/account_start.py begins its reason
 SHOWN = 3  # differences in one alert
 # incidents (root_causes.INCIDENTS) that quiet hours do not hold back: a position or cash is not what the desk counts
 PAGED = {"halt_left", "naked", "stop_unseen", "fills", "orphan", "foreign_trade", "forced", "position", "cash"} | {
@@ -74,6 +76,19 @@ def unlisted(desk: DeskObservation) -> Iterator[Finding]:
     what = f"Executions are missing: {'; '.join(reasons)[:300]}. In the book: {held}; the venue may hold another position"
     action = f"nightdesk reconcile, then the position at the venue's own page: place and close nothing before; {HALT_CLOSES}"
     yield Finding("executions", "executions", "page", what, "venue", desk.mark.t_recv_ms, action, {}, desk.mark.id)
+
+
+def unconnected(desk: DeskObservation) -> Iterator[Finding]:
+    """A start that does not reach its account: what is open there is nobody's until it does. A page where something is."""
+    why = str(desk.heartbeat.get("note") or "")
+    lasts = desk.now_ms - desk.phase_ms >= UNCONNECTED_MS
+    if desk.pid is None or desk.heartbeat.get("phase") != "starting" or not why.startswith(NOT_CONNECTED) or not lasts:
+        return
+    positions = open_positions(desk)
+    what = f"{why[:300]}; open: {', '.join(positions) or 'nothing'}"
+    action = "nightdesk account check NAME says what is wrong; stops stay at the venue, look there at what is open"
+    severity: Severity = "page" if positions else "warn"
+    yield Finding("account", "worker", severity, what, "worker", desk.phase_ms, action, {"open_positions": len(positions)})
 
 
 def reported(desk: DeskObservation) -> Iterator[Finding]:

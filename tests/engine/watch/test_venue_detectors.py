@@ -6,6 +6,7 @@ import pytest
 
 from engine.store.chain import Event
 from engine.watch.detectors import evaluate
+from engine.watch.venue_detectors import NOT_CONNECTED
 from tests.engine.watch.test_detectors import DESK_MS, INSTRUMENT, LAYER, NOW, POSITION, desk, mark, only
 
 MISSING = {"executions": "order nd1 says that more has filled than is listed"}
@@ -69,3 +70,21 @@ def test_a_strangers_order_in_parts_is_one_page() -> None:
     assert (more.fingerprint, more.level) == (found.fingerprint, found.level + 1)
     order = {f"{INSTRUMENT} order x": "order x of 3 lots is not of this desk"}
     assert len(evaluate(desk(mark=mark(differs=trades | moved | order)))[0]) == 2
+
+
+def test_a_start_that_does_not_reach_its_account_pages_for_what_is_open_there() -> None:
+    """Not at once, not for a desk that is reading its past; a flat desk is warned."""
+    beat = {"phase": "starting", "note": f"{NOT_CONNECTED}: API key is invalid", "wall_ms": NOW - 300}
+
+    def found(**more: Any) -> list[tuple[str, str]]:
+        seen = desk(**{"heartbeat": beat, "phase_ms": NOW - 61_000} | more)
+        return [(one.severity, one.what) for one in evaluate(seen)[0] if one.fingerprint == "account"]
+
+    ((severity, what),) = found()
+    assert severity == "page"
+    assert "API key is invalid" in what
+    assert f"long 0.02 {INSTRUMENT}" in what
+    assert [severity for severity, _ in found(mark=mark({"position": None}))] == ["warn"]
+    assert not found(phase_ms=NOW - 59_000)
+    assert not found(heartbeat=beat | {"note": "reading bars"})
+    assert not found(heartbeat=beat | {"phase": "running"})
