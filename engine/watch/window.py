@@ -204,12 +204,15 @@ def _valued(path: Path, mark: Event, earlier: Iterator[bytes]) -> Event:
     if not changed:
         return mark
     more = sum(found["equity"] - sleeves[name]["equity"] for name, found in changed.items())
-    return mark._replace(body={**mark.body, "equity": mark.body["equity"] + more, "sleeves": {**sleeves, **changed}})
+    whole = mark.body["equity"]
+    return mark._replace(body={**mark.body, "equity": whole and whole + more, "sleeves": {**sleeves, **changed}})
 
 
 def _at_price(sleeve: Mapping[str, Any], price: float | None) -> dict[str, Any] | None:
     """A sleeve of a mark at a price, as engine.core.ledger.valued has it; None where it is valued at that already."""
     position, cash = sleeve.get("position"), sleeve["cash"]
+    if cash is None or sleeve["equity"] is None:  # not a number: nothing is made of it
+        return None
     if position is None:
         return {**sleeve, "equity": cash} if abs(sleeve["equity"] - cash) > SAME else None
     if price is None:

@@ -123,3 +123,12 @@ def test_an_instrument_without_a_bar_keeps_its_last_price(tmp_path: Path) -> Non
     assert mark is not None
     sleeve = mark.body["sleeves"]["btc"]
     assert (sleeve["equity"], sleeve["position"]["notional"]) == (1_002.0, 204.0)
+
+
+def test_what_is_not_a_number_stays_so(tmp_path: Path) -> None:
+    """An equity that could not be computed is not made up from the layers."""
+    unknown = marked(999.0, 1_000.0, 10)
+    unknown.body["equity"] = unknown.body["sleeves"]["btc"]["equity"] = None
+    mark = mark_at(journaled(tmp_path, *BOUGHT, (T, [fill("buy", 1, 100.0), unknown])))
+    assert mark is not None
+    assert (mark.body["equity"], mark.body["sleeves"]["btc"]["equity"]) == (None, None)
