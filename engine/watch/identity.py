@@ -27,7 +27,7 @@ from engine.watch.attribution import PARTS, apportion, parts_between
 from engine.watch.cash_moves import sums_of, transfer_events
 from engine.watch.incidents import IncidentWindow, incident_of, windows_of
 from engine.watch.observation import DeskObservation, Finding, blind_finding
-from engine.watch.window import FAR_MS, between, close_mark, first_mark, journal_of, mark_at
+from engine.watch.window import FAR_MS, between, first_mark, journal_of, mark_at
 
 FILE = "cache/identity.json"
 SCHEMA = 2
@@ -71,9 +71,9 @@ class Identity(NamedTuple):
 
 
 def identity(home: Path) -> Identity | None:
-    """Of the desk at its last close; None before the first bar."""
+    """Of the desk as its last mark has it; None before the first bar."""
     path = journal_of(home)
-    last = close_mark(path)
+    last = mark_at(path)
     return None if last is None else _identity(home, path, last)
 
 
@@ -98,8 +98,8 @@ def _identity(home: Path, path: Path, last: Event) -> Identity:
 
 
 def _incident_since(path: Path, mark: Event) -> float:
-    """What a mark's incidents lack: of a close without bars the core journals what sleeves were worth before, and its windows
-    count by that; 0.0 at every other close."""
+    """What a mark's incidents lack: between closes, and at one without bars, the core journals what sleeves were worth before,
+    and its windows count by that; 0.0 at every other close."""
     raw = next(one for one in between(path, mark.t_event_ms - 1, mark.t_event_ms, {"mark"}) if one.seq == mark.seq)
     inside = {name for window in windows_of(path) if is_open(window, mark) for name in window.sleeves}
     now, then = mark.body["sleeves"], raw.body["sleeves"]

@@ -131,14 +131,6 @@ def mark_at(path: Path, at_ms: int | None = None) -> Event | None:
     return _mark_before(path, at_ms)
 
 
-def close_mark(path: Path) -> Event | None:
-    """The mark of the last close: what is of incidents is in step with its equity. The very last one where no bar closed yet."""
-    if (stamp := stamp_of(path)) is None or (mark := _last_mark(path, stamp)) is None:
-        return None
-    bar = next((bar for bar in between(path, mark.t_event_ms - 1, mark.t_event_ms, {"bar"}) if bar.seq < mark.seq), None)
-    return mark if bar is None else ending(path, bar.t_event_ms, bar.seq)
-
-
 def ending(path: Path, at_ms: int, seq: int) -> Event | None:
     """The mark that ends the group of an event of that time and number, valued as mark_at; None where none has followed."""
     mark = next((mark for mark in between(path, at_ms - 1, at_ms, {"mark"}) if mark.seq > seq), None)

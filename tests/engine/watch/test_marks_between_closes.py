@@ -9,7 +9,7 @@ from engine.store.chain import Event
 from engine.store.journal import Journal
 from engine.watch.attribution import parts_between, pnl_of_window
 from engine.watch.identity import identity
-from engine.watch.window import close_mark, first_mark, journal_of, mark_at
+from engine.watch.window import first_mark, journal_of, mark_at
 
 T, BAR = 1_741_046_400_000, 900_000  # a midnight: the fills behind its close are of the next day's position
 PLACE = "okx:BTC-USDT:perp"
@@ -65,12 +65,13 @@ def test_after_an_execution_the_sleeve_is_worth_what_it_holds(tmp_path: Path) ->
 
 
 def test_the_money_adds_up_between_closes(tmp_path: Path) -> None:
-    """The identity is that of the last close, whatever was bought or sold since."""
-    path = journaled(tmp_path, *BOUGHT)
-    found, close = identity(tmp_path), close_mark(path)
-    assert found is not None
-    assert close is not None
-    assert (found.gap, found.equity, found.event) == (0.0, 1_000.0, close.id)
+    """Bought and partly sold since the close: what it cost and what it is worth are both in the sum."""
+    sold = (T, [fill("sell", 4, 103.0), marked(999.2, 1_000.0, 6)])
+    for name, groups, equity in (("bought", BOUGHT, 1_001.0), ("sold", [*BOUGHT, sold], 1_000.4)):
+        journaled(tmp_path / name, *groups)
+        found = identity(tmp_path / name)
+        assert found is not None
+        assert (found.gap, found.apart, found.equity, found.fees) == (0.0, 0.0, equity, -1.0 * (len(groups) - 2))
 
 
 def test_a_day_that_ends_in_the_middle_of_an_order_has_nothing_unexplained(tmp_path: Path) -> None:
@@ -97,6 +98,19 @@ def test_a_window_that_opens_behind_an_execution_has_its_own_money_alone(tmp_pat
     assert (found.gap, found.apart, found.incident, found.strategy) == (0.0, 0.0, 3.0, 2.0)
     parts = parts_between(tmp_path, first, last)
     assert (parts["price"], parts["fees"], parts["incident"]) == (pytest.approx(2.0), -1.0, pytest.approx(3.0))
+
+
+def test_what_is_bought_in_a_window_is_the_windows_before_the_next_close(tmp_path: Path) -> None:
+    """Its fee is the incident's at once, not at the close."""
+    opened = [Event("window", 0, {"what": "open", **WINDOW}), marked(1_000.0, 1_000.0, incident=0.0)]
+    bought = [fill("buy", 10, 102.0), marked(999.0, 1_000.0, 10, incident=0.0)]
+    bought[-1].body["sleeves"]["btc"]["position"]["layers"][0]["entry"] = 102.0
+    for group in (opened, bought):
+        group[-1].body.update(incident=0.0, windows=["w1"])
+    journaled(tmp_path, *BOUGHT[:2], (T, opened), (T, bought))
+    found = identity(tmp_path)
+    assert found is not None
+    assert (found.gap, found.apart, found.incident, found.strategy, found.fees) == (0.0, 0.0, -1.0, 0.0, 0.0)
 
 
 def test_a_window_over_a_close_without_bars_has_its_own_money_alone(tmp_path: Path) -> None:
