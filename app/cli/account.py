@@ -15,6 +15,7 @@ from app.cli import out
 from engine.errors import BadInput, DataError
 
 WAIT_S = 300.0  # for all questions together; each has a limit of its own
+NOT_LISTED = "not listed:"  # of an instrument: what the venue answers about its settings says no more
 WORDS = {True: "ok", False: "bad"}
 
 
@@ -41,7 +42,7 @@ def list_accounts(as_json: bool = typer.Option(False, "--json")) -> None:
             "leverage": entry.leverage,
             "keys": entry.source,
             "unset": [variable for variable in entry.variables if variable and not os.environ.get(variable)],
-            "sleeves": [one.name for one in meant_for(name, home.desk.sleeves, ())],
+            "sleeves": [one.name for one in meant_for(name, home.desk.sleeves, (), home.desk.account)],
         }
         for name, entry in home.desk.accounts.items()
     ]
@@ -89,7 +90,8 @@ def check(
 
 def report_text(found: dict[str, Any]) -> str:
     """The verdict, then a line for each row that was asked for, and how many were not."""
-    rows = [row for row in found["checks"] if row["found"] is not None]
+    unlisted = [row["name"].partition(" ")[2] for row in found["checks"] if NOT_LISTED in (row["found"] or "")]
+    rows = [row for row in found["checks"] if row["found"] is not None and not _is_beside(row["name"], unlisted)]
     skipped = len(found["checks"]) - len(rows)
     verdicts = {
         "trade": "fit to trade",
@@ -99,6 +101,12 @@ def report_text(found: dict[str, Any]) -> str:
     lines = [f"{found['account']} ({found['venue']}, {found['mode']}): {verdicts[found['may']]}"]
     lines += [row_text(row) for row in rows]
     return "\n".join(lines + ([f"not asked: {skipped} more"] if skipped else []))
+
+
+def _is_beside(row: str, unlisted: list[str]) -> bool:
+    """Whether a row says once more that its instrument is not listed."""
+    what, _, symbol = row.partition(" ")
+    return what != "instrument" and symbol in unlisted
 
 
 def row_text(row: dict[str, Any]) -> str:

@@ -21,7 +21,9 @@ def register(app: typer.Typer) -> None:
 
 
 def adopt_difference(
-    difference: str = typer.Argument("", metavar="DIFFERENCE", help="trade or order that differs; without it: list them"),
+    difference: str = typer.Argument(
+        "", metavar="DIFFERENCE", help="trade or order that differs, with --keep also an instrument: all its trades; empty: list"
+    ),
     as_name: str = typer.Option("", "--as", metavar="NAME", help="who adopts"),
     reason: str = typer.Option("", "--reason", help="what you found at the venue"),
     keep: bool = typer.Option(False, "--keep", help="the desk's position is the venue's: nothing moves"),
@@ -37,6 +39,7 @@ def adopt_difference(
     from app.home.home import open_home
     from app.people.adoptions import Held, open_differences, previewed
     from app.people.identity import identify
+    from engine.watch.venue_detectors import trades_of
 
     home = open_home()
     found = open_differences(home)
@@ -49,21 +52,24 @@ def adopt_difference(
         raise BadInput("an adoption needs a name", "--as NAME")
     actor = identify(home.path, as_name, CHANNEL)
     held = None if units is None else Held(sleeve, units, layer, price, fee)
-    preview = previewed(home, difference, held, reason, actor)
-    out.say(_preview_text(preview))
+    named = [difference] if difference in found or not keep else trades_of(found, difference) or [difference]
+    previews = [previewed(home, one, held, reason, actor) for one in named]
+    out.say("\n".join(_preview_text(preview) for preview in previews))
     if not yes:
         typer.confirm("Adopt this?", abort=True, err=True)
-    _hand_over(home, preview, actor, as_json)
+    _hand_over(home, previews, actor, as_json)
 
 
-def _hand_over(home: Any, preview: Any, actor: Any, as_json: bool) -> None:
-    """Prove the person, hand the adoption over, wait for the worker's answer and print it."""
+def _hand_over(home: Any, previews: list[Any], actor: Any, as_json: bool) -> None:
+    """Prove the person, hand the adoptions over one after the other, wait for the worker's answers and print them."""
     from app.people.adoptions import adopt
 
-    word = handing.passphrase(home, actor, "adopt", "adopt")
-    number = adopt(home, preview, actor, handing.now(), word)
-    state = handing.answered(home, number, "nightdesk adopt")
-    value = preview.as_json() | {"number": number, "state": state, "actor": actor.as_json()}
+    word, values = handing.passphrase(home, actor, "adopt", "adopt"), []
+    for preview in previews:
+        number = adopt(home, preview, actor, handing.now(), word)
+        state = handing.answered(home, number, "nightdesk adopt")
+        values.append(preview.as_json() | {"number": number, "state": state, "actor": actor.as_json()})
+    value = values[0] if len(values) == 1 else {"items": values}
     out.emit(value, as_json=as_json, text=lambda: _answer_text(state, actor))
 
 

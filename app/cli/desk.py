@@ -48,7 +48,7 @@ def init(as_json: bool = typer.Option(False, "--json")) -> None:
 
 
 def up(bars_per_second: float = RATE) -> None:
-    """Start the paper desk: worker, API and page. Ctrl-C stops it; the next start resumes."""
+    """Start the desk: worker, API and page. Ctrl-C stops it; the next start resumes."""
     from app.cli.api import new_link
     from app.home.home import open_home
     from app.processes.children import TUNED

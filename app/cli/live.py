@@ -16,6 +16,7 @@ import typer
 from app.cli import out
 from app.cli.handing import passphrase
 from app.cli.words import shown
+from engine.clock import utc
 from engine.errors import BadInput, DataError, Refused
 
 WAIT_S = 300.0  # for a process that probes; each of its requests has a limit of its own
@@ -154,14 +155,20 @@ def gate(as_json: bool = JSON) -> None:
     """Why nothing enters: each row of the gate as the worker last said it. Exit 1 while it is closed."""
     from app.home.home import existing_home
     from engine.watch.account_state import gate_seen
+    from engine.watch.health import worker_pid
+    from engine.watch.heartbeat import heartbeat_of
 
-    event = gate_seen(existing_home().desk_journal)
+    home = existing_home()
+    event = gate_seen(home.desk_journal)
     if event is None:
         what = "no gate has been asked here: no account is traded, or its worker has just begun"
         raise BadInput(what, "nightdesk status says what is traded; nightdesk account list")
     value = {"open": event.body["open"], "t_ms": event.t_recv_ms, "rows": event.body["rows"]}
     value["off"] = event.body.get("off", {})
-    out.emit(value, as_json=as_json, text=lambda: gate_text(value))
+    beat = heartbeat_of(home.path) if worker_pid(home.path) is not None else {}
+    before = "no worker runs" if not beat else "the worker is starting" if beat.get("phase") == "starting" else ""
+    was = f"{before}: the gate as it was at {utc(event.t_recv_ms)}\n" if before else ""
+    out.emit(value, as_json=as_json, text=lambda: was + gate_text(value))
     if not value["open"]:
         raise typer.Exit(1)
 

@@ -70,6 +70,7 @@ class LiveData:
         self._tasks: list[asyncio.Task[Any]] = []
         self._recorder: FeedRecorder | None = None
         self._whole = False  # history is there
+        self.on_account_wait: Callable[[str], None] = lambda _why: None  # who hears why an account is not connected
         self.replay_days = 0 if home.desk.mode == "shadow" else home.desk.worker.replay_days  # a past is not shadowed
 
     @property
@@ -81,7 +82,11 @@ class LiveData:
         """What is not well with the data -> why; no entries meanwhile."""
         if self.feed is None:
             return {"connection": "not connected yet"}
-        return self.feed.troubles if self._whole else {**self.feed.troubles, "history": "it is being read"}
+        return self.feed.troubles if self._whole else {**self.feed.troubles, "history": "bars of the past are being read"}
+
+    def account_waits(self, why: str) -> None:
+        """Why the account is not connected yet; "": it is."""
+        self.on_account_wait(why)
 
     def check(self) -> None:
         """Raise DataError when a duty of the feed has ended: the process begins again."""

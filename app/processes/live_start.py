@@ -64,9 +64,7 @@ def account_desk(home: Any, journal: Any, data: LiveData, chain: ChainCheck, log
         say(what)
 
     async def connect(instruments: Sequence[str]) -> AccountConnection:
-        return await connected(
-            account.venue, instruments, keys.client, home.desk.overrides(), lambda why: log.note("account", why=why)
-        )
+        return await connected(account.venue, instruments, keys.client, home.desk.overrides(), data.account_waits)
 
     # funding: what the daily comparison is to count with; the account's own settlements are bills
     about = {"home_id": home.id, "source": "live", "funding": "recorded", "notes": [], "account": name, "mode": account.mode}
@@ -89,10 +87,10 @@ def account_desk(home: Any, journal: Any, data: LiveData, chain: ChainCheck, log
     return loop
 
 
-def shadow_desk(home: Any, journal: Any, data: LiveData, chain: ChainCheck, log: Log, more: Mapping[str, Any]) -> PaperLive:
+def shadow_desk(home: Any, journal: Any, data: LiveData, chain: ChainCheck, _log: Log, more: Mapping[str, Any]) -> PaperLive:
     """The desk in shadow of the account that desk.toml names. Raises BadInput as account_desk."""
     require_venue(home, data)
-    shadow = shadow_home(home, data, lambda why: log.note("account", why=why), more)
+    shadow = shadow_home(home, data, data.account_waits, more)
     of_account = {"account": home.desk.account, "mode": home.desk.mode}
     return simulated_desk(
         home, journal, data, chain, lambda loop, folded, about: ShadowLive(loop, folded, {**about, **of_account}, shadow)

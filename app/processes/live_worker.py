@@ -6,13 +6,14 @@ walks what closed meanwhile without deciding on it, and goes on. What it cannot 
 """
 
 import asyncio
+import re
 import signal
 from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any, Protocol
 
 from app.processes.keeping import HeadNotes, Heartbeat, Log
 from app.processes.live_data import LiveData
-from app.processes.unattended import open_positions, say
+from app.processes.unattended import left_text, open_positions, say
 from engine.book.bodies import SIMULATED
 from engine.book.book import Book
 from engine.clock import utc
@@ -22,10 +23,10 @@ from engine.live.feed import Span
 from engine.live.growing import GrownFeed
 from engine.process_memory import trim_memory
 from engine.watch.heartbeat import unattended_text
+from engine.watch.last_closes import MISSED
 
 LOOK_MS = 250  # between two looks at what people have set
 CONNECT_AGAIN_MS = 5_000
-MISSED = "it closed while nobody was there to decide"
 
 
 class DeskSide(Protocol):
@@ -67,6 +68,16 @@ class LiveWorker:
         self.heartbeat, self.heads = Heartbeat(home.path), HeadNotes(home.engine)
         self.phase, self.note_ = "starting", ""
         self.policy: Any = "none"
+        self._said = ""  # of why the account is not connected, without what changes with each try
+        data.on_account_wait = self.account_waits
+
+    def account_waits(self, why: str) -> None:
+        """Why the account is not connected yet; "": it is. Said once to whoever sees the terminal, and in each heartbeat."""
+        said = re.sub(r"\d{10,}", "", why)  # venues repeat the time in each answer
+        if said != self._said:
+            say(why or "the account is connected")
+            self._said = said
+        self._waits(why)
 
     async def run(self) -> None:
         """Until it is stopped. Raises DeskError for what it cannot go on with; the desk is left cleanly either way."""
@@ -198,8 +209,8 @@ class LiveWorker:
         self._beat()
         self.log.note("stopped")
         self.journal.close()
-        if self.mode in SIMULATED and self.desk.book is not None:
-            say(unattended_text(open_positions(self.desk.book)))
+        if self.desk.book is not None:
+            say(unattended_text(open_positions(self.desk.book)) if self.mode in SIMULATED else left_text(self.desk.book))
 
 
 async def until_signalled(worker: LiveWorker) -> None:

@@ -36,6 +36,28 @@ def open_positions(book: Any) -> list[str]:
     return texts
 
 
+def left_text(book: Any) -> str:
+    """What a desk of an account leaves at its venue, and which of it has no working stop there; "" when it is nothing."""
+    from engine.book.order_events import states_of
+    from engine.core.orders import PARTIAL, WORKING
+    from engine.core.state import ENTRY, PROTECTIVE
+
+    texts = open_positions(book)
+    waiting = dict.fromkeys(book.names[one.sleeve] for one in book.orders.open.values() if one.slot == ENTRY)
+    texts += [f"{name}'s entry order, which may fill" for name in waiting]
+    if not texts:
+        return ""
+    bare = [
+        name
+        for s, (name, sleeve) in enumerate(zip(book.names, book.sleeves, strict=True))
+        for layer in sleeve.position.layers[: sleeve.position.open_layers]
+        if states_of(book, s).get((PROTECTIVE, layer.key)) not in (WORKING, PARTIAL)
+    ]
+    left = f"LEFT AT THE VENUE: {'; '.join(texts)}. Nothing watches, trails or closes it until the next start: nightdesk up."
+    missing = f" NO STOP WORKS there for {', '.join(dict.fromkeys(bare))}: look at the venue's own page now."
+    return left + (missing if bare else " The stops work there." if open_positions(book) else "")
+
+
 def say(line: str) -> None:
     """One line for whoever sees the worker's terminal; a terminal that is gone stops nothing."""
     if line:

@@ -20,7 +20,8 @@ from engine.watch.incidents import IncidentWindow, orders_in, pages_of, windows_
 CHOICES = {
     "adopt": "book what the venue holds, or keep the desk's position: nightdesk adopt {what} --keep (or --sleeve S --units U)"
     " --as NAME --reason WHY",
-    "close": "close or cancel it by hand at the venue's own page; the desk compares again, and goes on once both agree",
+    "close": "close or cancel it by hand at the venue's own page; the desk compares again: an order or a position ends so,"
+    " a trade stays until it is adopted",
     "wait": "leave it as it is: no sleeve enters, stops stay, the desk goes on comparing;"
     " nightdesk reconcile --wait {what} --as NAME --reason WHY writes down that a person has looked",
 }

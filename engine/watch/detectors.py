@@ -37,7 +37,7 @@ from engine.watch.parity_result import desk_drift, parity
 from engine.watch.silence.status import silent_ones
 from engine.watch.tripped import in_force
 from engine.watch.unclosed import unclosed
-from engine.watch.venue_detectors import differences, liquidated, protective, unmoved
+from engine.watch.venue_detectors import differences, liquidated, protective, reported, unconnected, unlisted, unmoved
 
 ABSENT_MS = 10_000  # a worker may be absent this long: it is being started
 RECOVERED_MS = 60_000  # a restarted worker that has run this long has recovered
@@ -356,14 +356,7 @@ def people(desk: DeskObservation) -> Iterator[Finding]:
         what = f"Proposal {row['id']} ({row['direction']}, {row['sleeve']}) expired: not decided in time"
         place, action = str(row["sleeve"]), "propose it again if it is still wanted"
         yield Finding(f"proposal:{row['id']}", "proposal", "note", what, place, row["expires_ms"], action)
-    differs = desk.mark.body.get("differs", {}) if desk.mark else {}
-    for event in desk.incidents:
-        if str(event.body.get("difference")) in differs:
-            continue  # `differences` pages for it
-        what = f"The worker reports: {str(event.body.get('what', 'an incident'))[:400]}"
-        place = str(event.body.get("sleeve") or "worker")
-        action = str(event.body.get("action") or f"nightdesk journal explain {event.id}")[:400]
-        yield Finding(f"incident:{event.id}", "incident", "warn", what, place, event.t_recv_ms, action, {}, event.id)
+    yield from reported(desk)
     if desk.undelivered:
         lost, sink = desk.undelivered, str(desk.undelivered["sink"])
         what = f"Messages not delivered to {sink} ({lost['failed']}): {lost['error']}"
@@ -374,12 +367,14 @@ def people(desk: DeskObservation) -> Iterator[Finding]:
 DETECTORS: Mapping[str, tuple[Detector, tuple[str, ...]]] = {  # name -> detector, and the kinds of its findings
     "worker": (worker, ("worker",)),
     "processes": (restarts, ("worker",)),
+    "account": (unconnected, ("worker",)),
     "bars": (bars, ("bars",)),
     "orders": (orders, ("refused", "rejected")),
     "breakers": (breakers, ("breaker",)),
     "drawdown": (drawdown, ("drawdown",)),
     "protective orders": (protective, ("protective",)),
     "stops": (unmoved, ("stop",)),
+    "executions": (unlisted, ("executions",)),
     "differences": (differences, ("difference",)),
     "liquidations": (liquidated, ("liquidation",)),
     "journals and disk": (records, ("journal", "disk")),

@@ -1,8 +1,9 @@
 """How far a halt has come: KILLED, or KILL_INCOMPLETE with what is left. Called by `nightdesk halt` and the account's page.
 
 Reads the end of the desk journal: what a live account's halt has said of itself since the latch, else what the last mark holds,
-unless the worker had been further than that: then the journal has lost its end, and what is left is not known. Never raises for
-what a journal contains: what cannot be read is left.
+unless the worker had been further than that: then the journal has lost its end, and what is left is not known. A flat book ends
+no halt at an account: stops may stand at its venue, and a book can be wrong. Never raises for what a journal contains: what
+cannot be read is left.
 """
 
 from pathlib import Path
@@ -19,6 +20,7 @@ KILLED, INCOMPLETE = "KILLED", "KILL_INCOMPLETE"
 TRIES_S = 66  # that an account's halt tries at least, before it says what is left: engine/live/halt.py
 LOOKED_AT = 500  # events at the journal's end
 LEFT_MAX = 50
+NOT_LOOKED = "not known yet: the book is flat, and no worker has found the venue without position and orders since the halt"
 
 
 class HaltState(NamedTuple):
@@ -48,6 +50,8 @@ def halt_state(path: Path, since_ms: int) -> HaltState:
         simulated = mode_of(path) in SIMULATED
         how = "leaves at the next open" if simulated else "is being closed at the venue"
         left = [line for name, sleeve in sleeves.items() for line in _left(name, sleeve, how)]
+        if not left and not simulated and mark is not None:  # the book is flat; stops may stand there, and a book can be wrong
+            left = [NOT_LOOKED]
         if lost := lost_end(path.parent.parent):
             open_ = [f"{text}, as the worker last said" for text in heartbeat_of(path.parent.parent).get("open", ())]
             left = [f"not known: {lost}", *open_, *left]

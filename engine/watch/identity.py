@@ -25,7 +25,7 @@ from engine.clock import DAY_MS
 from engine.store.chain import Event
 from engine.watch.attribution import PARTS, apportion, parts_between
 from engine.watch.cash_moves import sums_of, transfer_events
-from engine.watch.incidents import incident_of
+from engine.watch.incidents import IncidentWindow, incident_of, windows_of
 from engine.watch.observation import DeskObservation, Finding, blind_finding
 from engine.watch.window import FAR_MS, between, first_mark, journal_of, mark_at
 
@@ -83,7 +83,7 @@ def _identity(home: Path, path: Path, last: Event) -> Identity:
     terms = {"cash": _begun_with(path), "strategy": sums["price"] + sums["slippage"], "incident": sums["incident"] + orphans}
     terms |= {name: sums[name] for name in ("manual", "fees", "funding")}
     equity = sum(float(sleeve["equity"]) for sleeve in last.body["sleeves"].values()) + orphans
-    gap, apart = equity - sum(terms.values()), incident_of(last.body) - sums["incident"]
+    gap, apart = equity - sum(terms.values()), incident_of(last.body) + _incident_since(path, last) - sums["incident"]
     cents = [100 * terms[name] for name in TERMS]
     whole = apportion(cents, round(100 * equity)) if abs(gap) < CENT else [round(value) for value in cents]
     money = [value / 100 for value in whole]
@@ -95,6 +95,20 @@ def _identity(home: Path, path: Path, last: Event) -> Identity:
     account = round(round(equity, 2) + put + taken + unexplained, 2)
     terms_of_account = (put, 0.0 - taken, account, unexplained, moved_apart)
     return Identity._make((last.t_event_ms, last.id, *money, round(equity, 2), gap, apart, *terms_of_account))
+
+
+def _incident_since(path: Path, mark: Event) -> float:
+    """What a mark's incidents lack: between closes, and at one without bars, the core journals what sleeves were worth before,
+    and its windows count by that; 0.0 at every other close."""
+    raw = next(one for one in between(path, mark.t_event_ms - 1, mark.t_event_ms, {"mark"}) if one.seq == mark.seq)
+    inside = {name for window in windows_of(path) if is_open(window, mark) for name in window.sleeves}
+    now, then = mark.body["sleeves"], raw.body["sleeves"]
+    return sum(float(now[name]["equity"]) - float(then[name]["equity"]) for name in inside if name in now)
+
+
+def is_open(window: IncidentWindow, mark: Event) -> bool:
+    """Whether a window is open at a mark."""
+    return window.opened_seq < mark.seq and (window.closed_seq is None or window.closed_seq > mark.seq)
 
 
 def cash_events(home: Path) -> list[Event]:

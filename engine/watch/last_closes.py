@@ -11,6 +11,8 @@ from engine.clock import timeframe_ms
 from engine.store.chain import Event
 from engine.watch.window import between
 
+MISSED = "it closed while nobody was there to decide"  # a bar's reason for every strategy, of closes while no worker ran
+
 
 def steps_of(config: Mapping[str, Any]) -> dict[str, int]:
     """Milliseconds between the closes at which each sleeve decides: of its own timeframe, else of the desk's clock."""
@@ -29,6 +31,7 @@ def closes_of(path: Path, mark: Event | None, config: Mapping[str, Any]) -> dict
 
 
 def failing_now(path: Path, mark: Event | None, config: Mapping[str, Any]) -> dict[str, str]:
-    """Sleeve -> why its strategy said nothing at the last close of its own timeframe; only those that said nothing."""
+    """Sleeve -> why its strategy said nothing at the last close of its own timeframe; only those that were asked and said
+    nothing: while no worker ran none was asked, and the next close does."""
     said = {name: str(body.get("silent", {}).get(name, "")) for name, body in closes_of(path, mark, config).items()}
-    return {name: why for name, why in said.items() if why}
+    return {name: why for name, why in said.items() if why and why != MISSED}

@@ -22,6 +22,7 @@ RUNBOOKS = {
     "protective": "protective-missing",
     "stop": "stop-not-moved",
     "difference": "reconcile-difference",
+    "executions": "unknown-order",
     "drawdown": "drawdown",
     "liquidation": "liquidation",
     "journal": "journal-broken",

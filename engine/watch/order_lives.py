@@ -8,8 +8,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from engine.book.attached import LETTER, entry_id
 from engine.clock import DAY_MS
-from engine.core.orders import DONE, ENDED, PARTIAL
+from engine.core.orders import ATTACHED, DONE, ENDED, INTENDED, PARTIAL
 from engine.store.chain import Event
 from engine.store.lookback import last
 from engine.watch.shadow_costs import shadow_text
@@ -54,6 +55,7 @@ def life_of(path: Path, cid: str, near_ms: int | None = None) -> OrderLife | Non
     if not 0 < len(cid) <= ID_MAX or not cid.isascii() or not cid.isalnum():
         return None
     word = f'"{cid}"'.encode("ascii")
+    words = (word, f'"{entry_id(cid)}"'.encode("ascii"))  # an attached stop ends with its entry
     intent = None if near_ms is None else _intent_near(path, word, cid, near_ms)
     intent = intent or last(path, ("intent",), lambda e: e.body.get("order") == cid)
     if intent is None:
@@ -62,7 +64,7 @@ def life_of(path: Path, cid: str, near_ms: int | None = None) -> OrderLife | Non
     span_ms = 2 * DAY_MS
     while True:
         until_ms = FAR_MS if until_ms + span_ms >= end_ms else until_ms + span_ms
-        lines = raw_lines(path, intent.t_event_ms - 1, until_ms, KINDS, lambda _, line: word in line)
+        lines = raw_lines(path, intent.t_event_ms - 1, until_ms, KINDS, lambda _, line: any(one in line for one in words))
         life = lives_of(event for line in lines if (event := line.event()) is not None).get(cid)
         ended = life is not None and not life.open and life.states[-1]["t_ms"] + DAY_MS <= until_ms
         if ended or until_ms == FAR_MS:
@@ -113,7 +115,22 @@ def lives_of(events: Iterable[Event]) -> dict[str, OrderLife]:
         elif event.kind == "shadow" and (life := found.get(event.body.get("order", ""))) is not None:
             noted = [*life.states, _state(event, NOT_SENT, shadow_text(event.body))][-STATES_MAX:]
             found[life.cid] = life._replace(states=noted)
-    return found
+    return found | {life.cid: _never_left(life, found.get(entry_id(life.cid))) for life in found.values() if is_attached(life)}
+
+
+def is_attached(life: OrderLife) -> bool:
+    """Whether an order is the stop that leaves with an entry, and has not left."""
+    return life.state == INTENDED and life.cid[LETTER:][:1] == ATTACHED
+
+
+def _never_left(life: OrderLife, entry: OrderLife | None) -> OrderLife:
+    """The stop that would have left with an entry, where that one has ended and all of it is booked: the journal says no more
+    of it, and there never was one.
+    """
+    if entry is None or entry.open or sum(fill["lots"] for fill in entry.fills) < entry.filled_lots:
+        return life
+    end = {**entry.states[-1], "state": DONE, "why": f"never left: its entry {entry.cid} ended without it"}
+    return life._replace(state=DONE, open=False, states=[*life.states, end])
 
 
 def _intended(event: Event) -> OrderLife:
@@ -121,7 +138,7 @@ def _intended(event: Event) -> OrderLife:
     about = (b["order"], None, b["sleeve"], b["instrument"], b["leg"], b["key"], b["slot"], b["side"], b["type"], b["price"])
     why = f"decided {b['decided_ms']}" if "decided_ms" in b else ""
     size = b["quantity"] / b["lots"] if b.get("quantity") and b["lots"] else None
-    return OrderLife(*about, b["lots"], size, 0, "intended", True, [_state(event, "intended", why)], [])
+    return OrderLife(*about, b["lots"], size, 0, INTENDED, True, [_state(event, INTENDED, why)], [])
 
 
 def _state(event: Event, state: str, why: str) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from engine.store.chain import Event
 from engine.watch.incidents import IncidentWindow, windows_of
-from engine.watch.window import between, mark_at
+from engine.watch.window import between, ending, mark_at, valued
 
 INCIDENT, MANUAL = "incident", "manual"
 
@@ -31,7 +31,7 @@ def segments(path: Path, start: Event, end: Event) -> list[Segment]:
     edges = {mark.seq: mark for event in by_hand for mark in _around(path, event) if mark is not None}
     for window in windows:
         for at_ms, seq in ((window.opened_ms, window.opened_seq), (window.closed_ms, window.closed_seq)):
-            mark = None if at_ms is None or seq is None else _after(path, at_ms, seq)
+            mark = None if at_ms is None or seq is None else ending(path, at_ms, seq)
             if mark is not None:
                 edges[mark.seq] = mark
     inner = [edges[seq] for seq in sorted(edges) if start.seq < seq < end.seq]
@@ -62,9 +62,5 @@ def _moved(body: Mapping[str, Any]) -> bool:
 def _around(path: Path, event: Event) -> tuple[Event | None, Event | None]:
     """The marks before and behind an event."""
     before = [m for m in between(path, event.t_event_ms - 1, event.t_event_ms, {"mark"}) if m.seq < event.seq]
-    return before[-1] if before else mark_at(path, event.t_event_ms - 1), _after(path, event.t_event_ms, event.seq)
-
-
-def _after(path: Path, at_ms: int, seq: int) -> Event | None:
-    """The mark that ends the group of an event."""
-    return next((mark for mark in between(path, at_ms - 1, at_ms, {"mark"}) if mark.seq > seq), None)
+    last = valued(path, before[-1]) if before else mark_at(path, event.t_event_ms - 1)
+    return last, ending(path, event.t_event_ms, event.seq)

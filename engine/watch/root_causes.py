@@ -335,6 +335,11 @@ def _order(body: Mapping[str, Any], sleeve: str) -> Iterator[tuple[str, str, str
         )
 
 
+def incident_kind(body: Mapping[str, Any]) -> str:
+    """The kind of sign that the body of an `incident` event is: a key of PAGES."""
+    return _incident(body)[0]
+
+
 def _incident(body: Mapping[str, Any]) -> tuple[str, str, str]:
     """Of an incident: by its state or difference where it has one, else by the words that code wrote."""
     what, subject = str(body.get("what", "")), str(body.get("sleeve") or "")

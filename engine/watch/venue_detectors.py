@@ -1,20 +1,33 @@
-"""Detectors of what is wrong between desk and venue: a layer without a working stop, a stop that the venue refuses to move, a
-difference that nobody explains, a position that the venue closed for want of margin.
+"""Detectors of what is wrong between desk and venue: a layer without a working stop, a stop that the venue refuses to move,
+executions that are missing, a difference that nobody explains, a position that the venue closed for want of margin.
 
 Called by engine.watch.detectors with the others. Mark -> findings, each a page.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from shlex import quote
 
 from engine.amounts import price_text
 from engine.book.bodies import CASH, POSITION
+from engine.book.windows import EXECUTIONS
+from engine.core.orders import DONE
 from engine.watch.health import unmoved_layers, unprotected_layers
 from engine.watch.observation import DeskObservation, Finding, Severity, is_trading, open_positions, position_text
+from engine.watch.root_causes import PAGES, incident_kind
 
 NAKED_MS = 5_000  # an account's own watch (engine.live.health) pages at the same time
 ON_ITS_WAY = ("intended", "sent")
+UNCONNECTED_MS = 60_000
+NOT_CONNECTED = "the account is not connected"  # how app/processes/account_start.py begins its reason
 SHOWN = 3  # differences in one alert
+# incidents (root_causes.INCIDENTS) that quiet hours do not hold back: a position or cash is not what the desk counts
+PAGED = {"halt_left", "naked", "stop_unseen", "fills", "orphan", "foreign_trade", "forced", "position", "cash"} | {
+    "clock",
+    "compare",
+    "settings",
+}
+HALT_CLOSES = "nightdesk halt closes what is really there"
 
 
 def protective(desk: DeskObservation) -> Iterator[Finding]:
@@ -24,20 +37,75 @@ def protective(desk: DeskObservation) -> Iterator[Finding]:
     for sleeve in dict.fromkeys(name for name, _ in unprotected_layers(desk.mark)):
         layers = [layer for name, layer in unprotected_layers(desk.mark) if name == sleeve]
         states = ", ".join(sorted({str(layer["protective_state"]) for layer in layers}))
-        if states in ON_ITS_WAY and desk.now_ms - desk.mark.t_recv_ms < NAKED_MS:
-            continue  # a fill is marked before the venue can have answered about its stop
+        left = all(_is_gone_by_word(layer) for layer in layers)
+        if (left or states in ON_ITS_WAY) and desk.now_ms - desk.mark.t_recv_ms < NAKED_MS:
+            continue  # a fill is marked before the venue can have answered about its stop, an exit's end before its execution
         lots = sum(layer["lots"] for layer in layers)
         bare = f"{position_text(desk, sleeve)} WITHOUT a working protective order ({states})"
         what = f"{bare}: {_layers(layers)}, {lots} lots"
-        action = f"place a stop at {layers[0]['protective']} by hand, or halt: nightdesk halt --reason 'no protective order'"
+        by_hand = f"place a reduce-only stop at {price_text(layers[0]['protective'])} by hand"
+        action = f"{by_hand}, or halt: nightdesk halt --reason 'no protective order'"
         numbers = {"layers": len(layers), "lots": lots, "entry": layers[0]["entry"], "protective": layers[0]["protective"]}
         severity: Severity = "page"
+        if left:
+            what = f"{bare}: its exit is filled by the venue's word, and the execution is not listed; {lots} lots in the book"
+            action = f"look at the position at the venue's own page first: it may be flat already; {HALT_CLOSES}"
         if all(layer.get("dust") for layer in layers):  # the desk has said so by a page, once: nothing here can change it
             severity, what = "warn", f"DUST: {what}; the venue takes no order below {layers[0]['dust']} lots"
             action = "close it at the venue's own page, and adopt the difference: nightdesk reconcile"
         yield Finding(
             f"protective:{sleeve}", "protective", severity, what, sleeve, desk.mark.t_recv_ms, action, numbers, desk.mark.id
         )
+
+
+def _is_gone_by_word(layer: Mapping[str, object]) -> bool:
+    """Whether a layer's exit has ended, and the layer is still there: its executions are missing."""
+    return layer.get("due") is not None and layer.get("exit_state") == DONE
+
+
+def unlisted(desk: DeskObservation) -> Iterator[Finding]:
+    """An order that has filled by the venue's word, and whose executions the venue does not list: nothing enters meanwhile, and
+    the position of the book is not the venue's. One alert for all of them, for as long as it lasts.
+    """
+    if not is_trading(desk) or desk.mark is None:
+        return
+    reasons = [why for what, why in desk.mark.body.get("blocked", {}).items() if what.startswith(EXECUTIONS)]
+    if not reasons:
+        return
+    held = ", ".join(open_positions(desk)) or "flat"
+    what = f"Executions are missing: {'; '.join(reasons)[:300]}. In the book: {held}; the venue may hold another position"
+    action = f"nightdesk reconcile, then the position at the venue's own page: place and close nothing before; {HALT_CLOSES}"
+    yield Finding("executions", "executions", "page", what, "venue", desk.mark.t_recv_ms, action, {}, desk.mark.id)
+
+
+def unconnected(desk: DeskObservation) -> Iterator[Finding]:
+    """A start that does not reach its account: what is open there is nobody's until it does. A page where something is."""
+    why = str(desk.heartbeat.get("note") or "")
+    lasts = desk.now_ms - desk.phase_ms >= UNCONNECTED_MS
+    if desk.pid is None or desk.heartbeat.get("phase") != "starting" or not why.startswith(NOT_CONNECTED) or not lasts:
+        return
+    positions = open_positions(desk)
+    what = f"{why[:300]}; open: {', '.join(positions) or 'nothing'}"
+    action = "nightdesk account check NAME says what is wrong; stops stay at the venue, look there at what is open"
+    severity: Severity = "page" if positions else "warn"
+    yield Finding("account", "worker", severity, what, "worker", desk.phase_ms, action, {"open_positions": len(positions)})
+
+
+def reported(desk: DeskObservation) -> Iterator[Finding]:
+    """Incidents that the worker has journaled. Those that touch money at an account page; what lasts has an alert of its own."""
+    body = {} if desk.mark is None else desk.mark.body
+    lasting = {"fills"} if any(what.startswith(EXECUTIONS) for what in body.get("blocked", {})) else set()
+    for event in desk.incidents:
+        kind = incident_kind(event.body)
+        if str(event.body.get("difference")) in body.get("differs", {}) or kind in lasting:
+            continue
+        what = f"The worker reports: {str(event.body.get('what', 'an incident'))[:400]}"
+        place, page = str(event.body.get("sleeve") or "worker"), PAGES[kind]
+        explain = f"nightdesk journal explain {event.id}"
+        check = explain if kind == "other" else f"{page.check} (docs/runbooks/{page.runbook}.md). {explain}"
+        severity: Severity = "page" if kind in PAGED else "warn"
+        action = str(event.body.get("action") or check)[:400]
+        yield Finding(f"incident:{event.id}", "incident", severity, what, place, event.t_recv_ms, action, {}, event.id)
 
 
 def _layers(layers: Sequence[object]) -> str:
@@ -51,9 +119,9 @@ def unmoved(desk: DeskObservation) -> Iterator[Finding]:
     for sleeve in dict.fromkeys(name for name, _ in unmoved_layers(desk.mark)):
         layers = [layer for name, layer in unmoved_layers(desk.mark) if name == sleeve]
         first, lots = layers[0], sum(layer["lots"] for layer in layers)
-        where = f"it is at {first['stop_at']} for {first['stop_lots']} of {first['lots']} lots"
+        where = f"it is at {price_text(first['stop_at'])} for {first['stop_lots']} of {first['lots']} lots"
         what = f"The venue refuses to move the stop of {position_text(desk, sleeve)}: {where}; {_layers(layers)}"
-        wanted = f"{first['protective']} for {first['lots']} lots"
+        wanted = f"{price_text(first['protective'])} for {first['lots']} lots"
         action = f"move it to {wanted} by hand, or halt: nightdesk halt --reason 'stop not moved'"
         numbers = {"layers": len(layers), "lots": lots, **{k: first[k] for k in ("protective", "stop_at", "stop_lots")}}
         since, event = desk.mark.t_recv_ms, desk.mark.id
@@ -61,18 +129,23 @@ def unmoved(desk: DeskObservation) -> Iterator[Finding]:
 
 
 def differences(desk: DeskObservation) -> Iterator[Finding]:
-    """What the book cannot explain at the venue: nothing enters until a named person adopts it. Each execution or order that
-    nobody knows is an alert; the position and the cash that it moves are said in the same one.
+    """What the book cannot explain at the venue: nothing enters until a named person adopts it. Each order that nobody knows is
+    an alert, and so are all executions of one instrument, since an order fills in parts; the position and the cash that they move
+    are said in the same one.
     """
     if not is_trading(desk) or desk.mark is None or not (differs := desk.mark.body.get("differs", {})):
         return
     positions = [what for what in differs if what.startswith(POSITION)]
-    heads = [what for what in differs if what not in (*positions, CASH)] or positions or list(differs)
-    joined = [what for what in differs if what not in heads]
+    places = [str(sleeve["instrument"]) for sleeve in desk.config["sleeves"]]
+    trades = {place: of for place in places if len(of := trades_of(differs, place)) > 1}
+    texts_of = {place: f"{len(of)} trades of {place} are of orders that this desk does not know" for place, of in trades.items()}
+    apart = [what for what in differs if what not in (*positions, CASH, *chain.from_iterable(trades.values()))]
+    heads = [*trades, *apart] or positions or list(differs)
+    joined = [what for what in differs if what in (*positions, CASH) and what not in heads]
     held = ", ".join(open_positions(desk)) or "no open position"
     for head in heads:
         last = head == heads[-1]
-        texts = [differs[what][:300] for what in ([head, *joined] if last else [head])]
+        texts = [(texts_of | differs)[what][:300] for what in ([head, *joined] if last else [head])]
         rest = f"; and {len(texts) - SHOWN} more" if len(texts) > SHOWN else ""
         what = f"Desk and venue differ, no sleeve enters: {'; '.join(texts[:SHOWN])}{rest}; {held}"
         action = (
@@ -81,7 +154,13 @@ def differences(desk: DeskObservation) -> Iterator[Finding]:
         )
         since, event = desk.mark.t_recv_ms, desk.mark.id
         level = max(0, sum(part in positions for part in joined) - 1) if last else 0  # one more position is worse
+        level += len(trades.get(head, (head,))) - 1  # and so is one more trade
         yield Finding(f"difference:{head}", "difference", "page", what, "desk", since, action, {}, event, level)
+
+
+def trades_of(differs: Iterable[str], instrument: str) -> list[str]:
+    """The names of differences that are executions of an instrument."""
+    return [what for what in differs if what.startswith(f"{instrument}:")]
 
 
 def liquidated(desk: DeskObservation) -> Iterator[Finding]:

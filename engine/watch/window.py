@@ -21,6 +21,9 @@ BLOCK = 1 << 16
 FAR_MS = 1 << 62  # later than any bar
 SEQ = len(b'{"seq":')
 UNORDERED = UNORDERED_KIND.encode("ascii")
+CLOSE = 3  # in a row of a bar event
+BARS_MAX = 200  # closes that are looked back at for the price of an instrument without bars
+SAME = 1e-6  # quote units: two values of one position
 
 
 class JournalLine(NamedTuple):
@@ -118,10 +121,27 @@ def _seq(line: bytes) -> int:
 
 
 def mark_at(path: Path, at_ms: int | None = None) -> Event | None:
-    """The desk's last `mark` at or before an instant (None: the very last); None before the first."""
+    """The desk's last `mark` at or before an instant (None: the very last), valued at the last close; None before the first.
+
+    At an account a mark follows each execution. It is journaled with what the sleeves were worth at the close before, whatever
+    was bought since: here it counts positions and cash as they are now, at that close's price.
+    """
     if at_ms is None:
         return _last_mark(path, stamp) if (stamp := stamp_of(path)) else None
     return _mark_before(path, at_ms)
+
+
+def ending(path: Path, at_ms: int, seq: int) -> Event | None:
+    """The mark that ends the group of an event of that time and number, valued as mark_at; None where none has followed."""
+    mark = next((mark for mark in between(path, at_ms - 1, at_ms, {"mark"}) if mark.seq > seq), None)
+    return None if mark is None else valued(path, mark)
+
+
+def valued(path: Path, mark: Event) -> Event:
+    """A mark of the journal, valued as mark_at."""
+    with open_journal(path) as file:
+        earlier = _lines_before(file, first_after(file, mark.t_event_ms))
+        return _valued(path, mark, (line for line in earlier if _seq(line) < mark.seq))
 
 
 def stamp_of(path: Path) -> tuple[int, int, int] | None:
@@ -145,12 +165,57 @@ def _mark_before(path: Path, at_ms: int | None) -> Event | None:
     except FileNotFoundError:
         return None
     with file:
-        end = file.seek(0, os.SEEK_END) if at_ms is None else first_after(file, at_ms)
-        for line in _lines_before(file, end):
+        lines = _lines_before(file, file.seek(0, os.SEEK_END) if at_ms is None else first_after(file, at_ms))
+        for line in lines:
             head = _HEAD.match(line)
             if head is not None and head[1] == b"mark" and (event := event_of(line)) is not None and event.left == 0:
-                return event
+                return _valued(path, event, lines)
     return None
+
+
+def _valued(path: Path, mark: Event, earlier: Iterator[bytes]) -> Event:
+    """The mark with its sleeves at the price of the last close; `earlier`: lines before it, last first. A mark of a close is
+    that already, but for instruments that had no bar; a basket's is always, which values its legs with each execution.
+    """
+    sleeves = mark.body.get("sleeves", {})
+    known = {} if "basket" in mark.body else _instruments(path)
+    traded = {name: known[name] for name, sleeve in sleeves.items() if name in known and "cash" in sleeve}
+    prices, bars = dict[str, float](), 0
+    for line in earlier if traded else ():
+        head = _HEAD.match(line)
+        if head is None or head[1] != b"bar" or (bar := event_of(line)) is None:
+            continue
+        closed = {name: row[CLOSE] for name, row in bar.body["bars"].items() if row and row[CLOSE] is not None}
+        if bar.id == mark.cause_id and closed.keys() >= {*traded.values()}:
+            return mark
+        prices = closed | prices
+        bars += 1
+        if bars == BARS_MAX or prices.keys() >= {*traded.values()}:
+            break
+    changed = {name: found for name, at in traded.items() if (found := _at_price(sleeves[name], prices.get(at)))}
+    if not changed:
+        return mark
+    more = sum(found["equity"] - sleeves[name]["equity"] for name, found in changed.items())
+    whole = mark.body["equity"]
+    return mark._replace(body={**mark.body, "equity": whole and whole + more, "sleeves": {**sleeves, **changed}})
+
+
+def _at_price(sleeve: Mapping[str, Any], price: float | None) -> dict[str, Any] | None:
+    """A sleeve of a mark at a price, as engine.core.ledger.valued has it; None where it is valued at that already."""
+    position, cash = sleeve.get("position"), sleeve["cash"]
+    if cash is None or sleeve["equity"] is None:  # not a number: nothing is made of it
+        return None
+    if position is None:
+        return {**sleeve, "equity": cash} if abs(sleeve["equity"] - cash) > SAME else None
+    if price is None:
+        return None
+    layers = position["layers"]
+    lot_size, side = position["quantity"] / position["lots"], 1 if position["side"] == "long" else -1
+    equity = cash + side * lot_size * sum(layer["lots"] * (price - layer["entry"]) for layer in layers)
+    notional = position["quantity"] * price
+    if abs(equity - sleeve["equity"]) <= SAME and abs(notional - position["notional"]) <= SAME:
+        return None
+    return {**sleeve, "equity": equity, "position": {**position, "notional": notional}}
 
 
 def first_mark(path: Path) -> Event | None:
@@ -160,7 +225,7 @@ def first_mark(path: Path) -> Event | None:
 
 def start_of(path: Path) -> Mapping[str, Any]:
     """The `start` of the desk's first config event: instruments, timeframe_ms, source ...; empty before it."""
-    return dict(_start_of(path, stamp)) if (stamp := stamp_of(path)) else {}
+    return dict(_begun(path).get("start") or {})
 
 
 def mode_of(journal: Path) -> str:
@@ -168,10 +233,20 @@ def mode_of(journal: Path) -> str:
     return str(start_of(journal).get("mode") or "paper")
 
 
+def _begun(path: Path) -> Mapping[str, Any]:
+    """The desk's first config event; empty before it."""
+    return _first_config(path, stamp) if (stamp := stamp_of(path)) else {}
+
+
 @lru_cache(maxsize=4)
-def _start_of(path: Path, _stamp: tuple[int, int, int]) -> Mapping[str, Any]:
+def _first_config(path: Path, _stamp: tuple[int, int, int]) -> Mapping[str, Any]:
     first = next(between(path, -1, FAR_MS, {"config"}), None)
-    return {} if first is None else first.body.get("start") or {}
+    return {} if first is None else first.body
+
+
+def _instruments(path: Path) -> dict[str, str]:
+    """Sleeve -> the instrument that it trades; those of a home never change."""
+    return {one["name"]: one["instrument"] for one in _begun(path).get("sleeves", ()) if "instrument" in one}
 
 
 def desk_ms(home: Path) -> int | None:

@@ -15,6 +15,7 @@ from typing import Any
 import ccxt.pro
 import pytest
 
+from app.cli.account import report_text
 from app.home.home import open_home
 from app.processes import account_check
 from engine.venues.account_client import AccountAddress, connect
@@ -201,6 +202,32 @@ def test_the_list_names_what_holds_the_keys(own_home: Path, capsys: pytest.Captu
     assert (item["unset"], item["sleeves"], item["mode"]) == (["PLANTED_PASS"], ["btc"], "live")
     list_accounts(as_json=False)
     assert "(not set here: PLANTED_PASS); sleeves: btc" in capsys.readouterr().out
+
+
+def test_a_desk_s_own_account_lists_every_sleeve(own_home: Path, capsys: pytest.CaptureFixture[str], planted: None) -> None:
+    """Named once at the top of desk.toml, it is traded by sleeves that name none."""
+    from app.cli.account import list_accounts
+
+    desk_toml(own_home, "okx")
+    text = (own_home / "desk.toml").read_text()
+    top = 'account = "main"\n' + text.replace('account = "main"', "", 1) + '\n[data]\nsource = "live"\n'
+    (own_home / "desk.toml").write_text(top)
+    list_accounts(as_json=False)
+    assert capsys.readouterr().out.strip().endswith("sleeves: btc")
+
+
+def test_an_instrument_that_is_not_listed_is_one_line() -> None:
+    """What the venue answers about its settings says nothing more; another instrument's rows stay."""
+    gone = {"instrument BTC-USDT": "not listed: delisted", "margin BTC-USDT": "refused: {}", "least_order BTC-USDT": "not listed"}
+    rows = gone | {"leverage ETH-USDT": "7", "fees ETH-USDT": None}
+    checks = [{"name": name, "ok": False, "found": found, "wanted": "w", "must": True} for name, found in rows.items()]
+    lines = report_text({"account": "main", "venue": "bybit", "mode": "live", "may": "nothing", "checks": checks}).split("\n")
+    assert [line.split(":")[0].strip() for line in lines[1:]] == [
+        "bad     instrument BTC-USDT",
+        "bad     leverage ETH-USDT",
+        "not asked",
+    ]
+    assert lines[-1] == "not asked: 3 more"
 
 
 def test_a_venue_that_is_not_there(own_home: Path, planted: None, capsys: pytest.CaptureFixture[str]) -> None:

@@ -130,6 +130,21 @@ def test_kept_no_position_moves_and_then_there_is_nothing_to_adopt(loop: Loop) -
     assert "Nothing to adopt" in ran("odd", "--keep", *WHO, "--yes").output
 
 
+def test_all_trades_of_an_instrument_are_kept_by_one_word(stopped: Home, loop: Loop) -> None:
+    """A stranger's order fills in parts: one yes, an adoption each; another trade, or one that moves lots, is not taken."""
+    place = str(loop.book.instruments[0])
+    for n in (1, 2, 3):
+        loop.take("fill", ODD | {"trade": f"{place}:{n}", "order": f"x{n}", "instrument": place})
+    assert "say what the venue holds" in refused(place, *WHO, "--yes")
+    assert "unknown difference" in refused(place, "--sleeve", holds(loop)[0], "--units", "0", *WHO, "--yes")
+    assert "unknown difference" in refused(f"{place}2", "--keep", *WHO, "--yes")
+    held = holds(loop)
+    said = json.loads(ran(place, "--keep", *WHO, "--yes", "--json").stdout)
+    assert [(one["difference"], one["state"]) for one in said["items"]] == [(f"{place}:{n}", "adopted") for n in (1, 2, 3)]
+    assert (list(loop.book.differences), holds(loop)) == (["odd"], held)
+    assert len(list(read(stopped.people_journal, {"adopt"}))) == 3
+
+
 def test_without_a_worker_it_waits_for_the_next_one(stopped: Home) -> None:
     """The command says that it is recorded; the start that follows adopts it."""
     assert "as soon as it runs" in ran("odd", "--keep", *WHO, "--yes").output

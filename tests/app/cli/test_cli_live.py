@@ -65,6 +65,20 @@ def test_the_gate_says_why_nothing_enters_and_exits_1(home: Home) -> None:
     assert json.loads(run("gate", "--json").stdout)["rows"][1]["consent"] == "trip 7"
 
 
+@pytest.mark.parametrize(
+    ("pid", "phase", "says"), [(None, "running", "no worker runs"), (7, "starting", "the worker is starting"), (7, "running", "")]
+)
+def test_a_gate_of_an_earlier_run_is_named_as_that(
+    home: Home, monkeypatch: pytest.MonkeyPatch, pid: int | None, phase: str, says: str
+) -> None:
+    """What was open before this start says nothing of now."""
+    monkeypatch.setattr("engine.watch.health.worker_pid", lambda _: pid)
+    monkeypatch.setattr("engine.watch.heartbeat.heartbeat_of", lambda _: {"phase": phase})
+    gated(home)
+    first = run("gate").stdout.split("\n")[0]
+    assert first.startswith(f"{says}: the gate as it was at 2" if says else "CLOSED")
+
+
 def test_a_consent_is_to_what_was_shown_and_names_a_person(home: Home) -> None:
     """Asked first; a gate that waits for something else by then refuses it."""
     gated(home)

@@ -21,6 +21,7 @@ from engine.store.chain import encode_body
 from engine.store.journal import read
 from engine.watch.heartbeat import heartbeat_of
 from engine.watch.identity import identity
+from engine.watch.window import mark_at
 from tests.fakes.commands import typed_in
 from tests.fakes.exchange.market import PICO
 from tests.fakes.exchange.transfers import transfer
@@ -66,7 +67,12 @@ def test_an_entry_has_its_stop_and_both_outlive_a_clean_end(own_home: Path) -> N
         fills, trip = home.events("fill"), desk_trip(own_home, "t1")
         assert trip["trip"]["entry_ms"] == fills[0].body["t_ms"], "an entry is where it was executed, not a bar before"
         assert [entry["fill"]["event"] for entry in trip["entries"]] == [fill.id for fill in fills]
-        # what every screen and alert reads, before the next close: the stop stands
+        # what every screen reads before the next close: the money adds up, the layer is worth something, its stop stands
+        found, mark = identity(own_home), mark_at(home.path / "journal" / "desk.jsonl")
+        assert found is not None
+        assert mark is not None
+        assert found.holds, found
+        assert mark.body["sleeves"]["btc"]["position"]["notional"] > 0.0
         await home.until(lambda: covered(home) == "working", 1)
         await home.stop()
         assert at_venue(home) == (lots, 1)

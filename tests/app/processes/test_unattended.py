@@ -9,9 +9,12 @@ from typing import Any
 import pytest
 
 from app.home.home import open_home
+from app.processes.live_worker import LiveWorker
 from app.processes.supervisor import Supervisor
-from app.processes.unattended import open_positions
+from app.processes.unattended import left_text, open_positions
 from app.processes.worker import Worker
+from engine.book import order_events
+from engine.core.state import PROTECTIVE
 from engine.watch.heartbeat import FILE, unattended_text
 from engine.watch.window import mark_at
 from tests.fakes.papers import WALL_MS, advanced_until, feed_of, furnished, holding, loop_of
@@ -52,6 +55,22 @@ def test_open_positions_are_named_with_instrument_and_stop(own_home: Path) -> No
         assert text.endswith(f"stop at {position['layers'][0]['protective']:,.2f}")
 
 
+def test_an_account_s_desk_names_what_it_leaves_at_the_venue(own_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each position with its stop, and that nothing trails it; one whose stop does not work there is said by name."""
+    furnished(own_home)
+    home = open_home(WALL_MS)
+    loop = loop_of(home, feed_of(home))
+    assert left_text(loop.book) == ""
+    advanced_until(loop, holding)
+    loop.journal.close()
+    (held, *_) = open_positions(loop.book)
+    monkeypatch.setattr(order_events, "states_of", lambda _book, _s: {(PROTECTIVE, key): "working" for key in range(99)})
+    assert left_text(loop.book).startswith(f"LEFT AT THE VENUE: {held}")
+    assert left_text(loop.book).endswith("until the next start: nightdesk up. The stops work there.")
+    monkeypatch.setattr(order_events, "states_of", lambda _book, _s: {})
+    assert f"NO STOP WORKS there for {held.split()[0]}" in left_text(loop.book)
+
+
 def test_a_desk_that_ends_with_positions_says_who_looks_after_them(own_home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Nobody does; each is named, with the way to go on and the way to be flat. A flat desk says nothing."""
     own_home.mkdir()
@@ -88,3 +107,21 @@ def test_a_worker_that_gave_up_does_not_vouch_for_its_journal(
     """It may have given up because of it. One that was killed leaves whole groups behind."""
     Supervisor(own_home, []).worker.wait_after(code)
     assert ("its journal is whole" in capsys.readouterr().out) is whole
+
+
+def test_an_account_that_is_not_connected_is_said_once_and_in_each_heartbeat(
+    own_home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A wrong key at a start: one line at the terminal however often it is tried, the reason in `status`; both end with it."""
+    own_home.mkdir()
+    worker = LiveWorker.__new__(LiveWorker)
+    beats = list[str]()
+    worker.log, worker.note_, worker._said = SimpleNamespace(note=lambda *_, **__: None), "", ""  # type: ignore[assignment]
+    worker._beat = lambda: beats.append(worker.note_)  # type: ignore[method-assign]
+    for t in (1796007681662, 1796007691664):
+        worker.account_waits(f'the account is not connected: "API key is invalid.","time":{t}')
+    assert capsys.readouterr().err.count("API key is invalid") == 1
+    assert "API key is invalid" in worker.note_
+    worker.account_waits("")
+    worker.account_waits("")
+    assert (capsys.readouterr().err, beats[-1]) == ("nightdesk worker: the account is connected\n", "")

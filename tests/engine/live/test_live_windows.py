@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from engine.book.incident_money import incidents_of, parted
+from engine.watch import halt_left
 from engine.watch.halt_left import halt_state
 from engine.watch.incidents import orders_in, windows_of
 from tests.fakes.live_desks import BTC_PERP, LiveBench, on_bench
@@ -55,6 +56,23 @@ def test_an_orphan_s_money_is_the_windows(path: Path) -> None:
     assert window.money is not None
     assert window.money["pnl"] < 0.0
     assert len(orders_in(path, window)) == 2  # the orphan, and the order that closed it
+
+
+def test_a_flat_book_is_no_end_of_a_halt(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Until the worker has found the venue flat and without orders nobody is told KILLED."""
+    monkeypatch.setattr(halt_left, "mode_of", lambda _: "testnet")
+
+    async def play(bench: LiveBench) -> None:
+        await bench.start()
+        await bench.after(2)
+        bench.halt("drill")
+        early = halt_state(path, 0)
+        assert (early.state, early.tried) == ("KILL_INCOMPLETE", False)
+        assert "no worker has found the venue without position and orders" in early.left[0]
+        await bench.after(30)
+        assert halt_state(path, 0)[:2] == ("KILLED", [])
+
+    on_bench(path, play)
 
 
 def test_a_halt_that_leaves_something_opens_one(path: Path) -> None:

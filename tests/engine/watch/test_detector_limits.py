@@ -253,7 +253,7 @@ def test_layers_without_cover_are_counted_with_their_lots() -> None:
     found = only(desk(mark=mark({"position": POSITION | {"layers": layers}})))
     assert (found.numbers["layers"], found.numbers["lots"]) == (2, 40)
     assert "(none, rejected)" in found.what
-    assert "place a stop at 95.0 by hand" in found.action
+    assert "place a reduce-only stop at 95.00 by hand" in found.action
 
 
 @pytest.mark.parametrize(("state", "severity"), [("ok", None), ("warning", "warn"), ("bad", "page")])

@@ -9,10 +9,10 @@ from app.home.home import open_home
 from engine.live import signal_source
 from engine.live.loop import Loop
 from engine.live.signal_source import SignalSources
-from engine.watch import health
+from engine.watch import health, last_closes
 from engine.watch.detectors import evaluate
 from engine.watch.failing_strategies import failing_strategies
-from engine.watch.last_closes import failing_now
+from engine.watch.last_closes import MISSED, failing_now
 from engine.watch.observer import Observer
 from engine.watch.window import journal_of, mark_at
 from tests.engine.watch.test_detectors import desk
@@ -76,6 +76,13 @@ def test_a_position_without_its_strategy_is_a_page() -> None:
         severities[held] = finding.severity
         assert list(failing_strategies(seen._replace(heartbeat={"phase": "replaying"}))) == []
     assert severities == {True: "page", False: "warn"}
+
+
+def test_a_close_while_no_worker_ran_is_no_silence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A restart walks such closes without asking anybody: no page sends a person to a strategy that is well."""
+    closes = {"btc": {"silent": {"btc": MISSED}}, "eth": {"silent": {"eth": CRASHED}}, "sol": {}}
+    monkeypatch.setattr(last_closes, "closes_of", lambda *_: closes)
+    assert failing_now(tmp_path, None, {}) == {"eth": CRASHED}
 
 
 def test_nothing_is_known_before_the_first_bar(tmp_path: Path) -> None:

@@ -69,3 +69,27 @@ def test_an_ended_order_is_read_for_days_and_not_to_the_end(long: Path, monkeypa
     read_to.clear()
     assert life_of(long, "o50", 65 * DAY_MS - 10 * DAY_MS) is not None
     assert 80 * DAY_MS < max(read_to) < DAYS * DAY_MS
+
+
+def test_a_stop_that_never_left_ends_with_its_entry() -> None:
+    """The journal says no more of the stop that would have left with an entry: then it is no open order."""
+    about = {"sleeve": "btc", "instrument": "x", "leg": 0, "key": 1, "side": "buy", "type": "market", "price": None, "lots": 5}
+    entry, stop = "ndbtc100000001E00", "ndbtc100000001A00"
+    intents = [
+        Event("intent", 1, about | {"order": entry, "slot": "entry"}),
+        Event("intent", 1, about | {"order": stop, "slot": "s"}),
+    ]
+
+    def after(filled: int, booked: int) -> tuple[str, bool]:
+        ended = Event("order", 2, {"order": entry, "filled_lots": filled, "state": "done", "why": "canceled"})
+        fills = [Event("fill", 2, {"order": entry, "lots": booked, "price": 1.0})] if booked else []
+        life = lives_of([*intents, ended, *fills])[stop]
+        return life.states[-1]["why"], life.open
+
+    assert lives_of(intents)[stop].open, "its entry may fill yet"
+    assert after(3, 2) == ("", True), "an execution is still to come"
+    for filled in (0, 3):
+        assert after(filled, filled) == (f"never left: its entry {entry} ended without it", False)
+    left = [Event("sent", 2, {"orders": [stop]}), Event("order", 3, order(entry, "done", 0))]
+    sent = lives_of([*intents, *left])[stop]
+    assert (sent.state, sent.open) == ("sent", True)

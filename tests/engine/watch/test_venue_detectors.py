@@ -1,0 +1,90 @@
+"""What pages between desk and venue: missing executions, an exit that is filled by word alone, a stranger's order in parts."""
+
+from typing import Any
+
+import pytest
+
+from engine.store.chain import Event
+from engine.watch.detectors import evaluate
+from engine.watch.venue_detectors import NOT_CONNECTED
+from tests.engine.watch.test_detectors import DESK_MS, INSTRUMENT, LAYER, NOW, POSITION, desk, mark, only
+
+MISSING = {"executions": "order nd1 says that more has filled than is listed"}
+
+
+def reported(what: str, **more: Any) -> Event:
+    """An incident that the worker has journaled."""
+    return Event("incident", DESK_MS, {"what": what} | more, t_recv_ms=NOW, id="d-7")
+
+
+def test_missing_executions_are_one_page_for_as_long_as_they_last() -> None:
+    """Two orders, and what the worker said of each: one page that names the position and sends a person to the venue first."""
+    said = "order nd1 says that more has filled than the venue lists, for a minute; no entries"
+    found = only(desk(mark=mark(blocked=MISSING), incidents=(reported(said), reported(said.replace("nd1", "nd2")))))
+    assert (found.kind, found.severity, found.runbook) == ("executions", "page", "docs/runbooks/unknown-order.md")
+    assert f"long 0.02 {INSTRUMENT}" in found.what
+    assert "nightdesk reconcile" in found.action
+    assert "the venue's own page: place and close nothing before" in found.action
+    assert not evaluate(desk(mark=mark(blocked={"gate": "an incident of the fill path: executions"})))[0]
+
+
+@pytest.mark.parametrize("later_s", [1, 6])
+def test_an_exit_that_is_filled_by_word_alone_asks_for_no_stop(later_s: int) -> None:
+    """The venue may be flat: a stop by hand would be in the way. An execution that comes within seconds pages nobody."""
+    leaves = LAYER | {"protective_state": "none", "due": "reversal", "exit_state": "done"}
+    seen = mark({"position": POSITION | {"layers": [leaves]}})._replace(t_recv_ms=NOW - 1_000 * later_s)
+    found, _ = evaluate(desk(mark=seen))
+    assert len(found) == (later_s > 5)
+    for page in found:
+        assert page.severity == "page"
+        assert "the execution is not listed" in page.what
+        assert "look at the position at the venue's own page first" in page.action
+        assert "stop at" not in page.action
+    rejected = mark({"position": POSITION | {"layers": [leaves | {"exit_state": "rejected"}]}})
+    assert "place a reduce-only stop" in only(desk(mark=rejected)).action
+
+
+@pytest.mark.parametrize(
+    ("what", "severity", "check"),
+    [
+        ("an execution under our name that the journal does not know: 3 lots", "page", "docs/runbooks/orphan.md"),
+        ("the venue's clock differs from ours by 2.0 s; no entries", "page", "timedatectl (docs/runbooks/gate-closed.md)"),
+        ("the end of the journal was unfinished: 12 bytes set aside", "warn", "docs/runbooks/worker-down.md"),
+        ("the strategy file is not there", "warn", "nightdesk journal explain d-7"),
+    ],
+)
+def test_an_incident_that_touches_money_pages_and_names_its_runbook(what: str, severity: str, check: str) -> None:
+    """What quiet hours may hold back is a warning; either way the next look is said."""
+    found = only(desk(incidents=(reported(what),)))
+    assert (found.severity, check in found.action, "nightdesk journal explain d-7" in found.action) == (severity, True, True)
+
+
+def test_a_strangers_order_in_parts_is_one_page() -> None:
+    """All its trades are named as one, with the word that adopts them together; another part is worse, and pages again."""
+    trades = {f"{INSTRUMENT}:{n}": f"trade {INSTRUMENT}:{n} is of an order that this desk does not know" for n in (7, 8, 9)}
+    moved = {f"position of {INSTRUMENT}": "the venue holds 700 lots, the desk 0"}
+    found = only(desk(mark=mark(differs=trades | moved)))
+    assert f"3 trades of {INSTRUMENT} are of orders that this desk does not know; the venue holds 700 lots" in found.what
+    assert f"nightdesk adopt {INSTRUMENT} --keep" in found.action
+    more = only(desk(mark=mark(differs=trades | moved | {f"{INSTRUMENT}:10": "trade 10"})))
+    assert (more.fingerprint, more.level) == (found.fingerprint, found.level + 1)
+    order = {f"{INSTRUMENT} order x": "order x of 3 lots is not of this desk"}
+    assert len(evaluate(desk(mark=mark(differs=trades | moved | order)))[0]) == 2
+
+
+def test_a_start_that_does_not_reach_its_account_pages_for_what_is_open_there() -> None:
+    """Not at once, not for a desk that is reading its past; a flat desk is warned."""
+    beat = {"phase": "starting", "note": f"{NOT_CONNECTED}: API key is invalid", "wall_ms": NOW - 300}
+
+    def found(**more: Any) -> list[tuple[str, str]]:
+        seen = desk(**{"heartbeat": beat, "phase_ms": NOW - 61_000} | more)
+        return [(one.severity, one.what) for one in evaluate(seen)[0] if one.fingerprint == "account"]
+
+    ((severity, what),) = found()
+    assert severity == "page"
+    assert "API key is invalid" in what
+    assert f"long 0.02 {INSTRUMENT}" in what
+    assert [severity for severity, _ in found(mark=mark({"position": None}))] == ["warn"]
+    assert not found(phase_ms=NOW - 59_000)
+    assert not found(heartbeat=beat | {"note": "reading bars"})
+    assert not found(heartbeat=beat | {"phase": "running"})
