@@ -108,6 +108,13 @@ def row_of(answer: Any) -> Mapping[str, Any]:
     return answer
 
 
+def row_about(row: Mapping[str, Any], field: str, id_: str) -> Mapping[str, Any]:
+    """The row, where it is about what was asked for. Raises LookupError for one of another order: it says nothing of this one."""
+    if row[field] != id_:
+        raise LookupError(f"an answer about {str(row[field])[:40]!r}, and {id_} was asked for")
+    return row
+
+
 def size_of(lots: int, unit: Decimal) -> str:
     """Lots in the venue's units, of which `unit` are one lot: exact."""
     return f"{(lots * unit).normalize():f}"

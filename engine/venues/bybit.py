@@ -16,7 +16,7 @@ from engine.core.orders import DONE, PARTIAL, REJECTED, WORKING, VenueOrder
 from engine.core.orders import UNKNOWN as IN_DOUBT
 from engine.core.state import ENTRY, PROTECTIVE
 from engine.errors import DataError
-from engine.venues.answers import failed, lots_of, moved, price_of, readable, silent, size_of, unasked
+from engine.venues.answers import failed, lots_of, moved, price_of, readable, row_about, silent, size_of, unasked
 from engine.venues.instruments import Instrument
 from engine.venues.live_port import LiveAnswer, StandingOrder, VenueBill, VenuePosition, VenueTrade, VenueTransfer
 from engine.venues.outcome import NOT_FOUND, REFUSALS, Outcome, table_of
@@ -117,7 +117,7 @@ class BybitVenue(NamedTuple):
         try:
             for name in ("private_get_v5_order_realtime", "private_get_v5_order_history"):
                 if rows := (await self._page(name, self._mine(order)))[0]:
-                    return self._stands_as(order, rows[0])
+                    return self._stands_as(order, row_about(rows[0], "orderLinkId", order.id))
         except Exception as error:  # noqa: BLE001 - whatever it is, nothing is known
             return unasked(order, error, OUTCOMES)
         return LiveAnswer(order.id, IN_DOUBT, order.filled, "in no list of orders", outcome=NOT_FOUND)
@@ -193,6 +193,8 @@ class BybitVenue(NamedTuple):
         """Send it once. An answer without an error proves that it was taken; of an error the table says what it proves."""
         try:
             answer = (await call(body))["result"]
+            if answer.get("orderLinkId"):
+                row_about(answer, "orderLinkId", order.id)
             return LiveAnswer(order.id, WORKING, order.filled, venue_id=answer["orderId"])
         except Exception as error:  # noqa: BLE001 - whatever it is: the table says what it proves, and else nothing
             return failed(order, error, OUTCOMES)

@@ -14,7 +14,7 @@ from engine.core.orders import DONE, PARTIAL, WORKING, VenueOrder
 from engine.core.orders import UNKNOWN as IN_DOUBT
 from engine.core.state import ENTRY, PROTECTIVE
 from engine.errors import DataError
-from engine.venues.answers import failed, lots_of, moved, price_of, readable, silent, size_of, together, unasked
+from engine.venues.answers import failed, lots_of, moved, price_of, readable, row_about, silent, size_of, together, unasked
 from engine.venues.instruments import Instrument
 from engine.venues.live_port import CHILDREN, LiveAnswer, StandingOrder, VenueBill, VenuePosition, VenueTrade, VenueTransfer
 from engine.venues.outcome import NOT_FOUND, REFUSALS, Outcome, table_of
@@ -196,6 +196,9 @@ class OkxVenue(NamedTuple):
         """Send it once. An answer without an error proves that it was taken; of an error the table says what it proves."""
         try:
             answer = (await call(body))["data"][0]
+            field = "algoClOrdId" if order.slot == PROTECTIVE else "clOrdId"
+            if answer.get(field):
+                row_about(answer, field, order.id)
         except Exception as error:  # noqa: BLE001 - whatever it is: the table says what it proves, and else nothing
             return failed(order, error, OUTCOMES)
         if answer.get("sCode", "0") != "0":
@@ -228,9 +231,10 @@ class OkxVenue(NamedTuple):
         return VenueTrade(*core, FORCED.get(str(row.get("subType") or ""), ""))
 
     async def _one(self, name: str, about: Mapping[str, str]) -> Mapping[str, Any]:
-        """The one row of an answer."""
+        """The one row of an answer, about the order that `about` names. Raises LookupError."""
         rows: Sequence[Mapping[str, Any]] = (await getattr(self.polling, name)({"instId": self.inst_id, **about}))["data"]
-        return rows[0]
+        [(field, id_)] = about.items()
+        return row_about(rows[0], field, id_)
 
     async def _rows(self, name: str, about: Mapping[str, str], id_name: str, since_ms: int = 0) -> list[Mapping[str, Any]]:
         """All pages of a list, each row once; with `since_ms` those from then on, and pages are read until one is older. A page

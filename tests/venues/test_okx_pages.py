@@ -101,7 +101,7 @@ def test_a_stop_may_place_several_orders(second: str, state: str, lots: int) -> 
 
     def ask(name: str, about: Mapping[str, str]) -> Any:
         if name == "private_get_trade_order_algo":
-            return [{"state": "effective", "algoId": "9", "ordId": "", "ordIdList": ["71", "72"]}]
+            return [{"state": "effective", "algoId": "9", "algoClOrdId": STOP.id, "ordId": "", "ordIdList": ["71", "72"]}]
         state, filled = rows[about["ordId"]]
         return [{"state": state, "accFillSz": filled, "ordId": about["ordId"], "px": "", "sz": "2"}]
 

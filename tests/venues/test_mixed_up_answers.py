@@ -1,0 +1,84 @@
+"""An answer about another order than the one that was asked about: it proves nothing of this one."""
+
+from typing import Any
+
+import pytest
+
+from engine.core.orders import UNKNOWN, WORKING, VenueOrder
+from engine.venues.outcome import UNKNOWN as UNPROVEN
+from tests.fakes.exchange.adapted import ADAPTED, ENTER, STOP, Adapted, order
+from tests.fakes.exchange.played import Played
+
+QUESTIONS = {
+    "okx": ("private_get_trade_order", "private_get_trade_order_algo"),
+    "bybit": ("private_get_v5_order_realtime", "private_get_v5_order_history"),
+}
+REQUESTS = {"okx": "private_post_trade_order", "bybit": "private_post_v5_order_create"}
+RESTS = order("ndE2", price=50_000.0)
+OTHER_STOP = STOP._replace(id="ndS2", price=57_000.0)
+
+
+@pytest.fixture(params=QUESTIONS)
+def at(request: pytest.FixtureRequest) -> Adapted:
+    """A venue whose answers can be mixed up."""
+    return ADAPTED[request.param]
+
+
+def mixed_up(client: Any, name: str, ids: dict[str, str]) -> None:
+    """Let a call be answered as if it were about another order."""
+    call = getattr(client, name)
+
+    async def answered(body: Any) -> Any:
+        return await call({key: ids.get(value, value) if isinstance(value, str) else value for key, value in body.items()})
+
+    setattr(client, name, answered)
+
+
+@pytest.mark.parametrize(("asked", "other"), [(ENTER, RESTS), (RESTS, ENTER), (STOP, OTHER_STOP)])
+def test_what_is_said_of_another_order_is_not_believed(at: Adapted, asked: VenueOrder, other: VenueOrder) -> None:
+    """Before, fills of the other order were this one's: never listed, so that the order stayed in doubt for good."""
+
+    async def play(_: Played, venue: Any) -> Any:
+        for one in (ENTER, RESTS, STOP, OTHER_STOP):
+            await venue.place(one)
+        right = await venue.ask(asked)
+        for name in QUESTIONS[at.name.lower()]:
+            mixed_up(venue.polling, name, {asked.id: other.id})
+        return right, await venue.ask(asked)
+
+    right, wrong = at.run(play)
+    assert right.state != UNKNOWN
+    assert (wrong.state, wrong.outcome, wrong.filled_lots) == (UNKNOWN, UNPROVEN, 0)
+
+
+def test_a_request_that_is_answered_for_another_order_is_in_doubt(at: Adapted) -> None:
+    """Which of both was taken is not known: it is asked about."""
+
+    async def play(_: Played, venue: Any) -> Any:
+        mixed_up(venue.trading, REQUESTS[at.name.lower()], {RESTS.id: "ndE3"})
+        placed = await venue.place(RESTS)
+        return placed, await venue.place(order("ndE4", price=50_000.0))
+
+    mixed, plain = at.run(play)
+    assert (mixed.state, plain.state) == (UNKNOWN, WORKING)
+
+
+def test_a_child_of_another_stop_is_not_this_ones() -> None:
+    """OKX: a stop that has fired is asked about by its child."""
+
+    async def play(played: Played, venue: Any) -> Any:
+        await venue.place(ENTER)
+        await venue.place(STOP)
+        await played.wait(11 * 3_600_000 + 60_000)
+        right = await venue.ask(STOP)
+        asked = venue.polling.private_get_trade_order
+
+        async def about_the_entry(_: Any) -> Any:
+            return await asked({"instId": venue.inst_id, "clOrdId": ENTER.id})
+
+        venue.polling.private_get_trade_order = about_the_entry
+        return right, await venue.ask(STOP)
+
+    right, wrong = ADAPTED["okx"].run(play)
+    assert right.filled_lots == 300
+    assert (wrong.state, wrong.outcome) == (UNKNOWN, UNPROVEN)
