@@ -15,6 +15,7 @@ from engine.core.orders import UNKNOWN as IN_DOUBT
 from engine.core.state import ENTRY, PROTECTIVE
 from engine.errors import DataError
 from engine.venues.answers import failed, lots_of, moved, price_of, readable, row_about, silent, size_of, together, unasked
+from engine.venues.binance_lists import cursor_of
 from engine.venues.instruments import Instrument
 from engine.venues.live_port import CHILDREN, LiveAnswer, StandingOrder, VenueBill, VenuePosition, VenueTrade, VenueTransfer
 from engine.venues.outcome import NOT_FOUND, REFUSALS, Outcome, table_of
@@ -149,11 +150,16 @@ class OkxVenue(NamedTuple):
 
     @readable("OKX", "trades")
     async def trades(self, cursor: str) -> tuple[Sequence[VenueTrade], str]:
-        """Executions behind the cursor, a bill id. A page holds the newest, so the pages go back until one is not full."""
-        about = {"instType": "SWAP", "instId": self.inst_id} | ({"before": cursor} if cursor else {})
-        rows = await self._rows("private_get_trade_fills_history", about, "billId")
-        rows.sort(key=lambda row: int(row["billId"]))
-        return [self._trade(row) for row in rows], str(rows[-1]["billId"]) if rows else cursor
+        """Executions behind the cursor. A page holds the newest, so the pages go back until one is not full.
+
+        Bills grow, and nothing promises that a lower one is listed first. So a cursor is the bill and time of all that were seen
+        in the minute before the newest, and of the one before them, from which each look begins; it may be a bill alone.
+        """
+        seen = {int(id_): int(t_ms or 0) for id_, _, t_ms in (pair.partition("/") for pair in cursor.split(",") if pair)}
+        about = {"instType": "SWAP", "instId": self.inst_id} | ({"before": str(min(seen))} if seen else {})
+        rows = {int(row["billId"]): row for row in await self._rows("private_get_trade_fills_history", about, "billId")}
+        new = {id_: self._trade(row) for id_, row in sorted(rows.items()) if id_ not in seen}
+        return list(new.values()), cursor_of(seen | {id_: trade.t_ms for id_, trade in new.items()}) if new else cursor
 
     @readable("OKX", "bills")
     async def bills(self, since_ms: int) -> Sequence[VenueBill]:
