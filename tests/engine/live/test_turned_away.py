@@ -19,7 +19,7 @@ def path(tmp_path: Path) -> Path:
 
 
 def test_a_key_that_may_not_trade_any_more_is_a_page(path: Path) -> None:
-    """An exit was sent in vain each five seconds for hours, and nobody was woken: a key that only reads answers every question."""
+    """An exit was sent in vain for hours, and nobody was woken: a key that only reads answers every question."""
 
     async def play(bench: LiveBench) -> None:
         await bench.start()
@@ -31,8 +31,8 @@ def test_a_key_that_may_not_trade_any_more_is_a_page(path: Path) -> None:
         assert not turned_away(bench)
         await bench.after(60)
         assert turned_away(bench) == [
-            f"{BTC_PERP}: the venue turns away every request, for a minute or longer: busy; nothing is placed, moved or cancelled "
-            "there, and stops stay as they are"
+            f"{BTC_PERP}: the venue turns away every request, for a minute or longer: busy; nothing is placed, moved or "
+            "cancelled there, and stops stay as they are"
         ]
         await bench.after(600)
 
