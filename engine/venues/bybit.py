@@ -221,7 +221,8 @@ class BybitVenue(NamedTuple):
         """A row of the list of open orders."""
         waits, side = row["orderStatus"] == "Untriggered", 1 if row["side"] == "Buy" else -1
         sizes = (self._lots(row["qty"]), self._lots(row["cumExecQty"]))
-        return StandingOrder(row["orderLinkId"], row["orderId"], side, *sizes, self._level(row), waits, bool(row["reduceOnly"]))
+        ids = row["orderLinkId"] or "", row["orderId"]
+        return StandingOrder(*ids, side, *sizes, self._level(row), waits, bool(row["reduceOnly"]))
 
     def _trade(self, row: Mapping[str, Any]) -> VenueTrade:
         """A row of execution/list: Bybit says a fee as what it cost."""

@@ -224,7 +224,7 @@ class OkxVenue(NamedTuple):
         """A row of a list of open orders, normal or conditional."""
         conditional = bool(row.get("algoId")) and "algoClOrdId" in row
         price = row.get("slTriggerPx") or row.get("triggerPx") or row.get("tpTriggerPx") if conditional else row.get("px")
-        ids = (row["algoClOrdId"], row["algoId"]) if conditional else (row["clOrdId"], row["ordId"])
+        ids = (row["algoClOrdId"] or "", row["algoId"]) if conditional else (row["clOrdId"] or "", row["ordId"])
         filled = 0 if conditional else self._lots(row["accFillSz"])
         side = 1 if row["side"] == "buy" else -1
         reduces = str(row.get("reduceOnly", "")).lower() == "true"
@@ -234,7 +234,8 @@ class OkxVenue(NamedTuple):
         """A row of fills-history: OKX says a fee as what the balance changes by."""
         side, fee = 1 if row["side"] == "buy" else -1, -float(row["fee"] or 0.0)
         size, price, t_ms = self._lots(row["fillSz"]), float(row["fillPx"]), int(row.get("fillTime") or row["ts"])
-        core = (row["tradeId"], row["ordId"], row.get("clOrdId") or "", side, size, price, fee, row.get("execType") == "M", t_ms)
+        ids = (row["tradeId"], row["ordId"] or "", row.get("clOrdId") or "")
+        core = (*ids, side, size, price, fee, row.get("execType") == "M", t_ms)
         return VenueTrade(*core, FORCED.get(str(row.get("subType") or ""), ""))
 
     async def _one(self, name: str, about: Mapping[str, str]) -> Mapping[str, Any]:
