@@ -89,7 +89,7 @@ def test_an_order_whose_id_is_null_has_none(venue: str) -> None:
     """One of a person's: the comparison of venue and book failed over it, and began again, as long as it stood."""
 
     async def play() -> list[str]:
-        found = await ADAPTED[venue.split()[0]].adapter(Senseless(NAMELESS[venue])).standing()
+        found = await ADAPTED[venue.partition(" ")[0]].adapter(Senseless(NAMELESS[venue])).standing()
         return [one.order for one in found]
 
     assert set(asyncio.run(play())) == {""}
