@@ -164,13 +164,16 @@ class OkxVenue(NamedTuple):
 
     @readable("OKX", "bills")
     async def bills(self, since_ms: int) -> Sequence[VenueBill]:
-        """Funding settlements from a time on. OKX does not filter the archive by time: pages are read until one is older."""
+        """Funding settlements from a time on. OKX does not filter the archive by time: pages are read until one is older.
+
+        Since July 2024 that of an isolated position moves the position's own balance, and the account's only before or in cross.
+        """
         about = {"instType": "SWAP", "type": FUNDING}
         found = await self._rows("private_get_account_bills_archive", about, "billId", since_ms)
         rows = sorted(
             (row for row in found if row["instId"] == self.inst_id), key=lambda row: (int(row["ts"]), int(row["billId"]))
         )
-        return [VenueBill(row["billId"], float(row["balChg"]), int(row["ts"])) for row in rows]
+        return [VenueBill(row["billId"], float(self._moved(row)), int(row["ts"])) for row in rows]
 
     @readable("OKX", "transfers")
     async def transfers(self, since_ms: int) -> Sequence[VenueTransfer]:
@@ -266,6 +269,11 @@ class OkxVenue(NamedTuple):
             return list((await getattr(self.polling, name)(dict(about)))["data"])
         except Exception as error:
             raise silent("OKX", name.removeprefix("private_get_"), error) from error
+
+    @staticmethod
+    def _moved(row: Mapping[str, Any]) -> Decimal:
+        """What a settlement moved: the balance of the account, or that of the isolated position, which comes back as it closes."""
+        return Decimal(row["balChg"] or 0) + Decimal(row.get("posBalChg") or 0)
 
     def _size(self, lots: int) -> str:
         """Lots as contracts."""

@@ -128,3 +128,11 @@ def test_a_stop_may_place_several_orders(second: str, state: str, lots: int) -> 
 
     found = run(venue_of(ask).ask(STOP))
     assert (found.state, found.filled_lots, found.child_id) == (state, lots, "71,72")
+
+
+@pytest.mark.parametrize(("account", "position"), [("-0.3", "0"), ("0", "-0.3"), ("", "-0.3"), ("-0.1", "-0.2"), ("-0.3", None)])
+def test_funding_of_an_isolated_position_is_paid_from_its_own_balance(account: str, position: str | None) -> None:
+    """The account's balance does not move by it: nothing was booked, and the cash differed once the position was closed."""
+    row = {"billId": "1", "ts": "5", "instId": "BTC-USDT-SWAP", "balChg": account, "posBalChg": position}
+    found = run(venue_of(lambda _, about: [] if "after" in about else [row]).bills(0))
+    assert [(bill.bill, bill.cash) for bill in found] == [("1", -0.3)]
