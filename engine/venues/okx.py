@@ -272,7 +272,7 @@ class OkxVenue(NamedTuple):
 
     @staticmethod
     def _moved(row: Mapping[str, Any]) -> Decimal:
-        """What a settlement moved: the balance of the account, or that of the isolated position, which comes back as it closes."""
+        """What a settlement moved: the balance of the account, or of the isolated position, which comes back as it closes."""
         return Decimal(row["balChg"] or 0) + Decimal(row.get("posBalChg") or 0)
 
     def _size(self, lots: int) -> str:
