@@ -115,6 +115,11 @@ def row_about(row: Mapping[str, Any], field: str, id_: str) -> Mapping[str, Any]
     return row
 
 
+def rows_about(rows: Sequence[Mapping[str, Any]], field: str, name: str) -> list[Mapping[str, Any]]:
+    """The rows about what was asked for: a venue may list others beside them. One that names nothing is about it."""
+    return [row for row in rows if row.get(field, name) == name]
+
+
 def size_of(lots: int, unit: Decimal) -> str:
     """Lots in the venue's units, of which `unit` are one lot: exact."""
     return f"{(lots * unit).normalize():f}"

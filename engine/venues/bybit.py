@@ -16,7 +16,7 @@ from engine.core.orders import DONE, PARTIAL, REJECTED, WORKING, VenueOrder
 from engine.core.orders import UNKNOWN as IN_DOUBT
 from engine.core.state import ENTRY, PROTECTIVE
 from engine.errors import DataError
-from engine.venues.answers import failed, lots_of, moved, price_of, readable, row_about, silent, size_of, unasked
+from engine.venues.answers import failed, lots_of, moved, price_of, readable, row_about, rows_about, silent, size_of, unasked
 from engine.venues.instruments import Instrument
 from engine.venues.live_port import LiveAnswer, StandingOrder, VenueBill, VenuePosition, VenueTrade, VenueTransfer
 from engine.venues.outcome import NOT_FOUND, REFUSALS, Outcome, table_of
@@ -169,7 +169,7 @@ class BybitVenue(NamedTuple):
         """The net position; isolated or not is the account's setting. Raises DataError in hedge mode: a desk counts one side."""
         account = await self._result("private_get_v5_account_info", {})
         about = {"category": "linear", "symbol": self.symbol}
-        listed = (await self._page("private_get_v5_position_list", about))[0]
+        listed = rows_about((await self._page("private_get_v5_position_list", about))[0], "symbol", self.symbol)
         rows = [row for row in listed if float(row["size"] or 0)]
         isolated = account["marginMode"] == "ISOLATED_MARGIN"
         if any(row["positionIdx"] != 0 for row in rows):
@@ -261,7 +261,8 @@ class BybitVenue(NamedTuple):
             found += rows
             if not rows or not after:
                 found.reverse()  # what shares a millisecond stays in its order
-                return sorted(found, key=lambda row: int(row[time]))
+                mine = rows_about(found, "symbol", about["symbol"]) if "symbol" in about else found
+                return sorted(mine, key=lambda row: int(row[time]))
             cursor = {"cursor": after}
         raise DataError(f"Bybit's {name} has more than {PAGES_MAX} pages", "nothing is assumed of it; ask for a shorter time")
 

@@ -14,7 +14,19 @@ from engine.core.orders import DONE, PARTIAL, WORKING, VenueOrder
 from engine.core.orders import UNKNOWN as IN_DOUBT
 from engine.core.state import ENTRY, PROTECTIVE
 from engine.errors import DataError
-from engine.venues.answers import failed, lots_of, moved, price_of, readable, row_about, silent, size_of, together, unasked
+from engine.venues.answers import (
+    failed,
+    lots_of,
+    moved,
+    price_of,
+    readable,
+    row_about,
+    rows_about,
+    silent,
+    size_of,
+    together,
+    unasked,
+)
 from engine.venues.binance_lists import cursor_of
 from engine.venues.instruments import Instrument
 from engine.venues.live_port import CHILDREN, LiveAnswer, StandingOrder, VenueBill, VenuePosition, VenueTrade, VenueTransfer
@@ -188,9 +200,8 @@ class OkxVenue(NamedTuple):
     @readable("OKX", "position")
     async def position(self) -> VenuePosition:
         """The net position. Raises DataError in hedge mode: the desk counts one side."""
-        rows = [
-            row for row in await self._data("private_get_account_positions", {"instId": self.inst_id}) if float(row["pos"] or 0)
-        ]
+        listed = rows_about(await self._data("private_get_account_positions", {"instId": self.inst_id}), "instId", self.inst_id)
+        rows = [row for row in listed if float(row["pos"] or 0)]
         if any(row["posSide"] != "net" for row in rows):
             raise DataError(
                 f"{self.inst_id}: the account is in long/short mode", "set net mode: Trade > Settings > Position mode"
@@ -260,7 +271,8 @@ class OkxVenue(NamedTuple):
                 raise DataError(f"OKX shows a page of {name.removeprefix('private_get_')} again", "nothing is assumed of it")
             found |= rows
             if len(page) < PAGE or (since_ms and max(int(row["ts"]) for row in page) < since_ms):
-                return [row for row in found.values() if not since_ms or int(row["ts"]) >= since_ms]
+                recent = [row for row in found.values() if not since_ms or int(row["ts"]) >= since_ms]
+                return rows_about(recent, "instId", about["instId"]) if "instId" in about else recent
             after = {"after": min(rows, key=int)}
 
     async def _data(self, name: str, about: Mapping[str, str]) -> list[Mapping[str, Any]]:

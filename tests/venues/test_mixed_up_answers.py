@@ -82,3 +82,46 @@ def test_a_child_of_another_stop_is_not_this_ones() -> None:
     right, wrong = ADAPTED["okx"].run(play)
     assert right.filled_lots == 300
     assert (wrong.state, wrong.outcome) == (UNKNOWN, UNPROVEN)
+
+
+LISTS = {
+    "okx": ("private_get_account_positions", "private_get_trade_fills_history", "private_get_trade_orders_pending"),
+    "bybit": ("private_get_v5_position_list", "private_get_v5_execution_list", "private_get_v5_order_realtime"),
+}
+OTHERS = {"instId": "ETH-USDT-SWAP", "symbol": "ETHUSDT"}
+IDS = ("ordId", "billId", "tradeId", "orderId", "execId", "posId")
+
+
+def listing_others(client: Any, name: str) -> None:
+    """Let each row of a list come once more, as of another instrument, before its own."""
+    call = getattr(client, name)
+
+    async def listed(about: Any) -> Any:
+        answer = await call(about)
+        rows = answer["data"] if "data" in answer else answer["result"]["list"]
+        also = [row | {key: OTHERS[key] for key in OTHERS if key in row} for row in rows]
+        rows[:0] = [row | {key: f"9{row[key]}" for key in IDS if row.get(key)} for row in also]
+        return answer
+
+    setattr(client, name, listed)
+
+
+def test_rows_of_another_instrument_are_not_this_ones(at: Adapted) -> None:
+    """A list whose filter is ignored: an execution there was a stranger's here, and its lots were a difference."""
+
+    async def play(_: Played, venue: Any) -> Any:
+        async def said() -> Any:
+            return (await venue.position()).lots, (await venue.trades(""))[0], await venue.standing()
+
+        for one in (ENTER, RESTS):
+            await venue.place(one)
+        right = await said()
+        for name in LISTS[at.name.lower()]:
+            listing_others(venue.polling, name)
+        return right, await said()
+
+    right, mixed = at.run(play)
+    assert right[0] == 300
+    assert len(right[1]) >= 1
+    assert len(right[2]) == 1
+    assert mixed == right
