@@ -170,7 +170,8 @@ class BybitVenue(NamedTuple):
         account = await self._result("private_get_v5_account_info", {})
         about = {"category": "linear", "symbol": self.symbol}
         listed = rows_about((await self._page("private_get_v5_position_list", about))[0], "symbol", self.symbol)
-        rows = [row for row in listed if float(row["size"] or 0)]
+        each = {row["positionIdx"]: row for row in listed}  # one that comes twice is one
+        rows = [row for row in each.values() if float(row["size"] or 0)]
         isolated = account["marginMode"] == "ISOLATED_MARGIN"
         if any(row["positionIdx"] != 0 for row in rows):
             raise DataError(

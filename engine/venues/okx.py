@@ -201,7 +201,8 @@ class OkxVenue(NamedTuple):
     async def position(self) -> VenuePosition:
         """The net position. Raises DataError in hedge mode: the desk counts one side."""
         listed = rows_about(await self._data("private_get_account_positions", {"instId": self.inst_id}), "instId", self.inst_id)
-        rows = [row for row in listed if float(row["pos"] or 0)]
+        each = {row.get("posId") or number: row for number, row in enumerate(listed)}  # one that comes twice is one
+        rows = [row for row in each.values() if float(row["pos"] or 0)]
         if any(row["posSide"] != "net" for row in rows):
             raise DataError(
                 f"{self.inst_id}: the account is in long/short mode", "set net mode: Trade > Settings > Position mode"

@@ -106,6 +106,26 @@ def listing_others(client: Any, name: str) -> None:
     setattr(client, name, listed)
 
 
+def test_a_position_that_is_listed_twice_is_one(at: Adapted) -> None:
+    """Its rows were summed: a page said that the venue holds twice the desk's lots."""
+
+    async def play(_: Played, venue: Any) -> Any:
+        await venue.place(ENTER)
+        name = LISTS[at.name.lower()][0]
+        call = getattr(venue.polling, name)
+
+        async def twice(about: Any) -> Any:
+            answer = await call(about)
+            rows = answer["data"] if "data" in answer else answer["result"]["list"]
+            rows += [dict(row) for row in rows]
+            return answer
+
+        setattr(venue.polling, name, twice)
+        return await venue.position()
+
+    assert at.run(play).lots == 300
+
+
 def test_rows_of_another_instrument_are_not_this_ones(at: Adapted) -> None:
     """A list whose filter is ignored: an execution there was a stranger's here, and its lots were a difference."""
 
