@@ -16,7 +16,19 @@ from engine.core.orders import DONE, PARTIAL, REJECTED, WORKING, VenueOrder
 from engine.core.orders import UNKNOWN as IN_DOUBT
 from engine.core.state import ENTRY, PROTECTIVE
 from engine.errors import DataError
-from engine.venues.answers import failed, lots_of, moved, price_of, readable, row_about, rows_about, silent, size_of, unasked
+from engine.venues.answers import (
+    failed,
+    level_of,
+    lots_of,
+    moved,
+    price_of,
+    readable,
+    row_about,
+    rows_about,
+    silent,
+    size_of,
+    unasked,
+)
 from engine.venues.instruments import Instrument
 from engine.venues.live_port import LiveAnswer, StandingOrder, VenueBill, VenuePosition, VenueTrade, VenueTransfer
 from engine.venues.outcome import NOT_FOUND, REFUSALS, Outcome, table_of
@@ -31,6 +43,7 @@ BACK_MS = 60_000  # how late an execution may be listed behind newer ones
 AHEAD_MS = 60_000  # of the venue's clock before ours, at most
 PAGES_MAX = 200  # of one window: a cursor that runs in a circle is an error, not a desk that hangs
 WEEKS_MAX = 105  # two years are kept
+SIDES = {"Buy": 1, "Sell": -1}
 STATES = {"New": WORKING, "Untriggered": WORKING, "Triggered": WORKING, "PartiallyFilled": PARTIAL, "Filled": DONE}
 STATES |= dict.fromkeys(("Cancelled", "PartiallyFilledCanceled", "Deactivated"), DONE)
 FUNDING = "Funding"  # an execution that is a bill
@@ -181,7 +194,7 @@ class BybitVenue(NamedTuple):
             leverage = float(listed[0].get("leverage") or 0) or None if listed else None
             return VenuePosition(0, None, isolated, leverage, None)
         figures = [float(rows[0][name]) if rows[0].get(name) else None for name in ("avgPrice", "leverage", "liqPrice")]
-        net = sum(self._lots(row["size"]) * (1 if row["side"] == "Buy" else -1) for row in rows)
+        net = sum(self._lots(row["size"]) * SIDES[row["side"]] for row in rows)
         return VenuePosition(net, figures[0], isolated, *figures[1:])
 
     # ---- requests and rows ----------------------------------------------------------------------------------------------
@@ -216,18 +229,18 @@ class BybitVenue(NamedTuple):
     def _level(row: Mapping[str, Any]) -> float:
         """Where an order stands: its trigger while it waits, then its limit; 0 at the market."""
         name = "triggerPrice" if row["orderStatus"] == "Untriggered" else "price"
-        return float(row[name] or 0.0)
+        return level_of(row[name])
 
     def _stands(self, row: Mapping[str, Any]) -> StandingOrder:
         """A row of the list of open orders."""
-        waits, side = row["orderStatus"] == "Untriggered", 1 if row["side"] == "Buy" else -1
+        waits, side = row["orderStatus"] == "Untriggered", SIDES[row["side"]]
         sizes = (self._lots(row["qty"]), self._lots(row["cumExecQty"]))
         ids = row["orderLinkId"] or "", row["orderId"]
         return StandingOrder(*ids, side, *sizes, self._level(row), waits, bool(row["reduceOnly"]))
 
     def _trade(self, row: Mapping[str, Any]) -> VenueTrade:
         """A row of execution/list: Bybit says a fee as what it cost."""
-        side, size, price = 1 if row["side"] == "Buy" else -1, self._lots(row["execQty"]), float(row["execPrice"])
+        side, size, price = SIDES[row["side"]], self._lots(row["execQty"]), float(row["execPrice"])
         ids = (row["execId"], row["orderId"], row["orderLinkId"] or "")
         forced = FORCED.get(row["execType"]) or FORCED.get(str(row.get("createType") or ""), "")
         figures = side, size, price, float(row["execFee"] or 0.0), bool(row["isMaker"]), int(row["execTime"])

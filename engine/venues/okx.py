@@ -16,6 +16,7 @@ from engine.core.state import ENTRY, PROTECTIVE
 from engine.errors import DataError
 from engine.venues.answers import (
     failed,
+    level_of,
     lots_of,
     moved,
     price_of,
@@ -37,6 +38,7 @@ from engine.venues.transfer_bills import named_transfers
 PAGE = 100  # rows of a list
 FUNDING = "8"  # type of a bill
 RECENT_MS = 6 * 86_400_000  # bills of a week are in a list of their own, the archive of three months may be behind it
+SIDES = {"buy": 1, "sell": -1}
 STATES = {"live": WORKING, "partially_filled": PARTIAL, "filled": DONE, "canceled": DONE, "mmp_canceled": DONE}
 ALGO_STATES = {"live": WORKING, "pause": WORKING, "partially_effective": WORKING, "canceled": DONE, "order_failed": DONE}
 # subType of an execution that no order of anybody made: partial liquidation, liquidation, delivery (of a swap: delisted), ADL.
@@ -148,7 +150,7 @@ class OkxVenue(NamedTuple):
             found = found._replace(venue_id=algo["algoId"], child_id=child)
             if found.state != WORKING:
                 return found
-            return found._replace(price=float(algo["slTriggerPx"]), lots=self._lots(algo["sz"]))
+            return found._replace(price=level_of(algo["slTriggerPx"]), lots=self._lots(algo["sz"]))
         except Exception as error:  # noqa: BLE001 - whatever it is, nothing is known
             return unasked(order, error, OUTCOMES)
 
@@ -233,7 +235,7 @@ class OkxVenue(NamedTuple):
         found = LiveAnswer(order.id, state, filled, row["state"], venue_id=row["ordId"])
         if state not in (WORKING, PARTIAL):
             return found
-        return found._replace(price=float(row["px"] or 0.0), lots=self._lots(row["sz"]))
+        return found._replace(price=level_of(row["px"]), lots=self._lots(row["sz"]))
 
     def _stands(self, row: Mapping[str, Any]) -> StandingOrder:
         """A row of a list of open orders, normal or conditional."""
@@ -241,13 +243,13 @@ class OkxVenue(NamedTuple):
         price = row.get("slTriggerPx") or row.get("triggerPx") or row.get("tpTriggerPx") if conditional else row.get("px")
         ids = (row["algoClOrdId"] or "", row["algoId"]) if conditional else (row["clOrdId"] or "", row["ordId"])
         filled = 0 if conditional else self._lots(row["accFillSz"])
-        side = 1 if row["side"] == "buy" else -1
+        side = SIDES[row["side"]]
         reduces = str(row.get("reduceOnly", "")).lower() == "true"
         return StandingOrder(*ids, side, self._lots(row["sz"] or 0), filled, float(price or 0.0), conditional, reduces)
 
     def _trade(self, row: Mapping[str, Any]) -> VenueTrade:
         """A row of fills-history: OKX says a fee as what the balance changes by."""
-        side, fee = 1 if row["side"] == "buy" else -1, -float(row["fee"] or 0.0)
+        side, fee = SIDES[row["side"]], -float(row["fee"] or 0.0)
         size, price, t_ms = self._lots(row["fillSz"]), float(row["fillPx"]), int(row.get("fillTime") or row["ts"])
         ids = (row["tradeId"], row["ordId"] or "", row.get("clOrdId") or "")
         core = (*ids, side, size, price, fee, row.get("execType") == "M", t_ms)
