@@ -4,7 +4,6 @@ Called by engine.live.desk with each answer to a request. Such a request has don
 hear of it: questions may be answered all the while. One is nothing; all of them for a minute are a page.
 """
 
-from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
 from engine.core.orders import UNKNOWN, VenueOrder
@@ -20,7 +19,9 @@ class AskingDesk(Protocol):
     """What it looks at: engine.live.desk.LiveDesk."""
 
     now_ms: Clock
-    incident: Callable[..., Any]
+
+    def incident(self, what: str, *, always: bool = False, **more: Any) -> None:
+        """A page; the same one after ten minutes."""
 
     def instrument_of(self, order: VenueOrder) -> str:
         """Of which instrument it is."""
