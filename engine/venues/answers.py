@@ -119,7 +119,7 @@ def level_of(price: Any) -> float:
     """Where an order stands, quote units; nothing is 0. Raises ValueError for what is no price."""
     found = float(price or 0.0)
     if not (math.isfinite(found) and found >= 0.0):
-        raise ValueError(f"{price} is no price")
+        raise ValueError(f"{price} is not a price")
     return found
 
 
