@@ -30,6 +30,7 @@ from engine.live.last_guards import ask_stops, why_not_cover, why_not_enter, why
 from engine.live.lost_stops import LIFE_MS, LostStops
 from engine.live.record import Group, record
 from engine.live.requests import order_of, reported, requests_of
+from engine.live.turned_away import TurnedAway
 from engine.ports import Clock, OrderReport
 from engine.redaction import redacted
 from engine.store.journal import Journal
@@ -79,8 +80,8 @@ class LiveDesk:
         self.sent_ms: dict[str, int] = {}  # when the last request that may have placed an order had ended
         self.began_ms = now_ms()
         self.seen: set[str] = set()  # orders that the venue has shown when asked or listed: an acknowledgement is only its word
-        self.announced = Announced(now_ms)  # by the stream
-        self.lost = LostStops()
+        self.announced, self.lost = Announced(now_ms), LostStops()  # what the stream has said; what is not there
+        self.turned_away = TurnedAway()
         self.moved_ms: dict[str, int] = {}  # when the last request to amend an order had ended
         self.unread: Callable[[str], bool] = lambda _: False  # may executions of an instrument be missing? poll.py says so
         self.waiting: set[str] = set()  # entries that are not sent yet
@@ -102,10 +103,8 @@ class LiveDesk:
         for crossing in crossings(self.book, body):
             self.take(*reported(crossing))
         for order in [o for o in self.book.orders.open.values() if o.slot == ENTRY and o.state not in ENDED]:
-            if (
-                self.book.basket is None
-                and close_ms - order.decided_ms >= order.good_for * self.book.specs[order.sleeve].rules.bar_ms
-            ):
+            rests_ms = order.good_for * self.book.specs[order.sleeve].rules.bar_ms
+            if self.book.basket is None and close_ms - order.decided_ms >= rests_ms:
                 self.take("lapse", {"order": order.id, "why": "not filled in time"})
         tripped_ms = self.book.tripped_ms
         self._led("bar", body, read, read_next)
@@ -263,6 +262,8 @@ class LiveDesk:
     def _heard(self, kind: str, order: VenueOrder, answer: LiveAnswer) -> None:
         """An answer to a request. What proves nothing leaves the order in doubt: it is asked about, never sent again."""
         self._learn(answer)
+        if kind != "ask":
+            self.turned_away.note(self, order, answer)
         if kind == "intent" and answer.outcome == NOT_TAKEN:
             if order.slot == ENTRY:
                 self.note_answer(answer._replace(state=REJECTED, why=f"never taken: {answer.why}"))

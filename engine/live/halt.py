@@ -76,7 +76,8 @@ class AccountHalt:
         found = await asyncio.gather(*(self._end(name, usable) for name in self.venues), return_exceptions=True)
         left = [f"{name}: {what}" for name, what in zip(self.venues, found, strict=True) if what]
         if not left and usable and not await self._settled():
-            left = self.reconcile.unsettled()[:LEFT_MAX] or ["venue and book could not be compared"]
+            differ = list(self.desk.book.differences.values())
+            left = (self.reconcile.unsettled() or differ or ["venue and book could not be compared"])[:LEFT_MAX]
         return self._ended(left, why)
 
     def _ended(self, left: Sequence[str], why: str) -> HaltResult:

@@ -31,6 +31,7 @@ AGAIN_S = 2.0  # between two readings that must say the same
 READINGS = 2  # in a row before anything counts as equal, or as different
 YOUNG_MS = 5_000  # an order that was sent since may not be listed yet
 OLD_MS = 1_800_000  # since the last full agreement: what was compared longer ago says nothing of now
+HOUR_MS, BILL_LATE_MS = 3_600_000, 60_000  # settlements are on full hours; by which one's bill may be listed after it
 CASH_TOLERANCE = 0.01  # quote units: sums of fees are rounded by the venue
 CHOICES = ("adopt", "close", "wait")
 START = "reconciled"
@@ -330,6 +331,8 @@ class AccountReconcile:
             self._cash_differed = False
             self.desk.take("cursor", {"instrument": CASH, "cursor": repr(gap)})
         elif abs(gap - float(first)) > CASH_TOLERANCE:
+            if self.desk.now_ms() % HOUR_MS < BILL_LATE_MS and CASH not in book.differences:
+                return False  # a settlement has moved the cash, and its bill may not be listed yet
             self._cash_differed = True
             self._differs(CASH, f"the venue's cash has moved by {gap - float(first):.2f} beside the desk's", {"gap": gap})
             return False

@@ -48,7 +48,7 @@ class BybitAccount(NamedTuple):
             OpenItem(
                 row["symbol"],
                 side_text(row["side"] == "Buy", row["qty"], next((p for p in (row["triggerPrice"], row["price"]) if p), "")),
-                row["orderLinkId"],
+                row["orderLinkId"] or "",
             )
             for row in rows
         ]

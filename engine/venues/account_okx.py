@@ -47,9 +47,11 @@ class OkxAccount(NamedTuple):
             for kind in ALGO_KINDS
             for row in await self._rows("private_get_trade_orders_algo_pending", {"instType": "SWAP", "ordType": kind}, "algoId")
         ]
-        found = [OpenItem(row["instId"], side_text(row["side"] == "buy", row["sz"], row["px"]), row["clOrdId"]) for row in normal]
+        found = [
+            OpenItem(row["instId"], side_text(row["side"] == "buy", row["sz"], row["px"]), row["clOrdId"] or "") for row in normal
+        ]
         return found + [
-            OpenItem(row["instId"], side_text(row["side"] == "buy", row["sz"], row.get("slTriggerPx")), row["algoClOrdId"])
+            OpenItem(row["instId"], side_text(row["side"] == "buy", row["sz"], row.get("slTriggerPx")), row["algoClOrdId"] or "")
             for row in algos
         ]
 

@@ -4,6 +4,7 @@ Called by okx.py, binance.py and bybit.py. Sizes of a venue are text in units of
 """
 
 import asyncio
+import math
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from decimal import Decimal
 from functools import wraps
@@ -12,7 +13,7 @@ from typing import Any, ParamSpec, TypeVar
 from engine.core.orders import DONE, PARTIAL, REJECTED, UNKNOWN, WORKING, VenueOrder
 from engine.errors import DataError
 from engine.redaction import redacted
-from engine.venues.live_port import LiveAnswer
+from engine.venues.live_port import LiveAnswer, VenuePosition, VenueTrade
 from engine.venues.outcome import NOT_FOUND, REFUSALS, Outcome, outcome_of
 from engine.venues.outcome import UNKNOWN as UNPROVEN
 
@@ -92,13 +93,34 @@ def readable(venue: str, question: str) -> Callable[[Callable[P, Coroutine[Any, 
         @wraps(ask)
         async def question_answered(*about: P.args, **named: P.kwargs) -> R:
             try:
-                return await ask(*about, **named)
+                return sound(await ask(*about, **named))
             except (LookupError, TypeError, ValueError, ArithmeticError, AttributeError) as error:
                 raise silent(venue, f"{question} in words that can be read ({type(error).__name__})", error) from error
 
         return question_answered
 
     return of
+
+
+def sound(found: R) -> R:
+    """What a question has brought. Raises ValueError for a number that is none, and for an execution at no price or of less than
+    no lots: what is booked stays booked.
+    """
+    rows: Any = [found] if isinstance(found, VenuePosition) else found[0] if isinstance(found, tuple) else found
+    for row in rows:
+        if any(isinstance(value, float) and not math.isfinite(value) for value in row):
+            raise ValueError(f"a number that is none in {row}"[:200])
+        if isinstance(row, VenueTrade) and not (row.price > 0.0 and row.lots >= 0):
+            raise ValueError(f"an execution of {row.lots} lots at {row.price}")
+    return found
+
+
+def level_of(price: Any) -> float:
+    """Where an order stands, quote units; nothing is 0. Raises ValueError for what is no price."""
+    found = float(price or 0.0)
+    if not (math.isfinite(found) and found >= 0.0):
+        raise ValueError(f"{price} is not a price")
+    return found
 
 
 def row_of(answer: Any) -> Mapping[str, Any]:
@@ -119,6 +141,11 @@ def row_about(row: Mapping[str, Any], field: str, id_: str) -> Mapping[str, Any]
     if row[field] != id_:
         raise LookupError(f"an answer about {str(row[field])[:40]!r}, and {id_} was asked for")
     return row
+
+
+def rows_about(rows: Sequence[Mapping[str, Any]], field: str, name: str) -> list[Mapping[str, Any]]:
+    """The rows about what was asked for: a venue may list others beside them. One that names nothing is about it."""
+    return [row for row in rows if row.get(field, name) == name]
 
 
 def size_of(lots: int, unit: Decimal) -> str:

@@ -17,7 +17,19 @@ from typing import Any, NamedTuple
 from engine.core.orders import DONE, PARTIAL, WORKING, VenueOrder
 from engine.core.orders import UNKNOWN as IN_DOUBT
 from engine.core.state import ENTRY, PROTECTIVE
-from engine.venues.answers import failed, fee_of, lots_of, price_of, readable, row_about, row_of, silent, size_of, unasked
+from engine.venues.answers import (
+    failed,
+    fee_of,
+    level_of,
+    lots_of,
+    price_of,
+    readable,
+    row_about,
+    row_of,
+    silent,
+    size_of,
+    unasked,
+)
 from engine.venues.binance_codes import OUTCOMES
 from engine.venues.binance_lists import KEPT_MS, PAGE, cursor_of, net_row, rows_of, rows_since
 from engine.venues.binance_versions import (
@@ -181,7 +193,7 @@ class BinanceVenue(NamedTuple):
             return found._replace(state=IN_DOUBT, why=ON_ITS_WAY)
         if not standing:
             return found
-        return found._replace(state=WORKING, price=float(row["triggerPrice"]), lots=self._lots(row["quantity"]))
+        return found._replace(state=WORKING, price=level_of(row["triggerPrice"]), lots=self._lots(row["quantity"]))
 
     async def _completed(self, order: VenueOrder, listed: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
         """The versions as they are by their ids. Of an order that another process was moving as it ended, the last one is known
@@ -334,7 +346,7 @@ class BinanceVenue(NamedTuple):
         found = LiveAnswer(order.id, state, filled, row["status"], venue_id=str(row["orderId"]))
         if state not in (WORKING, PARTIAL):
             return found
-        return found._replace(price=float(row["price"]), lots=self._lots(row["origQty"]))
+        return found._replace(price=level_of(row["price"]), lots=self._lots(row["origQty"]))
 
     def _stands(self, row: Mapping[str, Any]) -> StandingOrder:
         """A row of a list of open orders, normal or conditional."""

@@ -16,7 +16,20 @@ from engine.core.orders import DONE, PARTIAL, REJECTED, WORKING, VenueOrder
 from engine.core.orders import UNKNOWN as IN_DOUBT
 from engine.core.state import ENTRY, PROTECTIVE
 from engine.errors import DataError
-from engine.venues.answers import failed, fee_of, lots_of, moved, price_of, readable, silent, size_of, unasked
+from engine.venues.answers import (
+    failed,
+    fee_of,
+    level_of,
+    lots_of,
+    moved,
+    price_of,
+    readable,
+    row_about,
+    rows_about,
+    silent,
+    size_of,
+    unasked,
+)
 from engine.venues.instruments import Instrument
 from engine.venues.live_port import LiveAnswer, StandingOrder, VenueBill, VenuePosition, VenueTrade, VenueTransfer
 from engine.venues.outcome import NOT_FOUND, REFUSALS, Outcome, table_of
@@ -31,6 +44,7 @@ BACK_MS = 60_000  # how late an execution may be listed behind newer ones
 AHEAD_MS = 60_000  # of the venue's clock before ours, at most
 PAGES_MAX = 200  # of one window: a cursor that runs in a circle is an error, not a desk that hangs
 WEEKS_MAX = 105  # two years are kept
+SIDES = {"Buy": 1, "Sell": -1}
 STATES = {"New": WORKING, "Untriggered": WORKING, "Triggered": WORKING, "PartiallyFilled": PARTIAL, "Filled": DONE}
 STATES |= dict.fromkeys(("Cancelled", "PartiallyFilledCanceled", "Deactivated"), DONE)
 FUNDING = "Funding"  # an execution that is a bill
@@ -117,7 +131,7 @@ class BybitVenue(NamedTuple):
         try:
             for name in ("private_get_v5_order_realtime", "private_get_v5_order_history"):
                 if rows := (await self._page(name, self._mine(order)))[0]:
-                    return self._stands_as(order, rows[0])
+                    return self._stands_as(order, row_about(rows[0], "orderLinkId", order.id))
         except Exception as error:  # noqa: BLE001 - whatever it is, nothing is known
             return unasked(order, error, OUTCOMES)
         return LiveAnswer(order.id, IN_DOUBT, order.filled, "in no list of orders", outcome=NOT_FOUND)
@@ -169,8 +183,9 @@ class BybitVenue(NamedTuple):
         """The net position; isolated or not is the account's setting. Raises DataError in hedge mode: a desk counts one side."""
         account = await self._result("private_get_v5_account_info", {})
         about = {"category": "linear", "symbol": self.symbol}
-        listed = (await self._page("private_get_v5_position_list", about))[0]
-        rows = [row for row in listed if float(row["size"] or 0)]
+        listed = rows_about((await self._page("private_get_v5_position_list", about))[0], "symbol", self.symbol)
+        each = {row["positionIdx"]: row for row in listed}  # one that comes twice is one
+        rows = [row for row in each.values() if float(row["size"] or 0)]
         isolated = account["marginMode"] == "ISOLATED_MARGIN"
         if any(row["positionIdx"] != 0 for row in rows):
             raise DataError(
@@ -180,7 +195,7 @@ class BybitVenue(NamedTuple):
             leverage = float(listed[0].get("leverage") or 0) or None if listed else None
             return VenuePosition(0, None, isolated, leverage, None)
         figures = [float(rows[0][name]) if rows[0].get(name) else None for name in ("avgPrice", "leverage", "liqPrice")]
-        net = sum(self._lots(row["size"]) * (1 if row["side"] == "Buy" else -1) for row in rows)
+        net = sum(self._lots(row["size"]) * SIDES[row["side"]] for row in rows)
         return VenuePosition(net, figures[0], isolated, *figures[1:])
 
     # ---- requests and rows ----------------------------------------------------------------------------------------------
@@ -193,6 +208,8 @@ class BybitVenue(NamedTuple):
         """Send it once. An answer without an error proves that it was taken; of an error the table says what it proves."""
         try:
             answer = (await call(body))["result"]
+            if answer.get("orderLinkId"):
+                row_about(answer, "orderLinkId", order.id)
             return LiveAnswer(order.id, WORKING, order.filled, venue_id=answer["orderId"])
         except Exception as error:  # noqa: BLE001 - whatever it is: the table says what it proves, and else nothing
             return failed(order, error, OUTCOMES)
@@ -213,17 +230,18 @@ class BybitVenue(NamedTuple):
     def _level(row: Mapping[str, Any]) -> float:
         """Where an order stands: its trigger while it waits, then its limit; 0 at the market."""
         name = "triggerPrice" if row["orderStatus"] == "Untriggered" else "price"
-        return float(row[name] or 0.0)
+        return level_of(row[name])
 
     def _stands(self, row: Mapping[str, Any]) -> StandingOrder:
         """A row of the list of open orders."""
-        waits, side = row["orderStatus"] == "Untriggered", 1 if row["side"] == "Buy" else -1
+        waits, side = row["orderStatus"] == "Untriggered", SIDES[row["side"]]
         sizes = (self._lots(row["qty"]), self._lots(row["cumExecQty"]))
-        return StandingOrder(row["orderLinkId"], row["orderId"], side, *sizes, self._level(row), waits, bool(row["reduceOnly"]))
+        ids = row["orderLinkId"] or "", row["orderId"]
+        return StandingOrder(*ids, side, *sizes, self._level(row), waits, bool(row["reduceOnly"]))
 
     def _trade(self, row: Mapping[str, Any]) -> VenueTrade:
         """A row of execution/list: Bybit says a fee as what it cost."""
-        side, size, price = 1 if row["side"] == "Buy" else -1, self._lots(row["execQty"]), float(row["execPrice"])
+        side, size, price = SIDES[row["side"]], self._lots(row["execQty"]), float(row["execPrice"])
         ids = (row["execId"], row["orderId"], row["orderLinkId"] or "")
         forced = FORCED.get(row["execType"]) or FORCED.get(str(row.get("createType") or ""), "")
         fee, other = fee_of(row["execFee"], row.get("feeCurrency"), self.instrument.symbol.partition("-")[2])
@@ -259,7 +277,8 @@ class BybitVenue(NamedTuple):
             found += rows
             if not rows or not after:
                 found.reverse()  # what shares a millisecond stays in its order
-                return sorted(found, key=lambda row: int(row[time]))
+                mine = rows_about(found, "symbol", about["symbol"]) if "symbol" in about else found
+                return sorted(mine, key=lambda row: int(row[time]))
             cursor = {"cursor": after}
         raise DataError(f"Bybit's {name} has more than {PAGES_MAX} pages", "nothing is assumed of it; ask for a shorter time")
 

@@ -14,7 +14,22 @@ from engine.core.orders import DONE, PARTIAL, WORKING, VenueOrder
 from engine.core.orders import UNKNOWN as IN_DOUBT
 from engine.core.state import ENTRY, PROTECTIVE
 from engine.errors import DataError
-from engine.venues.answers import failed, fee_of, lots_of, moved, price_of, readable, silent, size_of, together, unasked
+from engine.venues.answers import (
+    failed,
+    fee_of,
+    level_of,
+    lots_of,
+    moved,
+    price_of,
+    readable,
+    row_about,
+    rows_about,
+    silent,
+    size_of,
+    together,
+    unasked,
+)
+from engine.venues.binance_lists import cursor_of
 from engine.venues.instruments import Instrument
 from engine.venues.live_port import CHILDREN, LiveAnswer, StandingOrder, VenueBill, VenuePosition, VenueTrade, VenueTransfer
 from engine.venues.outcome import NOT_FOUND, REFUSALS, Outcome, table_of
@@ -24,6 +39,7 @@ from engine.venues.transfer_bills import named_transfers
 PAGE = 100  # rows of a list
 FUNDING = "8"  # type of a bill
 RECENT_MS = 6 * 86_400_000  # bills of a week are in a list of their own, the archive of three months may be behind it
+SIDES = {"buy": 1, "sell": -1}
 STATES = {"live": WORKING, "partially_filled": PARTIAL, "filled": DONE, "canceled": DONE, "mmp_canceled": DONE}
 ALGO_STATES = {"live": WORKING, "pause": WORKING, "partially_effective": WORKING, "canceled": DONE, "order_failed": DONE}
 # subType of an execution that no order of anybody made: partial liquidation, liquidation, delivery (of a swap: delisted), ADL.
@@ -39,6 +55,7 @@ OUTCOMES: Mapping[str, Outcome] = table_of(
     not_found="51400 51401 51402 51410 51503 51509 51600 51603",
     passed="51278 51280",
     not_taken="50001 50011 50061 50062 50100 50101 50102 50103 50104 50105 50106 50107 50110 50111 50112 50113 50114 50115"
+    " 50120"  # the key has no right to it; from memory
     " 51030",  # at a settlement, for seconds: try again
     rejected="50002 50006 50007 50009 50012 50014 50015 50016 50017 50019 50020 50022 50024 50027 50028 51000 51001"
     " 51002 51004 51005 51006 51007 51008 51009 51010 51011 51015 51020 51021 51022 51023 51024 51025"
@@ -134,7 +151,7 @@ class OkxVenue(NamedTuple):
             found = found._replace(venue_id=algo["algoId"], child_id=child, fired=algo["state"] == FIRED)
             if found.state != WORKING:
                 return found
-            return found._replace(price=float(algo["slTriggerPx"]), lots=self._lots(algo["sz"]))
+            return found._replace(price=level_of(algo["slTriggerPx"]), lots=self._lots(algo["sz"]))
         except Exception as error:  # noqa: BLE001 - whatever it is, nothing is known
             return unasked(order, error, OUTCOMES)
 
@@ -149,21 +166,29 @@ class OkxVenue(NamedTuple):
 
     @readable("OKX", "trades")
     async def trades(self, cursor: str) -> tuple[Sequence[VenueTrade], str]:
-        """Executions behind the cursor, a bill id. A page holds the newest, so the pages go back until one is not full."""
-        about = {"instType": "SWAP", "instId": self.inst_id} | ({"before": cursor} if cursor else {})
-        rows = await self._rows("private_get_trade_fills_history", about, "billId")
-        rows.sort(key=lambda row: int(row["billId"]))
-        return [self._trade(row) for row in rows], str(rows[-1]["billId"]) if rows else cursor
+        """Executions behind the cursor. A page holds the newest, so the pages go back until one is not full.
+
+        Bills grow, and nothing promises that a lower one is listed first. So a cursor is the bill and time of all that were seen
+        in the minute before the newest, and of the one before them, from which each look begins; it may be a bill alone.
+        """
+        seen = {int(id_): int(t_ms or 0) for id_, _, t_ms in (pair.partition("/") for pair in cursor.split(",") if pair)}
+        about = {"instType": "SWAP", "instId": self.inst_id} | ({"before": str(min(seen))} if seen else {})
+        rows = {int(row["billId"]): row for row in await self._rows("private_get_trade_fills_history", about, "billId")}
+        new = {id_: self._trade(row) for id_, row in sorted(rows.items()) if id_ not in seen}
+        return list(new.values()), cursor_of(seen | {id_: trade.t_ms for id_, trade in new.items()}) if new else cursor
 
     @readable("OKX", "bills")
     async def bills(self, since_ms: int) -> Sequence[VenueBill]:
-        """Funding settlements from a time on. OKX does not filter the archive by time: pages are read until one is older."""
+        """Funding settlements from a time on. OKX does not filter the archive by time: pages are read until one is older.
+
+        Since July 2024 that of an isolated position moves the position's own balance, and the account's only before or in cross.
+        """
         about = {"instType": "SWAP", "type": FUNDING}
         found = await self._rows("private_get_account_bills_archive", about, "billId", since_ms)
         rows = sorted(
             (row for row in found if row["instId"] == self.inst_id), key=lambda row: (int(row["ts"]), int(row["billId"]))
         )
-        return [VenueBill(row["billId"], float(row["balChg"]), int(row["ts"])) for row in rows]
+        return [VenueBill(row["billId"], float(self._moved(row)), int(row["ts"])) for row in rows]
 
     @readable("OKX", "transfers")
     async def transfers(self, since_ms: int) -> Sequence[VenueTransfer]:
@@ -178,9 +203,9 @@ class OkxVenue(NamedTuple):
     @readable("OKX", "position")
     async def position(self) -> VenuePosition:
         """The net position. Raises DataError in hedge mode: the desk counts one side."""
-        rows = [
-            row for row in await self._data("private_get_account_positions", {"instId": self.inst_id}) if float(row["pos"] or 0)
-        ]
+        listed = rows_about(await self._data("private_get_account_positions", {"instId": self.inst_id}), "instId", self.inst_id)
+        each = {row.get("posId") or number: row for number, row in enumerate(listed)}  # one that comes twice is one
+        rows = [row for row in each.values() if float(row["pos"] or 0)]
         if any(row["posSide"] != "net" for row in rows):
             raise DataError(
                 f"{self.inst_id}: the account is in long/short mode", "set net mode: Trade > Settings > Position mode"
@@ -196,6 +221,9 @@ class OkxVenue(NamedTuple):
         """Send it once. An answer without an error proves that it was taken; of an error the table says what it proves."""
         try:
             answer = (await call(body))["data"][0]
+            field = "algoClOrdId" if order.slot == PROTECTIVE else "clOrdId"
+            if answer.get(field):
+                row_about(answer, field, order.id)
         except Exception as error:  # noqa: BLE001 - whatever it is: the table says what it proves, and else nothing
             return failed(order, error, OUTCOMES)
         if answer.get("sCode", "0") != "0":
@@ -208,30 +236,32 @@ class OkxVenue(NamedTuple):
         found = LiveAnswer(order.id, state, filled, row["state"], venue_id=row["ordId"])
         if state not in (WORKING, PARTIAL):
             return found
-        return found._replace(price=float(row["px"] or 0.0), lots=self._lots(row["sz"]))
+        return found._replace(price=level_of(row["px"]), lots=self._lots(row["sz"]))
 
     def _stands(self, row: Mapping[str, Any]) -> StandingOrder:
         """A row of a list of open orders, normal or conditional."""
         conditional = bool(row.get("algoId")) and "algoClOrdId" in row
         price = row.get("slTriggerPx") or row.get("triggerPx") or row.get("tpTriggerPx") if conditional else row.get("px")
-        ids = (row["algoClOrdId"], row["algoId"]) if conditional else (row["clOrdId"], row["ordId"])
+        ids = (row["algoClOrdId"] or "", row["algoId"]) if conditional else (row["clOrdId"] or "", row["ordId"])
         filled = 0 if conditional else self._lots(row["accFillSz"])
-        side = 1 if row["side"] == "buy" else -1
+        side = SIDES[row["side"]]
         reduces = str(row.get("reduceOnly", "")).lower() == "true"
         return StandingOrder(*ids, side, self._lots(row["sz"] or 0), filled, float(price or 0.0), conditional, reduces)
 
     def _trade(self, row: Mapping[str, Any]) -> VenueTrade:
         """A row of fills-history: OKX says a fee as what the balance changes by."""
-        side, quote = 1 if row["side"] == "buy" else -1, self.instrument.symbol.partition("-")[2]
+        side, quote = SIDES[row["side"]], self.instrument.symbol.partition("-")[2]
         fee, other = fee_of(-float(row["fee"] or 0.0), row.get("feeCcy"), quote)
         size, price, t_ms = self._lots(row["fillSz"]), float(row["fillPx"]), int(row.get("fillTime") or row["ts"])
-        core = (row["tradeId"], row["ordId"], row.get("clOrdId") or "", side, size, price, fee, row.get("execType") == "M", t_ms)
+        ids = (row["tradeId"], row["ordId"] or "", row.get("clOrdId") or "")
+        core = (*ids, side, size, price, fee, row.get("execType") == "M", t_ms)
         return VenueTrade(*core, FORCED.get(str(row.get("subType") or ""), ""), other)
 
     async def _one(self, name: str, about: Mapping[str, str]) -> Mapping[str, Any]:
-        """The one row of an answer."""
+        """The one row of an answer, about the order that `about` names. Raises LookupError."""
         rows: Sequence[Mapping[str, Any]] = (await getattr(self.polling, name)({"instId": self.inst_id, **about}))["data"]
-        return rows[0]
+        [(field, id_)] = about.items()
+        return row_about(rows[0], field, id_)
 
     async def _rows(self, name: str, about: Mapping[str, str], id_name: str, since_ms: int = 0) -> list[Mapping[str, Any]]:
         """All pages of a list, each row once; with `since_ms` those from then on, and pages are read until one is older. A page
@@ -246,7 +276,8 @@ class OkxVenue(NamedTuple):
                 raise DataError(f"OKX shows a page of {name.removeprefix('private_get_')} again", "nothing is assumed of it")
             found |= rows
             if len(page) < PAGE or (since_ms and max(int(row["ts"]) for row in page) < since_ms):
-                return [row for row in found.values() if not since_ms or int(row["ts"]) >= since_ms]
+                recent = [row for row in found.values() if not since_ms or int(row["ts"]) >= since_ms]
+                return rows_about(recent, "instId", about["instId"]) if "instId" in about else recent
             after = {"after": min(rows, key=int)}
 
     async def _data(self, name: str, about: Mapping[str, str]) -> list[Mapping[str, Any]]:
@@ -255,6 +286,11 @@ class OkxVenue(NamedTuple):
             return list((await getattr(self.polling, name)(dict(about)))["data"])
         except Exception as error:
             raise silent("OKX", name.removeprefix("private_get_"), error) from error
+
+    @staticmethod
+    def _moved(row: Mapping[str, Any]) -> Decimal:
+        """What a settlement moved: the balance of the account, or of the isolated position, which comes back as it closes."""
+        return Decimal(row["balChg"] or 0) + Decimal(row.get("posBalChg") or 0)
 
     def _size(self, lots: int) -> str:
         """Lots as contracts."""

@@ -63,3 +63,33 @@ def test_an_answer_without_sense_is_no_answer(venue: str, question: str) -> None
         return silent
 
     assert asyncio.run(play()) >= len(ANSWERS) - 2
+
+
+OKX_ROW = {"clOrdId": None, "ordId": "1", "algoId": "", "side": "buy", "sz": "1", "accFillSz": "0", "px": "60000"}
+OKX_STOP = {
+    "algoClOrdId": None,
+    "algoId": "2",
+    "ordId": "",
+    "side": "sell",
+    "sz": "1",
+    "slTriggerPx": "59000",
+    "reduceOnly": "true",
+}
+BYBIT_ROW = {"orderLinkId": None, "orderId": "1", "side": "Buy", "qty": "0.1", "cumExecQty": "0", "orderStatus": "New"}
+BYBIT_ROW |= {"price": "60000", "createdTime": "1", "reduceOnly": False}
+NAMELESS = {
+    "okx": {"data": [OKX_ROW]},
+    "okx stop": {"data": [OKX_STOP]},
+    "bybit": {"result": {"list": [BYBIT_ROW], "nextPageCursor": ""}},
+}
+
+
+@pytest.mark.parametrize("venue", NAMELESS)
+def test_an_order_whose_id_is_null_has_none(venue: str) -> None:
+    """One of a person's: the comparison of venue and book failed over it, and began again, as long as it stood."""
+
+    async def play() -> list[str]:
+        found = await ADAPTED[venue.partition(" ")[0]].adapter(Senseless(NAMELESS[venue])).standing()
+        return [one.order for one in found]
+
+    assert set(asyncio.run(play())) == {""}

@@ -6,6 +6,7 @@ import pytest
 
 from engine.core.orders import SENT, UNKNOWN
 from engine.core.state import ENTRY, PROTECTIVE
+from engine.live.duties import AccountDuties
 from engine.live.halt import INCOMPLETE, KILLED
 from tests.fakes.live_desks import BTC_PERP, LiveBench, long, on_bench
 
@@ -129,6 +130,23 @@ def test_cancellations_that_are_refused_do_not_keep_the_position(path: Path) -> 
     bench = on_bench(path, play)
     assert bench.duties.halt.result is not None
     assert bench.duties.halt.result.state == INCOMPLETE
+
+
+def test_a_difference_that_keeps_a_halt_from_its_end_is_named(path: Path) -> None:
+    """Flat and without orders, and the venue's cash is another one: the page said that both could not be compared."""
+
+    async def play(bench: LiveBench) -> None:
+        async def cash() -> float:
+            return bench.cash
+
+        bench.duties = AccountDuties(bench.desk, {BTC_PERP: bench.venue}, cash=cash, latch_look_s=1.0)
+        await bench.start()
+        await bench.after(5)
+        bench.cash -= 500.0
+        await halted(bench, 60)
+
+    bench = on_bench(path, play)
+    assert bench.duties.halt.result == (INCOMPLETE, ("the venue's cash has moved by -500.00 beside the desk's",))
 
 
 def test_at_the_venue_a_halt_tries_again_whatever_is_refused(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

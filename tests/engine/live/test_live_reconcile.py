@@ -214,6 +214,29 @@ def test_an_order_that_the_book_has_ended_and_the_venue_holds_is_cancelled(path:
     assert any("stands at the venue and not in the book" in page for page in bench.pages)
 
 
+def test_a_settlement_whose_bill_is_listed_late_is_no_difference(path: Path) -> None:
+    """Cash moves on the hour, its bill came twenty seconds later, and a desk that had just left its position was paged."""
+
+    async def play(bench: LiveBench) -> None:
+        async def cash() -> float:
+            return bench.cash
+
+        bench.duties = AccountDuties(bench.desk, {BTC_PERP: bench.venue}, cash=cash, latch_look_s=LOOK_S)
+        await bench.start()
+        await bench.after(120)
+        await bench.after(3_600 - bench.clock() / 1000 % 3_600)
+        bench.cash -= 0.21
+        bench.duties.reconcile.soon()
+        await bench.after(40)
+        assert not bench.desk.book.differences
+        bench.cash += 0.21
+        await bench.after(120)
+        assert not bench.desk.book.differences
+        assert not bench.pages
+
+    on_bench(path, play)
+
+
 def test_cash_that_moves_beside_the_desk_is_a_difference(path: Path) -> None:
     """A withdrawal, say. It counts from where a person adopts it."""
 
