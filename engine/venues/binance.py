@@ -62,7 +62,7 @@ OURS = "nd"  # how the desk's client ids begin; a conditional order's child has 
 SLACK_MS = 60_000  # by which the venue's clock may be behind the desk's
 STATES = {"NEW": WORKING, "PARTIALLY_FILLED": PARTIAL}
 STATES |= dict.fromkeys(("FILLED", "CANCELED", "EXPIRED", "EXPIRED_IN_MATCH", "REJECTED"), DONE)
-SIDES = {"BUY": 1, "SELL": -1}
+SIDES, SIDE_WORDS = {"BUY": 1, "SELL": -1}, {1: "BUY", -1: "SELL"}
 IN_NO_LIST, ON_ITS_WAY = "in no list", "a newer version may be on its way"
 FUNDING = "FUNDING_FEE"
 
@@ -95,7 +95,7 @@ class BinanceVenue(NamedTuple):
             return sent
         if order.slot == ENTRY and (reason := await self._reason_not_to_send(order)):
             return reason
-        body = {"newClientOrderId": order.id, "side": side_of(order.side), "quantity": self._size(order.left)}
+        body = {"newClientOrderId": order.id, "side": SIDE_WORDS[order.side], "quantity": self._size(order.left)}
         body |= {} if order.slot == ENTRY else {"reduceOnly": "true"}
         limit = {"type": "LIMIT", "price": self._price(order.price), "timeInForce": "GTX" if order.post_only else "GTC"}
         body |= limit if order.price else {"type": "MARKET"}
@@ -114,7 +114,7 @@ class BinanceVenue(NamedTuple):
         """Let a standing order stand at `price` with `lots` in all. One that the venue will not move is asked how it stands."""
         if order.slot == PROTECTIVE:
             return await self._replaced(order, price, lots)
-        body = {"origClientOrderId": order.id, "side": side_of(order.side)}
+        body = {"origClientOrderId": order.id, "side": SIDE_WORDS[order.side]}
         body |= {"quantity": self._size(lots), "price": self._price(price)}
         found = await self._request(order, self.trading.fapiprivate_put_order, body)
         return found._replace(price=price, lots=lots) if found.state == WORKING else await self._as_it_stands(order, found)
@@ -325,7 +325,7 @@ class BinanceVenue(NamedTuple):
     def _stop(self, order: VenueOrder, id_: str) -> dict[str, Any]:
         """The body of a protective order: at the market once the last price comes to its level."""
         body = {"algoType": "CONDITIONAL", "type": "STOP_MARKET", "workingType": "CONTRACT_PRICE", "reduceOnly": "true"}
-        body |= {"side": side_of(order.side), "quantity": self._size(order.left), "triggerPrice": self._price(order.price)}
+        body |= {"side": SIDE_WORDS[order.side], "quantity": self._size(order.left), "triggerPrice": self._price(order.price)}
         return body | {"clientAlgoId": id_}
 
     async def _request(self, order: VenueOrder, call: Any, body: Mapping[str, Any]) -> LiveAnswer:
@@ -333,9 +333,8 @@ class BinanceVenue(NamedTuple):
         try:
             answer = row_of(await call({"symbol": self.symbol, **body}))
             name = "clientAlgoId" if "clientAlgoId" in answer else "clientOrderId"
-            row_about(
-                answer, name, *(body[key] for key in ("newClientOrderId", "origClientOrderId", "clientAlgoId") if key in body)
-            )
+            id_ = next(body[key] for key in ("newClientOrderId", "origClientOrderId", "clientAlgoId") if key in body)
+            row_about(answer, name, id_)
             return LiveAnswer(order.id, WORKING, order.filled, venue_id=str(answer.get("algoId") or answer["orderId"]))
         except Exception as error:  # noqa: BLE001 - whatever it is: the table says what it proves, and else nothing
             return failed(order, error, OUTCOMES)
@@ -365,9 +364,8 @@ class BinanceVenue(NamedTuple):
         side, price = SIDES[row["side"]], float(row["price"])
         fee, other = fee_of(row["commission"], row["commissionAsset"], self._quote)
         ids = (str(row["id"]), str(row["orderId"]), stem_of(name) if name.startswith(OURS) else "")
-        return VenueTrade(
-            *ids, side, self._lots(row["qty"]), price, fee, bool(row["maker"]), int(row["time"]), forced_by(name), other
-        )
+        how = bool(row["maker"]), int(row["time"]), forced_by(name), other
+        return VenueTrade(*ids, side, self._lots(row["qty"]), price, fee, *how)
 
     async def _one(self, about: Mapping[str, Any], client: Any = None) -> Mapping[str, Any]:
         """One normal order, by the one id in `about`. Raises LookupError for an answer about another one."""
@@ -400,8 +398,3 @@ class BinanceVenue(NamedTuple):
     def _quote(self) -> str:
         """The asset that cash, fees and funding are in."""
         return self.instrument.symbol.partition("-")[2]
-
-
-def side_of(sign: int) -> str:
-    """BUY or SELL."""
-    return "BUY" if sign > 0 else "SELL"
