@@ -10,7 +10,7 @@ from typing import Any
 
 import streamlit as st
 
-from app.ui import clocks, drawn, links, market, parts, sleeve_settings, urgent
+from app.ui import clocks, drawn, links, market, parts, sleeve_settings, strips, urgent
 from app.ui.figures import SIMULATED, count, counted, in_r, number, of_strategy, percent, price, short, since, tone
 from app.ui.market import MarketPart
 from app.ui.page_client import PageClient, Trouble
@@ -84,11 +84,15 @@ def _canary(text: str) -> None:
 
 
 def _alerts(api: PageClient, name: str) -> None:
-    """The open alerts that name this sleeve, the loudest first; of notes, which ask for nothing, how many."""
+    """The open alerts that name this sleeve, the loudest first, without the page that the strip above has; of notes, which ask
+    for nothing, how many."""
     where, notes = {"tab": "desk", "view": "alerts"}, 0
-    for item in sorted(api.last("/api/alerts", open="true", limit=100)["items"], key=urgent.rank):
+    items = api.last("/api/alerts", open="true", limit=100)["items"]
+    above = strips.paged(items, api.last("/api/desk"))
+    for item in sorted(items, key=urgent.rank):
         words = f"{item.get('place') or ''} {item.get('what') or ''}"
-        if name not in words.replace(",", " ").replace(":", " ").replace("(", " ").replace(")", " ").split():
+        named = name in words.replace(",", " ").replace(":", " ").replace("(", " ").replace(")", " ").split()
+        if not named or item.get("id") == above:
             continue
         if item.get("severity") == "note":
             notes += 1

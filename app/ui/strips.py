@@ -140,6 +140,11 @@ def _asking(alerts: Sequence[Mapping[str, Any]], desk: Mapping[str, Any]) -> lis
     return sorted((page for page in asking if not (halted and page.get("kind") == "halt")), key=urgent.rank)
 
 
+def paged(alerts: Sequence[Mapping[str, Any]], desk: Mapping[str, Any]) -> str:
+    """The id of the page that `pages` names; empty without one."""
+    return next((str(page.get("id")) for page in _asking(alerts, desk)), "")
+
+
 def pages(alerts: Sequence[Mapping[str, Any]], desk: Mapping[str, Any]) -> Iterable[Strip]:
     """The most urgent page that nobody took, with what to do about it, and how many others there are."""
     if found := _asking(alerts, desk):
