@@ -5,7 +5,8 @@ API does not answer. `nightdesk ui` puts the API's address into the environment.
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -35,6 +36,17 @@ class Trouble(Exception):
     def markdown(self) -> str:
         """For a label."""
         return words(self.what, 400) + (f" – {words(self.hint, 300)}" if self.hint else "")
+
+
+@contextmanager
+def apart() -> Iterator[None]:
+    """A part of a view that fails alone: its refusal stands in its place, and what follows is drawn. A silent API is the view's."""
+    try:
+        yield
+    except Trouble as trouble:
+        if trouble.down:
+            raise
+        st.warning(trouble.markdown(), icon=":material/cloud_off:")
 
 
 class PageClient:

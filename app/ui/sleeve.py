@@ -99,7 +99,7 @@ def _alerts(api: PageClient, name: str) -> None:
             continue
         kind = {"page": "bad"}.get(str(item.get("severity")), "warn")
         began = f"Since {since(item.get('since_ms'), api.last('/api/desk').get('now_ms'))} (wall clock)."
-        to_do = typeset(str(item.get("action") or "see the alert"))
+        to_do = typeset(str(item.get("action") or "see the alert").replace("`", "").rstrip("."))
         sign = urgent.SIGNS.get(str(item.get("severity")), ("○", ""))[0]
         parts.note(f"{sign} {urgent.named(item)}", f"{began} To do: {to_do}.", kind, to=Linked("The alert", where))
     if notes:

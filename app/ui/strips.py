@@ -70,7 +70,8 @@ def _worker(desk: Mapping[str, Any], items: Sequence[Mapping[str, Any]]) -> Iter
     at = short(desk_ms, desk_ms)
     if not worker.get("running"):
         since = f" since {_clock(worker['beat_ms'])} (wall clock)" if is_number(worker.get("beat_ms")) else ""
-        rest = f"{_open(items, 'nobody moves {} protective orders')} Figures are of {at}. Next:"
+        of = f" Figures are of {at}." if is_number(desk_ms) else ""
+        rest = f"{_open(items, 'nobody moves {} protective orders')}{of} Next:"
         yield Strip("bad", f"No worker runs{since}: nothing trades.", rest, "nightdesk up")
         return
     for check in desk.get("checks") or []:

@@ -86,6 +86,8 @@ def limits(desk: Mapping[str, Any]) -> None:
         with st.expander(f"{len(rest)} more, each at {percent(max(bar.share for bar in rest), 0)} or less"):
             parts.gauges(rest)
     unknown = [str(g.get("name")) for g in desk.get("guards") or [] if not is_number(g.get("used_frac"))]
+    if not desk.get("guards"):
+        parts.soft("Measured from the first bar on.")
     parts.soft(f"Not measured yet: {', '.join(unknown)}" if unknown else "")
 
 
