@@ -40,7 +40,7 @@ class Trouble(Exception):
 
 @contextmanager
 def apart() -> Iterator[None]:
-    """A part of a view that fails alone: its refusal stands in its place, and what follows is drawn. A silent API is the view's."""
+    """A part that fails alone: its refusal stands in its place, and what follows is drawn. A silent API is the view's."""
     try:
         yield
     except Trouble as trouble:

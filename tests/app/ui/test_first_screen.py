@@ -67,7 +67,7 @@ def test_what_is_open_is_on_the_first_screen(chromium: Any, place: Place) -> Non
 def test_nothing_scrolls_sideways_on_a_phone(chromium: Any, place: Place, view: str) -> None:
     """Long sentences, paths and names break, also within tables; the runbook opens within the screen."""
     page = opened(chromium, place, view, phone=True)
-    page.get_by_text("0 in 41 round trips" if view != "overview" else "Open positions").first.wait_for()
+    page.get_by_text("0 in 41 round trips" if view != "overview" else "Latest round trips").first.wait_for()
     main = page.locator("[data-testid=stMain]")
     assert main.evaluate("(e) => e.scrollWidth - e.clientWidth") <= 0
     tables = page.locator(".scroll").evaluate_all("(all) => all.map((e) => e.scrollWidth - e.clientWidth)")
