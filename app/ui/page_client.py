@@ -18,6 +18,7 @@ from app.ui.safe import words
 READ_S = 5.0  # timeout of a read: a HALT clicked meanwhile waits as long
 SILENT_S = 1.5  # after a read timed out, other reads fail at once for this long
 KEPT = "figures_kept"  # in the session: the last figures, by address
+OF_API = "see /api/"  # how a hint begins that names a route
 FRESH_S = 1.0  # what several parts of a page show is read once per page, not once per part
 
 
@@ -147,7 +148,8 @@ class PageClient:
         except ApiError as error:
             if error.down:
                 _SILENT[self.client.url] = time.monotonic() + SILENT_S
-            raise Trouble(error.what, error.hint, error.status) from error
+            hint = "" if error.hint.startswith(OF_API) else error.hint  # for programs: nobody types a path of the API here
+            raise Trouble(error.what, hint, error.status) from error
 
 
 _SILENT: dict[str, float] = {}  # by API address: until when reads fail at once, for all tabs of this page
