@@ -17,8 +17,8 @@ LONG = "btc-trend: trailing stop: it stopped: 0 in 41 round trips since 2026-01-
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
-    """A page on a bad night: five alerts, limits near their end, a silence, an old backup."""
+def fake() -> Fake:
+    """A bad night: five alerts, limits near their end, a silence, an old backup, long names."""
     fake = Fake()
     fake.alerts = [alert(f"al-{n}", "warn") | {"deliveries": []} for n in range(5)]
     for one in fake.sleeves:
@@ -31,6 +31,12 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     fake.silences = {"wall_ms": NOW_MS, "counts": {"silent": 1, "cannot_tell": 0, "as_expected": 7}, "items": [line]}
     file = "/backups/a/rather/long/path/of/a/backup/desk-2026-03-02.tar.zst"
     fake.upkeep["backup"] = {"file": file, "made_ms": NOW_MS - 9 * 86_400_000, "files": 4, "bytes": 9_000_000}
+    return fake
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory, fake: Fake) -> Iterator[Place]:
+    """A page of that night."""
     made = Place(Path(tmp_path_factory.mktemp("first")) / "home")
     made.home.mkdir()
     with serving(fake) as url, started(made, "ui", "--api", url):
@@ -77,4 +83,15 @@ def test_nothing_scrolls_sideways_on_a_phone(chromium: Any, place: Place, view: 
         box = page.locator("[data-testid=stPopoverBody]").bounding_box()
         assert box["x"] >= 0
         assert box["x"] + box["width"] <= 390
+    page.context.close()
+
+
+def test_the_browser_s_tab_says_how_much_waits_and_whether_it_pages(chromium: Any, place: Place, fake: Fake) -> None:
+    """Seen from another tab: five warnings and two proposals; a square once something pages, and what is no paper is named."""
+    page = opened(chromium, place, "overview", phone=False)
+    page.wait_for_function("() => document.title === '▲ 7 · Nightdesk'")
+    night = fake.alerts, fake.desk["mode"]
+    fake.alerts, fake.desk["mode"] = [alert("al-9"), *fake.alerts], "testnet"
+    page.wait_for_function("() => document.title === '■ 8 · Nightdesk TESTNET'")
+    fake.alerts, fake.desk["mode"] = night
     page.context.close()
