@@ -12,6 +12,7 @@ from app.ui.figures import NONE
 
 ROOM, CHARACTER, EDGES = 340, 6.2, 9  # pixels of a phone's answer, of one character of a table, and around a cell
 NAMES_MAX = 2  # columns that name a row
+NAMELESS = "what"  # a row of empty heads would be no head
 FIRST = ("net", "return", "change", "unrealised", "value")  # figures that people look for: they keep a column
 UNKNOWN = ("", "-", NONE, "n/a")
 UNITS = ("USDT", "USD", "bps", "R")
@@ -36,6 +37,8 @@ def _longest(cell: str) -> int:
 
 def table(rows: Rows) -> str:
     """The same table in two or three columns, as markdown."""
+    if not rows[0][0]:  # a comparison stands on its side: on a phone a row is one configuration
+        rows = list(zip(*rows, strict=True))
     heads, *body = rows
     every = range(len(heads))
     alike = [n for n in every if len(body) > 1 and len({row[n] for row in body}) == 1]
@@ -43,7 +46,7 @@ def table(rows: Rows) -> str:
     apart = [n for n in every if n not in (*alike, *names)]
     kept = [n for n in apart if bare(heads[n]) in FIRST][:1]
     rest = [n for n in apart if n not in kept]
-    lines = [[", ".join(heads[n] for n in names), *(heads[n] for n in kept), ""]]
+    lines = [[", ".join(heads[n] for n in names) or NAMELESS, *(heads[n] for n in kept), ""]]
     lines += [["---"] * len(lines[0])]
     lines += [[" · ".join(row[n] for n in names), *(row[n] for n in kept), _lines(heads, row, rest)] for row in body]
     made = "\n".join(f"| {' | '.join(line)} |" for line in lines)

@@ -8,7 +8,8 @@ import pytest
 
 from tests.app.ui.browsers import WAIT_MS, Place, answers, started
 from tests.app.ui.fake_api import Fake, serving
-from tests.app.ui.fake_shapes import NOW_MS, alert
+from tests.app.ui.fake_shapes import NOW_MS, alert, answer, turn
+from tests.app.ui.test_narrow import SERIES
 from tests.fakes.waiting import until
 
 pytestmark = pytest.mark.long  # a page and a browser of their own
@@ -45,12 +46,12 @@ def place(tmp_path_factory: pytest.TempPathFactory, fake: Fake) -> Iterator[Plac
 
 
 def opened(chromium: Any, place: Place, view: str, *, phone: bool) -> Any:
-    """A view, drawn."""
+    """A view of the desk, or an address, drawn."""
     more = {"user_agent": PHONE, "is_mobile": True, "has_touch": True} if phone else {}
     size = {"width": 390, "height": 844} if phone else {"width": 1280, "height": 900}
     page = chromium.new_context(viewport=size, **more).new_page()
     page.set_default_timeout(WAIT_MS)
-    page.goto(f"{place.page}?tab=desk&view={view}")
+    page.goto(f"{place.page}{view if view.startswith('?') else f'?tab=desk&view={view}'}")
     return page
 
 
@@ -83,6 +84,19 @@ def test_nothing_scrolls_sideways_on_a_phone(chromium: Any, place: Place, view: 
         box = page.locator("[data-testid=stPopoverBody]").bounding_box()
         assert box["x"] >= 0
         assert box["x"] + box["width"] <= 390
+    page.context.close()
+
+
+def test_a_wide_table_of_an_answer_is_read_on_a_phone(chromium: Any, place: Place, fake: Fake) -> None:
+    """Nine columns fit in the width of the screen, and every figure is there."""
+    fake.turns["u-1"] = turn("u-1", "done", "what data is there?", answer(f"Six series.\n\n{SERIES}"))
+    page = opened(chromium, place, "?tab=chat&role=developer&thread=t-1", phone=True)
+    page.get_by_text("SOL-USDT · funding").wait_for()
+    wide = page.locator("[data-testid=stMarkdownContainer]").evaluate_all(
+        "(all) => all.map((e) => e.scrollWidth - e.clientWidth)"
+    )
+    assert max(wide) <= 1
+    assert "market perp" in page.get_by_text("Every row:").inner_text().replace("\u00a0", " ")
     page.context.close()
 
 

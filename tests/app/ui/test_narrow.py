@@ -65,6 +65,21 @@ def test_what_people_look_for_keeps_a_column() -> None:
     assert lines[2] == "| t1 | -39.41 | side\u00a0long · r\u00a0-1.06 |"
 
 
+def test_a_comparison_has_a_row_for_each_configuration() -> None:
+    """What stood on its side is turned back; each of them is named once, and keeps its return in sight."""
+    rows = [
+        ["", "stop 2", "stop 3", "stop 4"],
+        ["traded", "all", "all", "all"],
+        ["return", "1 %", "2 %", "3 %"],
+        ["trips", "7", "8", "9"],
+    ]
+    first, *lines = filter(None, safe.markdown(narrow.table(rows)).split("\n"))
+    assert first == "Every row: traded\u00a0all"
+    assert lines[0] == "| what | return |   |"
+    assert lines[2] == "| stop 2 | 1\u202f% | trips\u00a07 |"
+    assert len(lines) == 2 + 3
+
+
 def test_one_row_and_rows_that_nothing_tells_apart_are_shown_whole() -> None:
     """A single row has no column alike; two equal ones neither lose a column nor fail."""
     one = narrow.table([["a", "b"], ["1", "2"]])
