@@ -142,10 +142,9 @@ def comparison_result(
             told.append((gap, setup, run, x))
         else:
             rows.append((*cells, "-", "row 0"))
-    columns = ("#", "configuration", "run", "return", "optimistic", "Sharpe", SHARPE_INTERVAL)
     level = percent(1 - bootstrap.ALPHA / max(1, len(setups) - 1))
-    columns += ("drawdown", "round trips", "fees", "traded", f"difference a day ({level})", "verdict")
-    table = Table(columns, tuple(rows))
+    columns = ("#", "configuration", "run", "return", "optimistic", "Sharpe", SHARPE_INTERVAL, "drawdown", "round trips")
+    table = Table((*columns, "fees", "traded", f"difference a day ({level})", "verdict"), tuple(rows))
     evidence = tuple(Evidence("run", run["run_id"]) for run in found)
     data = summary(setups, found, told, sleeve)
     text = " ".join([*sentences(ctx, setups, found, told, same), method(told), tried(ctx, told)]).strip()

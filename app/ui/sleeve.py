@@ -10,7 +10,7 @@ from typing import Any
 
 import streamlit as st
 
-from app.ui import clocks, drawn, links, market, parts, sleeve_settings, strips, urgent
+from app.ui import clocks, drawn, links, market, parts, sleeve_settings, urgent
 from app.ui.figures import SIMULATED, count, counted, in_r, number, of_strategy, percent, price, short, since, tone
 from app.ui.market import MarketPart
 from app.ui.page_client import PageClient, Trouble
@@ -88,7 +88,7 @@ def _alerts(api: PageClient, name: str) -> None:
     for nothing, how many."""
     where, notes = {"tab": "desk", "view": "alerts"}, 0
     items = api.last("/api/alerts", open="true", limit=100)["items"]
-    above = strips.paged(items, api.last("/api/desk"))
+    above = next((page.get("id") for page in urgent.asking(items, api.last("/api/desk"))), "")
     for item in sorted(items, key=urgent.rank):
         words = f"{item.get('place') or ''} {item.get('what') or ''}"
         named = name in words.replace(",", " ").replace(":", " ").replace("(", " ").replace(")", " ").split()

@@ -58,7 +58,7 @@ def silent(since_ms: int, figures_ms: Any) -> Strip:
 
 def found(desk: Mapping[str, Any], alerts: Sequence[Mapping[str, Any]], items: Sequence[Mapping[str, Any]]) -> list[Strip]:
     """What is wrong with a desk that answers: what pages a person first; what a page says is not said again by its check."""
-    asking = _asking(alerts, desk)
+    asking = urgent.asking(alerts, desk)
     said = [name for name, kinds in SAID_BY_PAGE.items() if any(page.get("kind") in kinds for page in asking)]
     checks = [check for check in desk.get("checks") or [] if check.get("name") not in said]
     return [*pages(alerts, desk), *_worker(desk, items), *_checks(checks)]
@@ -134,21 +134,9 @@ def _checks(checks: Sequence[Mapping[str, Any]]) -> Iterable[Strip]:
             yield Strip(kind, f"Check failed: {check.get('name')}.", f"{check.get('text')}.", to=to)
 
 
-def _asking(alerts: Sequence[Mapping[str, Any]], desk: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """Unacknowledged alerts that page a person, the most urgent first; a halt's own is what the banner above says."""
-    halted = bool((desk.get("halt") or {}).get("halted"))
-    asking = [alert for alert in alerts if alert.get("severity") == "page" and not alert.get("acked_by")]
-    return sorted((page for page in asking if not (halted and page.get("kind") == "halt")), key=urgent.rank)
-
-
-def paged(alerts: Sequence[Mapping[str, Any]], desk: Mapping[str, Any]) -> str:
-    """The id of the page that `pages` names; empty without one."""
-    return next((str(page.get("id")) for page in _asking(alerts, desk)), "")
-
-
 def pages(alerts: Sequence[Mapping[str, Any]], desk: Mapping[str, Any]) -> Iterable[Strip]:
     """The most urgent page that nobody took, with what to do about it, and how many others there are."""
-    if found := _asking(alerts, desk):
+    if found := urgent.asking(alerts, desk):
         first, more = found[0], f", and {len(found) - 1} more" if len(found) > 1 else ""
         action = str(first.get("action") or "").replace("`", "").rstrip(".")
         to_do = f" To do: {urgent.brief(action, TO_DO_MAX)}." if action else ""

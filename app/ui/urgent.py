@@ -164,6 +164,13 @@ def rank(alert: Mapping[str, Any]) -> tuple[bool, bool, int, bool, float]:
     return alert.get("state") == "resolved", bool(alert.get("acked_by")), order, guarded, -float(alert.get("since_ms") or 0)
 
 
+def asking(alerts: Sequence[Mapping[str, Any]], desk: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Unacknowledged alerts that page a person, the most urgent first; a halt's own is what the banner above says."""
+    halted = bool((desk.get("halt") or {}).get("halted"))
+    pages = [alert for alert in alerts if alert.get("severity") == "page" and not alert.get("acked_by")]
+    return sorted((page for page in pages if not (halted and page.get("kind") == "halt")), key=rank)
+
+
 def brief(what: str, most: int = BRIEF) -> str:
     """A sentence of at most `most` characters, cut where a part of it ends."""
     if len(what) <= most:
