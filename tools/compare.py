@@ -29,6 +29,7 @@ from tools.setups import (
 )
 
 VARIANTS_MAX = 3
+SHARPE_INTERVAL = "Sharpe, 95 % interval"
 
 
 class Variant(Args):
@@ -128,7 +129,8 @@ def comparison_result(
         facts += runs.facts_of(ctx, run, subject)
         h = runs.handle_of(ctx, run)
         cells = [n, setup.label, run["run_id"], *(f"{{{h}.{m}}}" for m in ("total_return_frac", "optimistic_return_frac"))]
-        cells += [f"{{{h}.{m}}}" for m in ("sharpe", "max_drawdown_frac", "trades", "fees")]
+        cells += [f"{{{h}.sharpe}}", sharpe_interval(h, run) or "-"]
+        cells += [f"{{{h}.{m}}}" for m in ("max_drawdown_frac", "trades", "fees")]
         life = life_of(run)
         cells.append("; stopped ".join(filter(None, (life.share, life.ended))) or "-")
         if n:
@@ -140,13 +142,19 @@ def comparison_result(
             told.append((gap, setup, run, x))
         else:
             rows.append((*cells, "-", "row 0"))
-    columns = ("#", "configuration", "run", "return", "optimistic", "Sharpe", "drawdown", "round trips", "fees", "traded")
     level = percent(1 - bootstrap.ALPHA / max(1, len(setups) - 1))
-    table = Table((*columns, f"difference a day ({level})", "verdict"), tuple(rows))
+    columns = ("#", "configuration", "run", "return", "optimistic", "Sharpe", SHARPE_INTERVAL, "drawdown", "round trips")
+    table = Table((*columns, "fees", "traded", f"difference a day ({level})", "verdict"), tuple(rows))
     evidence = tuple(Evidence("run", run["run_id"]) for run in found)
     data = summary(setups, found, told, sleeve)
     text = " ".join([*sentences(ctx, setups, found, told, same), method(told), tried(ctx, told)]).strip()
     return ToolResult("ok", text, tuple(facts), evidence, table, data)
+
+
+def sharpe_interval(handle: str, run: Mapping[str, Any]) -> str:
+    """Both ends of the 95 % interval of a run's Sharpe ratio, which alone says whether it is one; empty where it has none."""
+    known = run["metrics"].get("sharpe_low") is not None and run["metrics"].get("sharpe_high") is not None
+    return f"{{{handle}.sharpe_low}} to {{{handle}.sharpe_high}}" if known else ""
 
 
 def tried(ctx: ToolContext, told: Sequence[Any]) -> str:
@@ -174,6 +182,7 @@ def sentences(ctx: ToolContext, setups: Any, found: Any, told: Any, same: Sequen
     for gap, setup, run, x in told:
         h = runs.handle_of(ctx, run)
         what = f"{setup.label}: return {{{h}.total_return_frac}}, Sharpe {{{h}.sharpe}}"
+        what += f" ({between})" if (between := sharpe_interval(h, run)) else ""
         life = life_of(run)
         what += f"; {life.text}" if life.ends else ""
         if gap.low is None:

@@ -40,15 +40,17 @@ def propose(at: At, who: Who, channel: Channel, body: s.ProposingBody, response:
     args |= {"ends": body.ends} if pause else {"changes": changes}
     turn = f"page-{sha256(json.dumps([who.name, args], sort_keys=True).encode()).hexdigest()[:16]}"
     wiring = ToolWiring(at.home, who.name or os_user(), channel, WAIT_S)
+    name = "propose_pause" if pause else "propose_config"
     try:
-        result = _called(wiring, at, turn, "propose_pause" if pause else "propose_config", args)
+        result = _called(wiring, at, turn, name, args)
     finally:
         wiring.close()
     if result.status == "ok":
         made = card_view(at, row_of(at, str((result.data or {})["proposal"])), now_ms())
         return s.Proposing(state="made", proposal=made, jobs=[], progress=1.0)
     if result.status != "started":
-        raise Refused(result.text) if result.status == "refused" else BadInput(result.text)
+        text = result.text.removeprefix(f"{name}: ")  # who reads it pressed a button
+        raise Refused(text) if result.status == "refused" else BadInput(text)
     response.status_code = 202
     jobs = _jobs(at, turn)
     shares = [job_status(at, job).progress for job in jobs]

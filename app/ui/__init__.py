@@ -12,7 +12,8 @@ from models or the outside passes app.ui.safe.
                 account.py: who decides; strips.py: what is wrong, below it; catcher.py: links that stay, a dead page
     parts.py    HTML of panels, tables, figures, lists; tokens.py, sheet.css: their look
     chat.py     a thread; side.py: role and threads; asking.py: a question; turn.py: a running turn; answer.py: a finished one;
-                reading.py: its text in the order people read it; first.py: the first panel and the data pull
+                reading.py: its text in the order people read it, narrow.py: its tables on a phone; first.py: the first panel
+                and the data pull
     desk.py     overview.py (urgent.py, money.py), venue_account.py, journal.py, alerts.py, handover.py, people.py
     orders.py   orders as they lived, for venue_account.py and journal.py
     incidents.py  differences and incident windows; incident.py: one of them

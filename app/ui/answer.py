@@ -7,7 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from app.ui import asking, card, charts, inline, links, reading, rights, safe, ways
+from app.ui import asking, card, charts, inline, links, narrow, parts, reading, rights, safe, ways
 from app.ui.figures import figure, number
 from app.ui.page_client import PageClient, Trouble
 
@@ -107,13 +107,15 @@ def _only_proposed(answer: Mapping[str, Any]) -> bool:
 
 
 def _block(block: str) -> None:
-    """Text or a table; a long table is folded under what it holds."""
+    """Text or a table; a long table is folded under what it holds, one that is wider than a phone has fewer columns there."""
     rows = reading.cells_of(block) if reading.is_table(block) else []
+    even = len({len(row) for row in rows}) == 1
+    shown = narrow.table(rows) if even and parts.phone() and not narrow.fits(rows) else block
     if len(rows) <= ROWS_MAX:
-        st.markdown(safe.markdown(block))
+        st.markdown(safe.markdown(shown))
         return
-    with st.expander(safe.words(f"{len(rows) - 1} rows: {', '.join(head for head in rows[0] if head)}", 120)):
-        st.markdown(safe.markdown(block))
+    with st.expander(safe.words(f"{len(rows) - 1} rows: {', '.join(narrow.bare(head) for head in rows[0] if head)}", 120)):
+        st.markdown(safe.markdown(shown))
 
 
 def _next(api: PageClient, turn: Mapping[str, Any], steps: Sequence[str]) -> None:

@@ -15,7 +15,7 @@ export default function ({ setTriggerValue }) {
     setTriggerValue('went', link.getAttribute('href'));
   };
   document.addEventListener('click', click, true);
-  const stops = [watch(), keep(), shade(), aim()];
+  const stops = [watch(), keep(), shade(), aim(), name()];
   return () => {
     document.removeEventListener('click', click, true);
     stops.forEach((stop) => stop());
@@ -74,6 +74,20 @@ function shade() {
     if (root.style.colorScheme !== scheme) root.style.colorScheme = scheme;
   };
   look();
+  const timer = setInterval(look, SHADE_MS);
+  return () => clearInterval(timer);
+}
+
+// What waits, in the name of the browser's tab, where it is seen from another one; ■ while something pages. Streamlit sets its own again.
+function name() {
+  const look = () => {
+    const waits = document.querySelector('.status a'), mode = document.querySelector('.status .mode');
+    const [many] = (waits ? waits.textContent : '').match(/\d+/) || [''];
+    const paged = [...document.querySelectorAll('.note.bad b')].some((one) => one.textContent.startsWith('■ PAGE'));
+    const first = document.querySelector('.gone') ? '■ no answer · ' : many ? `${paged ? '■' : '▲'} ${many} · ` : '';
+    const said = `${first}Nightdesk${mode && mode.textContent !== 'PAPER' ? ` ${mode.textContent}` : ''}`;
+    if (document.title !== said) document.title = said;
+  };
   const timer = setInterval(look, SHADE_MS);
   return () => clearInterval(timer);
 }

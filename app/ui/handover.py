@@ -150,7 +150,8 @@ def happened(body: Mapping[str, Any]) -> list[tuple[str, parts.Cell]]:
 def _now(api: PageClient) -> None:
     """What the one who takes over has before them: as it is now, not as it was written."""
     desk, items = api.last("/api/desk"), api.last("/api/sleeves")["items"]
-    parts.head("Now", f"desk time {short(desk.get('desk_ms'), desk.get('desk_ms'))}")
+    at = desk.get("desk_ms")
+    parts.head("Now", f"desk time {short(at, at)}" if is_number(at) else "no bar is decided yet")
     left, right = st.columns([1.4, 1], gap="small")
     with left.container(key="panel_handover_urgent", height="stretch"):
         urgent.show(api, desk)

@@ -169,8 +169,9 @@ def _here(desk: Mapping[str, Any], zone: str) -> list[Badge]:
     here = local(desk.get("desk_ms"), zone)
     if not here:
         return []
-    city = place_of(zone)
-    return [Badge(here.removesuffix(f" {city}"), "Desk time on your clock.", more=city)]
+    city, about = place_of(zone), "Desk time on your clock."
+    time_here = here.removesuffix(f" {city}")
+    return [Badge(f"{time_here} local", about) if parts.phone() else Badge(time_here, about, more=city)]
 
 
 def _drawdown(desk: Mapping[str, Any]) -> list[Badge]:

@@ -25,7 +25,7 @@ from app.ui.figures import (
     short,
     tone,
 )
-from app.ui.page_client import PageClient, Trouble
+from app.ui.page_client import PageClient, Trouble, apart
 
 EVERY_S = 5
 DAY_MS = 86_400_000
@@ -50,55 +50,66 @@ def show(api: PageClient) -> None:
 def _draw(api: PageClient) -> None:
     desk, items = api.last("/api/desk"), api.last("/api/sleeves")["items"]
     event = desk.get("event")
-    made, hold = sleeves.lately(api, desk), api.as_of(event, "/api/desk/benchmark", points=POINTS // 2)
+    made: sleeves.Lately = {}
+    hold: Mapping[str, Any] = {}
+    with apart():
+        made = sleeves.lately(api, desk)
+    with apart():
+        hold = api.as_of(event, "/api/desk/benchmark", points=POINTS // 2)
     bare = any(map(sleeves.bare, items))
     if bare:  # a position that nothing guards comes before every figure
-        with st.container(key="panel_positions"):
+        with st.container(key="panel_positions"), apart():
             positions(api, desk, items)
     parts.tiles(tiles(desk, made, hold))
     if parts.phone():  # what is open and who loses comes before the curve
         _first(api, desk, items, made, bare=bare)
-        with st.container(key="panel_equity"):
+        with st.container(key="panel_equity"), apart():
             _equity(api, desk, hold)
     else:
         left, right = st.columns([2, 1], gap="small")
-        with left.container(key="panel_equity", height="stretch"):
+        with left.container(key="panel_equity", height="stretch"), apart():
             _equity(api, desk, hold)
-        with right.container(key="panel_urgent", height="stretch"):
+        with right.container(key="panel_urgent", height="stretch"), apart():
             urgent.show(api, desk)
         if not bare:
-            with st.container(key="panel_positions"):
+            with st.container(key="panel_positions"), apart():
                 positions(api, desk, items)
-        incidents.show(api, desk)
-        shadow.show(api, desk)
+        _differences(api, desk)
     left, right = st.columns([1.4, 1], gap="small")
     if not parts.phone():
-        with left.container(key="panel_desk_sleeves"):
+        with left.container(key="panel_desk_sleeves"), apart():
             _sleeves(api, desk, items, made)
-    with left.container(key="panel_money", height="stretch"):
+    with left.container(key="panel_money", height="stretch"), apart():
         money.show(api, desk)
-    with right.container(key="panel_exposure"):
+    with right.container(key="panel_exposure"), apart():
         exposure.show(api, desk, items)
-    with right.container(key="panel_lately", height="stretch"):
+    with right.container(key="panel_lately", height="stretch"), apart():
         parts.head("Latest round trips", "USDT, net of costs")
         _closed(_trips(api, desk), desk.get("desk_ms"))
+
+
+def _differences(api: PageClient, desk: Mapping[str, Any]) -> None:
+    """Of the venue, and of what is traded in shadow."""
+    with apart():
+        incidents.show(api, desk)
+    with apart():
+        shadow.show(api, desk)
 
 
 def _first(
     api: PageClient, desk: Mapping[str, Any], items: Sequence[Mapping[str, Any]], made: sleeves.Lately, *, bare: bool
 ) -> None:
     """What a phone shows above the curve: what needs a person, what is open, which sleeve loses, how near the limits are."""
-    with st.container(key="panel_urgent"):
+    with st.container(key="panel_urgent"), apart():
         urgent.needed(api, desk)
     if not bare:
-        with st.container(key="panel_positions"):
+        with st.container(key="panel_positions"), apart():
             positions(api, desk, items)
-    with st.container(key="panel_desk_sleeves"):
+    with st.container(key="panel_desk_sleeves"), apart():
         _sleeves(api, desk, items, made)
-    with st.container(key="panel_limits"):
+    with st.container(key="panel_limits"), apart():
         urgent.limits(desk)
-    incidents.show(api, desk)
-    shadow.show(api, desk)
+    _differences(api, desk)
 
 
 def _sleeves(api: PageClient, desk: Mapping[str, Any], items: Sequence[Mapping[str, Any]], made: sleeves.Lately) -> None:
@@ -231,7 +242,9 @@ def _closed(trips: Sequence[Mapping[str, Any]], now_ms: Any) -> None:
 
 
 def _version(desk: Mapping[str, Any]) -> str:
-    """The configuration that runs, and the one that waits."""
+    """The configuration that runs, and the one that waits; before the first bar none does."""
+    if not is_number(desk.get("version")):
+        return "no configuration runs yet"
     waits = "" if desk.get("active_version") == desk.get("version") else f", v{pure(desk.get('active_version'))} waits"
     return f"configuration v{pure(desk.get('version'))}{waits}"
 

@@ -5,7 +5,8 @@ API does not answer. `nightdesk ui` puts the API's address into the environment.
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -17,6 +18,7 @@ from app.ui.safe import words
 READ_S = 5.0  # timeout of a read: a HALT clicked meanwhile waits as long
 SILENT_S = 1.5  # after a read timed out, other reads fail at once for this long
 KEPT = "figures_kept"  # in the session: the last figures, by address
+OF_API = "see /api/"  # how a hint begins that names a route
 FRESH_S = 1.0  # what several parts of a page show is read once per page, not once per part
 
 
@@ -35,6 +37,17 @@ class Trouble(Exception):
     def markdown(self) -> str:
         """For a label."""
         return words(self.what, 400) + (f" – {words(self.hint, 300)}" if self.hint else "")
+
+
+@contextmanager
+def apart() -> Iterator[None]:
+    """A part that fails alone: its refusal stands in its place, and what follows is drawn. A silent API is the view's."""
+    try:
+        yield
+    except Trouble as trouble:
+        if trouble.down:
+            raise
+        st.warning(trouble.markdown(), icon=":material/cloud_off:")
 
 
 class PageClient:
@@ -135,7 +148,8 @@ class PageClient:
         except ApiError as error:
             if error.down:
                 _SILENT[self.client.url] = time.monotonic() + SILENT_S
-            raise Trouble(error.what, error.hint, error.status) from error
+            hint = "" if error.hint.startswith(OF_API) else error.hint  # for programs: nobody types a path of the API here
+            raise Trouble(error.what, hint, error.status) from error
 
 
 _SILENT: dict[str, float] = {}  # by API address: until when reads fail at once, for all tabs of this page

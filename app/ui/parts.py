@@ -19,6 +19,7 @@ from app.ui.tokens import variables
 CLASSES = ("pos", "neg", "mut", "wrn", "desk-time")
 TONES = ("accent", "hold", "series2", "edge", "text")
 SPARK, LINE = (90, 20), "#3d85dd"  # a small line's size in pixels, and its colour: 3:1 on the panels of both themes
+NAME_MAX = 24  # characters of a cell that stay on one line; a longer name would push the figures off a phone
 HEAT_MAX = 34  # percent of colour behind a figure: its contrast stays above 4.5
 SIGNS = {"bad": "■", "warn": "▲", "calm": ""}
 
@@ -189,6 +190,9 @@ def _shaded(figure: str, strength: float) -> str:
 
 def _cell(cell: Cell, column: str) -> str:
     inner, look = _inner(cell)
+    words = cell.text if isinstance(cell, Linked) else cell[0] if isinstance(cell, tuple) else cell
+    if isinstance(words, str) and len(words) > NAME_MAX and "long" not in column:
+        column += " long name"
     return f'<td class="{f"{column} {look}".strip()}">{inner}</td>'
 
 

@@ -122,10 +122,10 @@ def _countdown(api: PageClient, ident: str, created_ms: int, expires_ms: int) ->
 
 
 def _until(left: int, expires_ms: int) -> str:
-    """How long is left, and until when in UTC and here."""
+    """How long is left, and until when in UTC and here: of the wall clock, whatever time the desk has."""
     minute = expires_ms // MINUTE_MS * MINUTE_MS
     return (
-        f"{clock(left / 1000)} left to decide, until {both(minute, _now_ms(), str(st.context.timezone or ''))}"
+        f"{clock(left / 1000)} left to decide, until {both(minute, _now_ms(), str(st.context.timezone or ''))}, wall clock"
         if left > 0
         else "expired"
     )

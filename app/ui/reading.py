@@ -59,7 +59,7 @@ METRICS = {  # names that tools use for their figures, in the words of the page
     "entry_ms": "in, UTC",
     "exit_ms": "out, UTC",
 }
-HEADS = {"r": "R", "reason": "exit"}  # words that mean so in the head of a table alone
+HEADS = {"r": "R", "reason": "exit", "sharpe": "Sharpe"}  # words that mean so in the head of a table alone
 UNIT = re.compile(r"^[-\u2212+]?[\d,.]+ (USDT|USD|bps|R)$")
 UNKNOWN = ("", "-", "n/a")
 _METRIC = re.compile(rf"`[^`\n]*`|(?<![\w.])({'|'.join(METRICS)})(?!\w)")  # not in code
@@ -99,13 +99,14 @@ def read(text: str) -> Reading:
             said, turned = compared(rows)
             if said:  # turned, the table has no row 0 to look at
                 verdicts[:], blocks[:] = (_of_base(lines, rows) for lines in (verdicts, blocks))
-            verdicts += said
+            verdicts += [line for line, row in zip(said, rows[2:], strict=False) if not _is_said(row, rows[0], verdicts)]
             names |= named(rows)
             blocks.append(turned or shown)
         elif _OTHER.match(block) or "\n" in block:
             blocks.append(block)
         else:
-            lead = not blocks or (n + 1 < len(found) and is_table(found[n + 1]))
+            begins = n == 0 or (n + 1 < len(found) and is_table(found[n - 1]) and is_table(found[n + 1]))
+            lead = begins or not (verdicts or blocks)  # a further paragraph keeps its sentences together
             comparison = n + 1 < len(found) and is_table(found[n + 1]) and bool(compared(cells_of(found[n + 1]))[0])
             first, rest, aside = _sorted(sentences(block), lead=lead and not comparison)
             verdicts += first
@@ -206,6 +207,12 @@ def _verdict(name: str, verdict: str, base: str) -> str:
     if verdict in ("better", "worse"):
         return f"{name} is {verdict} than {base}."
     return f"{name} cannot be told apart from {base}." if verdict == "cannot be told apart" else f"{name}: {verdict}."
+
+
+def _is_said(row: Sequence[str], heads: Sequence[str], verdicts: Sequence[str]) -> bool:
+    """Whether the answer itself says of this configuration (`stop_atr=4`) what its table does."""
+    name, verdict = (row[list(heads).index(head)] for head in ("configuration", "verdict"))
+    return any(f" {name} " in f" {line.replace('=', ' ')} " and verdict in line for line in verdicts)
 
 
 def _loud(head: str, cell: str) -> str:

@@ -104,7 +104,7 @@ def _pairs(found: Mapping[str, Any]) -> None:
     with st.container(key="panel_run_pairs"):
         parts.head("What each pair made", "by leg, quote currency")
         rows = [(row["name"], row["leg"], *row["money"][:-1], (row["money"][-1], row["tone"])) for row in found["pairs"]]
-        parts.table(("", "leg", "gross", "slippage", "fees", "funding", "net"), rows, left=(0, 1), scroll=True)
+        parts.table(("", "leg", "gross", "slippage", "fees", "funding", "net"), rows, left=(0, 1), thin=(3, 5), scroll=True)
 
 
 def _month(row: Mapping[str, Any]) -> Sequence[parts.Cell]:
@@ -154,7 +154,7 @@ def _split(row: Mapping[str, Any]) -> Sequence[parts.Cell]:
 def _market(api: PageClient, run: Mapping[str, Any], found: Mapping[str, Any], ident: str) -> None:
     """Candles of a sleeve of the run, the chosen trip beside them, all trips below."""
     names, table = [str(sleeve["name"]) for sleeve in run["sleeves"]], found["drawn"]["trips"]
-    name = names[0]
+    name, note = names[0], str(found["trips_note"])
     if len(names) > 1:
         name = st.segmented_control(
             "Candles of", names, default=name, required=True, key=f"candles_of_{ident}", format_func=words
@@ -165,10 +165,11 @@ def _market(api: PageClient, run: Mapping[str, Any], found: Mapping[str, Any], i
             at = heads.index(head)
             own = [row for row in table["rows"] if (legs[name] in str(row[at]).split() if legs else row[at] == name)]
             table = {**table, "rows": own}
+            note = f"{len(own):,} of {legs.get(name) or name}, of {note[:1].lower()}{note[1:]}"
     end = int(run["data"]["last_ms"])
     where = {"tab": "runs", "run": ident}
     of = MarketPart(f"{ident}_{name}", f"/api/runs/{ident}/candles", f"/api/runs/{ident}/trips", {"sleeve": name}, where, end)
-    market.show(api, of, lambda: (table, found["trips_note"]))
+    market.show(api, of, lambda: (table, note))
 
 
 def _below(found: Mapping[str, Any]) -> None:

@@ -40,7 +40,7 @@ _MINUS = re.compile(
 )  # of a number that stands alone: no id, range, date or option
 _PERCENT = re.compile(r"(?<=\d) ?%(?!\w)")
 _TIME = re.compile(r"\b(\d{4})-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01]) (\d{2}:\d{2}(?::\d{2})?Z)")
-_INSTRUMENT = re.compile(r"(?<![\w:])([a-z][a-z0-9]{1,20}):([A-Z0-9]{1,16}-[A-Z0-9]{1,12}):(perp|spot)(?![\w:])")
+_INSTRUMENT = re.compile(r"(?<![\w:])([a-z][a-z0-9]{1,20}):([A-Z0-9]{1,16}-[A-Z0-9]{1,12}):(perp|spot)(?!\w|:\w)")
 _RULE = re.compile(r"^\|?[\s:|-]+\|?$")
 
 

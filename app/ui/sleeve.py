@@ -84,18 +84,22 @@ def _canary(text: str) -> None:
 
 
 def _alerts(api: PageClient, name: str) -> None:
-    """The open alerts that name this sleeve, the loudest first; of notes, which ask for nothing, how many."""
+    """The open alerts that name this sleeve, the loudest first, without the page that the strip above has; of notes, which ask
+    for nothing, how many."""
     where, notes = {"tab": "desk", "view": "alerts"}, 0
-    for item in sorted(api.last("/api/alerts", open="true", limit=100)["items"], key=urgent.rank):
+    items = api.last("/api/alerts", open="true", limit=100)["items"]
+    above = next((page.get("id") for page in urgent.asking(items, api.last("/api/desk"))), "")
+    for item in sorted(items, key=urgent.rank):
         words = f"{item.get('place') or ''} {item.get('what') or ''}"
-        if name not in words.replace(",", " ").replace(":", " ").replace("(", " ").replace(")", " ").split():
+        named = name in words.replace(",", " ").replace(":", " ").replace("(", " ").replace(")", " ").split()
+        if not named or item.get("id") == above:
             continue
         if item.get("severity") == "note":
             notes += 1
             continue
         kind = {"page": "bad"}.get(str(item.get("severity")), "warn")
         began = f"Since {since(item.get('since_ms'), api.last('/api/desk').get('now_ms'))} (wall clock)."
-        to_do = typeset(str(item.get("action") or "see the alert"))
+        to_do = typeset(str(item.get("action") or "see the alert").replace("`", "").rstrip("."))
         sign = urgent.SIGNS.get(str(item.get("severity")), ("○", ""))[0]
         parts.note(f"{sign} {urgent.named(item)}", f"{began} To do: {to_do}.", kind, to=Linked("The alert", where))
     if notes:

@@ -32,6 +32,8 @@ def show(api: PageClient, session: Mapping[str, Any]) -> None:
     with st.container(key="panel_sleeves"):
         table(items, lately(api, desk), desk, {} if parts.phone() else curves(api, desk, items))
     sleeve.show_basket(answer.get("basket"))
+    if not items:
+        return
     with st.container(key="panel_runs_what"):
         parts.head("What they run", "costs since start: fees and slippage, USDT")
         rows = [(linked(s), _runs(s), _version(s), number(_costs(s))) for s in items]
@@ -58,7 +60,7 @@ def table(
 ) -> None:
     """One line a sleeve: its state, what it made lately, and where there is one its small line; the desk last."""
     if not sleeves:
-        parts.soft("No sleeve is configured.")
+        parts.soft("No sleeve is configured: add a table [[sleeves]] to desk.toml, then nightdesk up.")
         return
     now = desk.get("desk_ms")
     rows: list[Sequence[parts.Cell]] = [

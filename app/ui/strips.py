@@ -58,7 +58,7 @@ def silent(since_ms: int, figures_ms: Any) -> Strip:
 
 def found(desk: Mapping[str, Any], alerts: Sequence[Mapping[str, Any]], items: Sequence[Mapping[str, Any]]) -> list[Strip]:
     """What is wrong with a desk that answers: what pages a person first; what a page says is not said again by its check."""
-    asking = _asking(alerts, desk)
+    asking = urgent.asking(alerts, desk)
     said = [name for name, kinds in SAID_BY_PAGE.items() if any(page.get("kind") in kinds for page in asking)]
     checks = [check for check in desk.get("checks") or [] if check.get("name") not in said]
     return [*pages(alerts, desk), *_worker(desk, items), *_checks(checks)]
@@ -70,7 +70,8 @@ def _worker(desk: Mapping[str, Any], items: Sequence[Mapping[str, Any]]) -> Iter
     at = short(desk_ms, desk_ms)
     if not worker.get("running"):
         since = f" since {_clock(worker['beat_ms'])} (wall clock)" if is_number(worker.get("beat_ms")) else ""
-        rest = f"{_open(items, 'nobody moves {} protective orders')} Figures are of {at}. Next:"
+        of = f" Figures are of {at}." if is_number(desk_ms) else ""
+        rest = f"{_open(items, 'nobody moves {} protective orders')}{of} Next:"
         yield Strip("bad", f"No worker runs{since}: nothing trades.", rest, "nightdesk up")
         return
     for check in desk.get("checks") or []:
@@ -133,16 +134,9 @@ def _checks(checks: Sequence[Mapping[str, Any]]) -> Iterable[Strip]:
             yield Strip(kind, f"Check failed: {check.get('name')}.", f"{check.get('text')}.", to=to)
 
 
-def _asking(alerts: Sequence[Mapping[str, Any]], desk: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """Unacknowledged alerts that page a person, the most urgent first; a halt's own is what the banner above says."""
-    halted = bool((desk.get("halt") or {}).get("halted"))
-    asking = [alert for alert in alerts if alert.get("severity") == "page" and not alert.get("acked_by")]
-    return sorted((page for page in asking if not (halted and page.get("kind") == "halt")), key=urgent.rank)
-
-
 def pages(alerts: Sequence[Mapping[str, Any]], desk: Mapping[str, Any]) -> Iterable[Strip]:
     """The most urgent page that nobody took, with what to do about it, and how many others there are."""
-    if found := _asking(alerts, desk):
+    if found := urgent.asking(alerts, desk):
         first, more = found[0], f", and {len(found) - 1} more" if len(found) > 1 else ""
         action = str(first.get("action") or "").replace("`", "").rstrip(".")
         to_do = f" To do: {urgent.brief(action, TO_DO_MAX)}." if action else ""

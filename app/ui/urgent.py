@@ -86,6 +86,8 @@ def limits(desk: Mapping[str, Any]) -> None:
         with st.expander(f"{len(rest)} more, each at {percent(max(bar.share for bar in rest), 0)} or less"):
             parts.gauges(rest)
     unknown = [str(g.get("name")) for g in desk.get("guards") or [] if not is_number(g.get("used_frac"))]
+    if not desk.get("guards"):
+        parts.soft("Measured from the first bar on.")
     parts.soft(f"Not measured yet: {', '.join(unknown)}" if unknown else "")
 
 
@@ -160,6 +162,13 @@ def rank(alert: Mapping[str, Any]) -> tuple[bool, bool, int, bool, float]:
     order = ORDER.index(severity) if severity in ORDER else 1
     guarded = alert.get("kind") not in BARE
     return alert.get("state") == "resolved", bool(alert.get("acked_by")), order, guarded, -float(alert.get("since_ms") or 0)
+
+
+def asking(alerts: Sequence[Mapping[str, Any]], desk: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Unacknowledged alerts that page a person, the most urgent first; a halt's own is what the banner above says."""
+    halted = bool((desk.get("halt") or {}).get("halted"))
+    pages = [alert for alert in alerts if alert.get("severity") == "page" and not alert.get("acked_by")]
+    return sorted((page for page in pages if not (halted and page.get("kind") == "halt")), key=rank)
 
 
 def brief(what: str, most: int = BRIEF) -> str:

@@ -11,7 +11,7 @@ import streamlit as st
 
 from app.ui import clocks, incidents, links, orders, overview, parts
 from app.ui.figures import NONE, SIMULATED, length, number, short, to_minute
-from app.ui.page_client import PageClient, Trouble
+from app.ui.page_client import PageClient, Trouble, apart
 
 EVERY_S = 5
 ORDERS_MAX, SHOWN_MAX = 200, 12  # asked for; in a list
@@ -56,9 +56,10 @@ def _draw(api: PageClient, desk: Mapping[str, Any], wall: bool) -> None:
     if at_account:
         parts.tiles(tiles(account, desk, lives))
     _now(account)
-    incidents.show(api, desk, beside=True)
+    with apart():
+        incidents.show(api, desk, beside=True)
     if at_account:
-        with st.container(key="panel_positions"):
+        with st.container(key="panel_positions"), apart():
             overview.positions(api, desk, api.last("/api/sleeves")["items"])
     if at_account:
         left, right = st.columns(2, gap="small")

@@ -200,7 +200,7 @@ def validate_request(request: Request) -> None:
     execution_of(request.execution)
     if request.from_ms is not None and request.to_ms is not None and request.from_ms >= request.to_ms:
         ends = " to ".join(f"{utc(ms)}" for ms in (request.from_ms, request.to_ms))
-        raise BadInput(f"reversed dates: {ends}", "swap --from and --to; --to is excluded")
+        raise BadInput(f"reversed dates: {ends}", "swap the two; the end is not included")
     if not request.sleeves:
         raise BadInput("no sleeve to run", "name a strategy and a symbol")
     for spec in request.sleeves:

@@ -58,6 +58,21 @@ def test_row_zero_is_the_live_configuration(desk: Any) -> None:
     assert result.data["rows"][1]["changes"] == [{"key": "stop_atr", "value": 3}]
 
 
+def test_a_sharpe_ratio_comes_with_its_interval(desk: Any) -> None:
+    """Beside it in the table and behind it in the sentence; a run too short for one has a dash and no bracket."""
+    asked = {"variants": variants(3), "sleeve": "trend-btc"}
+    figures = {"total_return_frac": 0.1, "sharpe": 1.2, "max_drawdown_frac": 0.1, "trades": 12, "fees": 34.5}
+    known = figures | {"sharpe_low": -0.4, "sharpe_high": 2.8}
+    result = call(desk(lambda p: returns(0.0, int(p["stop_atr"])), metrics=known), "compare", asked)
+    at = result.table.columns.index("Sharpe, 95 % interval")
+    assert result.table.columns[at - 1] == "Sharpe"
+    assert [row[at] for row in result.table.rows] == [f"{{r{n}.sharpe_low}} to {{r{n}.sharpe_high}}" for n in (1, 2)]
+    assert "Sharpe {r2.sharpe} ({r2.sharpe_low} to {r2.sharpe_high})" in result.text
+    short = call(desk(lambda p: returns(0.0, int(p["stop_atr"])), metrics=known | {"sharpe_low": None}), "compare", asked)
+    assert [row[at] for row in short.table.rows] == ["-", "-"]
+    assert "sharpe_low" not in short.text
+
+
 def test_an_edge_is_called_better_and_noise_is_not(desk: Any) -> None:
     """Half a percent a day is told apart; a hundredth of it is not, and the text says so."""
     better = call(

@@ -149,7 +149,8 @@ const charts = (() => {
     const height = spec.height || 220, right = width - 48, bottom = height - 24, items = spec.items, form = forms[spec.unit];
     const svg = plane(element, width, height, spec.label), box = tip(element), step = right / items.length;
     const low = Math.min(0, ...items.map((i) => i.value)), high = Math.max(0, ...items.map((i) => i.value), low === 0 ? 1e-9 : 0);
-    const y = (v) => 10 + (high - v) / (high - low || 1) * (bottom - 16), scale = ticks(low, high, 4);
+    const over = (spec.marks || []).length ? 18 : 10; // a mark's word stands above the bars
+    const y = (v) => over + (high - v) / (high - low || 1) * (bottom - 6 - over), scale = ticks(low, high, 4);
     rows(svg, scale.at, y, 0, right, (v) => form(v, digitsOf(scale.step)));
     const every = Math.ceil(items.length / Math.max(1, Math.floor(right / 44)));
     const wide = Math.max(1, spec.edges ? step - 2 : Math.min(step - 2, 64)); // the one bar of a young desk is no wall

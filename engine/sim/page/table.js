@@ -105,7 +105,8 @@ const table = (() => {
     if (pick) body.addEventListener('keydown', along);
     const draw = () => {
       body.replaceChildren(...found.slice(0, count).map(line));
-      if (pick) stop(body, body.querySelector('tr.chosen') || body.firstElementChild);
+      if (rows.length && !found.length) body.replaceChildren(element('tr', {}, element('td', {className: 't', colSpan: heads.length + (both ? 1 : 0), textContent: 'No row has that: change the filter.'})));
+      else if (pick) stop(body, body.querySelector('tr.chosen') || body.firstElementChild);
       const all = rows.length.toLocaleString('en-US'), few = found.length.toLocaleString('en-US');
       counted.textContent = found.length === rows.length ? `${all} in all` : `${few} of ${all}`;
       more.hidden = found.length <= count;

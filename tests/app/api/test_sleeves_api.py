@@ -64,6 +64,7 @@ def test_a_person_proposes_a_pause_with_an_end(api: Any, home: Home, monkeypatch
     for ends, words in (("91d", "at most 90 days"), ("soonish", "not a valid time"), ("2020", "after desk time")):
         refused = api.post("/api/proposals", json=body(sleeve="eth-trend", ends=ends))
         assert (refused.status_code, words in json.dumps(refused.json())) == (400, True), refused.text
+        assert "propose_pause" not in refused.text  # a tool's name is no word for who pressed a button
 
 
 REFUSED: tuple[tuple[dict[str, Any], int, str], ...] = (

@@ -137,7 +137,7 @@ def test_a_halt_says_what_it_cancelled_and_closed_and_what_is_left(fake: Fake) -
     ]
     fake.halt_progress = {"state": "KILL_INCOMPLETE", "left": ["okx:BTC-USDT:perp: 4 lots, 1 orders"], "steps": steps}
     seen = texts_of(page(tab="desk"))
-    assert "1 order cancelled, 1 exit has filled. Left: okx:BTC-USDT:perp: 4 lots, 1 orders." in seen
+    assert "1 order cancelled, 1 exit has filled. Left: BTC-USDT perp (okx): 4 lots, 1 orders." in seen
     assert "at the next open" in seen
     assert seen.count("booked when it closes: 21 Sep 14:28:20Z desk time.") == 1
     fake.desk["mode"] = "testnet"

@@ -65,6 +65,7 @@ def test_the_page_shows_pairs_legs_and_the_trips_of_the_chosen_leg(fake: Fake, m
     text = texts_of(at)
     assert text.index("What each pair made") < text.index("ETH-USDT SOL-USDT") < text.index("BTC-USDT SOL-USDT")
     assert "By pair" in text
+    assert "4 of BTC-USDT, of 6 in all" in text
     assert f"pairs on binance {', '.join(COINS)}" in text
     (listed,) = [data for data in drawn(at) if data["kind"] == "table"]
     heads = [column[0] for column in listed["spec"]["columns"]]

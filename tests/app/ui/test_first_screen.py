@@ -8,7 +8,8 @@ import pytest
 
 from tests.app.ui.browsers import WAIT_MS, Place, answers, started
 from tests.app.ui.fake_api import Fake, serving
-from tests.app.ui.fake_shapes import NOW_MS, alert
+from tests.app.ui.fake_shapes import NOW_MS, alert, answer, turn
+from tests.app.ui.test_narrow import SERIES
 from tests.fakes.waiting import until
 
 pytestmark = pytest.mark.long  # a page and a browser of their own
@@ -17,10 +18,12 @@ LONG = "btc-trend: trailing stop: it stopped: 0 in 41 round trips since 2026-01-
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
-    """A page on a bad night: five alerts, limits near their end, a silence, an old backup."""
+def fake() -> Fake:
+    """A bad night: five alerts, limits near their end, a silence, an old backup, long names."""
     fake = Fake()
     fake.alerts = [alert(f"al-{n}", "warn") | {"deliveries": []} for n in range(5)]
+    for one in fake.sleeves:
+        one["name"] += "-after-funding-slow-with-a-rather-long-name"
     fake.desk["guards"] += [
         {"name": f"sleeve-{n} losses", "value": 2, "limit": 3, "used_frac": 0.6 + n / 100, "unit": "count", "until_ms": None}
         for n in range(9)
@@ -29,6 +32,12 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     fake.silences = {"wall_ms": NOW_MS, "counts": {"silent": 1, "cannot_tell": 0, "as_expected": 7}, "items": [line]}
     file = "/backups/a/rather/long/path/of/a/backup/desk-2026-03-02.tar.zst"
     fake.upkeep["backup"] = {"file": file, "made_ms": NOW_MS - 9 * 86_400_000, "files": 4, "bytes": 9_000_000}
+    return fake
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory, fake: Fake) -> Iterator[Place]:
+    """A page of that night."""
     made = Place(Path(tmp_path_factory.mktemp("first")) / "home")
     made.home.mkdir()
     with serving(fake) as url, started(made, "ui", "--api", url):
@@ -37,12 +46,12 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
 
 
 def opened(chromium: Any, place: Place, view: str, *, phone: bool) -> Any:
-    """A view, drawn."""
+    """A view of the desk, or an address, drawn."""
     more = {"user_agent": PHONE, "is_mobile": True, "has_touch": True} if phone else {}
     size = {"width": 390, "height": 844} if phone else {"width": 1280, "height": 900}
     page = chromium.new_context(viewport=size, **more).new_page()
     page.set_default_timeout(WAIT_MS)
-    page.goto(f"{place.page}?tab=desk&view={view}")
+    page.goto(f"{place.page}{view if view.startswith('?') else f'?tab=desk&view={view}'}")
     return page
 
 
@@ -63,14 +72,41 @@ def test_what_is_open_is_on_the_first_screen(chromium: Any, place: Place) -> Non
 
 @pytest.mark.parametrize("view", ["overview", "alerts", "handover"])
 def test_nothing_scrolls_sideways_on_a_phone(chromium: Any, place: Place, view: str) -> None:
-    """Long sentences and paths break; the runbook opens within the screen."""
+    """Long sentences, paths and names break, also within tables; the runbook opens within the screen."""
     page = opened(chromium, place, view, phone=True)
-    page.get_by_text("0 in 41 round trips" if view != "overview" else "Open positions").first.wait_for()
+    page.get_by_text("0 in 41 round trips" if view != "overview" else "Latest round trips").first.wait_for()
     main = page.locator("[data-testid=stMain]")
     assert main.evaluate("(e) => e.scrollWidth - e.clientWidth") <= 0
+    tables = page.locator(".scroll").evaluate_all("(all) => all.map((e) => e.scrollWidth - e.clientWidth)")
+    assert max([0, *tables]) <= 1, "a table has figures off the screen"
     if view == "alerts":
         page.get_by_test_id("stPopover").get_by_role("button", name="Runbook").first.click()
         box = page.locator("[data-testid=stPopoverBody]").bounding_box()
         assert box["x"] >= 0
         assert box["x"] + box["width"] <= 390
+    page.context.close()
+
+
+def test_a_wide_table_of_an_answer_is_read_on_a_phone(chromium: Any, place: Place, fake: Fake) -> None:
+    """Nine columns fit in the width of the screen, and every figure is there."""
+    fake.turns["u-1"] = turn("u-1", "done", "what data is there?", answer(f"Six series.\n\n{SERIES}"))
+    page = opened(chromium, place, "?tab=chat&role=developer&thread=t-1", phone=True)
+    page.get_by_text("SOL-USDT · funding").wait_for()
+    wide = page.locator("[data-testid=stMarkdownContainer]").evaluate_all(
+        "(all) => all.map((e) => e.scrollWidth - e.clientWidth)"
+    )
+    assert max(wide) <= 1
+    assert "market perp" in page.get_by_text("Every row:").inner_text().replace("\u00a0", " ")
+    page.context.close()
+
+
+def test_the_browser_s_tab_says_how_much_waits_and_whether_it_pages(chromium: Any, place: Place, fake: Fake) -> None:
+    """Seen from another tab: five warnings and two proposals; a square once something pages, and what is no paper is named."""
+    page = opened(chromium, place, "overview", phone=False)
+    page.wait_for_function("() => document.title === '▲ 7 · Nightdesk'")
+    night = fake.alerts, fake.desk["mode"]
+    fake.alerts, fake.desk["mode"] = [alert("al-9"), *fake.alerts], "testnet"
+    page.wait_for_function("() => document.title.startsWith('■')")
+    assert page.title() == "■ 8 · Nightdesk TESTNET"
+    fake.alerts, fake.desk["mode"] = night
     page.context.close()

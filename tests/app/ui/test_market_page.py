@@ -99,6 +99,16 @@ def test_the_keyboard_s_place_on_a_link_outlasts_a_refresh(at: tuple[Any, list[s
     page.evaluate("() => document.getElementById('probe').remove()")
 
 
+def test_a_filter_that_fits_nothing_says_so(at: tuple[Any, list[str]]) -> None:
+    """In place of an empty table; the rows are back with the filter's end, and no key picks what is no row."""
+    page, _ = at
+    page.get_by_label("Filter").fill("((nothing")
+    page.get_by_text("No row has that: change the filter.").wait_for()
+    assert page.locator("tr[data-id], tbody tr[tabindex='0']").count() == 0
+    page.get_by_label("Filter").fill("")
+    assert page.locator("tr[data-id]").count() == 3
+
+
 def test_what_is_saved_is_what_the_filter_shows_and_no_formula(at: tuple[Any, list[str]]) -> None:
     """The rows of the filter, in their order; a text that a spreadsheet would run begins with an apostrophe."""
     page, _ = at

@@ -267,6 +267,39 @@ def test_a_phone_shows_what_is_open_and_who_loses_before_the_curve(fake: Fake, m
     assert sorted(order, key=text.index) == list(order)
 
 
+@pytest.mark.parametrize("broken", ["benchmark", "lately/sleeves", "equity", "trips", "periods"])
+def test_a_part_that_fails_alone_leaves_the_others(fake: Fake, monkeypatch: pytest.MonkeyPatch, broken: str) -> None:
+    """Its refusal stands in its place; what needs a person, what is open and the limits are drawn all the same."""
+    whole = fake.answer
+
+    def answer(method: str, path: str, query: dict[str, str], body: Any) -> tuple[int, Any]:
+        if path == f"/api/desk/{broken}":
+            return 500, {"error": {"kind": "Internal", "what": "this part is broken", "hint": ""}}
+        return whole(method, path, query, body)
+
+    monkeypatch.setattr(fake, "answer", answer)
+    at = page(tab="desk")
+    assert not at.exception
+    text = texts_of(at)
+    assert "this part is broken" in text
+    for words in ("Needs you", "Open positions", "USDT, net of costs; configuration", "Guardrails", "Shared exposure"):
+        assert words in text, words
+
+
+def test_before_the_first_bar_no_version_is_made_up(fake: Fake) -> None:
+    """And nothing is a dash that a sentence can say: no sleeve, no guardrail, no time of figures."""
+    fake.sleeves.clear()
+    fake.desk |= {"version": None, "active_version": None, "guards": [], "desk_ms": None}
+    fake.desk["worker"] |= {"running": False}
+    text = texts_of(page(tab="desk"))
+    assert "no configuration runs yet" in text
+    assert "vNone" not in text
+    assert "Figures are of –" not in text
+    assert "add a table [[sleeves]] to desk.toml" in text
+    assert "Measured from the first bar on." in text
+    assert "What they run" not in texts_of(page(tab="sleeves"))
+
+
 def test_a_phone_lists_the_loudest_and_counts_the_others(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
     """Pages before warnings; nothing is left out without a word."""
     fake.proposals.clear()

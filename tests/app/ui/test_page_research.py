@@ -54,4 +54,6 @@ def test_one_that_runs_shows_its_progress_and_can_be_cancelled(fake: Fake) -> No
     at = page(tab="runs", job="j-1")
     assert "cancel_job_j-1" in {button.key for button in at.button}
     assert "Variations" not in texts_of(at)
-    assert "unknown job" in texts_of(page(tab="runs", job="j-9"))
+    text = texts_of(page(tab="runs", job="j-9"))
+    assert "unknown job" in text
+    assert "/api/" not in text  # the hint of a program that asks

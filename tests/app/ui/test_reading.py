@@ -86,6 +86,24 @@ def test_every_verdict_stands_before_the_first_table() -> None:
     assert [reading.is_table(block) for block in found.blocks] == [False, True, True]
 
 
+def test_a_list_in_paragraphs_keeps_each_of_them_together() -> None:
+    """The first sentence is the verdict; what is said of the second alert is not read under the third's name."""
+    found = reading.read(
+        "Alerts: 2 open.\n\nal-2 PAGE: no stop. Since noon.\n\nal-1 NOTE: a pause. Since one.\n\n| a |\n|---|\n| b |"
+    )
+    assert found.verdicts == ("Alerts: 2 open.",)
+    assert found.blocks[:2] == ("al-2 PAGE: no stop. Since noon.", "al-1 NOTE: a pause. Since one.")
+
+
+def test_what_an_answer_says_itself_is_not_said_by_its_table_again() -> None:
+    """Of one configuration it does, of the other it does not."""
+    rows = "\n".join(
+        f"| {cells} |" for cells in ("configuration | verdict", "---|---", "a | row 0", "x 4 | better", "x 5 | worse")
+    )
+    found = reading.read(f"Against the live configuration: x=4 is better.\n\nx 5: return -1 %.\n\n{rows}")
+    assert found.verdicts == ("Against the live configuration: x=4 is better.", "x 5 is worse than a.")
+
+
 @pytest.mark.parametrize("text", [COMPARISON, WRONG, "One line.", "- a\n- b\n\n> quoted\n\n`code`\n\nLast line. And more.", ""])
 def test_no_word_of_an_answer_is_lost(text: str) -> None:
     """Every word is in one of the parts, but for rules of tables and the number of a row."""

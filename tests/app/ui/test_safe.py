@@ -136,6 +136,7 @@ def test_no_page_renders_html() -> None:
 def test_an_instrument_reads_as_people_name_it() -> None:
     """Wherever it stands in a sentence; an address, a time or an id stays what it is."""
     assert typeset("long 0.1 in okx:BTC-USDT:perp (btc)") == "long 0.1 in BTC-USDT perp (okx) (btc)"
+    assert typeset("okx:BTC-USDT:perp: no bars") == "BTC-USDT perp (okx): no bars"
     for same in ("at 12:30:15", "http://h:80/perp", 'instruments."okx:BTC-USDT:swap"', "x:okx:BTC-USDT:perp:1"):
         assert typeset(same) == same
 

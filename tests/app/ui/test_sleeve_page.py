@@ -142,13 +142,16 @@ def test_an_unknown_sleeve_is_named_and_the_list_leads_on(fake: Fake) -> None:
 
 @long
 def test_an_alert_of_this_sleeve_stands_above_its_figures(fake: Fake) -> None:
-    """Those of other sleeves, and of one whose name begins alike, do not. Its time says of which clock it is."""
-    for n, place in enumerate(("btc-trend", "btc-trend-2", "eth-trend"), 1):
-        said = {"what": f"no protective order, {n}", "since_ms": NOW_MS, "action": "look"}
+    """Those of other sleeves, and of one whose name begins alike, do not. Its time says of which clock it is. The page that
+    stands in the strip above is not said again."""
+    for n, place in enumerate(("btc-trend", "btc-trend-2", "eth-trend", "btc-trend"), 1):
+        said = {"what": f"no protective order, {n}", "since_ms": NOW_MS, "action": "look with `nightdesk doctor`."}
         fake.alerts.append({"id": f"a-{n}", "severity": "page", "place": place, **said})
     text = texts_of(page(**HERE))
-    assert "<b>■ no protective order, 1.</b> Since 21 Sep 14:13Z (wall clock). To do: look." in text
+    assert "<b>■ no protective order, 4.</b> Since 21 Sep 14:13Z (wall clock). To do: look with nightdesk doctor." in text
     assert "no protective order, 2" not in text
+    assert text.count("no protective order, 1") == 1
+    assert "PAGE: no protective order, 1." in text
     assert "no protective order, 3" not in text
 
 
@@ -309,7 +312,7 @@ def test_the_loudest_alert_of_a_sleeve_is_first(fake: Fake) -> None:
     """Notes, which ask for nothing, are counted below them."""
     fake.alerts = [
         alert(f"al-{n}", severity) | {"place": "btc-trend", "what": severity}
-        for n, severity in enumerate(("note", "note", "warn", "page"))
+        for n, severity in enumerate(("note", "note", "warn", "page", "page"))  # the first page is in the strip above
     ]
     text = texts_of(page(tab="sleeves", sleeve="btc-trend"))
     places = [text.index(words) for words in ("■ page.", "▲ warn.", "2 notes on it:")]
