@@ -364,8 +364,8 @@ class BinanceVenue(NamedTuple):
         side, price = SIDES[row["side"]], float(row["price"])
         fee, other = fee_of(row["commission"], row["commissionAsset"], self._quote)
         ids = (str(row["id"]), str(row["orderId"]), stem_of(name) if name.startswith(OURS) else "")
-        what = side, self._lots(row["qty"]), price, fee, bool(row["maker"])
-        return VenueTrade(*ids, *what, int(row["time"]), forced_by(name), other)
+        core = (*ids, side, self._lots(row["qty"]), price, fee, bool(row["maker"]), int(row["time"]))
+        return VenueTrade(*core, forced_by(name), other)
 
     async def _one(self, about: Mapping[str, Any], client: Any = None) -> Mapping[str, Any]:
         """One normal order, by the one id in `about`. Raises LookupError for an answer about another one."""
