@@ -100,6 +100,9 @@ PAGES: Mapping[str, CausePage] = {
     "stop_rejected": CausePage(
         "the venue rejects protective orders", "protective-missing", "the venue's words, against its rules for stops", 6
     ),
+    "turned_away": CausePage(
+        "the venue turns away every request", "orders-rejected", "the key's rights: nightdesk account check", 7
+    ),
     "exit_rejected": CausePage("the venue rejects exits", "orders-rejected", "the venue's words; close at its own page", 6),
     "stop_lost": CausePage(
         "a protective order has no answer, or is not there",
@@ -118,6 +121,9 @@ PAGES: Mapping[str, CausePage] = {
     "stream": CausePage("the account's stream cannot be trusted", "gate-closed", "whether executions are listed by REST", 4),
     "settings": CausePage(
         "margin mode or leverage was changed at the venue", "gate-closed", "who changed it: the instrument's settings there", 4
+    ),
+    "other_fee": CausePage(
+        "a fee in an asset that is not the cash", "reconcile-difference", "switch fees in it off at the venue", 4
     ),
     "untraded": CausePage("the venue does not trade an instrument", "delisted", "its page and announcements at the venue", 4),
     "compare": CausePage("venue and book cannot be compared", "reconcile-difference", "does the venue answer at all?", 4),
@@ -146,7 +152,7 @@ FOLLOWS: Mapping[str, tuple[str, ...]] = {
     "breaker": ("loss", "change"),
     "loss": ("left", "naked", "stop_unseen", "change"),
     "left": ("naked", "stop_rejected", "fills"),
-    "naked": ("stop_rejected", "stop_lost", "stop_unseen", "fills", "away", "doubt"),
+    "naked": ("stop_rejected", "stop_lost", "stop_unseen", "turned_away", "fills", "away", "doubt"),
     "stop_unseen": ("away", "doubt"),
     "stop_rejected": ("change",),
     "rejected": ("clock", "change"),
@@ -170,6 +176,9 @@ INCIDENTS: tuple[tuple[str, str], ...] = (
     ("have no protective order at the venue", "naked"),
     ("and does not show it", "stop_unseen"),
     (" are dust: ", "dust"),
+    ("turns away every request", "turned_away"),
+    ("refused in a row", "rejected"),
+    (", which the desk does not count: ", "other_fee"),
     ("says that more has filled than the venue lists", "fills"),
     ("a duty has failed", "duty"),
     ("the end of the journal was unfinished", "torn"),
@@ -202,7 +211,7 @@ HEALTH: tuple[tuple[str, str], ...] = (  # how the name of a health event begins
     ("refusals of ", "rejected"),
     (REDUCED, "forced"),
     (SETTINGS, "settings"),
-    (FEES, "settings"),
+    (FEES, "other_fee"),
     (OFF, "untraded"),
 )
 

@@ -22,7 +22,7 @@ UNCONNECTED_MS = 60_000
 NOT_CONNECTED = "the account is not connected"  # how app/processes/account_start.py begins its reason
 SHOWN = 3  # differences in one alert
 # incidents (root_causes.INCIDENTS) that quiet hours do not hold back: a position or cash is not what the desk counts
-PAGED = {"halt_left", "naked", "stop_unseen", "fills", "orphan", "foreign_trade", "forced", "position", "cash"} | {
+PAGED = {"halt_left", "naked", "stop_unseen", "turned_away", "fills", "orphan", "foreign_trade", "forced", "position", "cash"} | {
     "clock",
     "compare",
     "settings",

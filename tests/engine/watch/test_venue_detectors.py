@@ -49,6 +49,17 @@ def test_an_exit_that_is_filled_by_word_alone_asks_for_no_stop(later_s: int) -> 
     [
         ("an execution under our name that the journal does not know: 3 lots", "page", "docs/runbooks/orphan.md"),
         ("the venue's clock differs from ours by 2.0 s; no entries", "page", "timedatectl (docs/runbooks/gate-closed.md)"),
+        (
+            f"{INSTRUMENT}: the venue turns away every request, for a minute or longer: 50120",
+            "page",
+            "docs/runbooks/orders-rejected.md",
+        ),
+        (
+            f"{INSTRUMENT}: a fee was taken in BNB, which the desk does not count: 1 BNB",
+            "warn",
+            "docs/runbooks/reconcile-difference.md",
+        ),
+        ("refusals of btc: 5 refused in a row: no margin", "warn", "docs/runbooks/orders-rejected.md"),
         ("the end of the journal was unfinished: 12 bytes set aside", "warn", "docs/runbooks/worker-down.md"),
         ("the strategy file is not there", "warn", "nightdesk journal explain d-7"),
     ],
