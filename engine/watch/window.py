@@ -11,6 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
+from engine.book.bodies import SIMULATED
 from engine.clock import DAY_MS
 from engine.store.chain import UNORDERED_KIND, Event, event_of
 from engine.store.opened import around_time, open_journal
@@ -175,10 +176,11 @@ def _mark_before(path: Path, at_ms: int | None) -> Event | None:
 
 def _valued(path: Path, mark: Event, earlier: Iterator[bytes]) -> Event:
     """The mark with its sleeves at the price of the last close; `earlier`: lines before it, last first. A mark of a close is
-    that already, but for instruments that had no bar; a basket's is always, which values its legs with each execution.
+    that already, but for instruments that had no bar; a simulated desk's is always, and a basket's, which values its legs with
+    each execution.
     """
     sleeves = mark.body.get("sleeves", {})
-    known = {} if "basket" in mark.body else _instruments(path)
+    known = {} if "basket" in mark.body or mode_of(path) in SIMULATED else _instruments(path)
     traded = {name: known[name] for name, sleeve in sleeves.items() if name in known and "cash" in sleeve}
     prices, bars = dict[str, float](), 0
     for line in earlier if traded else ():

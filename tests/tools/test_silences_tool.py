@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 
+from engine.watch import derived
 from engine.watch.silence import status
 from engine.watch.silence.rates import ExpectedEvent, judged, rates_json
 from tests.tools.conftest import NOW_MS
@@ -39,7 +40,7 @@ def keep(ctx: ToolContext) -> None:
     found = judged(PULSES)
     path = ctx.home / status.FILE
     path.parent.mkdir(exist_ok=True)
-    path.write_text(json.dumps({"schema": status.SCHEMA, "wall_ms": NOW_MS, "counts": {}, "items": rates_json(found)}))
+    path.write_text(json.dumps({"schema": derived.SCHEMA, "wall_ms": NOW_MS, "counts": {}, "items": rates_json(found)}))
 
 
 def test_that_nothing_is_silent_is_an_answer(make_ctx: Callable[..., ToolContext]) -> None:

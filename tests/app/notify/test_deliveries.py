@@ -13,6 +13,7 @@ from sqlmodel import select
 from app.home.home import Home, open_home
 from app.notify import deliveries
 from app.processes.scheduler import Schedules
+from engine.amounts import price_text
 from engine.control import halt, proposals
 from engine.store import db
 from engine.store.chain import Event
@@ -208,7 +209,7 @@ def test_a_missing_protective_order_is_paged_at_the_next_look(bench: Bench, sink
     quantity = mark.body["sleeves"][name]["position"]["quantity"]
     for words in (name, f"{quantity:g}", "WITHOUT a working protective order", "synthetic:"):
         assert words in page["what"]
-    assert str(mark.body["sleeves"][name]["position"]["layers"][0]["protective"]) in page["action"]
+    assert price_text(mark.body["sleeves"][name]["position"]["layers"][0]["protective"]) in page["action"]
     assert page["runbook"] == "docs/runbooks/protective-missing.md"
     journal_mark(bench, mark)
     assert pages(bench.pass_time(20, bars=False)) == ["resolved"]

@@ -41,7 +41,9 @@ def journaled(home: Path, *groups: tuple[int, list[Event]]) -> Path:
     path = journal_of(home)
     path.parent.mkdir(parents=True)
     journal = Journal(path, "test")
-    begun = Event("config", T - BAR, {"sleeves": [{"name": "btc", "instrument": PLACE, "cash": 1_000.0}]})
+    begun = Event(
+        "config", T - BAR, {"start": {"mode": "live"}, "sleeves": [{"name": "btc", "instrument": PLACE, "cash": 1_000.0}]}
+    )
     for t_ms, events in [(T - BAR, [begun]), *groups]:
         cause = journal.id_ahead(0)
         journal.append([e._replace(t_event_ms=t_ms, cause_id=cause if n else "") for n, e in enumerate(events)])
