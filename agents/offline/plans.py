@@ -8,14 +8,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from agents.offline import desk_plans, figure_plans, model_plans, page_plans, research_plans, run_plans
-from agents.offline.above_figures import costs_of
 from agents.offline.calls import made, not_given, once
 from agents.offline.changes import propose
 from agents.offline.drafts import asks_back, drafted, result_text, which_sleeve, window
 from agents.offline.figure_plans import SLEEVES_MAX
 from agents.offline.fill import arguments
 from agents.offline.read_back import PlannedCall
-from agents.offline.steps import CallResult, Plan, PlannedAnswer, PlanOf, Question
+from agents.offline.steps import Plan, PlannedAnswer, PlanOf, Question
 from agents.offline.words import LISTS, PATTERNS, says
 from engine.clock import HOUR_MS, utc
 from tools.common.time_words import instant
@@ -25,8 +24,6 @@ HALF_HOUR_MS = HOUR_MS // 2
 
 def plan_of(q: Question) -> Plan:
     """The plan of a question whose entry is chosen and allowed."""
-    if q.chosen.ask == "compare models":
-        return (yield from model_plans.helps(q))
     meant = ""
     if q.chosen.tool.name in _OF_A_RUN:
         q, meant = yield from figure_plans.about_run(q)
@@ -86,35 +83,13 @@ def journal(q: Question) -> Plan:
     if "operator actions" in text:  # people act in wall time, which no window of desk time holds
         args = {**args, "since": "2009-01-01", "kinds": ["proposal", "config"]}
         args.pop("until", None)
-    if set(args.get("kinds", ())) & {"halt", "breaker"} and "operator" in text:
-        args.pop("kinds")
     call = PlannedCall("journal_search", args)
     (found,) = yield [call]
-    if slots.out is not None and slots.out[0] == "sleeve" and found.status == "ok":
-        return _without_sleeves(slots.out[1], call, found)
-    events = [e for e in found.evidence if re.fullmatch(r"[dp]-\d+", e)]
-    if kind == "refused" and found.status == "ok" and events and re.search(r"\bwhy\b|\bhow come\b|\breason\b", text):
-        (reason,) = yield [PlannedCall("explain_event", {"event_id": events[-1]})]
-        text = f"The last of them, {events[-1]}: {result_text(reason)}\n\n{result_text(found)}"
-        return PlannedAnswer(text, read_as=f"why the last entry was refused, {events[-1]}")
-    if slots.count and found.status == "ok" and (summed := costs_of(text, found)) is not None:  # `slippage on the last 10 fills`
-        return (yield from summed(q)).after("No tool says how much is normal.")
     newest = max(found.rows(), key=lambda row: row.get("desk time", ""), default=None)
     last = slots.which == "last" and not slots.count and found.status == "ok"
     if last and newest is not None and "event" in newest and newest.get("kind") != "proposal":  # of a change: none was made
         return drafted([call], [found]).after(f"The last: {newest['desk time']}, {newest['what']} ({newest['event']}).")
     return drafted([call], [found])
-
-
-def _without_sleeves(names: tuple[str, ...], call: PlannedCall, found: CallResult) -> PlannedAnswer:
-    """The events listed but those of some sleeves."""
-    left = " and ".join(names)
-    if found.table is None:
-        return drafted([call], [found], f"Without {left} it would be the same list.")
-    rows = [n for n, row in enumerate(found.rows()) if row.get("sleeve", row[found.table.columns[0]]) not in names]
-    lead = f"Without {left}: {len(rows)} of the {len(found.table.rows)} events listed. Counts and P&L below are of all."
-    draft = drafted([call], [found.only(rows)])
-    return PlannedAnswer(f"{lead}\n\n{draft.text}", read_as=f"{draft.read_as}, without {left}")
 
 
 def _iso(ms: int) -> str:
@@ -210,8 +185,6 @@ def alerts(q: Question) -> Plan:
         since = re.sub(r"^(?:the )?(?:last|past) (?=\d)", "", found[1])
     elif found := re.search(r"\b(?:this|last|past|the last|the past) (hour|day|weekend|week|month)\b", text):
         since = _LAST[found[1]]
-    elif re.search(r"\d{4}-\d{2}|\b(?:19|20)\d{2}\b", text):
-        since = q.slots.span.at or q.slots.span.start
     if named := next((i for i in q.slots.ids if i.startswith("al-")), None):
         args = {"alert_id": named}
     elif since:

@@ -8,12 +8,12 @@ from functools import partial
 from typing import Any
 
 from agents.offline.above import trip_meant
-from agents.offline.drafts import asks_back, drafted, result_text
+from agents.offline.drafts import asks_back, drafted
 from agents.offline.read_back import PlannedCall
-from agents.offline.slots import ORDINALS, Slots
+from agents.offline.slots import Slots
 from agents.offline.steps import CallResult, Plan, PlannedAnswer, PlanOf, Question
 from agents.offline.tables import number_of, only
-from agents.offline.turn_above import Kinds, ShortSentence, TurnAbove, of_above
+from agents.offline.turn_above import Kinds, ShortSentence
 from agents.offline.ways import SAY
 from agents.offline.words import says
 from engine.clock import DAY_MS, HOUR_MS, MINUTE_MS, utc
@@ -24,21 +24,6 @@ KINDS = Kinds()
 
 def _is_trips(result: CallResult) -> bool:
     return result.name == "trips" and result.table is not None and result.table.columns[0] == "trip" and bool(result.table.rows)
-
-
-@KINDS(most=8)
-def of_listed_trip(heard: ShortSentence) -> PlannedAnswer | None:
-    """`how long did it last`, `and the second worst?`, after one of a list of trips was explained: that row of the list."""
-    listed, nth = heard.above.latest(3, _is_trips), heard.found["nth"]
-    above_it = heard.above.last is not None and _is_trips(heard.above.last) and "how long" not in heard.text
-    if listed is None or listed.table is None or above_it:
-        return None
-    place = ORDINALS[nth] if nth else heard.read.place or 0
-    if not (nth or of_above(heard.read) or " we " in heard.text) or not -len(listed.table.rows) <= place < len(listed.table.rows):
-        return None
-    note = f"Row {place + 1} of the list of trips above; the entry and the exit are its times."
-    row = render.markdown_table(only(listed.table, [place]))
-    return PlannedAnswer(f"{note}\n\n{row}", read_as=f"row {place + 1} of the trips above")
 
 
 @KINDS(most=9, back=True)
@@ -83,8 +68,6 @@ _STAYS = re.compile(r"\bround trip\b")
 def ended(heard: ShortSentence) -> Any:
     """`what took it out`, `how did that end`: the exit of the trip that the turn above showed; said where it showed none."""
     last = heard.above.last
-    if heard.above.found_nothing:
-        return _nothing(heard.above)
     if "recover" in heard.text:  # of a drawdown: its row says when, or that it has not
         return None
     sums = last is not None and (last.name in _SUMS or (last.name == "trips" and not _is_trips(last)))
@@ -94,57 +77,18 @@ def ended(heard: ShortSentence) -> Any:
         return None
     if last.name == "trips":
         return trip_meant(heard.read, last, heard.above.facts)
-    return (
-        _of_event(last) if last.name == "explain_event" else _of_list(heard.read, last) if last.name == "journal_search" else None
-    )
+    return _of_list(heard.read, last) if last.name == "journal_search" else None
 
 
-def _nothing(above: TurnAbove) -> PlannedAnswer | None:
-    """That the turn above showed no trip, where it was about trips or events."""
-    newest, asked = above.newest, above.past[-1].asked.lower()
-    asks = [newest.ask, *(guess.label.ask for guess in newest.maybe[:1])] if newest is not None else []
-    asks += [above.last.name] if above.last is not None else []
-    of_trades = re.search(r"\b(?:trades?|trips?|fills?|losers?|winners?|positions?|entr\w+|exits?)\b", asked)
-    if not of_trades and not any(ask.startswith(_SHOWN) for ask in asks):
-        return None
-    return asks_back(SAY["no_trade"])
-
-
-def _of_event(last: CallResult) -> PlannedCall | PlanOf | None:
-    """Of an explained event: itself where it closed the trip, of an entry the exit after it; of several events the last one."""
-    assert last.table is not None  # noqa: S101 - asked before
-    event = str(last.table.rows[-1][0] if last.table.rows else "")
-    cells = {str(row[1]): str(row[2]) for row in last.table.rows if row[0] == event}
-    if "round_trip_pnl" in cells:
-        return PlannedCall("explain_event", {"event_id": event})
-    at = re.search(r"\b(\d{4}-\d\d-\d\d) (\d\d:\d\d)Z", last.text)
-    entry = cells.get("slot") == "entry" or "to enter" in last.text
-    return partial(_exit_after, cells.get("sleeve", ""), f"{at[1]}T{at[2]}", event) if entry and at else None
-
-
-def _of_list(read: Slots, last: CallResult) -> PlannedCall | PlanOf | None:
-    """Of fills that were listed: the one meant by its place, the only one, or the newest exit."""
+def _of_list(read: Slots, last: CallResult) -> PlannedCall | None:
+    """Of fills that were listed: the one meant by its place, the only one, or the newest exit; None for an entry."""
     rows = [row for row in last.rows() if row.get("kind") == "fill"]
     if not rows:
         return None
     row = rows[0] if len(rows) == 1 else next((row for row in reversed(rows) if _STAYS.search(row["what"])), rows[-1])
     if read.place is not None and -len(rows) <= read.place < len(rows):
         row = rows[read.place]
-    if _STAYS.search(row["what"]):
-        return PlannedCall("explain_event", {"event_id": row["event"]})
-    return partial(_exit_after, row["sleeve"], row["desk time"].removesuffix("Z").replace(" ", "T"), row["event"])
-
-
-def _exit_after(sleeve: str, since: str, entry: str, q: Question) -> Plan:  # noqa: ARG001 - a plan takes its question
-    """The first exit of a sleeve after an entry, explained; or that none is recorded yet."""
-    (found,) = yield [PlannedCall("journal_search", {"kinds": ["fill"], "sleeve": sleeve, "since": since})]
-    after = [row for row in found.rows() if row.get("event") != entry and _STAYS.search(row.get("what", ""))]
-    if not after:
-        text = f"It has not ended: no exit of {sleeve} is recorded after {entry}.\n\n{result_text(found)}"
-        return PlannedAnswer(text, read_as=f"the exit after {entry}")
-    explain = PlannedCall("explain_event", {"event_id": after[0]["event"]})
-    (cause,) = yield [explain]
-    return drafted([explain], [cause])
+    return PlannedCall("explain_event", {"event_id": row["event"]}) if _STAYS.search(row["what"]) else None
 
 
 def opened(last: CallResult) -> PlanOf | None:
@@ -161,28 +105,3 @@ def _opened(held_by: list[str], q: Question) -> Plan:  # noqa: ARG001 - a plan t
     said = [f"{row['desk time']}, {row['what']} ({row['event']})" if row else none for row in rows]
     lines = [f"- {one}: {text}" for one, text in zip(held_by, said, strict=False)]
     return PlannedAnswer("Held since the last entry:\n\n" + "\n".join(lines), read_as="the entries of the positions above")
-
-
-@KINDS(most=10, of=("journal_search",), ok=False, table=True, back=True)
-def extreme_fill(heard: ShortSentence) -> PlannedCall | PlannedAnswer:
-    """`which of those was the biggest loss`, of fills that were listed: the exit with that round trip, explained."""
-    rows = heard.last.rows()
-    exits = [(float(m[1].replace(",", "")), row["event"]) for row in rows if (m := says("trip_ends.pnl", row.get("what", "")))]
-    if not exits:
-        return PlannedAnswer("None of the events above closed a round trip, so none has a result.", read_as="the events above")
-    low = heard.read.which == "worst" or re.search(r"\b(?:loss|loser|lost|hurt|worst)\b", heard.text)
-    return PlannedCall("explain_event", {"event_id": (min if low else max)(exits)[1]})
-
-
-@KINDS(most=8, of=("explain_event",), table=True)
-def event_before(heard: ShortSentence) -> PlannedCall | None:
-    """`and the one before`, after an exit or an entry of a list was explained: the one before it."""
-    event, listed = (
-        str(heard.table.rows[0][0]),
-        heard.above.latest(3, lambda r: r.name == "journal_search" and r.table is not None),
-    )
-    rows = listed.rows() if listed is not None else []
-    ended = {row["event"] for row in rows if _STAYS.search(row.get("what", ""))}
-    same = [row["event"] for row in rows if (row["event"] in ended) == (event in ended)]
-    at = same.index(event) if event in same else 0
-    return PlannedCall("explain_event", {"event_id": same[at - 1]}) if at else None

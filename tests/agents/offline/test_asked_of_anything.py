@@ -41,15 +41,6 @@ def test_a_split_after_a_backtest_is_of_its_run(text: str, by: str, words: Words
     assert not args.keys() & {"sleeve", "since", "until"}
 
 
-def test_one_more_symbol_joins_two_that_were_run(words: Words) -> None:
-    """`and sol too`, after two symbols were set beside each other: the same run of it."""
-    desk = Desk("developer", words)
-    desk.ask("compare btc and eth trend over 2024")
-    desk.ask("and sol-usdt too")
-    ((name, args),) = desk.called
-    assert (name, args["symbol"], args["start"]) == ("backtest", "SOL-USDT", "2024-01-01")
-
-
 @pytest.mark.parametrize(
     ("text", "starts"),
     [

@@ -55,8 +55,6 @@ def test_a_modifier_changes_the_calls_or_is_named(words: Words, modifier: str) -
         ("p&l without eth", {"by": "sleeve"}),
         ("hit rate without the shorts", {"side": "long"}),
         ("which trades did not lose", {"outcome": "winners"}),
-        ("list winners above 2R", {"best": 20, "outcome": "winners"}),
-        ("what share of the loss came from btc", {"by": "sleeve"}),
         ("which coin made most", {"by": "symbol"}),
     ],
 )

@@ -255,15 +255,6 @@ def test_which_sleeve_is_of_the_week_that_was_picked(words: Words) -> None:
     assert (name, args["by"]) == ("trips", "sleeve")
 
 
-def test_days_that_lost_are_counted_and_a_mean_day_is_reckoned(words: Words) -> None:
-    """Of every day that is shown, not of the last twelve."""
-    days = Table(("day", "net"), (("2025-11-30", "{y1.net}"), ("2025-12-01", "{y2.net}")))
-    desk = Desk("advisor", words, pnl=ok("pnl")._replace(table=days), calc=ok("calc", "mean = 3 USDT"))
-    desk.facts = {f"y{n}.net": SimpleNamespace(value=value) for n, value in ((1, -2.0), (2, 1.0))}
-    assert desk.ask("how many losing days").startswith("1 of the 2 days shown lost money.")
-    assert desk.ask("what is our average daily p&l").startswith("On average a day made 3 USDT net, over 2 of them.")
-
-
 def test_exits_beside_each_other_are_a_split(words: Words) -> None:
     """Neither alone."""
     desk = Desk("advisor", words)
