@@ -10,12 +10,15 @@ from functools import partial
 from typing import Any
 
 from agents.offline.drafts import reckoned, result_text
-from agents.offline.steps import CallResult, Plan, PlannedAnswer, Question
+from agents.offline.read_back import PlannedCall
+from agents.offline.steps import CallResult, Plan, PlannedAnswer, PlanOf, Question
 from agents.offline.tables import ranks
-from agents.offline.turn_above import ANY, Kinds, ShortSentence
-from agents.offline.words import says
+from agents.offline.talk import tables_above
+from agents.offline.turn_above import ANY, Kinds, ShortSentence, of_above, short
+from agents.offline.words import LISTS, says
 
 KINDS = Kinds()
+_EVENTS_MAX = 10
 ROWS_SUMMED = 8  # an expression of calc is bounded
 
 
@@ -61,3 +64,38 @@ def _added_back(refs: Sequence[str], names: str, q: Question) -> Plan:  # noqa: 
     (value,) = yield from reckoned("+".join(refs))
     text = f"With {names} added back the net result is {value}. The trips stay the same: nothing was run again without costs."
     return PlannedAnswer(text, read_as=f"the answer above, {names} added back")
+
+
+@KINDS(most=10, of=("journal_search",), ok=False, table=True)
+def of_fills(heard: ShortSentence) -> Any:
+    """`slippage on those`, of fills that were listed: each event's own, and their sum."""
+    read, columns = heard.read, set(heard.table.columns)
+    if not (of_above(read) or short(read, 3)) or not {"event", "kind"} <= columns or read.by:
+        return None
+    keys = next(keys for form, keys in LISTS["cost_of"].items() if re.search(rf"\b(?:{form})", read.text))
+    kept = next(iter(tables_above(heard.above.past, heard.above.facts, heard.above.words)))
+    events = [row["event"] for n, row in enumerate(heard.last.rows()) if row["kind"] == "fill" and n in kept.rows]
+    if read.place is not None and -len(events) <= read.place < len(events):
+        events = [events[read.place]]
+    return partial(_summed, events[-_EVENTS_MAX:], keys, len(events)) if events else None
+
+
+def costs_of(text: str, found: CallResult) -> PlanOf | None:
+    """The sum of a cost over the fills of a list, of what a sentence asks for; None where it asks for none."""
+    keys = next((keys for form, keys in LISTS["cost_of"].items() if re.search(rf"\b(?:{form})", text)), None)
+    events = [row["event"] for row in found.rows() if row.get("kind") == "fill"]
+    return None if keys is None or not events else partial(_summed, events[-_EVENTS_MAX:], keys, len(events))
+
+
+def _summed(events: Sequence[str], keys: Sequence[str], listed: int, q: Question) -> Plan:  # noqa: ARG001 - a plan takes its question
+    results = yield [PlannedCall("explain_event", {"event_id": event}) for event in events]
+    cells = [{str(row[1]): str(row[2]) for row in r.table.rows} if r.table is not None else {} for r in results]
+    refs = [cell[1:-1] for of in cells for key in keys if (cell := of.get(key, "")).startswith("{")]
+    name = " and ".join(keys).replace("_", " ").replace("fee", "fees")
+    if not refs:
+        return PlannedAnswer(f"None of these events has {name}.", read_as=f"{name} of the events above")
+    (value,) = yield from reckoned("+".join(refs))
+    part = f" (the newest {len(events)} of {listed})" if listed > len(events) else ""
+    figures = [", ".join(f"{key.replace('_', ' ')} {of.get(key, 'none')}" for key in keys) for of in cells]
+    lines = "\n".join(f"- {event}: {text}" for event, text in zip(events, figures, strict=True))
+    return PlannedAnswer(f"Together{part}, {name}: {value}.\n\n{lines}", read_as=f"{name} of the events above")

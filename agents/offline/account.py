@@ -164,10 +164,8 @@ def takes(entry: AskedEntry, name: str, slots: Slots) -> bool:
 def takes_out(entry: AskedEntry, slots: Slots) -> bool:
     """Whether the answer leaves out what the sentence does; where a tool is asked for with a `not` anyway, that is its own."""
     if entry.tool.name == "trips":
-        other = slots.out is not None and slots.out[0] in ("side", "outcome")
-        split = slots.out is not None and (other or not (slots.by or slots.which) or slots.by == (slots.out[0],))
-        return split and not (slots.count and slots.which is None)
-    if entry.tool.name == "backtest" and slots.out is not None and slots.out[0] in ("side", "costs"):
+        return slots.out is not None and slots.out[0] in ("side", "outcome") and not (slots.count and slots.which is None)
+    if entry.tool.name == "backtest" and slots.out is not None and slots.out[0] == "side":
         return True
     if entry.tool.name in _LISTS.split() and slots.out is not None:
         return False

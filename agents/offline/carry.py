@@ -97,6 +97,16 @@ def times(heard: ShortSentence) -> Any:
     return PlannedCall("proposals", {"proposal_id": listed.pop()}) if len(listed) == 1 else None
 
 
+@KINDS(most=9, of=("trips", "performance"), ok=False)
+def how_come(heard: ShortSentence) -> PlanOf | None:
+    """`how come it is so low`, of a ratio: what it is made of, since no tool weighs reasons."""
+    if heard.last.table is not None and heard.last.table.columns[0] == "trip":
+        return None
+    kept = heard.kept("subject", "sleeve", "side", "since", "until")
+    calls = [PlannedCall("trips", {**kept, "outcome": outcome}) for outcome in ("winners", "losers")]
+    return with_lead("No tool weighs reasons. The parts: the winners, then the losers, with number, mean and costs.", calls)
+
+
 @KINDS(most=9, of=("performance", "desk"))
 def recovered(heard: ShortSentence) -> PlanOf | None:
     """`are we out of it yet`, after the desk's drawdown: how far below the peak it is now."""

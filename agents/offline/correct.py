@@ -13,6 +13,7 @@ from typing import Any
 from dateutil.relativedelta import relativedelta
 
 from agents.offline.account import tokens_of, words_left
+from agents.offline.choose import entry_of
 from agents.offline.drafts import drafted
 from agents.offline.follow import time_of
 from agents.offline.listed import ended_by
@@ -35,6 +36,10 @@ def _stripped(text: str) -> str:
     return text.strip(" ,")
 
 
+def _number(text: str) -> int | float:
+    return float(text) if "." in text and not float(text).is_integer() else int(float(text))
+
+
 def _level(found: re.Match[str]) -> float:
     return float(found[1].replace(",", "")) * (1000 if found[2] else 1)
 
@@ -44,18 +49,20 @@ def _again(older: Part, read: Slots, slots: Slots, **more: Any) -> Part:
     return older._replace(text=read.text, slots=slots, own=read, lost=(), left=(), maybe=(), **more)
 
 
-@KINDS()
-def other_end(heard: ShortSentence) -> Part | None:
-    """`and the worst?`, after the best day, whatever was asked of that day since: the worst day."""
-    older, which = heard.above.older, heard.read.which
-    ends = {"worst", "best"}
-    if older is None or older.chosen is None or {which, older.slots.which} != ends:
+@KINDS(of=("compare", "backtest"), ok=False)
+def joins(heard: ShortSentence) -> Part | None:
+    """`and 4 too`, after values of one parameter were compared; `vs 6`, after a run with one value: compared with them."""
+    older, found = heard.above.older, heard.found
+    if older is None or heard.read.places.keys() & OWN_NAMES or (heard.last.name == "backtest") != (found["other"] is not None):
         return None
-    closed = {**older.slots.closed, **({"which": str(which)} if "which" in older.slots.closed else {})}
-    text = older.slots.text.replace(str(older.slots.which), str(which))
-    count = heard.read.count or older.slots.count
-    count = int(n[0]) if (n := re.search(r"\d{1,2}", heard.text)) else count
-    return _again(older, heard.read, replace(older.slots, which=which, closed=closed, text=text, count=count), frame=None)
+    variants = older.slots.variants or (older.slots.common,)
+    if len({key for of in variants for key in of}) != 1 or any(len(of) != 1 for of in variants):
+        return None
+    variants = (*variants, {next(iter(variants[0])): _number(next(filter(None, found.groups())))})
+    text = "compare " + " with ".join(f"{key}={value}" for of in variants for key, value in of.items())
+    slots = replace(older.slots, common={}, variants=variants, unclear=(), text=text if found["other"] else older.slots.text)
+    slots = replace(slots, places={**older.slots.places, **heard.read.places})
+    return _again(older, heard.read, slots, frame=None, chosen=entry_of("compare"), ask="compare")
 
 
 _NUMBER = re.compile(rf"^(?:to |at |below |under |above |over )?{_LEVEL}")

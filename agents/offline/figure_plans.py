@@ -6,7 +6,6 @@ from collections.abc import Generator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from agents.offline import remainder
 from agents.offline.calls import made, once
 from agents.offline.choose import SPOKEN_RUN
 from agents.offline.dates import NO_SPAN, TimeSpan
@@ -112,9 +111,10 @@ def performance(q: Question) -> Plan:
 
 def trips(q: Question) -> Plan:
     """Round trips as once; the best and the worst beside each other where both are asked for."""
-    if (asked := remainder.wanted(q)) is not None:
-        return (yield from asked)
-    args, text, by = arguments(q), q.slots.text, q.slots.by
+    args, text, by, out = arguments(q), q.slots.text, q.slots.by, q.slots.out
+    if out is not None and out[0] in _OTHER:  # there are two of them: the other one is left
+        kept = {name: value for name, value in args.items() if name not in ("by", "best", "worst")}
+        return (yield from made([PlannedCall("trips", kept | {out[0]: _OTHER[out[0]][out[1][0]]})]))
     of_parts = LISTS["wider"].items() if args.get("by") in ("weekday", "hour") else ()
     if wider := next((by for by, form in of_parts if re.search(form, text)), ""):
         args["by"] = wider  # `weekends against weekdays`, `do we lose at night`
@@ -135,6 +135,9 @@ def trips(q: Question) -> Plan:
         return (yield from once(q))
     n = q.slots.count or (1 if re.search(r"\b(?:winner|loser|win|loss|trade)\b", text) else EXTREMES)
     return (yield from made([PlannedCall("trips", args | {"best": n}), PlannedCall("trips", args | {"worst": n})]))
+
+
+_OTHER = {"side": {"long": "short", "short": "long"}, "outcome": {"winners": "losers", "losers": "winners"}}
 
 
 def _longer_at_a_loss(args: dict[str, Any], q: Question) -> Plan:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from agents.offline import desk_plans, figure_plans, model_plans, page_plans, research_plans, run_plans
+from agents.offline.above_figures import costs_of
 from agents.offline.calls import made, not_given, once
 from agents.offline.changes import propose
 from agents.offline.drafts import asks_back, drafted, result_text, which_sleeve, window
@@ -30,24 +31,11 @@ def plan_of(q: Question) -> Plan:
         if meant.startswith("No stored run"):
             return asks_back(meant)
     plan = _PLANS.get(q.chosen.tool.name, once)(q)
-    named = q.slots.strategies and q.slots.symbols and "sleeves" not in q.slots.places and (q.slots.span.start or q.slots.periods)
-    of_desk = named and q.chosen.tool.name in _OF_DESK and "backtest" in q.tools
-    draft = (yield from (_or_run(q, plan) if of_desk else plan)).after(meant)
+    draft = (yield from plan).after(meant)
     return draft if draft.asked_back or not_given(q) in draft.text else draft.after(not_given(q))
 
 
 _OF_A_RUN = ("run", "trips", "performance", "pnl", "excursions", "trials")
-_OF_DESK = ("pnl", "trips", "performance", "journal_search")
-
-
-def _or_run(q: Question, plan: Plan) -> Plan:
-    """The plan; where the desk has nothing of a strategy's window on a symbol, a backtest over it, which says so."""
-    draft = yield from plan
-    if not draft.text.lower().startswith("no ") and "No matching events" not in draft.text:
-        return draft
-    return (yield from run_plans.backtest(q)).after(
-        "The desk itself has nothing of that window: what follows is a backtest over it."
-    )
 
 
 def journal(q: Question) -> Plan:
@@ -85,6 +73,8 @@ def journal(q: Question) -> Plan:
         args.pop("until", None)
     call = PlannedCall("journal_search", args)
     (found,) = yield [call]
+    if slots.count and found.status == "ok" and (summed := costs_of(text, found)) is not None:  # `slippage on the last 10 fills`
+        return (yield from summed(q)).after("No tool says how much is normal.")
     newest = max(found.rows(), key=lambda row: row.get("desk time", ""), default=None)
     last = slots.which == "last" and not slots.count and found.status == "ok"
     if last and newest is not None and "event" in newest and newest.get("kind") != "proposal":  # of a change: none was made
@@ -200,8 +190,7 @@ def alerts(q: Question) -> Plan:
 _MODULES: Mapping[Any, str] = {
     run_plans: "backtest compare run round_trip list_strategies=strategies",
     research_plans: "judge trials pair_scan=pairs sweep=search walkforward=search",
-    desk_plans: "counts sleeves desk exposure health what_if orders list_data=data market_context=context joint_risk=joint "
-    "probe=health",
+    desk_plans: "counts sleeves desk exposure health what_if orders list_data=data market_context=context joint_risk=joint probe=health",
     figure_plans: "trips pnl performance excursions attribution",
     page_plans: "define runbook checklist memory note runbook_steps=steps propose_watch=watch",
     model_plans: "models model_drift=drift train_model=train propose_model=propose",

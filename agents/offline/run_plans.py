@@ -8,7 +8,7 @@ from typing import Any
 from agents.offline.above import run_shown
 from agents.offline.calls import ask_for, lead, made, not_given
 from agents.offline.changes import moved_of
-from agents.offline.drafts import asks_back, changes_of, drafted, name_list, reckoned, result_text, which_sleeve
+from agents.offline.drafts import asks_back, changes_of, drafted, name_list, result_text, which_sleeve
 from agents.offline.fill import arguments, end_of
 from agents.offline.focus import RunFocus, beyond_defaults, focus_of
 from agents.offline.measured import deepest, ranked_runs, verdict
@@ -16,7 +16,7 @@ from agents.offline.names import BASKET
 from agents.offline.params import keys_named
 from agents.offline.read_back import PlannedCall, changes_text, read_as
 from agents.offline.steps import CallResult, Plan, PlannedAnswer, Question
-from agents.offline.tables import handle_of, heads_of
+from agents.offline.tables import heads_of
 from agents.offline.tables_shown import days_of
 from agents.offline.words import PATTERNS, SleeveName, says
 from tools.common import render
@@ -59,18 +59,12 @@ def backtest(q: Question) -> Plan:
     results = yield calls
     more = [call for r in results if r.data.get("run_id") and (call := _read_of_run(q, str(r.data["run_id"])))]
     found = (yield more) if more else []
-    if s.out is not None and s.out[0] == "costs" and len(results) == 1 and (h := handle_of(results[0], "fees")):
-        parts = [name for name in " ".join(s.out[1]).split() if f"{h}.{name}" in q.facts]
-        (gross,) = yield from reckoned("+".join(f"{h}.{name}" for name in ("net_profit", *parts)))
-        first = f"With {name_list(parts)} added back it made {gross}, instead of {{{h}.net_profit}}; the trips stay the same."
-    else:
-        first = ""
     other = {"long": "shorts", "short": "longs"}.get(s.side or "", "")
     one_side = f"No run takes one side alone, without the {other}: its {s.side} round trips, of a run of both, come first."
     texts = [one_side] if other else []
     if s.move and s.move.by is None and calls[0].args["changes"]:
         texts.append(f"No value was named, so I took {changes_text({c['key']: c['value'] for c in calls[0].args['changes']})}.")
-    texts += [text for text in (first, not_given(q), _first(q, results, found)) if text]
+    texts += [text for text in (not_given(q), _first(q, results, found)) if text]
     texts += [result_text(result) for result in found]
     texts += [result_text(result, table=len(results) == 1) for result in results]
     return PlannedAnswer("\n\n".join(texts), read_as=read_as(calls))

@@ -8,16 +8,13 @@ from functools import partial
 from typing import Any
 
 from agents.offline.above import trip_meant
-from agents.offline.drafts import asks_back, drafted
+from agents.offline.drafts import asks_back
 from agents.offline.read_back import PlannedCall
 from agents.offline.slots import Slots
 from agents.offline.steps import CallResult, Plan, PlannedAnswer, PlanOf, Question
-from agents.offline.tables import number_of, only
 from agents.offline.turn_above import Kinds, ShortSentence
 from agents.offline.ways import SAY
 from agents.offline.words import says
-from engine.clock import DAY_MS, HOUR_MS, MINUTE_MS, utc
-from tools.common import render
 
 KINDS = Kinds()
 
@@ -27,36 +24,9 @@ def _is_trips(result: CallResult) -> bool:
 
 
 @KINDS(most=9, back=True)
-def reached(heard: ShortSentence) -> PlannedCall | PlanOf | None:
-    """`mae of that one`: how far the round trip that the turn above showed went against the position and for it."""
-    listed, last = heard.above.latest(3, _is_trips), heard.above.last
-    if listed is not None and listed.table is not None and (last is listed or heard.above.latest(1, _is_trips) is None):
-        rows, place = listed.table.rows, heard.read.place or 0
-        cells = dict(zip(listed.table.columns, rows[place if -len(rows) <= place < len(rows) else 0], strict=False))
-        at = number_of(cells.get("entry_ms"), heard.above.facts)
-        of = {name: value for name, value in (("subject", listed.args.get("subject")), ("sleeve", cells.get("sleeve"))) if value}
-        return None if at is None else partial(_reached, dict([*of.items()][:1]), int(at), False)
-    if last is None or last.name != "explain_event" or last.table is None or not last.table.rows:
-        return None
-    cells = {str(row[1]): row[2] for row in last.table.rows if row[0] == last.table.rows[-1][0]}
-    at, end = number_of(cells.get("at"), heard.above.facts), "round_trip_pnl" in cells
-    return partial(_reached, {"sleeve": str(cells["sleeve"])}, int(at), end) if at is not None and "sleeve" in cells else None
-
-
-def _reached(of: dict[str, Any], at_ms: int, end: bool, q: Question) -> Plan:
-    """The excursions of the round trip that was entered then, or that ended then; said where no closed one did."""
-    since, until = (utc(ms).removesuffix("Z").replace(" ", "T") for ms in (at_ms - 14 * DAY_MS, at_ms + MINUTE_MS))
-    call = PlannedCall("excursions", {**of, "since": since, "until": until, "worst": 20})
-    (found,) = yield [call]
-    name = "exit_ms" if end else "entry_ms"
-    if found.table is None or name not in found.table.columns:
-        return drafted([call], [found])
-    near = [abs((number_of(row[found.table.columns.index(name)], q.facts) or 0.0) - at_ms) for row in found.table.rows]
-    if min(near) > HOUR_MS:  # a fill is journaled at the close of its bar
-        return asks_back("That round trip is still open, or it is not among the last 20: MAE and MFE are of closed ones.")
-    row = render.markdown_table(only(found.table, [near.index(min(near))]))
-    note = "The round trip that is meant, how far it went against the position (mae) and in its favour (mfe), in money and in R:"
-    return PlannedAnswer(f"{note}\n\n{row}", read_as="MAE and MFE of one round trip")
+def reached(heard: ShortSentence) -> PlannedAnswer | None:  # noqa: ARG001 - a kind takes its sentence
+    """`mae of that one`: no tool gives the excursions of one trip alone."""
+    return asks_back(SAY["of_one_trip"])
 
 
 _SUMS = ("pnl", "attribution", "performance")

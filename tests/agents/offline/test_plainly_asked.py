@@ -187,15 +187,6 @@ def test_what_a_proposal_would_have_done_is_a_comparison(words: Words, text: str
     assert args["start"] > "2025-08"
 
 
-def test_a_run_without_fees_adds_them_back(words: Words) -> None:
-    """No run is made without them, which is said."""
-    desk = Desk("developer", words, backtest=ok("backtest", "fees {r1.fees}", {"run_id": "r-1"}), calc=ok("calc", "x = 5 USDT"))
-    desk.facts = {"r1.fees": SimpleNamespace(value=4.0)}
-    answer = desk.ask("backtest trend on btc for 2025 without fees")
-    assert answer.startswith("With fees added back it made 5 USDT, instead of {r1.net_profit}; the trips stay the same.")
-    assert "No call of a chat sets fees" in answer
-
-
 def test_what_cannot_be_narrowed_says_so_and_makes_no_call(words: Words) -> None:
     """Correlations know no losing days."""
     desk = Desk("advisor", words)

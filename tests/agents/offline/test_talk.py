@@ -1,6 +1,5 @@
 """What a short sentence asks of the table that was shown last; a word that the table does not explain is none of its."""
 
-
 import pytest
 
 from agents.offline import above, table_answers
