@@ -16,9 +16,8 @@ from agents.offline.entries import AskedEntry
 from agents.offline.labels import FOLLOWS, AskLabel, label_of
 from agents.offline.learned import Guess, guesses
 from agents.offline.leftout import EXITS
-from agents.offline.model_asks import model_label
 from agents.offline.names import BASKET
-from agents.offline.rules import first_of
+from agents.offline.rules import first_of, model_label
 from agents.offline.slots import Slots
 from agents.offline.words import FIGURE_WORDS, LISTS, PATTERNS, PHRASES, says
 from tools.exposure import glossary

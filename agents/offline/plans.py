@@ -190,7 +190,8 @@ def alerts(q: Question) -> Plan:
 _MODULES: Mapping[Any, str] = {
     run_plans: "backtest compare run round_trip list_strategies=strategies",
     research_plans: "judge trials pair_scan=pairs sweep=search walkforward=search",
-    desk_plans: "counts sleeves desk exposure health what_if orders list_data=data market_context=context joint_risk=joint probe=health",
+    desk_plans: "counts sleeves desk exposure health what_if orders list_data=data market_context=context "
+    "joint_risk=joint probe=health",
     figure_plans: "trips pnl performance excursions attribution",
     page_plans: "define runbook checklist memory note runbook_steps=steps propose_watch=watch",
     model_plans: "models model_drift=drift train_model=train propose_model=propose",

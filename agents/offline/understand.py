@@ -10,7 +10,7 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import NamedTuple
 
-from agents.offline import above, above_kinds, account, follow, measured, model_asks, slots, table_answers, wider
+from agents.offline import above, above_kinds, account, follow, measured, rules, slots, table_answers, wider
 from agents.offline.choose import SHOWN, chosen_of, entry_of, likely, refined, sure, with_label
 from agents.offline.drafts import asks_back
 from agents.offline.labels import FOLLOWS, MORE, REPEAT, WHICH, AskLabel
@@ -130,7 +130,7 @@ def _several(texts: Sequence[str], thread: ThreadSoFar) -> list[Part] | None:
     parts: list[Part] = []
     for text in texts:
         part = part_of(text, thread, parts)
-        if parts and parts[0].ask in model_asks.ASKS and model_asks.GOES_ON.search(text) and part.ask not in model_asks.ASKS:
+        if parts and parts[0].ask in rules.ASKS and rules.GOES_ON.search(text) and part.ask not in rules.ASKS:
             return None  # `which models are there and how good are they`, `which version does it read and since when`
         certain = part.chosen.probability if part.chosen else 1.0 if part.way else 0.0
         bare_value = len(text.split()) < 3 and bool(part.slots.common)  # `leverage 2`
