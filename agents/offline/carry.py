@@ -127,6 +127,20 @@ def fired(heard: ShortSentence) -> Any:
     return None
 
 
+@KINDS(most=9, of=ANY, ok=False)
+def left_alone(heard: ShortSentence) -> Any:
+    """`what if I just leave it`: of a proposal that it expires, with its card; of an alert the alert itself."""
+    last = heard.last
+    if last.name == "proposals" or last.name.startswith("propose_"):
+        listed = last.ids("prop-")
+        of = {"proposal_id": listed[0]} if len(set(listed)) == 1 else {"state": "pending"}
+        text = "Nothing is applied by itself. Left alone it expires at the time below, and cannot be approved any more."
+        return with_lead(text, [PlannedCall("proposals", of)])
+    alerts = last.ids("al-")
+    of_one = {"alert_id": alerts[0]} if len(alerts) == 1 else {}
+    return PlannedCall("alerts", of_one) if last.name in ("alerts", "health") else None
+
+
 @KINDS(most=9, of=ANY)
 def times(heard: ShortSentence) -> Any:
     """`since when`, `until when`, `what triggered that`: of a state, by the tool that has the times."""

@@ -19,9 +19,10 @@ from agents.offline.follow import time_of
 from agents.offline.listed import ended_by
 from agents.offline.parts import Part
 from agents.offline.read_back import PlannedCall
-from agents.offline.slots import Slots, read_slots
-from agents.offline.steps import CallResult, Plan, PlanOf, Question
+from agents.offline.slots import COUNTED, Slots, read_slots
+from agents.offline.steps import CallResult, Plan, PlannedAnswer, PlanOf, Question
 from agents.offline.turn_above import OWN_NAMES, Kinds, Rest, ShortSentence
+from agents.offline.ways import SAY
 from agents.offline.words import LIGHT, LISTS, PATTERNS, STOP, says
 from tools.common.contract import Effect
 
@@ -116,6 +117,19 @@ def _anew(last: CallResult, identity: str, args: Mapping[str, Any], replaces: bo
 
 
 _LIGHT_OTHERS = frozenset((*LIGHT, *STOP, *LISTS["other_words"].split()))
+
+
+@KINDS(of=("backtest", "compare"), ok=False)
+def late(heard: ShortSentence) -> PlannedAnswer | None:
+    """`every signal 2 bars late`, after a run: no call of a chat sets a delay, the command does."""
+    a, bars = heard.last.args, heard.found[1] or heard.found[2]
+    if not a.get("strategy"):
+        return None
+    window = "".join(f" --{flag} {a[name]}" for flag, name in (("from", "start"), ("to", "end")) if a.get(name))
+    sets = "".join(f" --set {c['key']}={c['value']}" for c in a.get("changes") or ())
+    frame = a.get("timeframe", "15m")
+    command = f"nightdesk backtest {a['strategy']} --symbol {a.get('symbol', '')} --timeframe {frame}{window}{sets}"
+    return PlannedAnswer(SAY["late"].format(command, 1 if bars == "a" else COUNTED.get(bars, bars)))
 
 
 @KINDS()

@@ -186,3 +186,16 @@ def test_a_step_of_a_page_is_that_step(words: Words, text: str) -> None:
     assert [name for name, _ in desk.called] == ["runbook"]
     assert "Step 1 of 2: Look at the feed." in said
     assert "Restart" not in said
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["again but every signal 2 bars late", "with 2 bars delay", "same, 2 bars later", "delayed by 2 bars", "2 candles late"],
+)
+def test_a_delay_of_signals_is_the_commands(words: Words, text: str) -> None:
+    """Nothing is run; the command carries the run's own arguments."""
+    desk = Desk("developer", words, backtest=ok("backtest", evidence=["r-77"]))
+    desk.ask("backtest trend on ETH-USDT 1h, june to august 2025")
+    said = desk.ask(text)
+    assert desk.called == []
+    assert "--symbol ETH-USDT --timeframe 1h --from 2025-06-01 --to 2025-09-01 --delay-bars 2" in said

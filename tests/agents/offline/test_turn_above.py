@@ -185,3 +185,22 @@ def test_the_sum_of_all_rows_is_not_that_of_the_worst(words: Words, text: str) -
     desk.ask("which weekday is the worst?")
     desk.ask(text)
     assert "calc" not in [name for name, _ in desk.called]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "what if I just leave it?",
+        "and if nobody decides?",
+        "what happens if i do nothing",
+        "can i ignore it",
+        "what if we forget",
+    ],
+)
+def test_a_proposal_left_alone_expires(words: Words, text: str) -> None:
+    """With its card, which says when."""
+    desk = Desk("advisor", words, proposals=ok("proposals", evidence=["prop-1"]))
+    desk.ask("which proposals are pending?")
+    said = desk.ask(text)
+    assert desk.called == [("proposals", {"proposal_id": "prop-1"})]
+    assert said.startswith("Nothing is applied by itself")
