@@ -59,8 +59,6 @@ def row(slots: Slots, past: Sequence[PastTurn], facts: Facts) -> FromAbove:
         turns, before = listed  # of the list that the row before was picked from
         return row_of(before + (1 if beside["next"] else -1), turns, facts, slots.text)
     table = found.table if (found := last_table(past)) is not None else None
-    if place is None and table is not None and slots.which in ("worst", "best"):
-        place = extreme_row(table, facts, slots.text, slots.which)
     if place is None and table is not None and len(table.rows) == 1:
         place = 0
     return asks_back(WHICH_ROW) if place is None else row_of(place, past, facts, slots.text)
@@ -134,8 +132,6 @@ def trip_meant(slots: Slots, last: CallResult, facts: Facts) -> FromAbove | None
     if last.name != "trips" or table is None or table.columns[0] != "trip" or not table.rows:
         return None
     place = slots.place if slots.place is not None and _there(slots.place, table.rows) else 0
-    if (numbers := _trip_numbers(last)) is not None:
-        return call_for(numbers[place], last)
     at = exit_of(table, table.rows[place], facts)
     return None if at is None else story_of(at, f"{slots.text} why")
 
@@ -158,18 +154,10 @@ def row_ids(result: CallResult) -> list[str]:
         return []
     if result.table is None or not result.table.rows:
         return [i for i in result.evidence if PATTERNS["above.id"].fullmatch(i)]
-    if (numbers := _trip_numbers(result)) is not None:
-        return numbers
     found = [
         next((m[0] for cell in row if isinstance(cell, str) and (m := says("above.id", cell))), "") for row in result.table.rows
     ]
     return found if all(found) else []
-
-
-def _trip_numbers(result: CallResult) -> list[str] | None:
-    """Rows of a table of round trips of a run are called by their number."""
-    name = next((name for name in ("trip", "number", "round trip") if result.table and name in result.table.columns), None)
-    return [row[name].removeprefix("t") for row in result.rows()] if name is not None and _run_of(result) else None
 
 
 def _run_of(result: CallResult) -> Any:
@@ -188,8 +176,6 @@ _SHOWS |= {"al": ("alerts", "alert_id"), "orders": ("orders", "cid"), "incidents
 
 def call_for(identity: str, of: CallResult) -> PlannedCall:
     """The call that shows one thing by its id."""
-    if identity.isdigit():
-        return PlannedCall("round_trip", {"run_id": _run_of(of), "number": int(identity)})
     tool, name = _SHOWS.get(identity.partition("-")[0]) or _SHOWS.get(of.name, ("proposals", "proposal_id"))
     return PlannedCall(tool, {name: identity})
 

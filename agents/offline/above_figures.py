@@ -11,7 +11,6 @@ from typing import Any
 
 from agents.offline.drafts import reckoned, result_text
 from agents.offline.read_back import PlannedCall
-from agents.offline.slots import words_of
 from agents.offline.steps import CallResult, Plan, PlannedAnswer, PlanOf, Question
 from agents.offline.tables import ranks
 from agents.offline.talk import tables_above
@@ -19,20 +18,8 @@ from agents.offline.turn_above import ANY, Kinds, ShortSentence, of_above, short
 from agents.offline.words import LISTS, says
 
 KINDS = Kinds()
-ROWS_SUMMED = 8  # an expression of calc is bounded
 _EVENTS_MAX = 10
-
-
-@KINDS(most=11, of=("attribution", "pnl", "trips"), table=True)
-def parts_of_it(heard: ShortSentence) -> PlannedAnswer | PlannedCall | None:
-    """`split it`: the parts of a P&L that stand in the answer above, or its round trips by sleeve or by exit."""
-    last = heard.last
-    if last.name == "attribution":
-        return PlannedAnswer(f"The parts, by source and sleeve:\n\n{result_text(last)}", read_as="the answer above, in its parts")
-    if last.args.get("by") == "exit":
-        return None
-    kept = heard.kept("subject", "sleeve", "side", "since", "until", "outcome")
-    return PlannedCall("trips", {**kept, "by": "exit" if kept.get("sleeve") or last.args.get("by") == "sleeve" else "sleeve"})
+ROWS_SUMMED = 8  # an expression of calc is bounded
 
 
 @KINDS(most=11, of=ANY, table=True)
@@ -44,8 +31,6 @@ def without_costs(heard: ShortSentence) -> Any:
         return None
     if last.name == "attribution":
         return _price_alone(heard)
-    if last.name == "pnl" and not last.args.get("sleeve") and above.older is not None and above.older.slots.span.start:
-        return f"where did the p&l come from {words_of('span', above.older.slots.span)}"
     of_run = heard.table.columns[:2] == ("metric", "value")
     if last.args.get("by") or (ranks(above.question) and not of_run):  # of the one row that was named, and these are all
         return None
@@ -72,8 +57,6 @@ def _net_and_costs(last: CallResult, costs: Sequence[str]) -> list[str]:
     if columns[:2] == ("metric", "value"):
         cells = {row["metric"]: row["value"] for row in rows}
         found = [cells.get(name, "") for name in ("net_profit", *costs)]
-    elif "net" in columns and columns[0] != "trip" and len(rows) <= (1 if last.name == "pnl" else ROWS_SUMMED):
-        found = [row[name] for row in rows for name in ("net", *costs) if name in row]  # other days are listed with a P&L, too
     return [cell[1:-1] for cell in found if cell.startswith("{")] if all(found) else []
 
 

@@ -9,7 +9,6 @@ from functools import cache, lru_cache
 from itertools import chain
 from typing import NamedTuple
 
-from agents.offline.bounds import bound_of
 from agents.offline.entries import WORD, AskedEntry, entry_of
 from agents.offline.features import senses
 from agents.offline.read_back import what_of
@@ -150,14 +149,10 @@ def takes(entry: AskedEntry, name: str, slots: Slots) -> bool:
         return any(map(entry.takes, ("worst", "best") if ranks else ("n", "limit", "last"))) or more
     if name in ("without", "never"):
         return takes_out(entry, slots)
-    if name == "span" and all(slots.text[a:b] in _NOW for a, b in slots.places["span"]) and tool in LISTS["of_now"].split():
-        return True
     if name == "span" and entry.takes("days"):  # of a number of days alone
         return says("account.last_days", slots.text) is not None
     if name == "timeframe" and not any(map(entry.takes, ("timeframe", "series"))):
         return bool(slots.strategies or slots.symbols) or more  # `15m`: which sleeve; of `1 hour` alone none is
-    if name == "filters" and tool == "trips":
-        return len(slots.filters) == 1 and (bound := bound_of(slots.filters[0])) is not None and bound.unit in ("r", "u", "")
     if name == "strategies" and len(slots.sleeves) > 1 and {"symbol", "sleeve"} & set(slots.by) and not entry.takes("strategy"):
         return False  # the split sets the sleeves beside each other, those of other strategies too
     if name in ("symbols", "strategies") and not slots.sleeves:  # of which no sleeve is: the tool must read the name itself
@@ -169,13 +164,8 @@ def takes(entry: AskedEntry, name: str, slots: Slots) -> bool:
 def takes_out(entry: AskedEntry, slots: Slots) -> bool:
     """Whether the answer leaves out what the sentence does; where a tool is asked for with a `not` anyway, that is its own."""
     if entry.tool.name == "trips":
-        split = slots.out is not None and (slots.out[0] in ("side", "outcome") or not slots.by or slots.by == (slots.out[0],))
-        return (split and not (slots.count and slots.which is None)) or (bool(slots.without) and slots.which in ("worst", "best"))
-    if entry.tool.name == "backtest" and slots.out is not None and slots.out[0] in ("side", "costs"):
-        return True
-    if entry.tool.name == "excursions" and slots.out is None:
-        return re.search(r"\bminus\b", slots.text) is not None  # `how deep in minus`: below the entry, nothing excepted
-    if entry.tool.name == "journal_search" and slots.out is not None and slots.out[0] == "sleeve":
+        return slots.out is not None and slots.out[0] in ("side", "outcome") and not (slots.count and slots.which is None)
+    if entry.tool.name == "backtest" and slots.out is not None and slots.out[0] == "side":
         return True
     if entry.tool.name in _LISTS.split() and slots.out is not None:
         return False
@@ -234,7 +224,6 @@ def only_narrows(entry: AskedEntry, slots: Slots) -> bool:
 
 _FIGURES: str = LISTS["without_denial"]  # of whose sentences for training hardly any has a denial
 _LISTS = "alerts proposals watches pauses list_strategies trials"  # of no round trips
-_NOW = ("today", "now", "tonight", "right now", "at the moment", "this morning", "overnight")
 _DENIED, _IF, _PER = PATTERNS["account.denied"], PATTERNS["account.if"], PATTERNS["account.per"]
 
 

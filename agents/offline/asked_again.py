@@ -18,7 +18,7 @@ from agents.offline.slots import ORDINALS, words_of
 from agents.offline.steps import PlannedAnswer
 from agents.offline.tables import extreme_row, handle_of, number_of
 from agents.offline.talk import tables_above
-from agents.offline.turn_above import ANY, LEAD, OWN_NAMES, Kind, Rest, ShortSentence, rule_of, window_of, word_of
+from agents.offline.turn_above import ANY, LEAD, OWN_NAMES, Kind, Rest, ShortSentence, rule_of, window_of
 from agents.offline.ways import ways
 from agents.offline.words import LISTS, PATTERNS, says
 
@@ -84,36 +84,33 @@ def _key(heard: ShortSentence) -> str:
 
 _OTHERS, _TIMES = OWN_NAMES - {"span"}, {"place", "ever"}
 _NAMES: Mapping[str, Callable[[ShortSentence], str]] = {
-    "pair": lambda heard: " and ".join(one.split(":")[1] if ":" in one else one for one in _picked(heard).split()),
     "picked_sleeve": _picked_sleeve,
     "window": lambda heard: window_of(heard) or " ",
     "day": _day,
     "when": lambda heard: words_of("span", heard.read.span) or " ",
     "values": _values,
-    "filed_strategy": lambda heard: _one([s.strategy for s in heard.above.words.sleeves if s.name == _cell(heard, "sleeve")]),
     "filed_sleeve": lambda heard: (
         _cell(heard, "sleeve") or _one([s.name for s in heard.above.words.sleeves if f" for {s.name} " in heard.last.text])
     ),
     "n": lambda _: " ",
-    "other_side": lambda heard: {"long": "shorts", "short": "longs"}.get(
-        str(heard.above.older and heard.above.older.slots.side), ""
-    ),
     "card": lambda heard: _one(heard.last.ids("prop-")),
     "subject": lambda heard: _one(heard.read.symbols) or _cell(heard, "subject"),
     "sleeve": lambda heard: _one(heard.read.sleeves),
     "sleeve_said": lambda heard: str(heard.last.args.get("sleeve") or " "),
     "key": _key,
-    "word": lambda heard: word_of(heard.above),
-    "rate_said": lambda heard: heard.found["figure"] or heard.found["rate"],
-    "text_above": lambda heard: heard.last.text,
+    "filed_strategy": lambda heard: _one([s.strategy for s in heard.above.words.sleeves if s.name == _cell(heard, "sleeve")]),
+    "other_side": lambda heard: {"long": "shorts", "short": "longs"}.get(
+        str(heard.above.older and heard.above.older.slots.side), ""
+    ),
     "sleeve_of": lambda heard: str(heard.last.args.get("sleeve") or "all sleeves"),
     "any_sleeve": lambda heard: next((s.name for s in heard.above.words.sleeves), "SLEEVE"),
+    "of_a_limit": _of_a_limit,
+    "text_above": lambda heard: heard.last.text,
     "run": lambda heard: run_shown(heard.last) or "",
     "fallen_run": lambda heard: (says("measured.fall", heard.above.question) and run_shown(heard.last)) or "",
     "of_desk": lambda heard: "" if heard.read.places.keys() & _OTHERS or run_shown(heard.last) else " ",
     "alone": lambda heard: " " if not words_left(heard.read) and heard.read.places.keys() - _TIMES == {"span"} else "",
     "of_limits": lambda heard: " " if heard.above.of_limits else "",
-    "of_a_limit": _of_a_limit,
     "of_a_rule": lambda heard: _of_a_limit(heard) or rule_of(heard.above),
 }
 

@@ -67,8 +67,6 @@ def lead(q: Question, result: CallResult) -> str:
     if (q.slots.by or heads_of(table, text)) and (ranks(text) or q.slots.which in ("worst", "best")):
         return extreme(table, q.facts, text, q.slots.which)
     at = column_of(table, text) if of_trips and result.args.get("by") and "streak" not in text else 0
-    if at and says("calls.of_all", text):
-        return f"By {result.args['by']} the tool has no such figure. {figures_of_trips(result, text)}"
     if at and table.columns[at] != "net":  # of the net the tool's own text says it
         return spread(table, q.facts, at, ordered(table, q.facts, text, "best"))
     return ""

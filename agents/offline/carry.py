@@ -1,4 +1,4 @@
-"""A short sentence about what the turn above was about: `has it ever fired`, `for which reason`, `who may change it`. Called by
+"""A short sentence about what the turn above was about: `has it ever fired`, `what took it out`, `since when`. Called by
 above_kinds.py.
 
 Where the turn above found nothing that is said; nothing else is put in its place.
@@ -9,13 +9,12 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from agents.offline import trip_ends
-from agents.offline.above import again, picked_span, why
-from agents.offline.drafts import asks_back, drafted, result_text, window
+from agents.offline.above import again, picked_span, trip_meant, why
+from agents.offline.drafts import asks_back, drafted, window
 from agents.offline.page_plans import rule_story
 from agents.offline.read_back import PlannedCall
 from agents.offline.slots import Slots
-from agents.offline.steps import Plan, PlannedAnswer, PlanOf, Question
+from agents.offline.steps import CallResult, Plan, PlannedAnswer, PlanOf, Question
 from agents.offline.turn_above import ANY, Kinds, ShortSentence, exit_of, of_above, pair_of, rule_named, rule_of, word_of
 from agents.offline.ways import SAY, ways
 from agents.offline.words import PATTERNS, says
@@ -39,14 +38,8 @@ def _led(lead: str, calls: Sequence[PlannedCall], q: Question) -> Plan:  # noqa:
 def as_it_was(heard: ShortSentence) -> Any:
     """`can it wait` of an alert, `what is that limit set to` of a count."""
     above, last, urgent = heard.above, heard.above.last, _URGENT.search(heard.text)
-    if last is None and _THAT_RULE.search(heard.text) and (rule := rule_of(above)):
-        return f"what is the {rule} limit"
     if last is None or above.older is None:
         return None
-    shown = above.shown.results if above.shown is not None else ()
-    if any(result.name == "alerts" for result in shown) and last.name != "alerts" and urgent:
-        alerts = list(dict.fromkeys(identity for result in shown for identity in result.ids("al-")))
-        return PlannedCall("alerts", {"alert_id": alerts[0]} if len(alerts) == 1 else {"state": "open"})
     if last.name in ("alerts", "health") and urgent:
         return again(heard.read, above.past, above.facts)
     of_rule = last.name == "counts" and (_THAT_RULE.search(heard.text) or says("carry.rule_says", heard.text))
@@ -60,26 +53,62 @@ def rule_for(heard: ShortSentence) -> PlanOf | None:
     return rule_story(rule, last) if rule and last is not None else None
 
 
-KINDS += trip_ends.KINDS
-_RULE = r"(?:rules?|reasons?|guardrails?|guards?|breakers?|limits?)"
+def _is_trips(result: CallResult) -> bool:
+    return result.name == "trips" and result.table is not None and result.table.columns[0] == "trip" and bool(result.table.rows)
 
 
-@KINDS(most=8, of=("counts", "journal_search", "trips"))
-def reasons(heard: ShortSentence) -> PlannedAnswer | PlannedCall | None:
-    """`for which reason`: the rules of what was counted or listed, how trips ended, the reason given with a proposal."""
-    last, columns, rows = heard.last, heard.last.table.columns if heard.last.table else (), heard.last.rows()
-    if last.name == "counts" and "rule" in columns and rows:
-        listed = ", ".join(f"{row['rule']} ({row['times']})" for row in rows[:5])
-        return PlannedAnswer(f"By rule, most often first: {listed}.\n\n{result_text(last)}", read_as="the answer above, by rule")
-    if last.name == "counts":
-        return PlannedCall("counts", {**last.args, "by": "rule"})
-    kinds = set(last.args.get("kinds") or ()) & {"refused", "breaker"}
-    if last.name == "journal_search" and kinds:
-        window = {name: value for name, value in heard.kept("since", "until", "sleeve").items() if value}
-        return PlannedCall("counts", {"what": max(kinds), "since": "yesterday", **window})
-    if last.name == "trips" and columns and columns[0] not in ("trip", "exit"):
-        return PlannedCall("trips", {**{k: v for k, v in last.args.items() if k not in ("by", "worst", "best")}, "by": "exit"})
-    return None
+@KINDS(most=9, back=True)
+def reached(heard: ShortSentence) -> PlannedAnswer | None:  # noqa: ARG001 - a kind takes its sentence
+    """`mae of that one`: no tool gives the excursions of one trip alone."""
+    return asks_back(SAY["of_one_trip"])
+
+
+_SUMS = ("pnl", "attribution", "performance")
+_SHOWN = ("trips", "journal_search", "explain_event", "round_trip")
+_STAYS = re.compile(r"\bround trip\b")
+
+
+@KINDS(most=9, back=True)
+def ended(heard: ShortSentence) -> Any:
+    """`what took it out`, `how did that end`: the exit of the trip that the turn above showed; said where it showed none."""
+    last = heard.above.last
+    if "recover" in heard.text:  # of a drawdown: its row says when, or that it has not
+        return None
+    sums = last is not None and (last.name in _SUMS or (last.name == "trips" and not _is_trips(last)))
+    if sums and says("carry.out", heard.text):
+        return asks_back(SAY["of_a_sum"])
+    if last is None or last.status != "ok" or last.name not in _SHOWN or last.table is None:
+        return None
+    if last.name == "trips":
+        return trip_meant(heard.read, last, heard.above.facts)
+    return _of_list(heard.read, last) if last.name == "journal_search" else None
+
+
+def _of_list(read: Slots, last: CallResult) -> PlannedCall | None:
+    """Of fills that were listed: the one meant by its place, the only one, or the newest exit; None for an entry."""
+    rows = [row for row in last.rows() if row.get("kind") == "fill"]
+    if not rows:
+        return None
+    row = rows[0] if len(rows) == 1 else next((row for row in reversed(rows) if _STAYS.search(row["what"])), rows[-1])
+    if read.place is not None and -len(rows) <= read.place < len(rows):
+        row = rows[read.place]
+    return PlannedCall("explain_event", {"event_id": row["event"]}) if _STAYS.search(row["what"]) else None
+
+
+def opened(last: CallResult) -> PlanOf | None:
+    """Since when the positions that were shown are held: the last entry of each sleeve that holds one."""
+    held_by = [row["sleeve"] for row in last.rows() if not re.fullmatch(r"flat|-|", row.get("position", "")) and "sleeve" in row]
+    return partial(_opened, held_by) if held_by else None
+
+
+def _opened(held_by: list[str], q: Question) -> Plan:  # noqa: ARG001 - a plan takes its question
+    search = {"kinds": ["fill"], "since": "30d", "limit": 3}
+    results = yield [PlannedCall("journal_search", {**search, "sleeve": one}) for one in held_by[:3]]
+    rows = [next((row for row in reversed(r.rows()) if "to enter" in row.get("what", "")), None) for r in results]
+    none = "no entry is among its last fills"
+    said = [f"{row['desk time']}, {row['what']} ({row['event']})" if row else none for row in rows]
+    lines = [f"- {one}: {text}" for one, text in zip(held_by, said, strict=False)]
+    return PlannedAnswer("Held since the last entry:\n\n" + "\n".join(lines), read_as="the entries of the positions above")
 
 
 @KINDS()
@@ -88,8 +117,6 @@ def fired(heard: ShortSentence) -> Any:
     above, text = heard.above, heard.text
     if len(text.split()) > 10 or not of_above(heard.read, but="span"):
         return None
-    if above.last is not None and above.last.name in ("propose_watch", "watches"):
-        return PlannedCall("watches", {})
     if above.last is not None and above.last.name == "alerts":
         return PlannedCall("counts", {"what": "alert", "by": "rule", "since": EVER})
     named = rule_named(text) if re.search(r"\b(?:one|that|this)\b", text) else ""
@@ -97,17 +124,13 @@ def fired(heard: ShortSentence) -> Any:
         return PlannedCall("counts", {"rule": rule, "since": heard.read.span.start or EVER})
     if ended := exit_of(above):
         return PlannedCall("trips", {"exit": ended})
-    if above.of_limits:
-        return asks_back("Which one of these? Name it: `how often did the daily loss breaker trip since the start?`")
     return None
 
 
 @KINDS(most=9, of=ANY, ok=False)
 def left_alone(heard: ShortSentence) -> Any:
-    """`what if I just leave it`: of a proposal that it expires, with its card; of a watch that it is never in force."""
+    """`what if I just leave it`: of a proposal that it expires, with its card; of an alert the alert itself."""
     last = heard.last
-    if last.name in ("propose_watch", "watches"):
-        return ways()["confirm"]
     if last.name == "proposals" or last.name.startswith("propose_"):
         listed = last.ids("prop-")
         of = {"proposal_id": listed[0]} if len(set(listed)) == 1 else {"state": "pending"}
@@ -123,9 +146,6 @@ def times(heard: ShortSentence) -> Any:
     """`since when`, `until when`, `what triggered that`: of a state, by the tool that has the times."""
     last, above = heard.last, heard.above
     until, cause = says("carry.until", heard.text), says("carry.cause", heard.text)
-    shown = above.shown.results if above.shown is not None else ()
-    if until and last.name == "journal_search" and (before := next((r for r in shown if r.name == "pauses"), None)) is not None:
-        return PlannedCall("pauses", dict(before.args))
     if last.name == "health" and re.search(r"\b(?:worker|alive|dead|running|up|down|process)\b", above.question) and not until:
         lead = "The alert says since when, in wall time; the desk's own state has no time."
         return with_lead(lead, [PlannedCall("alerts", {})])
@@ -134,7 +154,7 @@ def times(heard: ShortSentence) -> Any:
         paused = until or cause or last.name in ("health", "pauses") or re.search(r"\bpause|\bentr", above.question)
         if not paused:
             fills = PlannedCall("journal_search", {"kinds": ["fill"], "since": "30d", "limit": 3, **one})
-            return trip_ends.opened(last) or (with_lead("Flat since its last exit:", [fills]) if one else None)
+            return opened(last) or (with_lead("Flat since its last exit:", [fills]) if one else None)
         pauses = PlannedCall("pauses", one)
         if last.name == "health" and not (until or cause):
             return with_lead("Alerts are in wall time, pauses in desk time.", [PlannedCall("alerts", {}), pauses])
@@ -198,48 +218,19 @@ def of_a_word(heard: ShortSentence) -> Any:
         lead = f"No tool gives the {word} of one sleeve: it is of the desk, or of a run. The desk's is below."
         of_desk = with_lead(lead, [PlannedCall("performance", {})])
         return of_desk if says("carry.of_desk", word) else f"what is the {word} of {read.sleeves[0]}"  # `and of ETH alone?`
-    if explained and says("carry.of_desk", word) and (good or (ours and size < 5)):
-        return PlannedCall("performance", {})
     if (explained and good) or (ours and size < (8 if explained else 4) and not re.search(r"\b(?:it|of)\b", text)):
         return f"what is our {word}"
     goes_on = re.search(r"\b(?:we|us|our|on|for|in|of) \w+|\bhow much of it\b", text) and says("carry.pronoun", text)
     return PATTERNS["carry.pronoun"].sub(word, text, count=1) if explained and goes_on else None
 
 
-_PEOPLE = ("config", "proposal", "halt")
-
-
 @KINDS(of=ANY)
 def which_sleeve(heard: ShortSentence) -> PlannedCall | PlannedAnswer | None:
     """`which sleeve was it`, `on which coin mostly`: what was counted, listed or earned above, by sleeve."""
     last = heard.last
-    if last.args.get("sleeve"):
-        return None
-    if last.name == "trips" and (rows := last.rows()) and "trip" in rows[0] and "sleeve" in rows[0]:
-        return PlannedAnswer(f"{rows[0]['trip']} is of {rows[0]['sleeve']}.", read_as="the first of the trips above")
-    if last.name == "counts":
-        return PlannedCall("counts", {**last.args, "by": "sleeve"})
-    if "refused" in (last.args.get("kinds") or ()) or (last.name == "explain_event" and "entry refused" in last.text):
-        return PlannedCall("counts", {"what": "refused", "by": "sleeve", **heard.kept("since", "until")})
-    if last.name in ("alerts", "joint_risk", "explain_event", "proposals", "incidents"):
-        shown = (
-            last.text.lower() if last.name == "joint_risk" else f"{last.text} {last.rows()}"
-        )  # its rows set all beside each other
-        named = [s.name for s in heard.above.words.sleeves if s.name in shown]
-        said = f"It names {' and '.join(named)}." if named else "What stands above names no sleeve."
-        return PlannedAnswer(said, read_as="the answer above")
     if last.name not in ("pnl", "performance", "attribution") or str(last.args.get("subject", "desk")).startswith("r-"):
         return None
     above = heard.above
     of = above.older.slots if above.older is not None else Slots()
     span = picked_span(above.newest, above.older, above.past, above.facts) or of.span
     return PlannedCall("trips", {"by": "sleeve", **window(span)})
-
-
-@KINDS(most=7, of=ANY)
-def who(heard: ShortSentence) -> PlannedCall | None:
-    """`who did it`: the card of a proposal; of a change or a halt the actions of people."""
-    last = heard.last
-    if last.name == "journal_search" and set(last.args.get("kinds") or ()) & set(_PEOPLE):
-        return PlannedCall("journal_search", {**last.args, "kinds": list(_PEOPLE), "since": last.args.get("since", EVER)})
-    return None

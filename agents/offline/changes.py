@@ -7,11 +7,11 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from agents.offline.drafts import asks_back, changes_of, drafted, name_list, value_in, which_sleeve
+from agents.offline.drafts import asks_back, changes_of, drafted, name_list, which_sleeve
 from agents.offline.moves import moved
 from agents.offline.read_back import PlannedCall, changes_text
 from agents.offline.slots import Slots
-from agents.offline.steps import CallResult, Plan, PlannedAnswer, Question
+from agents.offline.steps import Plan, PlannedAnswer, Question
 from agents.offline.ways import SAY
 from agents.offline.words import PATTERNS, says
 from tools.common import render
@@ -24,8 +24,7 @@ def propose(q: Question) -> Plan:
     picks = q.last("compare", "sweep") and re.search(r"\b(?:the|that) .*\bone\b", q.slots.text)
     spelled = (q.slots.common and not picks) or q.slots.variants or (q.slots.move and q.slots.move.by)
     if "propose_config" in q.tools and not spelled and BETTER.search(q.slots.text):
-        searched = _searched(q)
-        return (yield from _of_searched(q, searched) if searched is not None else _of_compared(q))
+        return (yield from _of_compared(q))
     return (yield from _spelled_out(q))
 
 
@@ -36,29 +35,10 @@ def only_asked(q: Question) -> PlannedAnswer:
     return asks_back(f"Nothing was proposed, because that reads as a question. To ask for it: {how}.")
 
 
-def _searched(q: Question) -> CallResult | None:
-    """The search that the thread made last, where no comparison came after it; its table has the best first."""
-    last = next((r for r in reversed(q.results()) if r.name in ("compare", "sweep") and r.status == "ok"), None)
-    return last if last is not None and last.name == "sweep" else None
-
-
-def _of_searched(q: Question, last: CallResult) -> Plan:
-    """Propose a variation of the last search: the row that is picked, else the best."""
-    of = next((s for s in q.words.sleeves if (s.strategy, s.symbol) == (last.args["strategy"], last.args["symbol"])), None)
-    rows, place = last.rows(), q.slots.place or 0
-    if of is None or not -len(rows) <= place < len(rows):
-        return asks_back(
-            "No sleeve runs what was searched, so nothing can be changed. " + which_sleeve(q) if of is None else "Which row?"
-        )
-    changes = {key: value_in(value) for key, _, value in (one.partition(" ") for one in rows[place]["variation"].split(", "))}
-    rationale = f"Asked by a person: {render.one_line(q.raw, 200)!r}. Row {place + 1} of a search of {len(rows)} or more."
-    return (yield from _file(q, of.name, changes, rationale, last.args))
-
-
 def _of_compared(q: Question) -> Plan:
     """Propose the better variant of the last comparison, or the one the question picks."""
-    last = q.last("compare")
-    if last is None:
+    last = q.last("compare", "sweep")
+    if last is None or last.name == "sweep":  # of a search: which of its rows is no word of the sentence
         return asks_back(SAY["no_comparison"])
     if wrong := _other_sleeve(q, last.data.get("sleeve")):
         return asks_back(wrong)

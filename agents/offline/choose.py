@@ -16,9 +16,8 @@ from agents.offline.entries import AskedEntry
 from agents.offline.labels import FOLLOWS, AskLabel, label_of
 from agents.offline.learned import Guess, guesses
 from agents.offline.leftout import EXITS
-from agents.offline.model_asks import model_label
 from agents.offline.names import BASKET
-from agents.offline.rules import first_of
+from agents.offline.rules import first_of, model_label
 from agents.offline.slots import Slots
 from agents.offline.words import FIGURE_WORDS, LISTS, PATTERNS, PHRASES, says
 from tools.exposure import glossary
@@ -120,8 +119,6 @@ _OF_ID |= {"nd": "orders", "w": "incidents"}
 def _by_id(slots: Slots) -> str | None:
     """What a sentence asks that names things by their ids: two runs are compared, any one thing is shown."""
     runs = _runs(slots)
-    if len(runs) > 1:
-        return "compare"
     named = ["r"] * len(runs) or [kind_of(identity) for identity in slots.ids]
     return _OF_ID.get(named[0]) if len(named) == 1 else None
 
@@ -211,21 +208,12 @@ def with_label(slots: Slots, label: AskLabel) -> Slots:
         args.pop(name)  # nothing in the sentence says it, so that no answer may be narrowed to it
     if says("choose.both", text):
         args.pop("side", None)
-    if "by" in args and entry is not None and not (entry.splits((args["by"],)) or by):
-        args.pop("by")  # learned of another tool's sentences
     found: dict[str, Any] = {}
     for name in _SLOTS.keys() & args.keys():
         if not getattr(slots, name):
             found[name] = (args[name],) if name == "by" else args[name]
-    if entry is not None and by and "by" in args and entry.takes("by") and not entry.splits(by):
-        found["by"] = (args["by"],)  # `blocked orders by reason`
     if "unit" in args and not by and "by" not in found:
         found["by"] = (args["unit"],)
-    of_trips = entry is not None and entry.tool.name == "trips"
-    if of_trips and not (by or "by" in found or slots.which) and says("choose.at_times", text):
-        found["by"] = ("hour",)  # no argument narrows to the night: each hour is shown
-    if found.get("which") in ("worst", "best") and by:
-        found.pop("which")
     read = replace(slots, closed=args, **found)
     return _every_window(read) if label.ask == "pnl" else read
 

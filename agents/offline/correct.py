@@ -12,7 +12,6 @@ from typing import Any
 
 from dateutil.relativedelta import relativedelta
 
-from agents.offline.above import run_shown, runs_of
 from agents.offline.account import tokens_of, words_left
 from agents.offline.choose import entry_of
 from agents.offline.drafts import drafted
@@ -51,21 +50,6 @@ def _again(older: Part, read: Slots, slots: Slots, **more: Any) -> Part:
     return older._replace(text=read.text, slots=slots, own=read, lost=(), left=(), maybe=(), **more)
 
 
-@KINDS(of=("trips", "performance"), ok=False)
-def of_another_run(heard: ShortSentence) -> str | None:
-    """`and on eth`, after the trips of a run of BTC: the same run of that one, as the desk's are another question."""
-    read, subject = heard.read, str(heard.last.args.get("subject", ""))
-    run = next((run for run in runs_of(heard.above.past) if run_shown(run) == subject), None)
-    other = [symbol for symbol in read.symbols if run is not None and symbol != run.args.get("symbol")]
-    made = heard.above.shown is not None and run in heard.above.shown.results  # it goes on with the run itself
-    if run is None or made or len(other) != 1 or len(words_left(read)) > 1 or read.places.keys() & {"span", "ids", "strategies"}:
-        return None
-    a, by = run.args, heard.last.args.get("by")
-    window = f" from {a['start']} to {a['end']}" if a.get("start") and a.get("end") else ""
-    sets = "".join(f" {c['key']}={c['value']}" for c in a.get("changes") or ())
-    return f"backtest {a.get('strategy')} on {other[0]} {a.get('timeframe', '')}{window}{sets}{f' by {by}' if by else ''}"
-
-
 @KINDS(of=("compare", "backtest"), ok=False)
 def joins(heard: ShortSentence) -> Part | None:
     """`and 4 too`, after values of one parameter were compared; `vs 6`, after a run with one value: compared with them."""
@@ -82,31 +66,6 @@ def joins(heard: ShortSentence) -> Part | None:
     return _again(older, heard.read, slots, frame=None, chosen=entry_of("compare"), ask="compare")
 
 
-@KINDS()
-def other_end(heard: ShortSentence) -> Part | None:
-    """`and the worst?`, after the best day, whatever was asked of that day since: the worst day."""
-    older, which = heard.above.older, heard.read.which
-    ends = {"worst", "best"}
-    if older is None or older.chosen is None or {which, older.slots.which} != ends:
-        return None
-    closed = {**older.slots.closed, **({"which": str(which)} if "which" in older.slots.closed else {})}
-    text = older.slots.text.replace(str(older.slots.which), str(which))
-    count = heard.read.count or older.slots.count
-    count = int(n[0]) if (n := re.search(r"\d{1,2}", heard.text)) else count
-    return _again(older, heard.read, replace(older.slots, which=which, closed=closed, text=text, count=count), frame=None)
-
-
-@KINDS()
-def other_count(heard: ShortSentence) -> Part | None:
-    """`make it 10`, after the last five: as many."""
-    older, found = heard.above.older, PATTERNS["correct.count"].match(_stripped(heard.text))
-    if older is None or older.chosen is None or found is None or older.slots.count is None or not 0 < int(found[1]) <= 20:
-        return None
-    counted = any(map(older.chosen.entry.takes, ("limit", "n", "last", "worst", "best")))
-    slots = replace(older.slots, count=int(found[1]))
-    return _again(older, heard.read, slots, frame=None) if counted and not older.chosen.entry.proposes else None
-
-
 _NUMBER = re.compile(rf"^(?:to |at |below |under |above |over )?{_LEVEL}")
 _AT_LEVEL = re.compile(rf"^(?:and )?(?:the )?same (?:for|with|on) \w+ (?:at|below|under|above|over) {_LEVEL}")
 _BESIDE_WORDS = "too also well same one mean meant likewise sorry instead rather wait"
@@ -120,8 +79,6 @@ def refiled(heard: ShortSentence) -> PlanOf | None:
         return None
     anew = partial(_anew, last, filed[-1][1])
     if last.name == "propose_pause":
-        if (unit := re.match(r"\d+ (hours?|days?)", str(last.args.get("ends")))) and re.fullmatch(r"\d+[?.! ]*", rest):
-            return partial(anew, {"ends": f"{int(rest.rstrip('?.! '))} {unit[1]}"}, True)
         if lasts := re.fullmatch(r"(?:only |just |for )*(\d{1,3}|an?) ?(minutes?|hours?|h|days?|d)[?.! ]*", rest):
             return partial(anew, {"ends": f"{lasts[1]} {lasts[2]}"}, True)
         if (ends := _clock(rest)) is not None:
@@ -159,6 +116,9 @@ def _anew(last: CallResult, identity: str, args: Mapping[str, Any], replaces: bo
     return drafted([call], [result], before if replaces else "")
 
 
+_LIGHT_OTHERS = frozenset((*LIGHT, *STOP, *LISTS["other_words"].split()))
+
+
 @KINDS(of=("backtest", "compare"), ok=False)
 def late(heard: ShortSentence) -> PlannedAnswer | None:
     """`every signal 2 bars late`, after a run: no call of a chat sets a delay, the command does."""
@@ -170,9 +130,6 @@ def late(heard: ShortSentence) -> PlannedAnswer | None:
     frame = a.get("timeframe", "15m")
     command = f"nightdesk backtest {a['strategy']} --symbol {a.get('symbol', '')} --timeframe {frame}{window}{sets}"
     return PlannedAnswer(SAY["late"].format(command, 1 if bars == "a" else COUNTED.get(bars, bars)))
-
-
-_LIGHT_OTHERS = frozenset((*LIGHT, *STOP, *LISTS["other_words"].split()))
 
 
 @KINDS()
@@ -193,17 +150,14 @@ def others(heard: ShortSentence) -> Part | None:
 
 @KINDS()
 def other_window(heard: ShortSentence) -> Rest | None:
-    """`make it 30 days`, `take the whole year`, `a year later`, `same for 24`: the window of the question before."""
+    """`make it 30 days`, `take the whole year`, `same for 24`: the window of the question before."""
     rest, older = _stripped(heard.text), heard.above.older
     found = PATTERNS["correct.span"].match(rest)
-    start, end = (None, None) if older is None else (time_of(older.slots.span.start), time_of(older.slots.span.end))
+    start = None if older is None else time_of(older.slots.span.start)
     if start is not None and (whole := says("correct.whole", heard.text)):
         months = {"year": 12, "quarter": 3, "month": 1}[whole[1] or whole[2]]
         first = start.replace(month=(start.month - 1) // months * months + 1, day=1)
         return Rest(f"from {first:%Y-%m-%d} until {first + relativedelta(months=months):%Y-%m-%d}")
-    if start is not None and end is not None and (later := says("correct.later", heard.text)):
-        by = relativedelta(months={"year": 12, "quarter": 3, "month": 1}[later[1] or later[2]])
-        return Rest(f"from {start + by:%Y-%m-%d} until {end + by:%Y-%m-%d}")
     if start is not None and (year := PATTERNS["correct.short_year"].match(heard.text)):
         return Rest(f"for 20{year[1]}")
     bare = rest == heard.text and not (found and found[1][0].isdigit())  # `30 days` changes a window, `week` alone may not

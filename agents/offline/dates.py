@@ -168,8 +168,6 @@ def _point(found: re.Match[str], desk: datetime | None) -> _Point | None:
     if found["q"] or found["half"]:
         return _part_of_year(found, year, desk)
     number = int(found["m"]) if found["m"] else MONTHS.index(month[:3]) + 1 if month else 0
-    if found["days"] or found["of_days"]:
-        return _days_of_month(found, year, number, desk)
     day, clock = (held.get(name) or held.get(f"{name}2") or held.get(f"{name}3") for name in ("d", "clock"))
     return _calendar(found, year, number, int(day) if day else 0, clock, desk)
 
@@ -192,15 +190,6 @@ def _calendar(
         first = first.replace(hour=hour, minute=minute)
         return _Point(*found.span(), first, first, "minute", said)
     return _Point(*found.span(), first, first + timedelta(days=1), "day", said)
-
-
-def _days_of_month(found: re.Match[str], year: int | None, month: int, desk: datetime | None) -> _Point | None:
-    """`24 to 30 november`, `nov 24-30`: both days are in it."""
-    one, other = (found["d5"], found["d6"]) if found["days"] else (found["d7"], found["d8"])
-    first, last = (_calendar(found, year, month, int(day), None, desk) for day in (one, other))
-    if first is None or last is None or last.last <= first.first:
-        return None
-    return first._replace(last=last.last, size="days")
 
 
 def _part_of_year(found: re.Match[str], year: int | None, desk: datetime | None) -> _Point | None:
@@ -258,18 +247,12 @@ def _midnight(when: datetime) -> datetime:
 
 def _period(word: str, today: datetime, desk: datetime) -> _Point:
     """`this month`, `last year`, `ytd`; where it is in the text is the caller's."""
-    if word.endswith("before last"):  # of the period before: the one before it
-        last = _period(f"last {word.split()[1]}", today, desk)
-        first = last.first - timedelta(days=7) if "week" in word else _next_month(last.first, -1)
-        return last._replace(first=first, last=last.first)
     back = word.startswith(("last", "previous"))
     if "week" in word:
         first = today - timedelta(days=today.weekday())
         week = (first - timedelta(days=7), first, "day") if back else (first, desk, "since")
         return _Point(0, 0, *week, True)
     months = 12 if "year" in word or word == "ytd" else 3 if "quarter" in word else 1
-    if "month to date" in word:
-        months = 1
     first = _day(today.year, (today.month - 1) // months * months + 1)
     period = (_next_month(first, -months), first, "month") if back else (first, desk, "since")
     return _Point(0, 0, *period, True)
@@ -307,10 +290,6 @@ def _meant(text: str, points: list[_Point]) -> tuple[TimeSpan, list[tuple[int, i
         if joined:
             return _window(text, a, b, joined[0]), [*(used if clocks else ()), (_preposition(text, a.start), b.stop)]
     before = text[: point.start]
-    if point.size == "days":
-        return TimeSpan(_text(point.first), _text(point.last)), used
-    if len(points) == 1 and (open_end := PATTERNS["dates.to_now"].match(text, point.stop)):  # `2024 till now`
-        return TimeSpan(_text(point.first), to_now=True), [(_preposition(text, point.start), open_end.end())]
     if point.size == "since" or re.search(
         r"\b(?:since|after|starting|starting from|from|start)\s+(?:the\s+)?(?:start\s+of\s+)?$", before
     ):

@@ -5,7 +5,6 @@ from collections.abc import Generator, Mapping, Sequence
 from typing import Any
 
 from agents.offline.above import exit_of
-from agents.offline.bounds import numbers_in
 from agents.offline.calls import lead, made, not_given, once
 from agents.offline.drafts import asks_back, drafted, name_list, reckoned, result_text, window
 from agents.offline.entries import choices_of
@@ -16,7 +15,7 @@ from agents.offline.read_back import PlannedCall
 from agents.offline.steps import CallResult, Plan, Question
 from agents.offline.tables import handle_of, number_of
 from agents.offline.ways import SAY
-from agents.offline.words import COINS, LISTS, PATTERNS, Words, says
+from agents.offline.words import COINS, LISTS, PATTERNS, Words, numbers_in, says
 from engine.clock import utc
 from tools.common import render
 from tools.common.contract import Table
@@ -113,11 +112,6 @@ def exposure(q: Question) -> Plan:
     """What is held; whether it is one bet comes first where that is asked, else the largest, or the sum beside its limit."""
     call = PlannedCall("exposure", arguments(q))
     (result,) = yield [call]
-    symbols = q.slots.symbols
-    pairs = [row for row in result.rows() if row["of"] == "pair" and all(name in row["name"] for name in symbols)]
-    if pairs and len(symbols) > 1:
-        last = "times equity or correlation"
-        return drafted([call], [result]).after(" ".join(f"Correlation of {row['name']}: {row[last]}." for row in pairs))
     if result.status != "ok" or result.table is None or says("desk_plans.one_bet", q.slots.text):
         return drafted([call], [result]).after(lead(q, result))
     largest = lead(q, result.only([n for n, row in enumerate(result.table.rows) if row[0] == "symbol"]))

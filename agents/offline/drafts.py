@@ -61,12 +61,6 @@ def name_list(names: Sequence[str], last: str = "and") -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} {last} {names[-1]}" if names else "none"
 
 
-def value_in(text: str) -> float | str:
-    """A value as a table shows it: a number, else the word."""
-    value = float(text) if re.fullmatch(r"-?\d+(?:\.\d+)?", text) else None
-    return text if value is None else int(value) if value.is_integer() else value
-
-
 def changes_of(changes: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Parameters as the tools take them."""
     return [{"key": key, "value": value} for key, value in changes.items()]

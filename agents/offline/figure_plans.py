@@ -6,20 +6,18 @@ from collections.abc import Generator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from agents.offline import remainder
 from agents.offline.calls import made, once
 from agents.offline.choose import SPOKEN_RUN
 from agents.offline.dates import NO_SPAN, TimeSpan
 from agents.offline.drafts import asks_back, drafted, name_list, reckoned, result_text, window
 from agents.offline.fill import DESKWARD, EXTREMES, FILLERS, arguments, speaks_of_run
 from agents.offline.follow import RUNS
-from agents.offline.measured import costs_measured, deepest, measured
+from agents.offline.measured import deepest, measured
 from agents.offline.read_back import PlannedCall, read_as
 from agents.offline.slots import words_of
-from agents.offline.steps import ROWS_KEPT, CallResult, PastTurn, Plan, PlannedAnswer, Question
+from agents.offline.steps import CallResult, PastTurn, Plan, PlannedAnswer, Question
 from agents.offline.table_answers import ROWS_SUMMED
 from agents.offline.tables import (
-    AT_A_LOSS,
     column_of,
     extreme,
     handle_of,
@@ -28,7 +26,6 @@ from agents.offline.tables import (
     ordered,
     ranks,
     rows_named,
-    signed_rows,
 )
 from agents.offline.ways import SAY
 from agents.offline.words import LISTS, says
@@ -40,21 +37,15 @@ from tools.common.time_words import instant
 
 def attribution(q: Question) -> Plan:
     """Where the P&L comes from, in the window named; of one sleeve its row first, since the rest is the whole desk's."""
-    if q.sleeve() is None and not q.slots.span.start and says("figure_plans.costs_share", q.slots.text):
-        return (yield from costs_measured(q))
     call = PlannedCall("attribution", window(q.slots.span))
     (result,) = yield [call]
     draft, table, sleeve = drafted([call], [result]), result.table, q.sleeve()
     if table is None:
         return draft
     if sleeve is None:
-        if ranks(q.slots.text):
-            return draft.after(extreme(table, q.facts, q.slots.text, q.slots.which))
         if q.chosen.asked.kind == "sleeves":
             named = rows_named(table, q.slots.text, q.slots.sleeves)
             first = spread(table, q.facts, column_of(table, "change"), ordered(table, q.facts, "change", "best"))
-            if AT_A_LOSS.search(q.slots.text):  # `who is bleeding`
-                first = extreme(table, q.facts, "change", "worst")
             return draft.after(first if len(named) < 2 else of_rows(table, q.facts, named[:3]))
         costs = [i for i in heads_of(table, q.slots.text) if table.columns[i] in ("fees", "slippage", "funding")]
         costs = [i for i in costs if table.columns[i].rstrip("s") in q.slots.text] or costs
@@ -104,15 +95,11 @@ def performance(q: Question) -> Plan:
         return asks_back(SAY["no_folds"])
     named, of_desk = says("figure_plans.of_runs", q.slots.text), (FILLERS["subject"](q) or "desk") == "desk"
     holds = named is not None and re.search("hold|held|benchmark", named[0]) is not None
-    if named and not of_desk and not holds:
-        return (yield from made([PlannedCall("run", {"run_id": q.run_id()})], q))
     if holds and not of_desk:  # beside holding the same instruments
         return (yield from measured(str(q.run_id() or ""), q.slots.text, q))
     if named and of_desk and not holds:
         draft = yield from once(q)
         return draft.after(f"No tool of a chat gives that ({named[0]}) here; the table of a backtest has it. What there is:")
-    if re.search(r"\b(?:runs|backtests)\b", q.slots.text) and q.run_id() is None:
-        return asks_back(SAY["which_runs"])
     if of_desk and (holds or says("measured.good", q.slots.text)):
         return (yield from measured("", q.slots.text, q))
     if says("measured.fall", q.slots.text):
@@ -124,17 +111,14 @@ def performance(q: Question) -> Plan:
 
 def trips(q: Question) -> Plan:
     """Round trips as once; the best and the worst beside each other where both are asked for."""
-    if (asked := remainder.wanted(q)) is not None:
-        return (yield from asked)
-    args, text, by = arguments(q), q.slots.text, q.slots.by
-    if args.keys() == {"sleeve"} and says("figure_plans.than_all", text):  # beside all of them
-        return (yield from made([PlannedCall("trips", args), PlannedCall("trips", {})], q))
+    args, text, by, out = arguments(q), q.slots.text, q.slots.by, q.slots.out
+    if out is not None and out[0] in _OTHER:  # there are two of them: the other one is left
+        kept = {name: value for name, value in args.items() if name not in ("by", "best", "worst")}
+        return (yield from made([PlannedCall("trips", kept | {out[0]: _OTHER[out[0]][out[1][0]]})]))
     of_parts = LISTS["wider"].items() if args.get("by") in ("weekday", "hour") else ()
     if wider := next((by for by, form in of_parts if re.search(form, text)), ""):
         args["by"] = wider  # `weekends against weekdays`, `do we lose at night`
         return (yield from made([PlannedCall("trips", args)], q))
-    if "by" not in args and not q.slots.sleeves and says("figure_plans.all_sleeves", text):  # `hit rate, all three`
-        return (yield from made([PlannedCall("trips", args | {"by": "sleeve"})], q))
     if by == ("exit",) and "exit" in args:  # `stops or trails`: beside each other
         return (yield from made([PlannedCall("trips", {k: v for k, v in args.items() if k != "exit"})], q))
     if len(by) > 1 and q.chosen.splits(by):
@@ -151,6 +135,9 @@ def trips(q: Question) -> Plan:
         return (yield from once(q))
     n = q.slots.count or (1 if re.search(r"\b(?:winner|loser|win|loss|trade)\b", text) else EXTREMES)
     return (yield from made([PlannedCall("trips", args | {"best": n}), PlannedCall("trips", args | {"worst": n})]))
+
+
+_OTHER = {"side": {"long": "short", "short": "long"}, "outcome": {"winners": "losers", "losers": "winners"}}
 
 
 def _longer_at_a_loss(args: dict[str, Any], q: Question) -> Plan:
@@ -255,9 +242,6 @@ def pnl(q: Question) -> Plan:
         args |= {"limit": max(1, min(60, days if args.get("unit", "day") == "day" else days // 7 + 2))}
     if (ranks(text) or extremes or ("subject" in args and args.get("unit") in ("week", "month"))) and not starts:
         args |= {"limit": 60}  # of all that it shows, not of the last twelve
-    of_all = not spans and (says("talk.mean", text) or (says("talk.count", text) and says("figure_plans.red_days", text)))
-    if of_all:
-        args |= {"limit": 60}
     call = PlannedCall("pnl", args)
     (result,) = yield [call]
     if spans and result.table is not None:
@@ -266,8 +250,6 @@ def pnl(q: Question) -> Plan:
         if not kept:
             return PlannedAnswer(f"No {args.get('unit', 'day')} of that window is among the last {args.get('limit', 12)}.")
     draft, first, table = drafted([call], [result]), "", result.table
-    if of_all and table is not None:
-        return draft.after((yield from _of_all_days(q, table, str(args.get("unit", "day")))))
     if spans:  # rows of the window alone
         rows_of = " and ".join(words_of("span", of) for of in spans)
         what, of = "equity and P&L" if args.get("equity") else "P&L", args.get("subject") or args.get("sleeve", "the whole desk")
@@ -291,17 +273,6 @@ def pnl(q: Question) -> Plan:
     elif not (spans or q.slots.by or args.get("equity") or args.get("subject")):
         first = _up_or_down(result, q)
     return draft.after(first)
-
-
-def _of_all_days(q: Question, table: Table, unit: str) -> Generator[list[PlannedCall], list[CallResult], str]:
-    """How many of the days, weeks or months lost or made money, or what one makes on average."""
-    if says("talk.count", q.slots.text):
-        red = says("tables.at_a_loss", q.slots.text) is not None or says("figure_plans.red", q.slots.text) is not None
-        rows = signed_rows(table, q.facts, losing=red) or []
-        return f"{len(rows)} of the {len(table.rows)} {unit}s shown {'lost' if red else 'made'} money."
-    nets = [row[table.columns.index("net")] for row in table.rows if "net" in table.columns][:ROWS_KEPT]
-    (value,) = yield from reckoned(f"mean({', '.join(str(net)[1:-1] for net in nets)})")
-    return f"On average a {unit} made {value} net, over {len(nets)} of them."
 
 
 def _up_or_down(result: CallResult, q: Question) -> str:

@@ -78,8 +78,6 @@ def shifted(slots: Slots, older: Slots, words: Words) -> Slots:
     found = _EARLIER.search(slots.text)
     if found and words.desk_ms is not None:
         merged = replace(merged, span=_earlier(next((g for g in found.groups() if g), None), older.span, words.desk_ms))
-    if (clocks := _same_clocks(slots.span, older.span)) is not None:
-        merged = replace(merged, span=clocks)
     if older.percent and not slots.percent and (_UP.search(slots.text) or _DOWN.search(slots.text)):
         merged = replace(merged, percent=abs(older.percent) * (1 if _UP.search(slots.text) else -1))
     ends = older.which in ("best", "worst") and not older.by
@@ -152,16 +150,6 @@ def in_window_above(slots: Slots, older: Slots) -> Slots:
 def moves_back(slots: Slots) -> bool:
     """`and the night before`."""
     return bool(_EARLIER.search(slots.text))
-
-
-def _same_clocks(new: TimeSpan, old: TimeSpan) -> TimeSpan | None:
-    """`I mean yesterday`, after `between 1 and 4`: the same hours of that day; None where a window has none, or both."""
-    days, first, last = time_of(new.start), time_of(old.start), time_of(old.end)
-    clocks = "T" in (old.start or "") and "T" not in f"{new.start}{new.end}"
-    if not clocks or days is None or first is None or last is None or (last - first) >= timedelta(days=1):
-        return None
-    begin = days.replace(hour=first.hour, minute=first.minute)
-    return TimeSpan(begin.strftime("%Y-%m-%dT%H:%M"), (begin + (last - first)).strftime("%Y-%m-%dT%H:%M"))
 
 
 _SIZES = {"hour": 1 / 24, "day": 1, "night": 1, "week": 7, "month": 30, "quarter": 91, "year": 365}
@@ -260,8 +248,6 @@ def carried(read: Slots, old: Slots, of: AskedEntry, chosen: Chosen) -> tuple[Sl
             lost += [reading.words_of(name, value)] if name in ("span", "sleeves") or bound(read) else []
     if of.tool is entry.tool and entry.tool.name == "trips" and bound(read):  # `how many were shorts`, after `above 2R`
         more |= {name: getattr(old, name) for name in ("filters", "out") if getattr(old, name) and not getattr(read, name)}
-        if "filters" in more and (loss := says("follow.as_loss", old.text)) and not says("follow.as_loss", read.text):
-            more |= {"text": f"{read.text} {loss[0]}", "which": read.which or old.which}  # `lost more than 20` is no gain of 20
     if of.tool is entry.tool and entry.takes("by") and old.by and not read.by and not read.which:
         more["by"] = old.by
     splits = bool(old.by) or of.asked.kind == "sleeves"
@@ -300,17 +286,6 @@ def unsplit(text: str, read: Slots, older: Part) -> Part | None:
     return older._replace(text=text, slots=slots, own=read, left=(), maybe=(), kept=kept(slots, read, older.slots))
 
 
-def parameter_named(text: str, read: Slots, older: Part, words: Words) -> Part | None:
-    """`stop`, `the trail`, after a number was asked back about: the parameter that it is for; None for any other."""
-    if len(older.slots.unclear) != 1 or older.chosen is None or read.unclear or len(tokens_of(read)) > 4:
-        return None
-    named = read_slots(f"{read.text.rstrip('.?! ')} {older.slots.unclear[0]}", words)
-    if len(named.common) != 1 or named.unclear or named.variants:
-        return None
-    slots = replace(older.slots, common={**older.slots.common, **named.common}, unclear=())
-    return older._replace(text=text, slots=slots, own=read, left=(), maybe=(), kept=kept(slots, read, older.slots))
-
-
 def going_on(text: str, read: Slots, older: Part, words: Words, past: Sequence[PastTurn]) -> Part:
     """The question before with what a short sentence changes; asked back where it says what without saying to which value."""
     assert older.chosen is not None  # noqa: S101 - asked before
@@ -323,13 +298,6 @@ def going_on(text: str, read: Slots, older: Part, words: Words, past: Sequence[P
         if len(others) > 1:
             return Part(text, read, call=asks_back(f"Which other one: {' or '.join(others)}?"))
         return older._replace(text=text, slots=replace(older.slots, sleeves=tuple(others), symbols=(), strategies=()), own=read)
-    rest = [one for one in dict.fromkeys(s.strategy for s in words.sleeves) if one not in older.slots.strategies]
-    if len(older.slots.strategies) == len(rest) == 1 and says("follow.other", read.text):
-        return older._replace(
-            text=text, slots=replace(older.slots, strategy=rest[0], strategies=(rest[0],), sleeves=()), own=read
-        )
-    if tool == "alerts" and moves_back(read):
-        return Part(text, read, call=asks_back("Since when, and until when? Alerts are in wall time: `alerts since 24h`."))
     if tool in SEARCHES and not read.axes:  # `and stop 1 to 5`
         read = replace(read_slots(text, words, searching=True), closed=read.closed)
     if tool == "propose_pause" and read.span.at and not read.lasting:  # `make it 12:00`
@@ -344,8 +312,6 @@ def going_on(text: str, read: Slots, older: Part, words: Words, past: Sequence[P
     part_of_it |= tool == "journal_search" and read.outcome is not None
     if part_of_it or (split and family(tool) in ("figures", "runs", "journal_search")):
         chosen, lost = other, lost_of(other.entry, read)  # a part of it, not its figures
-    if tool == "compare" and len(older.slots.symbols) > 1 and read.symbols and not older.slots.variants:  # `and sol too`
-        chosen = entry_of("backtest")
     merged = shifted(read, older.slots, words)
     merged = replace(merged, text=read.text) if tool == "alerts" else merged  # its window is read from the words
     if chosen is other and tool in RUNS and not read.sleeves:  # of the run, not of the desk's sleeve

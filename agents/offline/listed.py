@@ -10,7 +10,7 @@ from typing import Any
 from agents.offline.above import row_ids, row_of, run_shown, runs_of
 from agents.offline.account import tokens_of
 from agents.offline.desk_plans import counted, positions_of
-from agents.offline.drafts import asks_back, drafted, first_sentence, reckoned, result_text
+from agents.offline.drafts import asks_back, drafted, first_sentence
 from agents.offline.read_back import PlannedCall
 from agents.offline.slots import ORDINALS, Slots
 from agents.offline.steps import CallResult, Plan, PlannedAnswer, Question
@@ -140,51 +140,6 @@ def stop_of_it(heard: ShortSentence) -> PlannedAnswer | None:
     return PlannedAnswer(SAY["stop_of_it"].replace("NAME", name))
 
 
-@KINDS(most=10)
-def without_it(heard: ShortSentence) -> Any:
-    """`where would we be without it`, after a question about one sleeve: the others' net result beside its own."""
-    newest, last = heard.above.newest, heard.above.last
-    if newest is None or newest.lost or newest.maybe or (last is not None and last.name in ("attribution", "backtest")):
-        return None
-    of = newest.slots  # also as what to leave out: `should we drop SOL`
-    sleeves = of.sleeves or (of.out[1] if of.out is not None and of.out[0] == "sleeve" else ())
-    window = {k: v for k, v in (last.args if last is not None else {}).items() if k in ("since", "until")}
-    return partial(_others_alone, sleeves[0], window) if len(sleeves) == 1 else None
-
-
-def _others_alone(name: str, window: dict[str, object], q: Question) -> Plan:  # noqa: ARG001 - a plan takes its question
-    """The net result of the other sleeves' round trips, added up, beside all of them."""
-    call = PlannedCall("trips", {"by": "sleeve", **window})
-    (found,) = yield [call]
-    rows = (
-        [(str(row[0]), cells["net"]) for row, cells in zip(found.table.rows, found.rows(), strict=True) if "net" in cells]
-        if found.table
-        else []
-    )
-    rest = [net[1:-1] for of, net in rows if name not in of and net.startswith("{")]
-    if not rest:
-        return drafted([call], [found])
-    (value,) = yield from reckoned("+".join(rest))
-    lead = f"Without {name} the round trips of the others made {value} net; alone they might have traded otherwise."
-    return PlannedAnswer(f"{lead}\n\n{result_text(found)}", read_as=f"round trips by sleeve, without {name}")
-
-
-@KINDS(most=8)
-def both(heard: ShortSentence) -> str | PlannedAnswer | None:
-    """`compare both`, of runs: the two that were listed or made; of more the question back names their ids."""
-    listed = heard.above.latest(
-        4, lambda r: r.name == "run" and r.table is not None and len(r.table.rows) > 1 and "run" in r.table.columns
-    )
-    ids = list(dict.fromkeys(run_shown(run) for run in runs_of(heard.above.past)))
-    ids = row_ids(listed) if listed is not None and len(ids) < 2 else ids
-    if (two := says("listed.two", heard.text)) and len(ids) > 2:
-        places = [ORDINALS[two[2]], ORDINALS[two[3]]] if not two[1] else [-2, -1] if two[1] == "last" else [0, 1]
-        ids = [ids[place] for place in places if -len(ids) <= place < len(ids)]
-    if len(ids) == 2:
-        return f"compare {ids[0]} and {ids[1]}"
-    return asks_back(f"Which two of these {len(ids)} runs? Name both ids: {', '.join(ids[:8])}.") if len(ids) > 2 else None
-
-
 @KINDS()
 def run_meant(heard: ShortSentence) -> Any:
     """`hit rate by side of the original`: of the first run that this thread made, or of the one before the last."""
@@ -243,10 +198,6 @@ def of_picked(heard: ShortSentence) -> Any:
     ids, name = row_ids(heard.last), str(above.table.rows[at][0])
     if heard.last.name == "journal_search" and re.match(r"(?:and |so )*(?:when|what time)\b", text) and at < len(ids):
         return PlannedCall("explain_event", {"event_id": ids[at]})
-    if above.table.columns[0] == "variation" and (found := re.search(r"\b(?:run|test|try|back-?test|use)\b(.*)", text)):
-        a, values = heard.last.args, " and ".join("=".join(part.rsplit(" ", 1)) for part in name.split(", "))
-        when = found[1] if read.span.start else f" from {a.get('start')} to {a.get('end')}"
-        return f"backtest {a.get('strategy')} on {a.get('symbol')} {a.get('timeframe')} with {values} {_IT.sub('', when)}"
     if (
         above.table.columns[0] not in (_NAMED if place is not None or says("listed.its", text) else _NAMED[:2])
         or len(tokens_of(read)) < 3
@@ -257,12 +208,3 @@ def of_picked(heard: ShortSentence) -> Any:
         return f"{text[:begin]}{name}{text[stop:]}".replace(f"the {name}", name)
     window = "" if read.span.start else window_of(heard)
     return f"{(PATTERNS['listed.nth_of'] if nth else _IT).sub(f'{name} ', text, count=1)} {window}".replace("  ", " ").strip()
-
-
-@KINDS(most=8, back=True)
-def end_of_list(heard: ShortSentence) -> PlannedCall | None:
-    """`the oldest of them`: of a list of events the first or the last in time, explained."""
-    last = heard.above.latest(3, lambda r: r.name == "journal_search" and r.table is not None)
-    rows = sorted(last.rows(), key=lambda row: next(iter(row.values()))) if last is not None else []
-    at = 0 if heard.found[1] in ("oldest", "earliest") else -1
-    return PlannedCall("explain_event", {"event_id": rows[at]["event"]}) if rows and rows[at]["event"] else None

@@ -11,13 +11,13 @@ from functools import partial
 from typing import Any
 
 from agents.offline.above import FromAbove, figure, newest, run_shown, two_runs
-from agents.offline.drafts import asks_back, drafted, first_sentence, reckoned, result_text
+from agents.offline.drafts import asks_back, drafted, first_sentence, result_text
 from agents.offline.moves import unsized
 from agents.offline.params import keys_named
 from agents.offline.read_back import PlannedCall
 from agents.offline.slots import ORDINALS, Slots
 from agents.offline.steps import CallResult, PastTurn, Plan, PlannedAnswer, PlanOf, Question
-from agents.offline.tables import Facts, column_of, extreme, handle_of, number_of, ordered, ranks
+from agents.offline.tables import Facts, column_of, handle_of, number_of, ordered, ranks
 from agents.offline.tables_shown import days_of
 from agents.offline.talk import figure_meant, key_of, tables_above
 from agents.offline.turn_above import ANY, Kinds, Rest, ShortSentence
@@ -37,8 +37,6 @@ def judged(slots: Slots, past: Sequence[PastTurn], facts: Facts) -> FromAbove:
     ranked, own = ranks(text) or slots.which, last is not None and last.name in _OWN_VERDICT and last.status == "ok"
     if last is not None and own and _DOUBTS.search(text):
         return _verdict_of(last)
-    if len(runs := _runs_above(past)) > 1 and (first := ranked_runs(runs, facts, text)):
-        return PlannedAnswer(first, read_as=f"the runs {' and '.join(str(run_shown(r)) for r in runs)}")
     if ranked and (call := figure(slots, past, facts)) is not None:
         return call
     if last is None:
@@ -50,20 +48,12 @@ def judged(slots: Slots, past: Sequence[PastTurn], facts: Facts) -> FromAbove:
     if re.search(r"\b(?:difference|between|the two|both)\b", text):
         return asks_back("The difference of what two? Name both values: `compare stop_atr=2 with stop_atr=3`.")
     asked = f"{next((turn.asked for turn in reversed(past) if turn.results), '')} {text}".lower()
-    if says("measured.costs", asked) and last.name in ("attribution", "pnl", "trips"):
-        return costs_measured
     return partial(measured, str(run_shown(last) or ""), asked)
 
 
 def _verdict_of(last: CallResult) -> PlannedAnswer:
     """The first sentence of a search, a comparison or a check, which is its verdict; then all of it."""
     return PlannedAnswer(f"{first_sentence(last.text)}\n\n{result_text(last)}", read_as="the verdict above")
-
-
-def _runs_above(past: Sequence[PastTurn]) -> list[CallResult]:
-    """The runs that the newest turn with results made or showed; of one alone, the one made before it too."""
-    made = [[r for r in turn.results if r.name in ("backtest", "run") and _cells(r)] for turn in past if turn.results]
-    return (made[-1] if len(made[-1]) != 1 else [r for of in made[-2:] for r in of]) if made else []
 
 
 def _cells(result: CallResult) -> dict[str, str]:
@@ -131,33 +121,6 @@ def _apart(runs: Sequence[CallResult]) -> list[str]:
     ]
 
 
-def paid(result: CallResult, facts: Mapping[str, Any]) -> str:
-    """Whether a run made money, in a sentence; empty without a return."""
-    cells = _cells(result)
-    total = number_of(cells.get("total_return_frac"), facts)
-    return "" if total is None else f"{'Yes' if total > 0 else 'No'}: it returned {cells['total_return_frac']} net of all costs."
-
-
-def costs_measured(q: Question) -> Plan:
-    """What costs are of the change in equity, and beside what the price made."""
-    call = PlannedCall("attribution", {})
-    if call.name not in q.tools:
-        return (yield from measured("", "", q))
-    (result,) = yield [call]
-    row = next((row for row in result.rows() if "whole desk" in row.values()), {})
-    refs = {name: cell[1:-1] for name, cell in row.items() if cell.startswith("{")}
-    if not {"price P&L", "fees", "slippage", "change"} <= refs.keys():
-        return drafted([call], [result])
-    costs, share = yield from reckoned(
-        f"{refs['fees']}+{refs['slippage']}", f"share({refs['fees']}+{refs['slippage']}, {refs['change']})"
-    )
-    sizes = [abs(number_of(f"{{{refs[name]}}}", q.facts) or 0.0) for name in ("fees", "price P&L")]
-    word = "It is much" if sizes[0] > sizes[1] else "It is less than the price moves"
-    lead = f"{word}: fees and slippage took {costs}, {share} of the change in equity ({row['change']}). "
-    lead += f"The price alone made {row['price P&L']}."
-    return drafted([call], [result]).after(lead)
-
-
 def measured(subject: str, asked: str, q: Question) -> Plan:
     """Return and Sharpe of the desk or a run with the word that its interval allows; a drawdown beside the limit that halts."""
     calls = [PlannedCall("performance", {"subject": subject} if subject else {})]
@@ -177,8 +140,6 @@ def verdict(result: CallResult, facts: Mapping[str, Any], asked: str = "") -> st
     if low is None or high is None or total is None:
         return ""
     told = low > 0 or high < 0
-    if enough and told:
-        return f"Enough: {{{h}.whole_days}} tell it from zero."
     if enough:
         lead = f"Not enough: over {{{h}.whole_days}} it cannot be told from luck"
         return f"{lead}; at this ratio that takes about {{{h}.days_needed}}."
@@ -232,10 +193,6 @@ def noise(heard: ShortSentence) -> FromAbove | None:
     other = heard.last.name in ("performance", "pnl", "compare")
     if above is None or other or len(above.rows) < 2 or above.table.columns[-1] == "value":
         return None
-    split = last.table if last.name == "trips" and last.args.get("by") else None
-    told = extreme(split, facts, heard.above.question) if split is not None else ""
-    if "chance" in told:
-        return PlannedAnswer(f"{told} That is of the table above.", read_as="the table above")
     text = figure_meant(heard.read, above)
     order, at = ordered(above.table, facts, text, "best", above.rows), column_of(above.table, text)
     places = [ORDINALS[word] for word in re.findall(r"\b(?:first|second|third|fourth|last)\b", heard.text)]
@@ -298,22 +255,6 @@ def in_proportion(heard: ShortSentence) -> FromAbove | None:
     of_run = str(heard.last.args.get("subject", "desk")).startswith("r-")
     other = of_run or heard.last.args.get("sleeve") or heard.read.places.keys() & {"by", "side", "outcome"}
     return None if other else judged(heard.read, heard.above.past, heard.above.facts)
-
-
-@KINDS(most=5, of=("backtest", "run", "trips"))
-def of_the_run(heard: ShortSentence) -> PlannedCall | None:
-    """`worst trade`, `long or short`, after a run: of its round trips."""
-    run = run_shown(heard.last)
-    listed = heard.last.table is not None and "run" in heard.last.table.columns
-    if run is None or listed or (heard.last.name == "trips" and not heard.found["fig"]):
-        return None
-    if heard.found["side"] or heard.found["fig"]:
-        return PlannedCall("trips", {"subject": str(run), **({"by": "side"} if heard.found["side"] else {})})
-    if not (heard.found["of"] or heard.found["n"]):
-        return None
-    low = heard.found["which"] == "worst" or str(heard.found["of"]).startswith("los")
-    n = int(heard.found["n"]) if heard.found["n"] else 5 if str(heard.found["of"]).endswith("s") else 1
-    return PlannedCall("trips", {"subject": str(run), "worst" if low else "best": min(max(n, 1), 20)})
 
 
 @KINDS(most=9, of=("propose_config", "propose_tightening", "proposals"))

@@ -10,16 +10,11 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from agents.offline.calls import made
-from agents.offline.drafts import asks_back, changes_of, drafted, name_list, which_sleeve, window
+from agents.offline.drafts import asks_back, drafted, name_list, which_sleeve
 from agents.offline.fill import FILLERS, arguments
 from agents.offline.read_back import PlannedCall
 from agents.offline.steps import Plan, Question
 from agents.offline.words import says
-
-OFF: Mapping[str, Mapping[str, str]] = {  # what leaves a strategy as it is, without what its model says
-    "regime": {"long_in": "any", "short_in": "any"},
-    "volscaled": {"sizing": "flat"},
-}
 
 
 class MeantModel(NamedTuple):
@@ -78,8 +73,6 @@ def models(q: Question) -> Plan:
     versions = found.versions if not (found.carried and which) else ()
     if len(q.slots.model_versions) > 1:
         versions = q.slots.model_versions
-    elif found.name and (beside := _beside(q, found)):
-        versions = beside
     of_one = found.name and not which and (q.slots.models or found.carried or not says("model_plans.listed", text))
     args: dict[str, Any] = {"model": found.name} if q.slots.models else {}
     if len(versions) > 1:
@@ -95,21 +88,6 @@ def _in_force(q: Question, name: str) -> str:
     """The version that a sleeve reads, that of the sleeve named first; else the newest."""
     named = [s for s in q.words.sleeves if s.name in q.slots.sleeves]
     return next((s.models[name] for s in (*named, *q.words.sleeves) if name in s.models), q.words.models[name][-1])
-
-
-def _beside(q: Question, found: MeantModel) -> tuple[str, ...]:
-    """Two versions where one is named or meant beside that of the turn above, or beside the one that is read: `vs 1.3.0`."""
-    text, stored = q.slots.text, q.words.models[found.name]
-    if not re.search(r"\b(?:vs|versus|against|next to|beside|compare\w*|better than|differ\w*|with)\b", text):
-        return ()
-    above = next((m for r in reversed(q.results()) if (m := _of_call(r.args)) is not None and m.name == found.name), None)
-    base = above.versions[0] if above is not None and above.versions else _in_force(q, found.name)
-    named = q.slots.model_versions
-    if not named and base in stored:
-        newest = len(stored) - 1 if says("model_plans.after", text) else -1
-        place = stored.index(base) - 1 if says("model_plans.before", text) else newest
-        named = (stored[place],) if place >= 0 else ()
-    return (base, named[0]) if len(named) == 1 and named[0] != base else ()
 
 
 def _gates(found: MeantModel, *, leak: bool) -> Plan:
@@ -153,30 +131,3 @@ def propose(q: Question) -> Plan:
         return asks_back(which_sleeve(q) if not reading else f"Which sleeve? {name_list([s.name for s in reading])} read it.")
     args = arguments(q) | {"sleeve": (sleeve or reading[0]).name, "model": f"{found.name}@{versions[0]}"}
     return (yield from made([PlannedCall("propose_model", args)]))
-
-
-def helps(q: Question) -> Plan:
-    """The sleeve's own settings against the same without what its model says, on the same bars."""
-    named = [s for s in q.words.sleeves if s.name in q.slots.sleeves] if q.slots.sleeves else list(q.words.sleeves)
-    regime, vol = (re.search(form, q.slots.text) for form in (r"\bregimes?\b", r"\b(?:vol\w*|sizing|size)\b"))
-    kinds = ["regime"] if regime else ["volscaled"] if vol else list(OFF)
-    off = {kind: ", ".join(f"{key}={value}" for key, value in set_to.items()) for kind, set_to in OFF.items()}
-    fits = [s for s in named if s.strategy in kinds]
-    if not fits:
-        models, kind = [s.name for s in named if s.models], "regime" if regime else "volscaled"
-        of = f"; {name_list(models)} {'reads' if len(models) == 1 else 'read'} one in another way" if models else ""
-        here = (
-            f"No sleeve {'named ' if q.slots.sleeves else ''}here trades the strategy {kind}: the desk has nothing to compare{of}"
-        )
-        on = f"On its defaults: `compare {off[kind]} for {kind} on BTC over 2025`. What a model is worth: `models`."
-        return asks_back(f"{here}. {on}")
-    if len(fits) > 1:
-        return asks_back(f"Of which sleeve? {name_list([s.name for s in fits])} read one.")
-    one, span = fits[0], window(q.slots.span)
-    args: dict[str, Any] = {"sleeve": one.name, "variants": [{"changes": changes_of(OFF[one.strategy])}]}
-    args |= {key: value for key, value in (("start", span.get("since")), ("end", span.get("until"))) if value}
-    calls = [PlannedCall("compare", args)]
-    name = next((name for name in one.models if name.startswith("regime" if one.strategy == "regime" else "vol")), "")
-    calls += [PlannedCall("models", {"model": f"{name}@{one.models[name]}"})] if name and "models" in q.tools else []
-    results = yield calls
-    return drafted(calls, results).after(f"With the model (row 0, as {one.name} runs) and without it ({off[one.strategy]}):")

@@ -6,7 +6,6 @@ from dataclasses import replace
 from functools import partial
 
 from agents.offline.account import words_left
-from agents.offline.bounds import numbers_in
 from agents.offline.calls import ask_for, made
 from agents.offline.drafts import asks_back, drafted, result_text
 from agents.offline.fill import free_words
@@ -14,7 +13,7 @@ from agents.offline.read_back import PlannedCall
 from agents.offline.steps import CallResult, Plan, PlannedAnswer, PlanOf, Question
 from agents.offline.tables import handle_of, number_of
 from agents.offline.ways import SAY
-from agents.offline.words import LISTS, PATTERNS, says
+from agents.offline.words import LISTS, PATTERNS, numbers_in, says
 from tools.common import render
 from tools.common.contract import Table
 from tools.exposure import glossary
@@ -52,19 +51,13 @@ def define(q: Question) -> Plan:
     row_rule = _rule_of_row(q, table)
     if not keys and (limits := limits_meant(f"{row_rule} {text}".strip())):
         return (yield from made([PlannedCall("define", {"word": key}) for key in limits[:3]]))
-    if row_rule:
-        return (yield from made([PlannedCall("define", {"word": row_rule[:60]})]))
     first = replace(q, slots=replace(q.slots, text=text.partition(", i ")[0]))  # `..., i see it in the report`
     said = re.split(r"\b(?:vs|versus|and|or|between)\b|,", free_words(first) or "")
     pair = re.search(rf"\bbetween {_TERM} and {_TERM}[?. ]*$", text)
     words = keys or list(pair.groups() if pair else ()) or [re.sub(r"\b\d\S*", "", part).strip() for part in said]
     words = [shorter for word in words if (shorter := PATTERNS["page_plans.filler"].sub("", word).strip())]
-    if q.slots.place is not None and table is not None and -len(table.rows) <= q.slots.place < len(table.rows):
-        words = [str(table.rows[q.slots.place][0])]  # `what does the first one mean`
     if not words:
         return asks_back(ask_for(q, "word"))
-    if all(word in q.words.strategies for word in words):  # `the difference between trend and reversion`
-        return (yield from made([PlannedCall("list_strategies", {"strategy": word}) for word in words[:3]]))
     words = [own for word in words for own in _glossary_words(word)][:3]
     calls = [PlannedCall("define", {"word": word}) for word in words]
     results = yield calls

@@ -15,7 +15,7 @@ from agents.offline.drafts import asks_back, drafted, result_text, which_sleeve,
 from agents.offline.figure_plans import SLEEVES_MAX
 from agents.offline.fill import arguments
 from agents.offline.read_back import PlannedCall
-from agents.offline.steps import CallResult, Plan, PlannedAnswer, PlanOf, Question
+from agents.offline.steps import Plan, PlannedAnswer, PlanOf, Question
 from agents.offline.words import LISTS, PATTERNS, says
 from engine.clock import HOUR_MS, utc
 from tools.common.time_words import instant
@@ -25,32 +25,17 @@ HALF_HOUR_MS = HOUR_MS // 2
 
 def plan_of(q: Question) -> Plan:
     """The plan of a question whose entry is chosen and allowed."""
-    if q.chosen.ask == "compare models":
-        return (yield from model_plans.helps(q))
     meant = ""
     if q.chosen.tool.name in _OF_A_RUN:
         q, meant = yield from figure_plans.about_run(q)
         if meant.startswith("No stored run"):
             return asks_back(meant)
     plan = _PLANS.get(q.chosen.tool.name, once)(q)
-    named = q.slots.strategies and q.slots.symbols and "sleeves" not in q.slots.places and (q.slots.span.start or q.slots.periods)
-    of_desk = named and q.chosen.tool.name in _OF_DESK and "backtest" in q.tools
-    draft = (yield from (_or_run(q, plan) if of_desk else plan)).after(meant)
+    draft = (yield from plan).after(meant)
     return draft if draft.asked_back or not_given(q) in draft.text else draft.after(not_given(q))
 
 
 _OF_A_RUN = ("run", "trips", "performance", "pnl", "excursions", "trials")
-_OF_DESK = ("pnl", "trips", "performance", "journal_search")
-
-
-def _or_run(q: Question, plan: Plan) -> Plan:
-    """The plan; where the desk has nothing of a strategy's window on a symbol, a backtest over it, which says so."""
-    draft = yield from plan
-    if not draft.text.lower().startswith("no ") and "No matching events" not in draft.text:
-        return draft
-    return (yield from run_plans.backtest(q)).after(
-        "The desk itself has nothing of that window: what follows is a backtest over it."
-    )
 
 
 def journal(q: Question) -> Plan:
@@ -86,17 +71,8 @@ def journal(q: Question) -> Plan:
     if "operator actions" in text:  # people act in wall time, which no window of desk time holds
         args = {**args, "since": "2009-01-01", "kinds": ["proposal", "config"]}
         args.pop("until", None)
-    if set(args.get("kinds", ())) & {"halt", "breaker"} and "operator" in text:
-        args.pop("kinds")
     call = PlannedCall("journal_search", args)
     (found,) = yield [call]
-    if slots.out is not None and slots.out[0] == "sleeve" and found.status == "ok":
-        return _without_sleeves(slots.out[1], call, found)
-    events = [e for e in found.evidence if re.fullmatch(r"[dp]-\d+", e)]
-    if kind == "refused" and found.status == "ok" and events and re.search(r"\bwhy\b|\bhow come\b|\breason\b", text):
-        (reason,) = yield [PlannedCall("explain_event", {"event_id": events[-1]})]
-        text = f"The last of them, {events[-1]}: {result_text(reason)}\n\n{result_text(found)}"
-        return PlannedAnswer(text, read_as=f"why the last entry was refused, {events[-1]}")
     if slots.count and found.status == "ok" and (summed := costs_of(text, found)) is not None:  # `slippage on the last 10 fills`
         return (yield from summed(q)).after("No tool says how much is normal.")
     newest = max(found.rows(), key=lambda row: row.get("desk time", ""), default=None)
@@ -104,17 +80,6 @@ def journal(q: Question) -> Plan:
     if last and newest is not None and "event" in newest and newest.get("kind") != "proposal":  # of a change: none was made
         return drafted([call], [found]).after(f"The last: {newest['desk time']}, {newest['what']} ({newest['event']}).")
     return drafted([call], [found])
-
-
-def _without_sleeves(names: tuple[str, ...], call: PlannedCall, found: CallResult) -> PlannedAnswer:
-    """The events listed but those of some sleeves."""
-    left = " and ".join(names)
-    if found.table is None:
-        return drafted([call], [found], f"Without {left} it would be the same list.")
-    rows = [n for n, row in enumerate(found.rows()) if row.get("sleeve", row[found.table.columns[0]]) not in names]
-    lead = f"Without {left}: {len(rows)} of the {len(found.table.rows)} events listed. Counts and P&L below are of all."
-    draft = drafted([call], [found.only(rows)])
-    return PlannedAnswer(f"{lead}\n\n{draft.text}", read_as=f"{draft.read_as}, without {left}")
 
 
 def _iso(ms: int) -> str:
@@ -210,8 +175,6 @@ def alerts(q: Question) -> Plan:
         since = re.sub(r"^(?:the )?(?:last|past) (?=\d)", "", found[1])
     elif found := re.search(r"\b(?:this|last|past|the last|the past) (hour|day|weekend|week|month)\b", text):
         since = _LAST[found[1]]
-    elif re.search(r"\d{4}-\d{2}|\b(?:19|20)\d{2}\b", text):
-        since = q.slots.span.at or q.slots.span.start
     if named := next((i for i in q.slots.ids if i.startswith("al-")), None):
         args = {"alert_id": named}
     elif since:
@@ -227,8 +190,8 @@ def alerts(q: Question) -> Plan:
 _MODULES: Mapping[Any, str] = {
     run_plans: "backtest compare run round_trip list_strategies=strategies",
     research_plans: "judge trials pair_scan=pairs sweep=search walkforward=search",
-    desk_plans: "counts sleeves desk exposure health what_if orders list_data=data market_context=context joint_risk=joint "
-    "probe=health",
+    desk_plans: "counts sleeves desk exposure health what_if orders list_data=data market_context=context "
+    "joint_risk=joint probe=health",
     figure_plans: "trips pnl performance excursions attribution",
     page_plans: "define runbook checklist memory note runbook_steps=steps propose_watch=watch",
     model_plans: "models model_drift=drift train_model=train propose_model=propose",

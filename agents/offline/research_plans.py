@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 
 from agents.offline.account import tokens_of
 from agents.offline.calls import made
-from agents.offline.choose import SPOKEN_RUN
 from agents.offline.drafts import asks_back, drafted, name_list, result_text
 from agents.offline.fill import arguments, end_of
 from agents.offline.focus import RunFocus, beyond_defaults, focus_of
@@ -183,8 +182,6 @@ def _window(q: Question, span: tuple[str | None, str | None], months: int = 12) 
 
 def trials(q: Question) -> Plan:
     """What has been tried: of a run by its id, of the strategy and symbol named, of the thread's last run; else the list."""
-    if SPOKEN_RUN.search(q.slots.text) and (run_id := q.run_id()) is not None:
-        return (yield from made([PlannedCall("trials", {"hypothesis": run_id})]))
     runs = [i for i in q.slots.ids if i.startswith("r-")] + [q.handles[h] for h in q.slots.handles if h in q.handles]
     if runs:
         return (yield from made([PlannedCall("trials", {"hypothesis": runs[0]})]))
@@ -226,10 +223,6 @@ def subject_of(q: Question) -> SearchSubject | str:
     span = (s.span.start or s.span.at, end_of(q))
     if not any(span) and focus is not None:
         span = (focus.start, focus.end)
-    missing = (strategy is None or symbol is None) and focus is None and not s.symbols
-    if missing and (strategy or says("research_plans.ours", s.text)):
-        sleeve = next((one for one in q.words.sleeves if strategy in (None, one.strategy)), None)
-        strategy, symbol = (sleeve.strategy, sleeve.symbol) if sleeve else (strategy, symbol)
     if not strategy or not symbol:
         return _ask_for(q, strategy, symbol, any(span))
     span, said = _window(q, span) if focus is None else (span, "")

@@ -1,7 +1,6 @@
 """Plans about the past: backtests, comparisons, look-ahead checks, stored runs, strategies. Called by plans.py."""
 
 import re
-from collections.abc import Generator
 from dataclasses import replace
 from itertools import product
 from typing import Any
@@ -9,15 +8,15 @@ from typing import Any
 from agents.offline.above import run_shown
 from agents.offline.calls import ask_for, lead, made, not_given
 from agents.offline.changes import moved_of
-from agents.offline.drafts import asks_back, changes_of, drafted, name_list, reckoned, result_text, value_in, which_sleeve
+from agents.offline.drafts import asks_back, changes_of, drafted, name_list, result_text, which_sleeve
 from agents.offline.fill import arguments, end_of
 from agents.offline.focus import RunFocus, beyond_defaults, focus_of
-from agents.offline.measured import deepest, paid, ranked_runs, verdict
+from agents.offline.measured import deepest, ranked_runs, verdict
 from agents.offline.names import BASKET
 from agents.offline.params import keys_named
 from agents.offline.read_back import PlannedCall, changes_text, read_as
 from agents.offline.steps import CallResult, Plan, PlannedAnswer, Question
-from agents.offline.tables import handle_of, heads_of
+from agents.offline.tables import heads_of
 from agents.offline.tables_shown import days_of
 from agents.offline.words import PATTERNS, SleeveName, says
 from tools.common import render
@@ -60,18 +59,12 @@ def backtest(q: Question) -> Plan:
     results = yield calls
     more = [call for r in results if r.data.get("run_id") and (call := _read_of_run(q, str(r.data["run_id"])))]
     found = (yield more) if more else []
-    if s.out is not None and s.out[0] == "costs" and len(results) == 1 and (h := handle_of(results[0], "fees")):
-        parts = [name for name in " ".join(s.out[1]).split() if f"{h}.{name}" in q.facts]
-        (gross,) = yield from reckoned("+".join(f"{h}.{name}" for name in ("net_profit", *parts)))
-        first = f"With {name_list(parts)} added back it made {gross}, instead of {{{h}.net_profit}}; the trips stay the same."
-    else:
-        first = ""
     other = {"long": "shorts", "short": "longs"}.get(s.side or "", "")
     one_side = f"No run takes one side alone, without the {other}: its {s.side} round trips, of a run of both, come first."
     texts = [one_side] if other else []
     if s.move and s.move.by is None and calls[0].args["changes"]:
         texts.append(f"No value was named, so I took {changes_text({c['key']: c['value'] for c in calls[0].args['changes']})}.")
-    texts += [text for text in (first, not_given(q), _first(q, results, found)) if text]
+    texts += [text for text in (not_given(q), _first(q, results, found)) if text]
     texts += [result_text(result) for result in found]
     texts += [result_text(result, table=len(results) == 1) for result in results]
     return PlannedAnswer("\n\n".join(texts), read_as=read_as(calls))
@@ -80,19 +73,15 @@ def backtest(q: Question) -> Plan:
 def _pairs_of(q: Question) -> list[tuple[str, str]]:
     """Strategy and symbol of each run: named, of every sleeve, of each coin or strategy where `which` of them is asked."""
     s, sleeve = q.slots, q.sleeve()
-    if not s.symbols and (s.everything or _SLEEVES.search(s.text)):
-        return [(one.strategy, one.symbol) for one in q.words.sleeves if not s.strategies or one.strategy in s.strategies]
     strategies = list(s.strategies) or ([sleeve.strategy] if sleeve else [])
     symbols = list(s.symbols) or ([sleeve.symbol] if sleeve else [])
     if not s.symbols and _SYMBOLS.search(s.text):
         symbols = [symbol for symbol in q.words.symbols if symbol.endswith("-USDT")]
-    if not s.strategies and _STRATEGIES.search(s.text):
-        strategies = list(dict.fromkeys(one.strategy for one in q.words.sleeves))
     return list(product(strategies, [",".join(symbols)] if strategies == [BASKET] and symbols else symbols))
 
 
 def _first(q: Question, results: list[CallResult], found: list[CallResult]) -> str:
-    """What a question about runs is answered with first: which made most, whether it beat holding or luck, whether it paid."""
+    """What a question about runs is answered with first: which made most, whether it beat holding or luck."""
     made, text = [r for r in results if r.status == "ok"], q.slots.text
     of = [r for r in found if r.name == "performance"]
     lines = [deepest(r) if says("run_plans.dated", text) else verdict(r, q.facts, text) for r in of]
@@ -104,12 +93,11 @@ def _first(q: Question, results: list[CallResult], found: list[CallResult]) -> s
         return " ".join(filter(None, (*short, ranked_runs(made, q.facts, text), *lines)))
     if len(results) > 1 or not made:
         return ""
-    told = paid(made[0], q.facts) if _PAYS.search(text) else ""
-    return " ".join(filter(None, lines)) or told or lead(q, made[0])
+    return " ".join(filter(None, lines)) or lead(q, made[0])
 
 
-_SLEEVES, _SYMBOLS, _STRATEGIES, _PAYS, _PROPOSED, _LIVE = (
-    PATTERNS[f"run_plans.{name}"] for name in ("sleeves", "symbols", "strategies", "pays", "proposed", "live")
+_SYMBOLS, _STRATEGIES, _PROPOSED, _LIVE = (
+    PATTERNS[f"run_plans.{name}"] for name in ("symbols", "strategies", "proposed", "live")
 )
 
 
@@ -159,11 +147,9 @@ def compare(q: Question) -> Plan:
         return asks_back(unclear(q))
     above = focus_of(q)
     if not variants:
-        variants, sleeve, said = yield from _meant(q, above)
+        variants, sleeve, said = _meant(q, above)
     if not variants and q.last("compare"):
         return best_of_last(q)
-    if not variants and s.strategies and s.symbols:
-        return (yield from backtest(q))
     if not variants:
         return asks_back("Which values? For example `compare a 2 ATR with a 3 ATR stop` or `stop_atr=2 against stop_atr=3`.")
     if len(variants) > MAX_VARIANTS:
@@ -184,13 +170,10 @@ def compare(q: Question) -> Plan:
 _Meant = tuple[list[dict[str, Any]], SleeveName | None, str]
 
 
-def _meant(q: Question, above: RunFocus | None) -> Generator[list[PlannedCall], list[CallResult], _Meant]:
-    """The variants that a sentence means without a value: what is proposed, a setting moved, the run above against what is live;
-    their sleeve, and a sentence about values that nobody named."""
-    s, sleeve = q.slots, q.sleeve()
-    if _PROPOSED.search(s.text):
-        return (*(yield from _proposed(q)), "")
-    sleeve = sleeve or _sleeve_of(q, above)
+def _meant(q: Question, above: RunFocus | None) -> _Meant:
+    """The variants that a sentence means without a value: a setting moved, the run above against what is live; their sleeve, and
+    a sentence about values that nobody named."""
+    s, sleeve = q.slots, q.sleeve() or _sleeve_of(q, above)
     if s.move and sleeve:
         sizes = (0.25,) if s.move.by is not None else (0.25, 0.5)
         variants = [v for size in sizes if (v := moved_of(q, sleeve.strategy, sleeve.params, size))]
@@ -205,20 +188,6 @@ def _sleeve_of(q: Question, above: RunFocus | None) -> SleeveName | None:
     """The sleeve that a run above is of; else the first of those that the sentence may mean."""
     of = [one for one in q.words.sleeves if above is not None and (one.strategy, one.symbol) == (above.strategy, above.symbol)]
     return next(iter(of or [one for one in q.words.sleeves if one.name in q.slots.sleeves]), None)
-
-
-def _proposed(q: Question) -> Generator[list[PlannedCall], list[CallResult], tuple[list[dict[str, Any]], SleeveName | None]]:
-    """The changes of the proposal that the thread or the sentence is about, else the newest that is pending; and its sleeve."""
-    shown = [i for r in reversed(q.results()) for i in r.ids("prop-")] + [i for i in q.slots.ids if i.startswith("prop-")]
-    if not shown:
-        (listed,) = yield [PlannedCall("proposals", {"state": "pending"})]
-        shown = listed.ids("prop-")
-    if not shown:
-        return [], None
-    (card,) = yield [PlannedCall("proposals", {"proposal_id": shown[0]})]
-    changes = {row["parameter"]: value_in(row["proposed"]) for row in card.rows() if "proposed" in row}
-    of = q.sleeve() or next((one for one in q.words.sleeves if re.search(rf" for {one.name}\b", card.text)), None)
-    return ([changes] if changes else []), of
 
 
 def compared_first(result: CallResult, text: str) -> str:
@@ -302,8 +271,6 @@ def run(q: Question) -> Plan:
     dated = [PlannedCall("performance", {"subject": q.run_id()})] if dates else []
     calls = [PlannedCall("run", args), *dated]
     results = yield calls
-    if not args and q.slots.count and results[0].table is not None:  # `the last three runs`
-        results[0] = results[0].only(range(min(q.slots.count, len(results[0].table.rows))))
     return drafted(calls, results).after(" ".join(filter(None, (lead(q, results[0]), *map(deepest, results[1:])))))
 
 
@@ -322,8 +289,6 @@ def round_trip(q: Question) -> Plan:
 def strategies(q: Question) -> Plan:
     """The available strategies, or one with its parameters; in what the settings of two sleeves differ."""
     s, sleeve = q.slots, q.sleeve()
-    if len(s.sleeves) > 1 and re.search(r"\b(?:differ\w*|same|apart|compare\w*|vs|versus|against)\b", s.text):
-        return (yield from _differ(q))
     name = s.strategy or (sleeve.strategy if sleeve else None)
     wants = re.search(r"\b(?:param\w*|knobs?|bounds?|defaults?|tun\w+|dials?)\b", s.text)
     spoken = [key for key in q.words.params if re.search(rf"\b{key}\b", s.text)]
@@ -337,16 +302,3 @@ def strategies(q: Question) -> Plan:
         if (table := result.table) and (row := [r for r in table.rows if r[0] == key]):
             results[n] = result._replace(text=f"{key} of {names[n]}: {row[0][-1]}.", table=Table(table.columns, tuple(row)))
     return drafted(calls, results)
-
-
-def _differ(q: Question) -> Plan:
-    """The settings in which sleeves differ."""
-    call = PlannedCall("sleeves", {})
-    (result,) = yield [call]
-    listed = [one for one in result.data.get("sleeves") or () if one["name"] in q.slots.sleeves]
-    keys = dict.fromkeys(key for one in listed for key in one["params"])
-    rows = [(key, *(str(one["params"].get(key, "-")) for one in listed)) for key in keys]
-    table = Table(("parameter", *(one["name"] for one in listed)), tuple(row for row in rows if len(set(row[1:])) > 1))
-    found = f"differ in {len(table.rows)} settings.\n\n{render.markdown_table(table)}"
-    text = f"{name_list(list(table.columns[1:]))} {found if table.rows else 'have the same settings.'}"
-    return PlannedAnswer(text, read_as=read_as([call]))

@@ -13,7 +13,7 @@ from typing import Any
 from agents.offline import dates, names, params, ranges
 from agents.offline.leftout import BEFORE_COSTS, left_out
 from agents.offline.moves import SettingMove, read_move
-from agents.offline.sentence import BLANK, Places, Sentence, mentions
+from agents.offline.names import BLANK, Places, Sentence, mentions
 from agents.offline.words import BY, PATTERNS, Words, says, tidy, vocabulary
 
 

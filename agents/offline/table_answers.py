@@ -5,14 +5,11 @@ The verdict comes first, then the rows that it is read from. Cells keep their re
 """
 
 import re
-from collections import Counter
 from collections.abc import Sequence
-from functools import partial
 
-from agents.offline.drafts import reckoned
 from agents.offline.slots import Slots
-from agents.offline.steps import ROWS_KEPT, PastTurn, Plan, PlannedAnswer, PlanOf, Question
-from agents.offline.tables import Facts, column_of, number_of, only, ordered
+from agents.offline.steps import ROWS_KEPT, PastTurn, PlannedAnswer, PlanOf
+from agents.offline.tables import Facts, column_of, only, ordered
 from agents.offline.tables_shown import OF_RUNS, TableAbove
 from agents.offline.talk import TIMES, RowsAsked, figure_meant, key_of, question_of
 from agents.offline.words import PATTERNS, Words, says
@@ -36,13 +33,10 @@ def _answered(slots: Slots, above: TableAbove, found: RowsAsked, facts: Facts) -
     """The rows and columns picked, their order, how many they are, their sum, mean or share."""
     table, text, rows, size = above.table, slots.text, list(found.rows), len(above.base)
     read_as = _read(above, found)
-    counts = says("talk.count", text) and len(rows) > 1 and [table.columns[i] for i in found.heads] == ["trips"]
-    if (counts or any(says(f"talk.{of}", text) for of in ("sum", "mean", "share"))) and not says("talk.part", text):
-        return _reckoned(slots, above, found, facts)
+    if any(says(f"talk.{of}", text) for of in ("sum", "mean", "share")) and not says("talk.part", text):
+        return None  # of the tool, not of these rows
     if size == 1 and _ranks(found.how):
         return None  # a sum has no worst row: its trades have
-    if re.search(r"\b(?:mostly|mainly|most of them)\b", text) and found.heads:
-        return _mostly(above, found)
     if says("talk.sort", text):
         return sorted_rows(slots, above, found, facts)
     cut = "" if above.result.args.get("limit") or found.how == "" else says("table_answers.cut", above.result.text)
@@ -74,14 +68,6 @@ def _answered(slots: Slots, above: TableAbove, found: RowsAsked, facts: Facts) -
     else:
         lead = some if len(rows) < size else "Of the table above:"
     return PlannedAnswer(f"{lead}\n\n{render.markdown_table(_columns(only(table, rows), shown))}", read_as=read_as)
-
-
-def _mostly(above: TableAbove, found: RowsAsked) -> PlannedAnswer:
-    """How often each cell of a column stands in the rows, the most frequent first."""
-    counted = Counter(str(above.table.rows[n][found.heads[0]]) for n in found.rows).most_common()
-    parts = ", ".join(f"{name} ({n})" for name, n in counted[:6])
-    head = above.table.columns[found.heads[0]]
-    return PlannedAnswer(f"By {head} of the {len(found.rows)} rows above: {parts}.", read_as=_read(above, found))
 
 
 def _ranks(how: str) -> bool:
@@ -149,55 +135,3 @@ def sorted_rows(slots: Slots, above: TableAbove, found: RowsAsked, facts: Facts)
     lead = f"By {table.columns[at]}, {_name_of(table, order[0])} is first: {table.rows[order[0]][at]}."
     shown = _columns(only(table, order), _columns_of(table) and list(dict.fromkeys((at, *_columns_of(table)))))
     return PlannedAnswer(f"{lead}\n\n{render.markdown_table(shown)}", read_as=f"the table above, by {table.columns[at]}")
-
-
-def _reckoned(slots: Slots, above: TableAbove, found: RowsAsked, facts: Facts) -> PlanOf | PlannedAnswer | None:
-    """A sum or a mean of the rows picked, or the share of each in all, by `calc`."""
-    table = above.table
-    at = found.heads[0] if found.heads else column_of(table, figure_meant(slots, above))
-    summed = [n for n, row in enumerate(table.rows) if at and number_of(row[at], facts) is not None]
-    summed = [n for n in summed if "whole desk" not in str(table.rows[n][key_of(table)])]
-    rows = [n for n in found.rows if n in summed][:ROWS_KEPT]
-    if not found.rows and found.how:
-        return PlannedAnswer(f"None of the rows of the table above: {found.how}.", read_as=_read(above, found))
-    if not rows or (
-        says("talk.mean", slots.text) and table.columns[at] in ("wins", "trips", "trades")
-    ):  # `avg winner` is no count
-        return None
-    if says("talk.share", slots.text):
-        of_trips = table.columns[0] == "trip" and table.columns[at] == "net"
-        whole = says("table_answers.of_the_whole", above.result.text) if of_trips else None
-        every = [whole[1]] if whole else [str(table.rows[n][at])[1:-1] for n in summed[:ROWS_KEPT]]
-        return partial(_shares, above, found, at, rows, every)
-    return partial(_sums, above, found, at, rows, "mean" if says("talk.mean", slots.text) else "sum")
-
-
-def _refs(above: TableAbove, at: int, rows: Sequence[int]) -> list[str]:
-    return [str(above.table.rows[n][at])[1:-1] for n in rows]
-
-
-def _sums(above: TableAbove, found: RowsAsked, at: int, rows: list[int], what: str, q: Question) -> Plan:  # noqa: ARG001 - a plan takes its question
-    """The sum or the mean of rows."""
-    refs, head = _refs(above, at, rows), above.table.columns[at]
-    (value,) = yield from reckoned(f"mean({', '.join(refs)})" if what == "mean" else "+".join(refs))
-    how = f" ({found.how})" if found.how else ""
-    lead = f"{head} of {len(rows)} rows of the table above{how}, {'on average' if what == 'mean' else 'together'}: {value}."
-    return _with_rows(above, found, at, rows, lead)
-
-
-def _shares(above: TableAbove, found: RowsAsked, at: int, rows: list[int], every: list[str], q: Question) -> Plan:  # noqa: ARG001 - a plan takes its question
-    """Of some rows the share of each in the sum of all; of a list of trades the share of the list in the whole result."""
-    refs, whole = _refs(above, at, rows), "+".join(every)
-    if len(every) == 1 and len(above.table.rows) > 1:
-        (value,) = yield from reckoned(f"share({'+'.join(refs)}, {whole})")
-        lead = f"The {len(rows)} rows are {value} of the net result of all round trips, {{{every[0]}}}."
-    else:
-        values = yield from reckoned(*(f"share({ref}, {whole})" for ref in refs[:4]))
-        parts = [f"{_name_of(above.table, n)} {value}" for n, value in zip(rows[:4], values, strict=True)]
-        lead = f"Of the {above.table.columns[at]} of all {len(every)} rows above: {', '.join(parts)}."
-    return _with_rows(above, found, at, rows, lead)
-
-
-def _with_rows(above: TableAbove, found: RowsAsked, at: int, rows: list[int], lead: str) -> PlannedAnswer:
-    shown = render.markdown_table(_columns(only(above.table, rows), [at]))
-    return PlannedAnswer(f"{lead}\n\n{shown}", read_as=_read(above, found))

@@ -109,15 +109,6 @@ def extreme_row(table: Table, facts: Facts, text: str, which: str | None = None)
     return next(iter(ordered(table, facts, text, which)), None) if len(table.rows) > 1 else None
 
 
-def signed_rows(table: Table, facts: Facts, *, losing: bool) -> list[int] | None:
-    """The rows whose P&L is below zero, or above; None for a table without P&L."""
-    at = next((i for i, head in enumerate(table.columns) if head in ("net", "return", "change")), None)
-    if at is None:
-        return None
-    values = [number_of(row[at], facts) or 0.0 for row in table.rows]
-    return [n for n, value in enumerate(values) if (value < 0 if losing else value > 0)]
-
-
 def lowest_wanted(head: str, text: str, which: str | None) -> bool:
     """Whether the least is wanted: the worst of a P&L is its lowest, of a cost or a drawdown its highest."""
     few, many = (says(f"tables.{end}", text) is not None for end in ("low", "high"))

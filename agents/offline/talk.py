@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from agents.offline.account import tokens_of
-from agents.offline.bounds import bound_said, bounded
 from agents.offline.slots import COUNTED, ORDINALS, Slots, read_slots
 from agents.offline.steps import PastTurn
 from agents.offline.tables import (
@@ -22,14 +21,12 @@ from agents.offline.tables import (
     lowest_wanted,
     ordered,
     ranks,
-    signed_rows,
 )
 from agents.offline.tables_shown import OF_RUNS, TableAbove, of_figures, runs_as_table, whole_table
 from agents.offline.words import CELLS, FIGURE_WORDS, HEADS, LIGHT, MARKER, PATTERNS, STOP, Words, says, stem
 from tools.common.contract import Table
 from tools.exposure import glossary
 
-REST = PATTERNS["talk.rest"]
 LOOKS_BACK = 4  # turns: further up nothing is looked for
 _LISTS = ("journal_search", "alerts", "run", "proposals", "watches", "trials")  # of things, asked for anew for another name
 _KEYED = ("name", "check", "limit", "configuration")
@@ -75,10 +72,10 @@ def _narrowed(above: TableAbove, facts: Facts, words: Words) -> TableAbove:
     """The table with what the questions since kept of it, and the one row that they, or its own question, picked last."""
     for asked in (above.asked, *reversed(above.later)):
         slots, first = read_slots(asked, words), asked is above.asked
-        base = _within(above, slots, facts) if first else above.base
+        base = _within(above, slots) if first else above.base
         above = above._replace(base=base, rows=base if first else above.rows)
         found = asked_of(slots, above, facts)
-        own = slots.place is None if first else not found.left and not _NOT_OF_A_TABLE.search(REST.sub("", slots.text))
+        own = slots.place is None if first else not found.left and not _NOT_OF_A_TABLE.search(slots.text)
         if found.operations and own and found.rows:
             kept = found.rows if found.keeps and not first else above.rows
             above = above._replace(rows=kept, picked=found.rows[0] if len(found.rows) == 1 else above.picked)
@@ -94,12 +91,10 @@ def _as_before(above: TableAbove, before: Sequence[TableAbove]) -> TableAbove:
     return above._replace(picked=names.index(picked[0])) if picked and names.count(picked[0]) == 1 else above
 
 
-def _within(above: TableAbove, slots: Slots, facts: Facts) -> list[int]:
-    """The rows of the window and the bound that were asked about: a P&L has the days before it, too."""
+def _within(above: TableAbove, slots: Slots) -> list[int]:
+    """The rows of the window that was asked about: a P&L has the days before it, too."""
     rows, span = list(range(len(above.table.rows))), slots.span
     low, high = (span.start or span.at or "")[:10], (span.end or "9999")[:10]
-    if above.result.name == "trips" and slots.filters and (kept := bounded(slots, above.table, facts, rows, set())):
-        return kept[0]
     inside = [n for n in rows if low <= str(above.table.rows[n][0])[:10] < high] if above.result.name == "pnl" else rows
     return inside if inside and str(above.table.rows[0][0])[:1].isdigit() else rows
 
@@ -111,7 +106,7 @@ def in_focus(above: TableAbove) -> int | None:
 
 def question_of(slots: Slots, past: Sequence[PastTurn], facts: Facts, words: Words) -> tuple[TableAbove, RowsAsked] | None:
     """The table above that a sentence is wholly of, and what it asks of it; None for any other sentence."""
-    if len(tokens_of(slots)) > 12 or _NOT_OF_A_TABLE.search(REST.sub("", slots.text)) or says("choose.to_stop", slots.text):
+    if len(tokens_of(slots)) > 12 or _NOT_OF_A_TABLE.search(slots.text) or says("choose.to_stop", slots.text):
         return None
     for above in tables_above(past, facts, words):
         own = above.table.columns[key_of(above.table)]
@@ -119,7 +114,7 @@ def question_of(slots: Slots, past: Sequence[PastTurn], facts: Facts, words: Wor
         days = {"day"} if own == "weekday" else set[str]()
         if above.table.columns[:2] == OF_RUNS or set(slots.by) <= {*above.table.columns} | days:
             explained |= {"by"}
-        others = slots.places.keys() & _OWN - explained - ({"without"} if REST.search(slots.text) else set())
+        others = slots.places.keys() & _OWN - explained
         of_runs = above.table.columns[:2] == OF_RUNS
         if others or (of_runs and not says("talk.several", slots.text)):
             continue
@@ -158,10 +153,6 @@ def asked_of(slots: Slots, above: TableAbove, facts: Facts) -> RowsAsked:
         rows, operations = [n for n in rows if n in names] or names, operations + 1
         how.append(" and ".join(str(table.rows[n][key_of(table)]) for n in names[:4]))
     listed = table.columns[key_of(table)] in _ITEMS  # rows are things, not what they were split by
-    if (rest := REST.search(text)) and (out := _left_out(slots, above)):
-        rows, operations, keeps = [n for n in above.base if n not in out and not _is_sum(table, n)], operations + 1, True
-        used |= set(re.findall(r"[a-z]+", rest[0]))
-        how.append(f"without {' and '.join(str(table.rows[n][key_of(table)]) for n in out)}")
     other_trips = above.result.name == "trips" and (not listed or PATTERNS["talk.narrows"].match(text) is not None)
     cut = "The table has" in above.result.text and above.result.name != "journal_search"
     part = cut and not above.result.args.get("limit")  # asked for anew, it is whole; a journal is not narrowed by a word
@@ -176,20 +167,8 @@ def asked_of(slots: Slots, above: TableAbove, facts: Facts) -> RowsAsked:
     used |= {"biggest", "largest", "deepest"} if any("drawdown" in table.columns[i] for i in heads) else set()
     if own_part and heads and (net := next((i for i, head in enumerate(table.columns) if head in ("net", "change")), None)):
         heads = list(dict.fromkeys((net, *heads)))
-    sign = None if says("talk.count", text) and "wins" in table.columns else says("above.signed", text)
-    if sign and (signed := signed_rows(table, facts, losing=sign["red"] is not None)) is not None:
-        if other_trips and (
-            listed or not PATTERNS["talk.rows"].match(text)
-        ):  # `the winning ones` of a split are other round trips, not its rows
-            return RowsAsked(rows, (), "", [sign[0]], 0)
-        every = rows if set(rows) & set(signed) else above.base  # `and the green ones`, after the red ones
-        rows, operations, keeps = [n for n in every if n in signed and not _is_sum(table, n)], operations + 1, True
-        used |= set(sign[0].split())
-        how.append("below zero" if sign["red"] else "above zero")
-    bound = bounded(slots, table, facts, rows, used) if listed or keeps else None
-    if bound is not None:
-        rows, operations, keeps = bound[0], operations + 1, True
-        how.append(bound[1])
+    if (sign := says("above.signed", text)) is not None:
+        return RowsAsked(rows, (), "", [sign[0]], 0)  # the winners of a list are other round trips
     if says("talk.sort", text):
         used |= {t.word for t in tokens_of(slots) if t.slot in ("which", "place")}
     elif (listed or slots.count is None) and (ranked := _ranked(slots, above, facts, rows, used)):
@@ -207,7 +186,7 @@ def asked_of(slots: Slots, above: TableAbove, facts: Facts) -> RowsAsked:
     columns = {table.columns[i] for i in heads}
     who = {w: of for w, of in _WHO.items() if not (w == "who" and not listed and _ranks(how))}
     left = [*_left(slots, used, table), *(w for w, of in who.items() if re.search(rf"\b{w}\b", text) and not columns & of)]
-    left += [*(slots.filters if bound is None else ()), *(["count"] if slots.count is not None and not listed else [])]
+    left += [*slots.filters, *(["count"] if slots.count is not None and not listed else [])]
     return RowsAsked(rows, heads, ", ".join(how), left, operations, keeps)
 
 
@@ -248,18 +227,6 @@ def key_of(table: Table) -> int:
     """The column that names a row."""
     counted = 1 if table.columns[:1] == ("what",) and table.columns[1:2] in (("rule",), ("sleeve",), ("day",)) else 0
     return next((i for i, head in enumerate(table.columns) if head in _KEYED), counted)
-
-
-def _is_sum(table: Table, n: int) -> bool:
-    return "whole desk" in str(table.rows[n][key_of(table)])
-
-
-def _left_out(slots: Slots, above: TableAbove) -> list[int]:
-    """The rows that a sentence leaves out: the one at its place, those that were kept, or the one picked last."""
-    if slots.place is not None and 0 <= slots.place < len(above.rows):
-        return [above.rows[slots.place]]
-    focus = in_focus(above)
-    return list(above.rows) if len(above.rows) < len(above.base) else [] if focus is None else [focus]
 
 
 def _of_cells(slots: Slots, table: Table, rows: Sequence[int], used: set[str]) -> tuple[list[int], str] | None:
@@ -360,6 +327,12 @@ def figure_meant(slots: Slots, above: TableAbove) -> str:
         return f"{slots.text} count"
     earlier = next((asked.lower() for asked in (*above.later, above.asked) if heads_of(above.table, asked.lower())), "")
     return f"{slots.text} {' '.join(w for w in re.findall(r'[a-z&]+', earlier) if w in FIGURE_WORDS)}".strip()
+
+
+def bound_said(slots: Slots) -> str:
+    """The one bound in a sentence, also where its number might be a parameter's; empty for none."""
+    found = slots.filters or [m[0] for m in PATTERNS["slots.beyond"].finditer(slots.text)]
+    return found[0] if len(found) == 1 else ""
 
 
 def _ranked(slots: Slots, above: TableAbove, facts: Facts, rows: Sequence[int], used: set[str]) -> tuple[list[int], str] | None:

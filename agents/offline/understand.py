@@ -10,10 +10,10 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import NamedTuple
 
-from agents.offline import above, above_kinds, account, follow, measured, model_asks, slots, table_answers, wider
+from agents.offline import above, above_kinds, account, follow, measured, rules, slots, table_answers, wider
 from agents.offline.choose import SHOWN, chosen_of, entry_of, likely, refined, sure, with_label
 from agents.offline.drafts import asks_back
-from agents.offline.labels import FOLLOWS, MORE, PICK, REPEAT, WHICH, AskLabel
+from agents.offline.labels import FOLLOWS, MORE, REPEAT, WHICH, AskLabel
 from agents.offline.learned import Guess
 from agents.offline.parts import ALIKE, CLAUSE_SURE, Part, bare_reading, beside, by_sleeve, symbols_so_far, with_first
 from agents.offline.slots import COUNTED
@@ -130,7 +130,7 @@ def _several(texts: Sequence[str], thread: ThreadSoFar) -> list[Part] | None:
     parts: list[Part] = []
     for text in texts:
         part = part_of(text, thread, parts)
-        if parts and parts[0].ask in model_asks.ASKS and model_asks.GOES_ON.search(text) and part.ask not in model_asks.ASKS:
+        if parts and parts[0].ask in rules.ASKS and rules.GOES_ON.search(text) and part.ask not in rules.ASKS:
             return None  # `which models are there and how good are they`, `which version does it read and since when`
         certain = part.chosen.probability if part.chosen else 1.0 if part.way else 0.0
         bare_value = len(text.split()) < 3 and bool(part.slots.common)  # `leverage 2`
@@ -162,8 +162,6 @@ def part_of(text: str, thread: ThreadSoFar, earlier: Sequence[Part] = ()) -> Par
     read = read if older is None else follow.in_window_above(read, older.slots)
     if older is not None and (dropped := follow.unsplit(text, read, older)) is not None:
         return dropped
-    if older is not None and not thread.past[-1].results and (set_ := follow.parameter_named(text, read, older, thread.words)):
-        return set_
     goes_on = bool(thread.past) and not earlier
     if goes_on and (going := _from_above(text, read, thread)) is not None:
         return going
@@ -250,11 +248,6 @@ def _as_read(text: str, read: slots.Slots, guess: Guess, thread: ThreadSoFar, ea
     read = with_label(read, guess.label)
     if (way := way_of(ask)) is not None:
         return Part(text, read, way, ask=ask)
-    if ask == "compare" and above.compared(thread.past) and not (read.variants or read.common):
-        if read.place is not None:
-            return _pick(text, read, thread)._replace(ask=PICK)
-        if not (read.ids or read.handles):
-            return _better(text, read, thread)
     if ask in FOLLOWS:
         return _GOES_ON[ask](text, read, thread)._replace(ask=_frame_ask(thread) if ask == MORE else ask)
     chosen = chosen_of(guess, read)
@@ -317,8 +310,6 @@ def _more(text: str, read: slots.Slots, thread: ThreadSoFar) -> Part:
 
 def _which(text: str, read: slots.Slots, thread: ThreadSoFar) -> Part:
     call = above.figure(read, thread.past, thread.facts)
-    if call is None and above.compared(thread.past):
-        return _better(text, read, thread)
     return Part(text, read, call=call) if call is not None else _more(text, read, thread)
 
 
@@ -340,8 +331,6 @@ def _go_ahead(text: str, read: slots.Slots, thread: ThreadSoFar) -> Part:
 
 
 def _no(text: str, read: slots.Slots, thread: ThreadSoFar) -> Part:
-    if read.places.keys() & {"sleeves", "symbols", "span", "strategies"}:  # `no, sol`: a correction
-        return _more(text, read, thread)
     newest = above.newest(thread.past)
     if newest is not None and newest.name.startswith("propose_"):  # `forget it`: what was filed waits all the same
         key = "confirm" if newest.name == "propose_watch" else "decide"

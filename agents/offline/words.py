@@ -92,7 +92,6 @@ CALENDAR: str = LISTS["calendar"]
 OF_MODELS = frozenset(LISTS["of_models"].split())  # what stored models are spoken of by
 TURNING, MARKER = (frozenset(LISTS[name].split()) for name in ("turning", "marker"))
 NOT_STRATEGIES = frozenset(LISTS["not_strategies"].split())
-CORE: frozenset[str] = frozenset(LISTS["core"].split())
 BY: Mapping[str, tuple[str, ...]] = {word: tuple(forms.split("|")) for word, forms in LISTS["by"].items()}
 FIGURES: Mapping[str, tuple[str, ...]] = {word: tuple(forms.split("|")) for word, forms in LISTS["figures"].items()}
 HEADS: Mapping[str, tuple[str, ...]] = {head: tuple(forms.split("|")) for head, forms in LISTS["heads"].items()}
@@ -106,6 +105,12 @@ PHRASES: Mapping[str, re.Pattern[str]] = {label: re.compile(pattern) for label, 
 def says(name: str, text: str) -> "re.Match[str] | None":
     """Where a text says what a pattern of words.toml has, anywhere in it; None where it does not."""
     return PATTERNS[name].search(text)
+
+
+def numbers_in(text: str) -> list[float]:
+    """The levels that a text names: `80,000`, `70k`; no per cent, and no length of time."""
+    scale = {"k": 1e3, "m": 1e6, None: 1.0}
+    return [float(re.sub("[,_]", "", m[1])) * scale[m[2]] for m in PATTERNS["page_plans.number"].finditer(text)]
 
 
 def _pairs(name: str) -> Mapping[str, str]:
@@ -202,8 +207,6 @@ def _corrected(word: str, names: frozenset[str], declared: frozenset[str]) -> st
     if len(turned) == 1 or stem(word) in _stems(known):  # two letters changed places
         return turned[0] if len(turned) == 1 else word
     short = len(word) == 4  # a letter too few, too many or changed for its neighbour; another letter makes another word
-    if short and len(core := [other for other in CORE if other[0] == word[0] and _one_off(word, other)]) == 1:
-        return core[0]
     aims = [other for other in known if len(other) > 4 or other in names or (short and other in STOP)]
     near = [other for other in aims if other[0] == word[0] or sorted(other[:2]) == sorted(word[:2])]
     near = [other for other in near if not short or (other in STOP and (set(word) <= set(other) or set(other) <= set(word)))]
@@ -217,13 +220,6 @@ def _near(word: str, names: Iterable[str], least: float) -> str | None:
 
     found = process.extractOne(word, sorted(names), scorer=DamerauLevenshtein.normalized_similarity, score_cutoff=least)
     return found[0] if found and len(found[0]) > 3 else None
-
-
-def _one_off(word: str, other: str) -> bool:
-    """Whether a letter too few, or one in the place of its neighbour (`fess`, `mony`), is all that parts two words."""
-    if len(other) == len(word) + 1:
-        return any(other[:i] + other[i + 1 :] == word for i in range(1, len(other)))
-    return len(other) == len(word) and sum(a != b for a, b in zip(word, other, strict=True)) == 1 and set(word) == set(other)
 
 
 @cache

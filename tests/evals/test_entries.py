@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from agents.offline.entries import AskedEntry, entries
-from agents.offline.model_asks import ASKS
+from agents.offline.rules import ASKS
 from agents.offline.understand import ThreadSoFar, part_of
 from agents.offline.words import SleeveName, Words
 

@@ -3,7 +3,7 @@
 import pytest
 
 from agents.offline.words import Words
-from tests.agents.offline.test_dialogues import Desk, changes, ok
+from tests.agents.offline.test_dialogues import Desk, ok
 from tools.common.contract import Table
 
 TRIPS = Table(
@@ -46,48 +46,6 @@ def test_which_sleeve_it_was_keeps_the_window(words: Words, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text",
-    [
-        "which of those was the biggest loss",
-        "which one of them lost most",
-        "the worst of those trades?",
-        "which of them hurt",
-        "what was the worst one of these",
-    ],
-)
-def test_the_worst_of_fills_listed_is_one_of_them(words: Words, text: str) -> None:
-    """By the results in their rows; nothing is listed anew."""
-    desk = Desk("operator", words, journal_search=ok("journal_search", evidence=["d-10", "d-13", "d-17"])._replace(table=FILLS))
-    desk.ask("last 3 fills")
-    desk.ask(text)
-    assert desk.called == [("explain_event", {"event_id": "d-10"})]
-
-
-@pytest.mark.parametrize("text", ["make it 10", "10 please", "no, 10", "the last 10", "sorry, 10"])
-def test_another_count_is_taken(words: Words, text: str) -> None:
-    """Of the same list."""
-    desk = Desk("operator", words)
-    desk.ask("last 3 fills")
-    desk.ask(text)
-    assert [(name, args["limit"], args["kinds"]) for name, args in desk.called] == [("journal_search", 10, ["fill"])]
-
-
-@pytest.mark.parametrize(
-    "text", ["how long did it last", "when did we get in", "when did it close", "how long was that", "entry time of it?"]
-)
-def test_times_of_a_trip_explained_are_in_its_list(words: Words, text: str) -> None:
-    """The event of its exit has none of the entry."""
-    desk = Desk("advisor", words, trips=ok("trips")._replace(table=TRIPS))
-    desk.answers["journal_search"] = ok("journal_search", evidence=["d-10"])._replace(table=FILLS)
-    desk.ask("worst trades of november")
-    desk.ask("what happened there")
-    said = desk.ask(text)
-    assert desk.called == []
-    assert "| t31 |" in said
-    assert "t57" not in said
-
-
-@pytest.mark.parametrize(
     "text", ["and the worst?", "the worst one", "what about the worst day?", "now the worst", "so the worst?"]
 )
 def test_the_other_end_is_of_the_question_with_an_end(words: Words, text: str) -> None:
@@ -110,67 +68,6 @@ def test_the_other_side_keeps_the_rest(words: Words, text: str) -> None:
     desk.ask("hit rate of longs on btc in november")
     desk.ask(text)
     assert [(args["sleeve"], args["side"], args["since"]) for _, args in desk.called] == [("btc-trend", "short", "2025-11-01")]
-
-
-@pytest.mark.parametrize("text", ["and 4 too", "4 as well", "add 4", "and a 4 also", "also 4"])
-def test_another_value_joins_a_comparison(words: Words, text: str) -> None:
-    """It does not take the place of those before."""
-    desk = Desk("developer", words)
-    desk.ask("compare 2 and 3 ATR stops for btc-trend over october 2025")
-    desk.ask(text)
-    ((_, args),) = desk.called
-    assert args["variants"] == [{"changes": changes(stop_atr=n)} for n in (2, 3, 4)]
-
-
-@pytest.mark.parametrize("text", ["and on eth", "for eth?", "eth", "same on eth", "what about eth"])
-def test_another_symbol_after_trips_of_a_run_is_run(words: Words, text: str) -> None:
-    """The run has none of it, and the desk's trips would be another question."""
-    desk = Desk("developer", words, backtest=ok("backtest", data={"run_id": "r-77"}, evidence=["r-77"])._replace(table=RUN))
-    desk.ask("backtest trend on BTC-USDT 15m for 2025")
-    desk.ask("hit rate of its longs")
-    assert desk.called == [("trips", {"side": "long", "subject": "r-77"})]
-    desk.ask(text)
-    ((name, args),) = desk.called[:1]
-    assert (name, args["symbol"], args["strategy"], args["start"]) == ("backtest", "ETH-USDT", "trend", "2025-01-01")
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "compare the first two",
-        "compare the first and the second",
-        "now compare the top two",
-        "compare first with second",
-        "please compare the first two runs",
-    ],
-)
-def test_two_of_a_list_are_those_two(words: Words, text: str) -> None:
-    """By their places in it."""
-    runs = Table(("run", "sharpe"), (("r-11", 0.1), ("r-12", 0.2), ("r-13", 0.3)))
-    desk = Desk("developer", words, run=ok("run", evidence=["r-13", "r-12", "r-11"])._replace(table=runs))
-    desk.ask("list the latest runs")
-    desk.answers["run"] = ok("run")._replace(status="failed")
-    desk.ask(text)
-    assert [args["run_id"] for _, args in desk.called] == ["r-11", "r-12"]
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "how many of those were shorts",
-        "which of them were shorts",
-        "only the shorts of those",
-        "and how many of them on btc",
-        "those since 2025-11-10?",
-    ],
-)
-def test_a_bound_of_a_loss_stays_one_of_a_loss(words: Words, text: str) -> None:
-    """`lost more than 20` is no gain of 20."""
-    desk = Desk("advisor", words)
-    desk.ask("which trades lost more than 20")
-    assert desk.called == [("trips", {"worst": 20})]
-    desk.ask(text)
-    assert not [args for _, args in desk.called if args.get("best")]
 
 
 def test_another_roles_command_names_the_subject(words: Words) -> None:

@@ -41,15 +41,6 @@ def test_a_split_after_a_backtest_is_of_its_run(text: str, by: str, words: Words
     assert not args.keys() & {"sleeve", "since", "until"}
 
 
-def test_one_more_symbol_joins_two_that_were_run(words: Words) -> None:
-    """`and sol too`, after two symbols were set beside each other: the same run of it."""
-    desk = Desk("developer", words)
-    desk.ask("compare btc and eth trend over 2024")
-    desk.ask("and sol-usdt too")
-    ((name, args),) = desk.called
-    assert (name, args["symbol"], args["start"]) == ("backtest", "SOL-USDT", "2024-01-01")
-
-
 @pytest.mark.parametrize(
     ("text", "starts"),
     [
@@ -120,19 +111,12 @@ def test_bounds_are_those_of_the_parameter(words: Words) -> None:
     assert desk.called == []
 
 
-def test_excursions_of_one_trip(words: Words) -> None:
-    """`mae of that one`: the row of the trip that was shown; where none ended or began then, that is said."""
-    row = ("t9", "eth-trend", 1.5, 1_764_620_000_000, 1_764_626_000_000)
-    reached = Table(("trip", "sleeve", "mae", "entry_ms", "exit_ms"), (("t2", "eth-trend", 8.0, 1_764_000_000_000, 1), row))
-    desk = Desk("advisor", words, trips=listed("trips", TRIPS), excursions=listed("excursions", reached))
+def test_excursions_of_one_trip_are_none_of_the_whole_desk(words: Words) -> None:
+    """`mae of the second one`: no tool gives them for one trip, which is said."""
+    desk = Desk("advisor", words, trips=listed("trips", TRIPS))
     desk.ask("worst 2 trades this month")
-    answer = desk.ask("mae of the second one")
-    ((name, args),) = desk.called
-    assert (name, args["sleeve"], args["worst"]) == ("excursions", "eth-trend", 20)
-    assert "t9" in answer
-    assert "t2" not in answer
-    desk.answers["excursions"] = listed("excursions", reached._replace(rows=reached.rows[:1]))
-    assert "still open" in desk.ask("mae of the second one")
+    assert "nothing was looked up for one alone" in desk.ask("mae of the second one")
+    assert desk.called == []
 
 
 FILLS = Table(

@@ -30,7 +30,6 @@ def latest_run() -> CallResult:
         (f"mae of {RUN}", [("excursions", {"subject": RUN})]),
         ("how far do trades go against us", [("excursions", {})]),
         ("how far do our winners run", [("excursions", {})]),
-        ("how deep in minus were the winners", [("excursions", {})]),
         ("how deep under water are winners at their worst", [("excursions", {})]),
         ("median MAE of the shorts since monday", [("excursions", {"side": "short", "since": "2025-12-01"})]),
         ("mfe of the stopped trades", [("excursions", {"exit": "stop"})]),

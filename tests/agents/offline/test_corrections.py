@@ -3,7 +3,7 @@
 import pytest
 
 from agents.offline.words import Words
-from tests.agents.offline.test_dialogues import Desk, changes, ok
+from tests.agents.offline.test_dialogues import Desk, ok
 from tools.common.contract import Table
 
 RUNS = Table(
@@ -47,31 +47,6 @@ def test_the_level_of_a_watch_is_corrected(words: Words, text: str) -> None:
     said = desk.ask(text)
     assert [(args["subject"], args["beyond"], args["level"]) for _, args in desk.called] == [("BTC-USDT", "below", 82000)]
     assert "nightdesk watches remove w-1" in said
-
-
-@pytest.mark.parametrize("text", ["vs 6", "against 6", "compared to 6", "versus a 6", "compare it with 6"])
-def test_a_value_against_that_of_the_run_is_a_comparison(words: Words, text: str) -> None:
-    """Of both values, on the same bars."""
-    desk = Desk("developer", words, backtest=ok("backtest", evidence=["r-77"]))
-    desk.ask("backtest trend btc 15m november with target 3 atr")
-    desk.ask(text)
-    ((name, args),) = desk.called
-    assert name == "compare"
-    assert args["variants"] == [{"changes": changes(target_atr=3)}, {"changes": changes(target_atr=6)}]
-    assert args["start"] == "2025-11-01"
-
-
-@pytest.mark.parametrize(
-    "text",
-    ["again but every signal 2 bars late", "with 2 bars delay", "same, 2 bars later", "delayed by 2 bars", "2 candles late"],
-)
-def test_a_delay_of_signals_is_the_commands(words: Words, text: str) -> None:
-    """Nothing is run; the command carries the run's own arguments."""
-    desk = Desk("developer", words, backtest=ok("backtest", evidence=["r-77"]))
-    desk.ask("backtest trend on ETH-USDT 1h, june to august 2025")
-    said = desk.ask(text)
-    assert desk.called == []
-    assert "--symbol ETH-USDT --timeframe 1h --from 2025-06-01 --to 2025-09-01 --delay-bars 2" in said
 
 
 @pytest.mark.parametrize("text", ["sorry, eth i mean", "i meant eth", "no, eth", "eth rather", "wait, eth"])
@@ -123,18 +98,6 @@ def test_a_figure_of_the_second_is_of_the_second_row_listed(words: Words, text: 
     said = desk.ask(text)
     assert desk.called == []
     assert f"r-12, row 2 of 3: {head}" in said
-
-
-@pytest.mark.parametrize(
-    "text", ["compare both", "compare them", "compare the two", "set both side by side", "now compare those two"]
-)
-def test_both_of_three_runs_is_asked_back_with_their_ids(words: Words, text: str) -> None:
-    """Values of a stop are no runs."""
-    desk = Desk("developer", words, run=ok("run", evidence=["r-13", "r-12", "r-11"])._replace(table=RUNS))
-    desk.ask("list the latest runs")
-    said = desk.ask(text)
-    assert desk.called == []
-    assert "r-11, r-12, r-13" in said
 
 
 @pytest.mark.parametrize(
@@ -223,3 +186,16 @@ def test_a_step_of_a_page_is_that_step(words: Words, text: str) -> None:
     assert [name for name, _ in desk.called] == ["runbook"]
     assert "Step 1 of 2: Look at the feed." in said
     assert "Restart" not in said
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["again but every signal 2 bars late", "with 2 bars delay", "same, 2 bars later", "delayed by 2 bars", "2 candles late"],
+)
+def test_a_delay_of_signals_is_the_commands(words: Words, text: str) -> None:
+    """Nothing is run; the command carries the run's own arguments."""
+    desk = Desk("developer", words, backtest=ok("backtest", evidence=["r-77"]))
+    desk.ask("backtest trend on ETH-USDT 1h, june to august 2025")
+    said = desk.ask(text)
+    assert desk.called == []
+    assert "--symbol ETH-USDT --timeframe 1h --from 2025-06-01 --to 2025-09-01 --delay-bars 2" in said

@@ -93,17 +93,6 @@ def test_a_question_files_no_proposal(words: Words, text: str) -> None:
     assert not [name for name, _ in desk.called if name.startswith("propose")]
 
 
-def test_the_best_of_the_table_is_said_without_a_proposal(words: Words) -> None:
-    """The answer to "which one is best?": the variant and what the interval says; no proposal of what is not told apart."""
-    desk = Desk("developer", words)
-    desk.ask("compare 3 and 4 ATR stops for btc-trend")
-    said = desk.ask("which one is best?")
-    assert "stop_atr=3 has the highest mean daily return" in said
-    assert "it cannot be told apart from the live configuration" in said
-    assert "A longer span tells more" in said
-    assert "`propose the better one`" not in said
-
-
 @pytest.mark.parametrize(
     ("text", "value"),
     [("propose the second one", 3), ("propose the third one", 4), ("propose the last one", 4), ("propose it", 3)],
@@ -152,7 +141,18 @@ def test_the_comparison_of_another_sleeve_is_not_taken(words: Words) -> None:
 
 def test_without_a_comparison_it_says_how_to_begin(words: Words) -> None:
     """No comparison in the thread: no proposal, but the way to one."""
-    assert "This thread has no comparison yet" in Desk("developer", words).ask("propose the better one")
+    assert "The last look was no comparison" in Desk("developer", words).ask("propose the better one")
+
+
+def test_a_row_of_a_search_is_proposed_by_its_values_alone(words: Words) -> None:
+    """`propose the best one` after a search files nothing, also where an older comparison stands in the thread."""
+    desk = Desk("developer", words)
+    desk.ask("compare 3 and 4 ATR stops for btc-trend")
+    desk.ask("sweep stop_atr from 1 to 4 for trend on BTC 2025")
+    assert [name for name, _ in desk.called] == ["sweep"]
+    said = desk.ask("propose the best one")
+    assert desk.called == []
+    assert "name the change" in said
 
 
 def test_compare_and_propose_in_one_breath(words: Words) -> None:
@@ -258,13 +258,6 @@ def test_help_says_what_answers_here(words: Words) -> None:
     said = Desk("advisor", words).ask("what can you do?")
     assert "offline model" in said
     assert "not a language model" in said
-
-
-def test_the_reason_of_a_refusal_is_looked_up(words: Words) -> None:
-    """Why was it refused: the last refused decision is explained."""
-    desk = Desk("operator", words, journal_search=ok("journal_search", evidence=["d-3", "d-9"]))
-    desk.ask("why was it refused?")
-    assert desk.called == [("journal_search", {"kinds": ["refused"]}), ("explain_event", {"event_id": "d-9"})]
 
 
 def test_memory_is_quoted_never_asserted(words: Words) -> None:

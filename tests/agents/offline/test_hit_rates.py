@@ -40,12 +40,3 @@ def test_of_winners_alone_no_hit_rate_is_said(text: str, words: Words) -> None:
     desk = Desk("advisor", words, trips=TRIPS)
     assert "win_frac}, 95" not in desk.ask(text)
     assert all(args.get("outcome") for name, args in desk.called if name == "trips")
-
-
-def test_of_winners_without_an_exit_no_number_of_wins_is_said(words: Words) -> None:
-    """Their table counts none."""
-    rows = Table(("exit", "trips", "net"), (("stop", "{k2.trips}", "{k2.net}"), ("trail", "{k3.trips}", "{k3.net}")))
-    desk = Desk("advisor", words, trips=TRIPS._replace(table=rows), calc=MEAN)
-    answer = desk.ask("winning longs that never hit their stop")
-    assert "round trips." in answer
-    assert "of them won" not in answer

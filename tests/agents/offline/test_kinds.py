@@ -176,14 +176,6 @@ def test_ours_is_the_figure_of_the_word_explained(
     assert desk.called == [called]
 
 
-def test_a_parameter_named_after_the_question_back_takes_the_number(words: Words) -> None:
-    """And another coin keeps it; while it is open, the question back says of what."""
-    desk = Desk("developer", words)
-    assert "of trend on ETH-USDT" in desk.ask("backtest trend on eth for 2024 with 3 atr")
-    desk.ask("the stop")
-    assert desk.called[0][1]["changes"] == [{"key": "stop_atr", "value": 3}]
-
-
 def test_everything_at_once_is_not_searched(words: Words) -> None:
     """A no with its reason, not a question for the window."""
     desk = Desk("developer", words)

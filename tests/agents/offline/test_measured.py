@@ -122,7 +122,6 @@ def test_the_variations_above_are_ranked_and_not_searched_again(text: str, begin
 @pytest.mark.parametrize(
     ("text", "args"),
     [
-        ("worst trade", {"subject": "r-77", "worst": 1}),
         ("top 3 trades", {"subject": "r-77", "best": 3}),
         ("long or short", {"subject": "r-77", "by": "side"}),
     ],

@@ -85,30 +85,17 @@ def test_a_version_is_proposed_for_the_sleeve_that_reads_the_model(modelled: Wor
 
 
 def test_a_thread_goes_on_with_its_model(modelled: Words) -> None:
-    """The card, another version beside it, its leak check first, its drift."""
+    """The card, that of another version, its leak check first, its drift."""
     desk = Desk("developer", modelled)
     desk.ask("vol-btc good?")
     desk.ask("vs 1.3.0")
-    assert desk.called == [("models", {"model": "vol-btc@1.3.0", "beside": "1.2.0"})]
+    assert desk.called == [("models", {"model": "vol-btc@1.3.0"})]
     desk.answers = {"models": ok("models")._replace(table=GATES)}
     text = desk.ask("leaks?")
     assert desk.called == [("models", {"model": "vol-btc@1.3.0", "gates": True})]
     assert text.startswith("Leak check: FAILED. a bar ahead.")
     desk.ask("drift?")
     assert desk.called == [("model_drift", {"model": "vol-btc@1.3.0"})]
-
-
-def test_whether_a_model_helps_is_a_comparison_without_it(modelled: Words) -> None:
-    """Of the sleeve whose strategy reads it; where none trades such a strategy, nothing is computed."""
-    desk = Desk("developer", modelled)
-    desk.ask("does predicted volatility help btc-vol")
-    (name, args), card = desk.called
-    assert (name, args["sleeve"], args["variants"]) == ("compare", "btc-vol", [{"changes": [{"key": "sizing", "value": "flat"}]}])
-    assert card == CARD
-    desk = Desk("developer", modelled)
-    text = desk.ask("does the regime help")
-    assert desk.called == []
-    assert "No sleeve here trades the strategy regime" in text
 
 
 def test_nothing_is_trained_by_a_chat(modelled: Words) -> None:

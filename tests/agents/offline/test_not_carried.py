@@ -15,6 +15,9 @@ RUNS = Table(("run", "strategy", "symbol"), (("r-5", "trend", "BTC-USDT"), ("r-6
         ("trade hold less 1 hour, win or lose", "1 hour"),
         ("which rule has never refused anything?", "never"),
         ("how many trades reached +2R and were stopped", "+2r"),
+        ("list winners above 2R", "above 2r"),
+        ("how many trades lost more than 1r", "more than 1r"),
+        ("worst trades excluding eth", "excluding eth"),
     ],
 )
 def test_a_threshold_and_a_denial_are_named(words: Words, text: str, named: str) -> None:
@@ -23,15 +26,6 @@ def test_a_threshold_and_a_denial_are_named(words: Words, text: str, named: str)
     said = desk.ask(text)
     assert desk.called == [] or ("**Wider than you asked" in said.split("<")[0] and "never" not in text)
     assert f'"{named}' in said
-
-
-def test_the_hours_of_the_question_before_hold_for_another_day(words: Words) -> None:
-    """`between 1 and 4`, then the day is changed: the hours stay."""
-    desk = Desk("operator", words)
-    desk.ask("what happened between 01:00 and 04:00 today?")
-    desk.ask("and yesterday?")
-    ((_, args),) = desk.called
-    assert (args["since"], args["until"]) == ("2025-12-01T01:00", "2025-12-01T04:00")
 
 
 def test_half_a_thousand_is_no_half(words: Words) -> None:

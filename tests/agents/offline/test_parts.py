@@ -109,7 +109,6 @@ def test_a_rule_and_an_outcome_are_arguments(words: Words) -> None:
 @pytest.mark.parametrize(
     ("text", "start"),
     [
-        ("only the losing ones", "2 of the 3 rows"),
         ("which had the higher net", "The highest net is that of 2025-11-02: {a2.net}."),
         ("by how much", "The lowest net is that of 2025-11-01: {a1.net}."),
         ("and the worst of them", "The lowest net is that of 2025-11-01: {a1.net}."),

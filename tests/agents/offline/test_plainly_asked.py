@@ -187,15 +187,6 @@ def test_what_a_proposal_would_have_done_is_a_comparison(words: Words, text: str
     assert args["start"] > "2025-08"
 
 
-def test_a_run_without_fees_adds_them_back(words: Words) -> None:
-    """No run is made without them, which is said."""
-    desk = Desk("developer", words, backtest=ok("backtest", "fees {r1.fees}", {"run_id": "r-1"}), calc=ok("calc", "x = 5 USDT"))
-    desk.facts = {"r1.fees": SimpleNamespace(value=4.0)}
-    answer = desk.ask("backtest trend on btc for 2025 without fees")
-    assert answer.startswith("With fees added back it made 5 USDT, instead of {r1.net_profit}; the trips stay the same.")
-    assert "No call of a chat sets fees" in answer
-
-
 def test_what_cannot_be_narrowed_says_so_and_makes_no_call(words: Words) -> None:
     """Correlations know no losing days."""
     desk = Desk("advisor", words)
@@ -253,15 +244,6 @@ def test_which_sleeve_is_of_the_week_that_was_picked(words: Words) -> None:
     desk.ask("which sleeve")
     ((name, args),) = desk.called
     assert (name, args["by"]) == ("trips", "sleeve")
-
-
-def test_days_that_lost_are_counted_and_a_mean_day_is_reckoned(words: Words) -> None:
-    """Of every day that is shown, not of the last twelve."""
-    days = Table(("day", "net"), (("2025-11-30", "{y1.net}"), ("2025-12-01", "{y2.net}")))
-    desk = Desk("advisor", words, pnl=ok("pnl")._replace(table=days), calc=ok("calc", "mean = 3 USDT"))
-    desk.facts = {f"y{n}.net": SimpleNamespace(value=value) for n, value in ((1, -2.0), (2, 1.0))}
-    assert desk.ask("how many losing days").startswith("1 of the 2 days shown lost money.")
-    assert desk.ask("what is our average daily p&l").startswith("On average a day made 3 USDT net, over 2 of them.")
 
 
 def test_exits_beside_each_other_are_a_split(words: Words) -> None:

@@ -43,9 +43,7 @@ def test_costs_are_added_back_to_a_run(text: str, words: Words) -> None:
     ("text", "name", "more"),
     [
         ("show me more", "journal_search", {"kinds": ["fill"], "limit": 50}),
-        ("the oldest of them", "explain_event", {"event_id": "d-10"}),
         ("when was the second one", "explain_event", {"event_id": "d-13"}),
-        ("which of those was the biggest loss", "explain_event", {"event_id": "d-13"}),
     ],
 )
 def test_a_list_of_fills_is_gone_on_with(text: str, name: str, more: dict[str, Any], words: Words) -> None:
@@ -91,29 +89,6 @@ TRIPS = Table(
 )
 
 
-@pytest.mark.parametrize("text", ["worst trades excluding eth", "the worst trades except eth-trend"])
-def test_the_worst_but_those_of_a_sleeve_are_of_the_twenty_listed(text: str, words: Words) -> None:
-    """`trips` cannot leave a sleeve out: rows are, and the answer says of how many."""
-    desk = Desk("advisor", words, trips=table("trips", TRIPS))
-    answer = desk.ask(text)
-    assert desk.called == [("trips", {"worst": 20})]
-    assert "Without eth-trend, of the 2 worst listed:" in answer
-    assert "t2" not in answer
-
-
-@pytest.mark.parametrize(
-    ("text", "row", "lead"), [("only those above 2r", "t2", "t2: r 2.5."), ("those below -1r", "t1", "t1: r -1.2.")]
-)
-def test_a_bound_is_of_the_list_above(text: str, row: str, lead: str, words: Words) -> None:
-    """Its rows are picked; nothing is called again."""
-    desk = Desk("advisor", words, trips=table("trips", TRIPS))
-    desk.ask("worst 3 trades")
-    answer = desk.ask(text)
-    assert desk.called == []
-    assert lead in answer
-    assert f"| {row} |" in answer
-
-
 @pytest.mark.parametrize(
     ("before", "text", "part"),
     [
@@ -137,14 +112,6 @@ def test_the_rule_of_a_refusal_is_explained(words: Words) -> None:
     desk.ask("how many refusals yesterday")
     desk.ask("explain that rule")
     assert [args["word"] for _, args in desk.called] == ["day_loss_frac_max", "pause_hours"]
-
-
-def test_an_alert_shown_with_something_else_can_wait_or_not(words: Words) -> None:
-    """Of the alert, not of what was shown beside it."""
-    desk = Desk("operator", words, alerts=ok("alerts", evidence=("al-1",)))
-    desk.ask("any alerts and what is our equity")
-    desk.ask("can it wait until morning")
-    assert desk.called == [("alerts", {"alert_id": "al-1"})]
 
 
 @pytest.mark.parametrize(("text", "shown"), [("compare my latest runs", ["r-1", "r-2"]), ("compare both stored runs", [])])

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from agents.offline.measured import paid, ranked_runs, verdict
+from agents.offline.measured import ranked_runs, verdict
 from agents.offline.moves import moved, read_move, unsized
 from agents.offline.slots import read_slots
 from agents.offline.steps import CallResult
@@ -114,23 +114,6 @@ def test_lists_of_values_are_searched(words: Words) -> None:
     assert (dict(later.axes), later.unclear) == ({"target_atr": "1.5,2,2.5,3"}, ())
 
 
-def test_what_is_proposed_is_compared_with_what_is_live(words: Words) -> None:
-    """The changes are those on its card, the sleeve is its own."""
-    card = CallResult("proposals", {}, "ok", "proposal prop-7 for btc-trend (pending)", CARD, {}, ("prop-7",))
-    desk = Desk("developer", words, proposals=card)
-    desk.ask("compare the pending proposal with the current settings on 2024")
-    name, args = desk.called[-1]
-    assert (name, args["sleeve"], args["variants"]) == ("compare", "btc-trend", [{"changes": changes(stop_atr=3)}])
-    assert args["start"] == "2024-01-01"
-
-
-def test_without_a_proposal_nothing_is_compared(words: Words) -> None:
-    """No other values stand in for it."""
-    desk = Desk("developer", words, proposals=ok("proposals"))
-    desk.ask("compare the pending proposal with the current settings on 2024")
-    assert [name for name, _ in desk.called] == ["proposals"]
-
-
 def test_whether_a_run_beats_holding_is_said_first(words: Words) -> None:
     """Yes or no, with both figures; what the run did for itself comes after."""
     facts = facts_of(sharpe=-1.0, sharpe_low=-3.0, sharpe_high=1.0, return_frac=-0.07, hold_return_frac=1.21)
@@ -165,8 +148,6 @@ def test_of_several_runs_the_best_is_said_and_whether_luck_explains_it() -> None
     assert "overlap, so luck" in said
     assert "do not overlap" in ranked_runs([one, three], facts)
     assert ranked_runs([one, two], facts, "which had the worse drawdown").startswith("r-2 (2h) had a worse drawdown")
-    assert paid(one, facts).startswith("Yes")
-    assert paid(three, facts).startswith("No")
 
 
 def test_a_stored_run_is_found_by_its_symbol(words: Words) -> None:

@@ -75,13 +75,9 @@ def said(words: Words, text: str, past: Sequence[PastTurn]) -> str:
         ("all shorts?", "No: 2 of the 3 rows"),
         ("which of these were stops", "2 of the 3 rows of the table above: stops."),
         ("any of them targets?", "No: none of the 3 rows"),
-        ("which sleeve were they mostly", "By sleeve of the 3 rows above: eth-trend (2), btc-trend (1)."),
-        ("how many lost money", "2 of the 3 rows of the table above: below zero."),
-        ("keep the ones that lost more than 1r", "2 of the 3 rows"),
         ("when was the worst", "The lowest net is that of t1: {k1.net}. entry_ms 2025-11-05 15:00Z."),
         ("sort by net", "By net, t2 is first: {k2.net}."),
         ("sort by colour", "The table above has no such column; it has trip, sleeve, side"),
-        ("what share of the total loss is that", "share(k1.net+k2.net+k3.net, k9.net)"),
     ],
 )
 def test_a_list_of_trades_answers_of_its_rows(words: Words, text: str, begins: str) -> None:
@@ -92,8 +88,6 @@ def test_a_list_of_trades_answers_of_its_rows(words: Words, text: str, begins: s
 @pytest.mark.parametrize(
     ("text", "later", "found"),
     [
-        ("sum of those", ("how many were shorts",), "k2.net+k3.net"),
-        ("average of the losers", ("how many were winners",), "mean(k1.net, k3.net)"),  # not of the winners alone
         ("how many stops", ("how many were shorts",), "1 of the 2 rows kept above: stops."),
         ("what was its r", ("which one lost the most",), "t1: r -1.1."),
     ],
@@ -108,24 +102,11 @@ def test_what_was_kept_stays_so(words: Words, text: str, later: tuple[str, ...],
     [
         ("which exit cost us the most", (), "The lowest net is that of stop: {k1.net}."),  # a result, not the costs
         ("which exit has the highest fees", (), "The highest fees is that of trail: 30.0."),
-        ("what share of the trips was that", ("which exit cost us the most",), "share(k1.n, k1.n+k2.n+k3.n)"),
-        ("which ones make money", (), "1 of the 3 rows of the table above: above zero."),
-        ("how many trades are those", ("which ones lose money",), "k1.n+k3.n"),
-        ("and the rest in total", ("which ones lose money",), "k2.net"),
     ],
 )
 def test_a_split_answers_of_its_rows(words: Words, text: str, later: tuple[str, ...], found: str) -> None:
     """Its own split may be named; the losing ones of it are rows where rows are asked for."""
     assert said(words, text, thread(EXITS, "trips", *later, asked="trips by exit", args={"by": "exit"})).startswith(found)
-
-
-def test_the_sum_of_all_is_no_row_of_the_others(words: Words) -> None:
-    """`without it` after the worst sleeve: the other sleeves, and not the whole desk again."""
-    past = thread(SLEEVES, "attribution", "which one is worst")
-    assert said(words, "without it what would we have made", past) == "k2.net"
-    again = [*past, *thread(SLEEVES, "attribution", asked="why")]
-    assert said(words, "without it what would we have made", again) == "k2.net"  # picked two turns up
-    assert said(words, "who paid the most fees", past).startswith("The highest fees is that of sleeve btc-trend")
 
 
 def test_the_average_winner_is_no_mean_of_how_many_won(words: Words) -> None:
@@ -246,15 +227,6 @@ def test_the_rule_is_the_one_of_the_answer_above(words: Words) -> None:
     desk.ask("what got refused yesterday")
     desk.ask("and today")
     assert desk.ask("what does that rule protect us from").startswith("entries paused: what it checks")
-
-
-def test_a_pause_is_made_longer_in_its_own_unit(words: Words) -> None:
-    """And the one before is said to be superseded, as a sleeve has one change that waits."""
-    desk = Desk("operator", words, propose_pause=ok("propose_pause", evidence=["prop-2"]))
-    desk.ask("pause btc for 12 hours")
-    answer = desk.ask("make it 24")
-    assert [args["ends"] for _, args in desk.called] == ["24 hours"]
-    assert "prop-2 was asked for before and is superseded by it." in answer
 
 
 def test_a_change_is_tested_with_its_values(words: Words) -> None:

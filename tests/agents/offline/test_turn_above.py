@@ -47,25 +47,6 @@ def refusals(words: Words) -> Desk:
 @pytest.mark.parametrize(
     "text",
     [
-        "for which reason",
-        "by what rule?",
-        "on what grounds",
-        "which rule was it",
-        "what were the reasons",
-        "because of which guard",
-    ],
-)
-def test_the_reason_of_a_count_is_its_rule(words: Words, text: str) -> None:
-    """It stands in the answer above."""
-    desk = refusals(words)
-    said = desk.ask(text)
-    assert desk.called == []
-    assert "entries paused (3), spread (1)" in said
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
         "has it ever fired?",
         "did it ever trip",
         "how often was it hit",
@@ -86,46 +67,6 @@ def test_a_rule_that_was_asked_about_is_counted(words: Words, text: str, before:
 
 
 @pytest.mark.parametrize(
-    "text", ["what took it out", "how did that end", "why was it closed", "what stopped it", "where did it exit"]
-)
-def test_nothing_found_has_no_exit(words: Words, text: str) -> None:
-    """Said so: the newest fill is of another trip."""
-    desk = Desk("operator", words)
-    assert "leave out" in desk.ask("trades of the zebra kind since thursday, unless it rains") or desk.called == []
-    said = desk.ask(text)
-    assert desk.called == []
-    assert "Nothing was found" in said
-
-
-@pytest.mark.parametrize(
-    "text", ["what took it out", "how did that end", "why did it get out", "what closed it", "how did it turn out"]
-)
-def test_the_exit_of_an_entry_is_the_next_of_its_sleeve(words: Words, text: str) -> None:
-    """Not the last fill that there is; the entry itself is none."""
-    text_of = "d-10, 2025-12-01 20:30Z: sell 0.008 at 85,504.46 to enter."
-    desk = Desk("operator", words, explain_event=ok("explain_event", text_of)._replace(table=ENTRY))
-    desk.answers["journal_search"] = ok("journal_search", evidence=["d-10", "d-13"])._replace(table=FILLS)
-    desk.ask("explain d-10")
-    desk.ask(text)
-    search = {"kinds": ["fill"], "sleeve": "btc-trend", "since": "2025-12-01T20:30"}
-    assert desk.called == [("journal_search", search), ("explain_event", {"event_id": "d-13"})]
-
-
-@pytest.mark.parametrize(
-    "text", ["slippage on those", "fees of these", "what did they cost in slippage", "and the slippage?", "commission on them"]
-)
-def test_costs_of_fills_are_those_of_the_events_listed(words: Words, text: str) -> None:
-    """Each event's own, and their sum by calc."""
-    desk = Desk("operator", words, explain_event=ok("explain_event")._replace(table=ENTRY))
-    desk.answers["journal_search"] = ok("journal_search", evidence=["d-10", "d-13", "d-17"])._replace(table=FILLS)
-    desk.ask("last 3 fills")
-    desk.ask(text)
-    assert [args.get("event_id") for name, args in desk.called if name == "explain_event"] == ["d-10", "d-13", "d-17"]
-    figure = "fee" if "slippage" not in text else "slippage"
-    assert desk.called[-1] == ("calc", {"expression": "+".join([f"e1.{figure}"] * 3)})
-
-
-@pytest.mark.parametrize(
     "text",
     [
         "what would be left without any of it",
@@ -142,34 +83,6 @@ def test_what_is_left_without_costs_is_the_price_part(words: Words, text: str) -
     said = desk.ask(text)
     assert desk.called == []
     assert "{w.p} is left" in said
-
-
-@pytest.mark.parametrize("text", ["split it please", "break that down", "itemise it", "show me the parts", "what is it made of?"])
-def test_the_parts_stand_in_the_answer_by_source(words: Words, text: str) -> None:
-    """No question back."""
-    desk = Desk("advisor", words, attribution=ok("attribution")._replace(table=SOURCES))
-    desk.ask("what did trading cost us in november?")
-    assert "| sleeve btc-trend |" in desk.ask(text)
-    assert desk.called == []
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "what if I just leave it?",
-        "and if nobody decides?",
-        "what happens if i do nothing",
-        "can i ignore it",
-        "what if we forget",
-    ],
-)
-def test_a_proposal_left_alone_expires(words: Words, text: str) -> None:
-    """With its card, which says when."""
-    desk = Desk("advisor", words, proposals=ok("proposals", evidence=["prop-1"]))
-    desk.ask("which proposals are pending?")
-    said = desk.ask(text)
-    assert desk.called == [("proposals", {"proposal_id": "prop-1"})]
-    assert said.startswith("Nothing is applied by itself")
 
 
 @pytest.mark.parametrize(
@@ -193,18 +106,6 @@ def test_until_when_a_pause_lasts(words: Words, text: str) -> None:
     desk.ask("is btc paused?")
     desk.ask(text)
     assert desk.called == [("pauses", {"sleeve": "btc-trend"})]
-
-
-@pytest.mark.parametrize(
-    "text", ["how come its so low", "why is that so bad", "why is it so small?", "how come it is negative", "why so low?"]
-)
-def test_a_low_ratio_is_shown_by_its_parts(words: Words, text: str) -> None:
-    """A word of the question is no column: `low` is no trough."""
-    desk = Desk("advisor", words)
-    desk.ask("what is our profit factor?")
-    said = desk.ask(text)
-    assert [args.get("outcome") for _, args in desk.called] == ["winners", "losers"]
-    assert said.startswith("No tool weighs reasons")
 
 
 @pytest.mark.parametrize(
@@ -284,3 +185,22 @@ def test_the_sum_of_all_rows_is_not_that_of_the_worst(words: Words, text: str) -
     desk.ask("which weekday is the worst?")
     desk.ask(text)
     assert "calc" not in [name for name, _ in desk.called]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "what if I just leave it?",
+        "and if nobody decides?",
+        "what happens if i do nothing",
+        "can i ignore it",
+        "what if we forget",
+    ],
+)
+def test_a_proposal_left_alone_expires(words: Words, text: str) -> None:
+    """With its card, which says when."""
+    desk = Desk("advisor", words, proposals=ok("proposals", evidence=["prop-1"]))
+    desk.ask("which proposals are pending?")
+    said = desk.ask(text)
+    assert desk.called == [("proposals", {"proposal_id": "prop-1"})]
+    assert said.startswith("Nothing is applied by itself")
