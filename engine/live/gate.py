@@ -36,6 +36,7 @@ PAGE_MS = 90_000  # that a row has failed for before it pages: an order that a k
 FRESH_MS = 600_000  # that a row which held counts while others are tried
 LISTED_MS = 60_000  # between two looks at how the venue lists its instruments, while the gate is open
 CONSENT, PROBE_REQUEST = "consent", "probe_request"  # kinds of the people journal
+CONSENT_COMMAND = "nightdesk live consent --as NAME"
 
 
 class GateAnswer(NamedTuple):
@@ -239,7 +240,8 @@ class AccountGate:
         key = f"code {now.get('engine', '')} {'-'.join(now.get(name, '')[:8] for name in changed)}"
         if self._consented(key):
             return GateAnswer()
-        return GateAnswer(f"a position is open and the code of {', '.join(changed)} is not the one that opened it", key)
+        what = f"a position is open and the code of {', '.join(changed)} is not the one that opened it"
+        return GateAnswer(f"{what}; a person who has looked consents: {CONSENT_COMMAND}", key)
 
     async def _steps(self) -> GateAnswer:
         """An order of a process that still counts in what the venue has left behind is an order of another size."""
@@ -348,7 +350,7 @@ class AccountGate:
         key = f"round trip after {attempt}"
         if not self._consented(key):
             what = f"the fill path had an incident ({incident.body['what']}): a round trip of least size has to prove it"
-            return GateAnswer(f"{what}; it costs money, so a person consents: nightdesk live consent{self._last_trip}", key)
+            return GateAnswer(f"{what}; it costs money, so a person consents: {CONSENT_COMMAND}{self._last_trip}", key)
         found = [await (await self._probe_of(name)).round_trip() for name in unproven]
         answer = self._judged(found)
         self._last_trip = f"; the last one: {answer.why}" if answer.why else ""

@@ -13,12 +13,14 @@ from typing import NamedTuple
 from engine.book.account_events import orphan_lots
 from engine.core.orders import DONE, REJECTED, WORKING, VenueOrder
 from engine.core.state import ENTRY, EXIT_SLOT, PROTECTIVE
+from engine.errors import DeskError
 from engine.live.desk import LiveDesk
 from engine.live.listed import gone_flat, open_at
 from engine.live.lost_stops import LIFE_MS
 from engine.live.poll import ORPHAN_CODE, holders, is_own
 from engine.live.reconcile import AccountReconcile
 from engine.live.wakes import woken
+from engine.redaction import redacted
 from engine.venues.live_port import LiveVenue, StandingOrder
 from engine.venues.outcome import NOT_FOUND, NOT_TAKEN
 
@@ -151,10 +153,11 @@ class AccountHalt:
         """
         if gone_flat(self.desk, name):
             return ""
+        lots, orders = open_at(self.desk, name)
         if self.desk.book.is_gone(name):
-            lots, orders = open_at(self.desk, name)
             return f"the venue does not list it; the book has {lots} lots and {orders} orders"
-        return f"the venue does not say ({type(error).__name__})"
+        why = error.what.partition(": ")[0] if isinstance(error, DeskError) else redacted(f"{type(error).__name__}: {error}")
+        return f"not known, {why}; the book has {lots} lots and {orders} orders"[:300]
 
     def _own_part(self, name: str, lots: int) -> int:
         """The lots of the account that are the desk's; a stranger's are not traded."""
@@ -178,7 +181,7 @@ class AccountHalt:
             if not self._own_part(name, (await venue.position()).lots):
                 await asyncio.gather(*(venue.cancel(as_order(held)) for held in await self._own_orders(name)))
         except Exception as error:  # noqa: BLE001 - one more try, and then a page
-            return self._unsaid(name, error) if self.desk.book.is_gone(name) else f"{type(error).__name__}: {error}"[:200]
+            return self._unsaid(name, error)
         return await self._left(name)
 
     # ---- orders that close what no layer's exit closes ------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from engine.book.account_events import orphan_lots
 from engine.book.attached import attached_id, entry_id
-from engine.book.bodies import REFUSALS, unfit_orders
+from engine.book.bodies import REFUSALS, position_of, unfit_orders
 from engine.book.order_events import leaves, stuck
 from engine.book.windows import EXECUTIONS
 from engine.core.orders import PARTIAL, REJECTED, STANDING, UNKNOWN, WORKING, VenueOrder
@@ -137,10 +137,18 @@ class AccountHealth:
                 if order.attached or order.flattens:
                     unlisted.add((order.sleeve, order.key))
         held, unread = self._layers()
-        specs = self.desk.book.specs  # where the venue does not list the instrument, nothing can be placed: its page says so
-        listed = ((of, has) for of, has in held.items() if not self.desk.book.is_gone(str(specs[of[0]].source["instrument"])))
+        # where the venue does not list the instrument, nothing can be placed: its page says so
+        listed = ((of, has) for of, has in held.items() if not self.desk.book.is_gone(self._instrument(of[0])))
         thin = {(s, key) for (s, key), has in listed if lots[s, 0 if basket else key] < has}
         self.naked = {layer: self.naked.get(layer, now) for layer in thin | (unread - unlisted)}
+
+    def _instrument(self, s: int) -> str:
+        return str(self.desk.book.specs[s].source["instrument"])
+
+    def _closed_there(self, s: int) -> bool:
+        """Whether the venue holds nothing of a sleeve's instrument, by a difference that a person has been woken for."""
+        name = self._instrument(s)
+        return position_of(name) in self.desk.book.differences and self.desk.venue_lots.get(name) == 0
 
     def _covers(self, order: VenueOrder) -> bool:
         """Whether a stop or exit is at the venue: one that is being cancelled is not, nor one that was acknowledged in vain and
@@ -245,7 +253,7 @@ class AccountHealth:
         lots = sum(layer.lots for layer in sleeve.position.layers if layer.key == key)
         if key in stuck(self.desk.book, s):
             self._name_dust(s, key, lots)
-        elif for_ms >= NAKED_PAGE_MS:
+        elif for_ms >= NAKED_PAGE_MS and not (lots and self._closed_there(s)):
             self.desk.incident(f"{name}: {lots or 'unread'} lots of layer {key} have no protective order at the venue", layer=key)
         if for_ms >= NAKED_LEAVE_MS and lots == 0:
             self.desk.spawn(self._flatten(s, key))
@@ -312,7 +320,7 @@ class AccountHealth:
         """Leave at the market what the venue holds by an entry that could not be booked: no more than the position there shows
         beside what the book accounts for. What is executed is read later, behind the entry's own executions.
         """
-        name, layer = str(self.desk.book.specs[s].source["instrument"]), (s, key)
+        name, layer = self._instrument(s), (s, key)
         if layer in self._flattening:
             return
         self._flattening.add(layer)

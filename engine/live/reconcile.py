@@ -186,6 +186,8 @@ class AccountReconcile:
         reviewed against, so nothing is entered until it is as before, or a person lets the desk go on with it.
         """
         what, health = f"{SETTINGS}{name}", self.desk.book.health
+        if name not in self.settings and self.desk.book.cursors.get(what) == margin_words((held.isolated, held.leverage)):
+            self.settings[name] = held.isolated, held.leverage  # a person has let it be before this start
         isolated, leverage = self.settings.get(name, (True, None))
         wanted = self.settings[name] = isolated, leverage or held.leverage
         said = self._settings_said.get(name, wanted)
@@ -194,11 +196,14 @@ class AccountReconcile:
             return
         if now == wanted:
             self._settings_said.pop(name, None)
+            if self.desk.book.cursors.get(what, margin_words(now)) != margin_words(now):  # what was let be then is no longer so
+                self.desk.take("cursor", {"instrument": what, "cursor": margin_words(now)})
             if what in health:
                 self.desk.take("health", {"what": what, "state": "over", "why": ""})
         elif self._settings_said.get(name) == now:
             if what not in health:  # a person has let it be; what is not said now counts as it is said next
                 self.settings[name] = held.isolated, held.leverage
+                self.desk.take("cursor", {"instrument": what, "cursor": margin_words(now)})
         else:
             self._settings_said[name] = now
             near = f", it would be liquidated at {held.liquidation:.10g}" if held.liquidation else ""

@@ -12,6 +12,7 @@ from engine.venues.live_port import StandingOrder, VenuePosition
 from tests.fakes.live_desks import BTC_PERP, PRICE, LiveBench, PortOrder, long, on_bench
 
 WHAT = f"{SETTINGS}{BTC_PERP}"
+LET_BE = {"request": 1, "by": "ann", "reason": "meant", "order": "", "lots": 0, "filled_lots": 0, "difference": WHAT}
 
 
 def stop_of(bench: LiveBench) -> PortOrder:
@@ -56,6 +57,26 @@ def test_a_stop_that_ended_without_a_word_is_missed_within_fifteen_seconds(path:
         await bench.after(STOPS_EVERY_S + 2)
         assert stop_of(bench).lots == 300, "another one stands"
         assert not bench.desk.book.entries_blocked
+
+    on_bench(path, play)
+
+
+def test_a_position_that_a_person_closed_there_is_one_page_and_not_one_a_layer_each_ten_minutes(path: Path) -> None:
+    """Its stop went with it, and none is missing where nothing is held: 42 pages in one night."""
+
+    async def play(bench: LiveBench) -> None:
+        await bench.start()
+        await bench.entered()
+        await bench.after(70)
+        bench.venue.fills = False
+        bench.venue.net = 0
+        bench.venue.script["place"] = ["rejected"] * 100
+        stop_of(bench).state = DONE
+        await bench.after(180)
+        pages = len(bench.pages)
+        await bench.after(3_600)
+        assert not [page for page in bench.pages[pages:] if "no protective order" in page]
+        assert [page for page in bench.pages if "the venue holds 0 lots" in page]
 
     on_bench(path, play)
 
@@ -173,14 +194,26 @@ def test_a_person_may_let_other_leverage_be(path: Path) -> None:
         await bench.after(90)
         now = (True, 5.0)
         await bench.after(130)
-        body = {"request": 1, "by": "ann", "reason": "meant", "order": "", "lots": 0, "filled_lots": 0, "difference": WHAT}
-        assert bench.desk.take("adopt", body)["adopted"]
+        assert bench.desk.take("adopt", LET_BE)["adopted"]
         await bench.after(200)
         assert not bench.desk.book.health
         assert len(bench.pages) == 1
         now = (False, 5.0)
         await bench.after(130)
         assert "cross at 5x" in bench.desk.book.health[WHAT]
+        assert bench.desk.take("adopt", LET_BE)["adopted"]
+        await bench.after(70)
+        await bench.again()
+        await bench.after(130)
+        assert not bench.desk.book.health, "a restart does not ask again"
+        now = (True, 5.0)
+        await bench.after(130)
+        assert bench.desk.take("adopt", LET_BE)["adopted"]
+        await bench.after(70)
+        now = (False, 5.0)
+        await bench.again()
+        await bench.after(130)
+        assert "cross at 5x" in bench.desk.book.health[WHAT], "what was let be before something else was"
 
     on_bench(path, play)
 
