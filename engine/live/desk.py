@@ -12,7 +12,8 @@ what the venue answers to one that a request has overtaken is not heard, or two 
 import asyncio
 import re
 from collections import Counter, deque
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Protocol, TypeVar
 
 from engine.book import attached
@@ -21,15 +22,15 @@ from engine.book.book import Book
 from engine.book.order_events import EventBody, is_entry, leaves
 from engine.book.snapshot import to_json
 from engine.book.transitions import step
-from engine.core.orders import CANCELLING, DONE, ENDED, PARTIAL, REJECTED, UNKNOWN, WORKING, VenueOrder, find, moved
+from engine.core.orders import CANCELLING, DONE, ENDED, PARTIAL, REJECTED, UNKNOWN, WORKING, VenueOrder, find
 from engine.core.state import ENTRY, EXIT_SLOT, PROTECTIVE
-from engine.errors import DeskError
+from engine.errors import DeskError, JournalBroken
 from engine.live.announced import Announced
 from engine.live.basket_bar import crossings, without_off
 from engine.live.last_guards import ask_stops, why_not_cover, why_not_enter, why_not_leave
 from engine.live.lost_stops import LIFE_MS, LostStops
 from engine.live.record import Group, record
-from engine.live.requests import order_of, reported, requests_of
+from engine.live.requests import is_news, order_of, reported, requests_of
 from engine.live.turned_away import TurnedAway
 from engine.ports import Clock, OrderReport
 from engine.redaction import redacted
@@ -112,19 +113,25 @@ class LiveDesk:
             self.latch("desk drawdown breaker")
 
     def _led(self, kind: str, body: Mapping[str, Any], read: Any, read_next: Any) -> Mapping[str, Any]:
-        if self.failed:
-            raise DeskError(f"the desk accepts nothing more: {self.failed}", "stop and start again")
-        try:
+        with self._or_stops():
             led = step(self.book, kind, body, read, read_next)
             self._write([(kind, *led)])
-        except Exception as error:
-            self.failed = f"{type(error).__name__}: {error}"  # the book may be ahead of the journal: nothing leaves any more
-            self.page(f"the desk has stopped: {self.failed}. Orders at the venue stay as they are; stop and start the worker")
-            raise
         for watch in self.watches:
             watch(kind, led[0])
         self._hand_over(led[1])
         return led[0]
+
+    @contextmanager
+    def _or_stops(self, on: type[Exception] = Exception) -> Iterator[None]:
+        """What fails in it leaves the book ahead of the journal, or a disk that takes nothing more: nothing leaves after it."""
+        if self.failed:
+            raise DeskError(f"the desk accepts nothing more: {self.failed}", "stop and start again")
+        try:
+            yield
+        except on as error:
+            self.failed = f"{type(error).__name__}: {error}"
+            self.page(f"the desk has stopped: {self.failed}. Orders at the venue stay as they are; stop and start the worker")
+            raise
 
     def _write(self, groups: list[Group]) -> None:
         record(self.journal, self.book, self.now_ms(), groups, sync=True)
@@ -134,14 +141,16 @@ class LiveDesk:
         now, same = self.now_ms(), MOMENT.sub("", what)
         if (always or now - self._paged.get(same, -600_001) > 600_000) and not self.failed:
             self._paged[same] = now
-            self._write([("incident", {"what": what, **more}, [])])
-            self.page(what)
+            try:
+                with self._or_stops(JournalBroken):
+                    self._write([("incident", {"what": what, **more}, [])])
+            finally:
+                self.page(what)  # also where the disk takes nothing more
 
     def note(self, kind: str, body: Mapping[str, Any]) -> None:
         """What was seen and moves no state (NOTES of engine.book.replay), durable. Raises DeskError once the desk has failed."""
-        if self.failed:
-            raise DeskError(f"the desk accepts nothing more: {self.failed}", "stop and start again")
-        self._write([(kind, body, [])])
+        with self._or_stops(JournalBroken):
+            self._write([(kind, body, [])])
 
     def snapshot(self) -> None:
         """The whole state, so that a start need not fold from the beginning."""
@@ -389,12 +398,3 @@ class LiveDesk:
 def going_on(what: str) -> str:
     """How a person lets the desk go on, for a page about something that does not end by itself."""
     return f"no entries until a person lets the desk go on: {keep_command(what)}"
-
-
-def is_news(order: VenueOrder, answer: LiveAnswer) -> bool:
-    """Whether an answer changes what the book holds of an order."""
-    if order.amending or answer.filled_lots > order.reported:
-        return True
-    if answer.state == WORKING and order.state == PARTIAL:
-        return False
-    return moved(order.state, answer.state) != order.state

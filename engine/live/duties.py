@@ -23,6 +23,7 @@ from engine.live.requests import reported
 from engine.live.streams import AccountStreams
 from engine.live.transfers import AccountTransfers
 from engine.ports import OrderReport
+from engine.redaction import redacted
 from engine.venues.gone import GoneVenue
 from engine.venues.live_port import LiveVenue
 from engine.venues.private_stream import PrivateSource
@@ -102,7 +103,7 @@ class AccountDuties:
                 return
             except Exception as error:  # noqa: BLE001 - no duty may end while the others go on
                 self.failures.append(error)
-                self.desk.incident(f"a duty has failed and begins again: {type(error).__name__}: {error}"[:300])
+                self.desk.incident(redacted(f"a duty has failed and begins again: {type(error).__name__}: {error}")[:300])
                 await asyncio.sleep(AGAIN_S)
 
     def pulse(self) -> dict[str, Any]:

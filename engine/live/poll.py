@@ -21,6 +21,7 @@ from engine.live.other_fees import withhold_for_fee
 from engine.live.reduced import book_reduced, closed_by_halt, page_reduced, shares_of, word_of
 from engine.live.requests import Unanswered
 from engine.live.wakes import woken
+from engine.redaction import redacted
 from engine.venues.live_port import VenueTrade
 
 ASKS_MS = (1_000, 2_000, 4_000, 5_000)  # before each question about an order in doubt; the last one goes on
@@ -35,6 +36,7 @@ RECYCLED_MS = 43_200_000  # by which an execution is later than the one that its
 AWAY_LOOKS = 12  # looks in a row that brought nothing: a page
 STRANGERS_KEPT = 200  # orders
 BILL_MINUTES = (1, 6, 16, 31)  # of an hour: bills come late
+UNBILLED_MS = 3_600_000
 OURS = re.compile(r"nd([a-z0-9]{4})[0-9]{8}[ESTXAF][0-9]{2}")
 ORPHAN_CODE = "0rph"  # in the place of a sleeve's: orders that close what no sleeve holds
 PROBE_CODE = "pr0b"  # in the same place: orders of a probe
@@ -51,9 +53,7 @@ class AccountPoll:
         self.read_ms = 0  # when executions were last read, up to the end
         self.failures = 0  # looks in a row that brought nothing
         self._away = ""  # how they began, as a person was paged
-        self._have_answered: set[str] = (
-            set()
-        )  # orders that had ended, asked about what waits: forty in each look would be turned away
+        self._have_answered = set[str]()  # ended orders, asked about what waits: forty in each look would be turned away
         self._wake = asyncio.Event()
         self._unanswered = Unanswered(ASKS_MS)
         self._back_to: str | None = None  # the cursor of such a reading
@@ -61,7 +61,7 @@ class AccountPoll:
         self._cursors: deque[tuple[int, str]] = deque(maxlen=64)
         self._working: dict[str, int] = {}  # market orders that work -> since when, or last asked
         self._resting: dict[str, int] = {}  # resting entries whose stop sleeps -> when asked last
-        self._billed = -1
+        self._billed, self._unbilled_ms = -1, 0  # what was read last, and since when it cannot be read; -1: a person knows
         self._strangers: dict[str, str] = {}  # order that is not ours -> its first execution, in words
         desk.watches.append(self._noticed)
 
@@ -119,7 +119,7 @@ class AccountPoll:
         except Exception as error:  # noqa: BLE001 - a row that cannot be read is as good as none: nothing is assumed of it
             self.failures += 1
             if self.failures == AWAY_LOOKS:
-                self._away = f"{self.instrument}: the venue does not say what was executed: {error}"[:300]
+                self._away = redacted(f"{self.instrument}: the venue does not say what was executed: {error}")[:300]
             again = self.failures > AWAY_LOOKS and (self._mine() or self._lots_held())
             if (self.failures == AWAY_LOOKS or again) and not self.desk.book.is_gone(self.instrument):
                 self.desk.incident(self._away)  # again each ten minutes while something can be filled there unseen
@@ -191,18 +191,15 @@ class AccountPoll:
             return
         if trade.other_fee:
             withhold_for_fee(self.desk, self.instrument, trade)
-        id_ = (
-            trade.order
-            if trade.order and find(self.desk.book.orders, trade.order)
-            else self.desk.children.get(trade.venue_id, "")
-        )
-        if id_ and (order := find(self.desk.book.orders, id_)):
+        orders = self.desk.book.orders
+        order = find(orders, trade.order) or find(orders, self.desk.children.get(trade.venue_id, ""))
+        if order is not None and self.desk.instrument_of(order) == self.instrument:  # Binance numbers orders by instrument
             self.pending.pop(trade.trade, None)
             if self._is_early(order, trade):
                 self.early[trade.trade] = trade
                 return
             self.early.pop(trade.trade, None)
-            if self.desk.take("fill", fill_body(trade, id_)).get("booked") is False and self._is_booked(trade):
+            if self.desk.take("fill", fill_body(trade, order.id)).get("booked") is False and self._is_booked(trade):
                 self._unfit(trade, order.id)
         elif trade.order in self.desk.book.orphans.get(self.instrument, {}).get("orders", ()):
             if not closed_by_halt(self.desk, self.instrument, trade):
@@ -353,9 +350,18 @@ class AccountPoll:
         if mark != self._billed:
             try:
                 await self.bills()
-                self._billed = mark
-            except Exception:  # noqa: BLE001, S110 - it is asked again at the next look
-                pass
+                self._billed, self._unbilled_ms = mark, 0
+            except Exception as error:  # noqa: BLE001 - it is asked again at the next look
+                self._note_unbilled(error)
+
+    def _note_unbilled(self, error: Exception) -> None:
+        """Bills alone that do not come for an hour while something is held: a page, one for as long as it lasts."""
+        self._unbilled_ms = self._unbilled_ms or self.desk.now_ms()
+        late = self.desk.now_ms() - self._unbilled_ms >= UNBILLED_MS and self._unbilled_ms > 0
+        if late and not self.failures and self._lots_held():
+            self._unbilled_ms = -1
+            what = f"{self.instrument}: funding could not be read for an hour, and is not counted: {error}"
+            self.desk.incident(redacted(what)[:300])
 
     async def bills(self) -> None:
         """Book the settlements that are new, each once; one may be listed hours late, behind newer ones. Raises DataError."""

@@ -15,7 +15,7 @@ from engine.book.account_events import orphan_lots
 from engine.book.bodies import CASH, GONE, SETTINGS, keep_command, position_of, stage_rests, unfit_orders
 from engine.book.book import settled_at, stage_of
 from engine.book.transfers import explained
-from engine.core.orders import DONE, ENDED, STANDING, WORKING, VenueOrder, find
+from engine.core.orders import DONE, ENDED, STANDING, VenueOrder, find
 from engine.core.state import ENTRY, EXIT_SLOT, HOUR_MS, PROTECTIVE
 from engine.errors import DataError
 from engine.live.announced import LATE_MS
@@ -324,7 +324,7 @@ class AccountReconcile:
         """An order under our name that the book has ended, or never made: asked once more, then cancelled."""
         slot = PROTECTIVE if held.conditional else EXIT_SLOT if held.reduce_only else ENTRY
         about = order or VenueOrder(held.order, 0, slot, 0, held.side, held.lots, held.price, 0, 0, 0.0, 0.0, 0)
-        if (await self.desk.venues[name].ask(about)).state != WORKING:
+        if (await self.desk.venues[name].ask(about)).state not in STANDING:
             return False
         if (await self.desk.venues[name].cancel(about)).outcome != NOT_FOUND:  # else REST is late: it has ended
             self.desk.incident(f"{name}: order {held.order} stands at the venue and not in the book: it is cancelled")

@@ -11,11 +11,12 @@ from typing import Any
 
 from engine.book.bodies import REFUSALS
 from engine.book.order_events import EventBody
-from engine.core.orders import CANCELLING, REJECTED, STANDING, OrderBook, VenueOrder, find
+from engine.core.orders import CANCELLING, PARTIAL, REJECTED, STANDING, WORKING, OrderBook, VenueOrder, find, moved
 from engine.core.state import DAY_MS, ENTRY, PROTECTIVE, SLOTS
 from engine.ports import Crossing, Execution, FundingBill, OrderReport, Report, Venue
 from engine.store.chain import Event
 from engine.store.lookback import last
+from engine.venues.live_port import LiveAnswer
 
 WAITS_MS = (1_000, 2_000, 4_000, 8_000, 16_000, 30_000)  # before each question about an order; the last one goes on
 AT_ONCE = 5  # questions in one look: a venue that comes back is not flooded
@@ -64,6 +65,15 @@ def reported(report: Report) -> tuple[str, dict[str, Any]]:
         body = report._asdict()
         return "funding", body | {"cash_flow": body.pop("cash")}
     return "order", {name: value for name, value in report._asdict().items() if value is not None}
+
+
+def is_news(order: VenueOrder, answer: LiveAnswer) -> bool:
+    """Whether an answer changes what the book holds of an order."""
+    if order.amending or answer.filled_lots > order.reported:
+        return True
+    if answer.state == WORKING and order.state == PARTIAL:
+        return False
+    return moved(order.state, answer.state) != order.state
 
 
 def asked_again(venue: Venue, order: VenueOrder) -> OrderReport:

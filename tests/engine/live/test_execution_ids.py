@@ -4,10 +4,13 @@ from pathlib import Path
 
 import pytest
 
+from engine.core.orders import DONE, WORKING
+from engine.core.state import PROTECTIVE
 from engine.live.poll import AccountPoll
 from engine.live.streams import number_of
 from tests.fakes.live_desks import BTC_PERP, LiveBench, on_bench
 from tests.fakes.live_streams import FILLS_MS, MINUTE, StreamBench, streamed
+from tests.fakes.two_desks import ETH_PERP, TwoBench, on_two
 
 
 def test_a_desk_of_two_instruments_takes_one_number_for_two_executions(path: Path) -> None:
@@ -27,6 +30,27 @@ def test_a_desk_of_two_instruments_takes_one_number_for_two_executions(path: Pat
         bench.desk.book.specs = specs
 
     on_bench(path, play)
+
+
+def test_an_execution_is_of_no_order_of_another_instrument(path: Path) -> None:
+    """Binance numbers orders by symbol: the child of one instrument's stop may have the number of another's order, and it names
+    no client id.
+    """
+
+    async def play(bench: TwoBench) -> None:
+        await bench.start()
+        assert await bench.enters() == {"btc", "eth"}
+        stop, other = (
+            next(h for h in bench.venues[name].orders.values() if h.order.slot == PROTECTIVE and h.state == WORKING)
+            for name in (BTC_PERP, ETH_PERP)
+        )
+        bench.desk.children["77"] = other.order.id
+        stop.state, stop.filled, stop.child_id = DONE, 100, "77"
+        bench.venues[BTC_PERP].trade("", "77", -1, 100, 59_700.0)
+        await bench.after(30)
+        assert (bench.lots("btc"), bench.lots("eth")) == (0, 100)
+
+    assert not on_two(path, play).pages
 
 
 def test_the_stream_of_a_desk_of_several_instruments_has_announced_what_it_named(

@@ -327,6 +327,22 @@ def test_a_disk_that_fails_stops_everything(path: Path) -> None:
     assert any("has stopped" in page for page in bench.pages)
 
 
+def test_a_disk_that_fails_under_an_incident_still_pages_and_stops_everything(path: Path) -> None:
+    """What a person should know is said though it cannot be journaled, and no duty goes on as if it had been."""
+
+    async def play(bench: LiveBench) -> None:
+        await bench.start()
+        await bench.entered()
+        bench.journal.close()
+        with pytest.raises(JournalBroken):
+            bench.desk.incident("lots have no stop")
+        assert bench.desk.failed
+
+    bench = on_bench(path, play)
+    assert "lots have no stop" in bench.pages
+    assert any("has stopped" in page for page in bench.pages)
+
+
 def test_an_entry_that_has_rested_its_time_is_cancelled(path: Path) -> None:
     """A venue keeps a limit order until it is asked to end it."""
 

@@ -214,6 +214,22 @@ def test_an_order_that_the_book_has_ended_and_the_venue_holds_is_cancelled(path:
     assert any("stands at the venue and not in the book" in page for page in bench.pages)
 
 
+def test_an_order_left_behind_that_has_filled_in_part_is_cancelled(path: Path) -> None:
+    """What it has filled is booked; its rest would go on to fill, and nothing would want it."""
+
+    async def play(bench: LiveBench) -> None:
+        await bench.start()
+        entry = await bench.rested()
+        bench.venue.execute(entry, 100, 59_940.0)
+        bench.desk.take("order", {"order": entry, "state": "done", "filled_lots": 0, "why": "cancelled"})
+        await bench.after(75)
+        assert bench.venue.orders[entry].state == "done"
+        assert bench.lots() == bench.venue.net
+
+    bench = on_bench(path, play)
+    assert any("stands at the venue and not in the book" in page for page in bench.pages)
+
+
 def test_a_settlement_whose_bill_is_listed_late_is_no_difference(path: Path) -> None:
     """Cash moves on the hour, its bill came twenty seconds later, and a desk that had just left its position was paged."""
 

@@ -286,3 +286,19 @@ def test_signals_of_the_same_bars_decide_the_same_with_and_without(path: Path, t
         assert len(booked(bench)) == (4 if moved else 0)
     assert figures[0] == figures[1]
     assert figures[0][0]
+
+
+def test_funding_that_cannot_be_read_for_an_hour_wakes_a_person_once(path: Path) -> None:
+    """Executions are read all the while, so that nothing else would say it; flat, nothing is owed."""
+
+    async def play(bench: LiveBench) -> None:
+        await bench.start()
+        bench.venue.script["bills"] = ["silent"] * 100_000
+        await bench.after(5_400)
+        assert not bench.pages
+        await bench.entered()
+        await bench.after(7_200)
+        assert [page for page in bench.pages if "funding could not be read" in page] == bench.pages
+        assert len(bench.pages) == 1
+
+    on_bench(path, play)
