@@ -4,16 +4,25 @@ executions that are missing, a difference that nobody explains, a position that 
 Called by engine.watch.detectors with the others. Mark -> findings, each a page.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from shlex import quote
 
 from engine.amounts import price_text
-from engine.book.bodies import CASH, POSITION
+from engine.book.bodies import CASH, POSITION, position_of
 from engine.book.windows import EXECUTIONS
 from engine.core.orders import DONE
 from engine.watch.health import unmoved_layers, unprotected_layers
-from engine.watch.observation import DeskObservation, Finding, Severity, is_trading, open_positions, position_text
+from engine.watch.observation import (
+    DeskObservation,
+    Finding,
+    Severity,
+    instrument_of,
+    is_trading,
+    open_positions,
+    position_text,
+)
 from engine.watch.root_causes import PAGES, incident_kind
 
 NAKED_MS = 5_000  # an account's own watch (engine.live.health) pages at the same time
@@ -27,6 +36,8 @@ PAGED = {"halt_left", "naked", "stop_unseen", "turned_away", "fills", "orphan", 
     "compare",
     "settings",
 }
+UNSEEN = ("away", "turned_away")  # incidents that page for an open position
+NONE_THERE = "the venue holds 0 lots of "  # how engine/live/reconcile.py begins it
 HALT_CLOSES = "nightdesk halt closes what is really there"
 
 
@@ -35,6 +46,9 @@ def protective(desk: DeskObservation) -> Iterator[Finding]:
     if not is_trading(desk) or desk.mark is None:
         return
     for sleeve in dict.fromkeys(name for name, _ in unprotected_layers(desk.mark)):
+        differs = desk.mark.body.get("differs", {}).get(position_of(instrument_of(desk, sleeve)), "")
+        if differs.startswith(NONE_THERE):
+            continue  # closed there by somebody: the difference is paged, and a stop by hand would protect nothing
         layers = [layer for name, layer in unprotected_layers(desk.mark) if name == sleeve]
         states = ", ".join(sorted({str(layer["protective_state"]) for layer in layers}))
         left = all(_is_gone_by_word(layer) for layer in layers)
@@ -86,7 +100,8 @@ def unconnected(desk: DeskObservation) -> Iterator[Finding]:
         return
     positions = open_positions(desk)
     what = f"{why[:300]}; open: {', '.join(positions) or 'nothing'}"
-    action = "nightdesk account check NAME says what is wrong; stops stay at the venue, look there at what is open"
+    account = desk.config.get("start", {}).get("account") or "NAME"
+    action = f"nightdesk account check {account} says what is wrong; stops stay at the venue, look there at what is open"
     severity: Severity = "page" if positions else "warn"
     yield Finding("account", "worker", severity, what, "worker", desk.phase_ms, action, {"open_positions": len(positions)})
 
@@ -99,13 +114,23 @@ def reported(desk: DeskObservation) -> Iterator[Finding]:
         kind = incident_kind(event.body)
         if str(event.body.get("difference")) in body.get("differs", {}) or kind in lasting:
             continue
+        unseen = kind in UNSEEN and open_positions(desk)  # nobody here sees what becomes of it
         what = f"The worker reports: {str(event.body.get('what', 'an incident'))[:400]}"
+        what += f"; open: {', '.join(unseen)}{_bare(desk)}" if unseen else ""
         place, page = str(event.body.get("sleeve") or "worker"), PAGES[kind]
         explain = f"nightdesk journal explain {event.id}"
         check = explain if kind == "other" else f"{page.check} (docs/runbooks/{page.runbook}.md). {explain}"
-        severity: Severity = "page" if kind in PAGED else "warn"
+        severity: Severity = "page" if kind in PAGED or unseen else "warn"
         action = str(event.body.get("action") or check)[:400]
         yield Finding(f"incident:{event.id}", "incident", severity, what, place, event.t_recv_ms, action, {}, event.id)
+
+
+def _bare(desk: DeskObservation) -> str:
+    """Which open layers have no stop at the venue by the book."""
+    lots = Counter[str]()
+    for sleeve, layer in unprotected_layers(desk.mark):
+        lots[sleeve] += layer["lots"]
+    return "".join(f", {count} lots of {sleeve} WITHOUT a stop" for sleeve, count in lots.items())
 
 
 def _layers(layers: Sequence[object]) -> str:

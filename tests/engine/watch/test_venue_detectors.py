@@ -1,12 +1,14 @@
 """What pages between desk and venue: missing executions, an exit that is filled by word alone, a stranger's order in parts."""
 
+import inspect
 from typing import Any
 
 import pytest
 
+from engine.live.reconcile import AccountReconcile
 from engine.store.chain import Event
 from engine.watch.detectors import evaluate
-from engine.watch.venue_detectors import NOT_CONNECTED
+from engine.watch.venue_detectors import NONE_THERE, NOT_CONNECTED
 from tests.engine.watch.test_detectors import DESK_MS, INSTRUMENT, LAYER, NOW, POSITION, desk, mark, only
 
 MISSING = {"executions": "order nd1 says that more has filled than is listed"}
@@ -81,6 +83,49 @@ def test_a_strangers_order_in_parts_is_one_page() -> None:
     assert (more.fingerprint, more.level) == (found.fingerprint, found.level + 1)
     order = {f"{INSTRUMENT} order x": "order x of 3 lots is not of this desk"}
     assert len(evaluate(desk(mark=mark(differs=trades | moved | order)))[0]) == 2
+
+
+@pytest.mark.parametrize(
+    "what",
+    [
+        f"{INSTRUMENT}: the venue does not say what was executed: the key has expired",
+        f"{INSTRUMENT}: the venue turns away every request, for a minute or longer: 33004",
+    ],
+)
+def test_a_venue_that_answers_nothing_pages_for_what_is_open_and_names_what_has_no_stop(what: str) -> None:
+    """A key that has expired: nobody here sees what becomes of the position. A flat desk names nothing."""
+    bare = mark({"position": POSITION | {"layers": [LAYER | {"protective_state": "none"}]}})._replace(t_recv_ms=NOW - 1_000)
+    for seen, stop in ((mark(), False), (bare, True)):
+        (found,) = [one for one in evaluate(desk(mark=seen, incidents=(reported(what),)))[0] if one.kind == "incident"]
+        assert found.severity == "page"
+        assert f"open: long 0.02 {INSTRUMENT}" in found.what
+        assert (f", {LAYER['lots']} lots of btc-trend WITHOUT a stop" in found.what) == stop
+    flat = only(desk(mark=mark({"position": None}), incidents=(reported(what),)))
+    assert (flat.severity == "page") == ("turns away" in what)
+    assert "open: " not in flat.what
+
+
+def test_what_somebody_has_closed_at_the_venue_asks_for_no_stop() -> None:
+    """One page, of the difference: a stop by hand would protect nothing. While the venue holds a part, both page."""
+
+    def kinds(venue_lots: int) -> set[str]:
+        text = f"the venue holds {venue_lots} lots of {INSTRUMENT}, the desk 200"  # as engine.live.reconcile writes it
+        differs = {f"position of {INSTRUMENT}": text}
+        bare = mark({"position": POSITION | {"layers": [LAYER | {"protective_state": "none"}]}}, differs=differs)
+        return {one.kind for one in evaluate(desk(mark=bare._replace(t_recv_ms=NOW - 6_000)))[0]}
+
+    assert kinds(0) == {"difference"}
+    assert kinds(100) == {"difference", "protective"}
+    assert NONE_THERE.replace(" 0 ", " {lots} ") in inspect.getsource(AccountReconcile)
+
+
+def test_the_command_of_an_account_that_is_not_connected_names_it() -> None:
+    """As it is typed; a journal from before accounts had their name in it says NAME."""
+    beat = {"phase": "starting", "note": f"{NOT_CONNECTED}: API key is invalid", "wall_ms": NOW - 300}
+    seen = desk(heartbeat=beat, phase_ms=NOW - 61_000)
+    for config, word in ((seen.config, "NAME"), ({**seen.config, "start": {"account": "main"}}, "main")):
+        (found,) = [one for one in evaluate(seen._replace(config=config))[0] if one.fingerprint == "account"]
+        assert f"nightdesk account check {word} says" in found.action
 
 
 def test_a_start_that_does_not_reach_its_account_pages_for_what_is_open_there() -> None:
