@@ -31,7 +31,7 @@ from engine.venues.answers import (
     unasked,
 )
 from engine.venues.binance_codes import OUTCOMES
-from engine.venues.binance_lists import KEPT_MS, PAGE, cursor_of, net_row, rows_of, rows_since
+from engine.venues.binance_lists import NAMED_MS, PAGE, cursor_of, net_row, rows_of, rows_since
 from engine.venues.binance_versions import (
     ENDED,
     FIRING,
@@ -288,13 +288,14 @@ class BinanceVenue(NamedTuple):
         return [self._trade(row, names[row["orderId"]]) for row in new], cursor_of(seen) if new else cursor
 
     async def _name(self, trade: Mapping[str, Any]) -> str:
-        """The client id of an execution's order; empty where it is forgotten. Raises DataError."""
+        """The client id of an execution's order; empty where it is older than a week: an account may have a history of
+        thousands, and an order that the desk misses is found by its venue id. Raises DataError.
+        """
+        if int(trade["time"]) < self.polling.milliseconds() - NAMED_MS:
+            return ""
         try:
             return str((await self._one({"orderId": trade["orderId"]}))["clientOrderId"])
         except Exception as error:
-            old = int(trade["time"]) < self.polling.milliseconds() - KEPT_MS
-            if old and outcome_of(error, OUTCOMES) == NOT_FOUND:
-                return ""
             raise silent("Binance", "order", error) from error
 
     @readable("Binance", "bills")

@@ -9,6 +9,7 @@ from engine.venues.answers import silent
 
 PAGE = 1_000  # rows of a list
 WEEK_MS = 7 * 86_400_000  # the longest window of a list by time
+NAMED_MS = 7 * 86_400_000  # of executions: how far back each one's order is asked for
 KEPT_MS = 89 * 86_400_000  # how far back orders and bills are read: Binance keeps them for 90 days
 BACK_MS = 60_000  # how late an execution may be listed behind newer ones
 

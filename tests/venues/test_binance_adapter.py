@@ -123,6 +123,20 @@ def test_pages_and_weeks_bring_every_execution_and_bill_once(monkeypatch: pytest
     assert (len(trades), len(bills), later) == (23, 90, [])
 
 
+def test_whose_an_old_execution_was_is_not_asked() -> None:
+    """A first start reads all that an account ever traded: thousands of orders, asked for one by one."""
+
+    async def old(played: Played, binance: BinanceVenue) -> tuple[Any, int]:
+        await binance.place(ENTER)
+        await played.wait(8 * DAY)
+        await binance.place(order("ndE2", lots=10))
+        before = len(played.venue.calls)
+        trades, _ = await binance.trades("")
+        return [one.order for one in trades], len(played.venue.calls) - before
+
+    assert BINANCE.run(old) == (["", "", "", "ndE2"], 2)
+
+
 def test_settings_that_the_desk_cannot_trade_with_are_said() -> None:
     """Cross margin is not isolated; hedge mode with a position, and a fee paid in BNB, stop it with one line."""
 
