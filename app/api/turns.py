@@ -38,7 +38,6 @@ ALIVE_S = 15.0  # keep-alive comments, so that no proxy closes a silent stream
 GRACE_S = 2.0  # from the end of a turn's row to its answer event
 READERS_MAX = 60  # of all event streams; each holds a connection (app.processes.connections)
 LAST = ("answer", "interrupted")
-PARTS = {"connection": "close"}  # the next question connects anew: of several API processes (decision 0026) an idle one takes it
 COLUMNS = (Thread.id, Thread.role, Thread.person, Thread.created_ms)
 
 
@@ -212,7 +211,7 @@ async def followed(
         raise Busy(f"{READERS_MAX} readers follow turns already", "close a page, or read events.json")
     last = last_event_id or ""
     begin = int(last) if last.isascii() and last.isdigit() else after
-    return StreamingResponse(_stream(at, turn_id, begin), media_type="text/event-stream", headers=PARTS)
+    return StreamingResponse(_stream(at, turn_id, begin), media_type="text/event-stream")
 
 
 async def _stream(at: ApiContext, turn: str, after: int) -> AsyncIterator[str]:

@@ -130,29 +130,6 @@ def test_twenty_ask_at_once_and_each_gets_its_answer_once(two: TwoProcesses) -> 
     assert verify(home.people_journal).ok
 
 
-def test_whoever_has_asked_is_not_kept_at_one_of_them(two: TwoProcesses) -> None:
-    """All connect while one of them sleeps; once it is awake it takes its share of what they ask next."""
-    clients = [two.client() for _ in range(8)]
-
-    def ask(client: Client) -> list[str]:
-        return [event["kind"] for event in client.follow(client.ask("operator", ASKED[0], "new")["turn"])]
-
-    def all_ask() -> set[int]:
-        since_ms = time.time_ns() // 1_000_000
-        with ThreadPoolExecutor(len(clients)) as pool:
-            assert all(kinds[-2:] == ["answer", "end"] for kinds in pool.map(ask, clients))
-        with db.read(open_home().engine) as session:
-            return {json.loads(body)["pid"] for body in session.exec(select(Turn.body).where(Turn.created_ms >= since_ms)).all()}
-
-    asleep, awake = two.pids()
-    os.kill(asleep, signal.SIGSTOP)
-    try:
-        assert all_ask() == {awake}
-    finally:
-        os.kill(asleep, signal.SIGCONT)
-    assert any(all_ask() == {asleep, awake} for _ in range(20)), "the questions stay at the process that was there first"
-
-
 def test_approvals_raced_between_both_are_applied_once(two: TwoProcesses) -> None:
     """A card a sleeve, each approved by eight clients at once: one application, one version, once in the journal."""
     home = open_home()
