@@ -20,6 +20,7 @@ SILENT_S = 1.5  # after a read timed out, other reads fail at once for this long
 KEPT = "figures_kept"  # in the session: the last figures, by address
 OF_API = "see /api/"  # how a hint begins that names a route
 FRESH_S = 1.0  # what several parts of a page show is read once per page, not once per part
+WAITED_S = 15.0  # of waiting for the API that do not age them: a drawing that a slow API draws out is one page too
 
 
 class Trouble(Exception):
@@ -57,7 +58,8 @@ class PageClient:
         self.client, self.known = client, known
         self.session: Mapping[str, Any] = {}  # whose browser this is, and what they may not do (rights.py)
         self.silent = False  # a last answer stood in for one of now
-        self._soon: dict[tuple[Any, ...], tuple[float, Any]] = {}  # answers of the last FRESH_S, with when they came
+        self._soon: dict[tuple[Any, ...], tuple[float, float, Any]] = {}  # when asked, waited until then, answer
+        self._waited_s = 0.0  # for the API, so far
 
     def get(self, path: str, **query: Any) -> Any:
         """GET; empty query parameters are left out."""
@@ -69,12 +71,13 @@ class PageClient:
         return found
 
     def soon(self, path: str, **query: Any) -> Any:
-        """GET; an answer of the last FRESH_S stands, unless something was written since. It is shared: change a copy of it."""
-        key, now = (path, *sorted(query.items())), time.monotonic()
-        self._soon = {of: kept for of, kept in self._soon.items() if now - kept[0] <= FRESH_S}
+        """GET; an answer of the last FRESH_S stands, unless something was written since. It is shared: change a copy of it.
+        The first WAITED_S of waiting for the API since then do not count."""
+        key, now, waited = (path, *sorted(query.items())), time.monotonic(), self._waited_s
+        self._soon = {k: v for k, v in self._soon.items() if now - v[0] - min(waited - v[1], WAITED_S) <= FRESH_S}
         if key not in self._soon:
-            self._soon[key] = (time.monotonic(), self.get(path, **query))
-        return self._soon[key][1]
+            self._soon[key] = (now, waited, self.get(path, **query))
+        return self._soon[key][2]
 
     def as_of(self, event: Any, path: str, **query: Any) -> Any:
         """GET of figures that change only with the desk's newest mark, `event`: asked once for each."""
@@ -134,7 +137,7 @@ class PageClient:
     def _call(
         self, method: str, path: str, query: Mapping[str, Any] | None = None, body: Any = None, *, text: bool = False
     ) -> Any:
-        reading = method == "GET"
+        reading, began = method == "GET", time.monotonic()
         if not reading:
             self._soon.clear()
         if reading and time.monotonic() < _SILENT.get(self.client.url, 0.0):
@@ -150,6 +153,8 @@ class PageClient:
                 _SILENT[self.client.url] = time.monotonic() + SILENT_S
             hint = "" if error.hint.startswith(OF_API) else error.hint  # for programs: nobody types a path of the API here
             raise Trouble(error.what, hint, error.status) from error
+        finally:
+            self._waited_s += time.monotonic() - began
 
 
 _SILENT: dict[str, float] = {}  # by API address: until when reads fail at once, for all tabs of this page

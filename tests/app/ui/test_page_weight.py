@@ -74,6 +74,35 @@ def test_what_several_parts_of_a_page_show_is_read_once(monkeypatch: pytest.Monk
     assert client.desk(fresh=True)["n"] == len(api.asked) == 9
 
 
+def test_a_slow_api_is_not_asked_twice_in_one_drawing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Waiting does not age what this page has read, up to a bound; what it does meanwhile does."""
+    now = [100.0]
+
+    class Slow(Api):
+        """Each answer takes 0.7 s."""
+
+        def call(self, method: str, path: str, *of: Any, **named: Any) -> Any:
+            now[0] += 0.7
+            return super().call(method, path, *of, **named)
+
+    api = Slow()
+    monkeypatch.setattr(page_client.time, "monotonic", lambda: now[0])
+    client = PageClient(api, known=True)  # type: ignore[arg-type]
+    first = client.desk()
+    for n in range(19):
+        client.get(f"/api/part/{n}")
+        assert client.desk() is first
+    now[0] += page_client.FRESH_S + 0.1
+    second = client.desk()
+    assert second is not first
+    while (begun := now[0]) < 130 + page_client.WAITED_S:
+        client.get("/api/part")
+        if client.desk() is not second:
+            break
+    assert begun < 130 + page_client.WAITED_S, "an answer stands for ever while the API is slow"
+    assert api.asked.count("GET /api/desk") == 3
+
+
 @pytest.mark.slow
 def test_what_stays_is_not_looked_through_after_each_drawing(fake: Fake) -> None:
     """Streamlit collects after each of them; what was loaded before the first is out of it."""
