@@ -17,6 +17,7 @@ from app.making import account
 from app.making.account import AccountLife, AccountTerms, MakerConnection
 from app.making.paper import PaperTerms, Surroundings
 from app.market_data.book_recorder import BookRequest
+from engine.making import live_tape
 from engine.making.fold import PaperBook, folded
 from engine.making.paper import PaperJournal, Said
 from engine.making.report import MakerFees
@@ -40,6 +41,7 @@ QUOTING = MakingOptions(
 )  # fmt: skip
 MARKET = {"precision": {"price": 0.1, "amount": 0.0001}, "contractSize": 1.0, "symbol": "BTC/USDT:USDT"}
 TICK_MS = 1_000
+ROOM = 50_000  # orders, fills of a session: the product's room for a million of each is 128 MB, made for each process of a test
 
 
 class Killed(Exception):
@@ -264,5 +266,6 @@ def play(venue: str, home: Path, script: Script, *, seed: int = 1, options: Maki
         return bench
 
     at: Any = (PORTED if venue.startswith("port-") else ADAPTED)[venue].played
-    found: Bench = at.under_virtual_clock(main, make, 0.02, seed)[0]
+    with patch.multiple(live_tape, ORDERS_ROOM=ROOM, FILLS_ROOM=ROOM):
+        found: Bench = at.under_virtual_clock(main, make, 0.02, seed)[0]
     return found

@@ -176,7 +176,7 @@ def test_a_desk_in_shadow_goes_on_without_it(own_home: Path, venue: str, how: st
     lived_two(own_home, venue, script, "shadow")
 
 
-@pytest.mark.sample(1)
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["suspended", "unknown"])
 def test_what_was_taken_away_while_no_worker_ran_keeps_nothing_closed(own_home: Path, how: str) -> None:
     """The check of the account meets it first: its rows are not the desk's."""
