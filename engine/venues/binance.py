@@ -288,9 +288,7 @@ class BinanceVenue(NamedTuple):
         return [self._trade(row, names[row["orderId"]]) for row in new], cursor_of(seen) if new else cursor
 
     async def _name(self, trade: Mapping[str, Any]) -> str:
-        """The client id of an execution's order; empty where it is older than a week: an account may have a history of
-        thousands, and an order that the desk misses is found by its venue id. Raises DataError.
-        """
+        """The client id of an execution's order; empty where it is older than a week, since an account may have thousands."""
         if int(trade["time"]) < self.polling.milliseconds() - NAMED_MS:
             return ""
         try:
