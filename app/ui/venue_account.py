@@ -22,6 +22,7 @@ GATE = {
     "fold": "the journal folds to the desk",
     "account": "key, rights, settings at the venue",
     "code": "the code is the one that opened what is open",
+    "steps": "the venue counts in the lots and ticks that this desk does",
     "reconcile": "desk and venue were equal twice",
     "probe": "a far order was placed, seen, moved, cancelled",
     "round_trip": "fills are heard and billed",
@@ -54,7 +55,7 @@ def _draw(api: PageClient, desk: Mapping[str, Any], wall: bool) -> None:
     if of:
         links.press(f"Orders of {of} alone: show all", WHERE, key="orders_all", icon=":material/close:", look="tertiary")
     if at_account:
-        parts.tiles(tiles(account, desk, lives))
+        parts.tiles(tiles(account, desk, lives, api.last("/api/reconcile")))
     _now(account)
     with apart():
         incidents.show(api, desk, beside=True)
@@ -96,34 +97,60 @@ def _title(account: Mapping[str, Any]) -> None:
     parts.title(f"Account {account['name']}", about)
 
 
-def tiles(account: Mapping[str, Any], desk: Mapping[str, Any], lives: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
-    """Equity, whether anything may enter, open orders, what is in doubt, how long an order takes, the comparison, the clock."""
-    gate, pulse, now = account["gate"], account["pulse"] or {}, desk.get("now_ms")
-    wrong = [spell for spell in account["spells"] if spell["over_ms"] is None]
-    shut = desk.get("halt", {}).get("halted") or wrong or (gate is not None and not gate["open"])
+def tiles(
+    account: Mapping[str, Any], desk: Mapping[str, Any], lives: Sequence[Mapping[str, Any]], found: Mapping[str, Any]
+) -> list[dict[str, str]]:
+    """Equity, whether anything may enter, open orders, what is in doubt, how long an order takes, the comparison, the clock.
+    `found`: /api/reconcile.
+    """
+    pulse, now = account["pulse"] or {}, desk.get("now_ms")
+    why = _withheld(account, desk, found)
     still = [order for order in lives if order["open"]]
     doubt = [order for order in still if order["state"] == "UNKNOWN"]
     placed = next((one for one in account["latency"] if one["what"] == "placed"), None)
-    compared, offset = pulse.get("compared_ms"), pulse.get("clock_offset_ms")
+    offset = pulse.get("clock_offset_ms")
     doubts = f"{len(doubt)} in doubt" if doubt else "none in doubt"
-    why = "halted" if desk.get("halt", {}).get("halted") else str(wrong[0]["what"]) if wrong else "the gate is closed"
     return [
         {"name": "Equity, USDT", "value": number(desk.get("equity")), "note": f"desk time {short(desk.get('desk_ms'), now)}"},
         {
             "name": "Entries",
-            "value": "withheld" if shut else "may enter",
-            "note": why if shut else "",
-            "tone": "wrn" if shut else "",
+            "value": "withheld" if why else "may enter",
+            "note": why,
+            "tone": "wrn" if why else "",
         },
         {"name": "Open orders", "value": str(len(still)), "note": doubts, "tone": "wrn" if doubt else ""},
         {"name": "Placed in, median", "value": orders.after(placed["median_ms"]) if placed else NONE, "note": _worst(placed)},
-        {"name": "Desk and venue agreed", "value": _ago(compared, now), "note": short(compared, now) if compared else "not yet"},
+        _compared(found, pulse.get("compared_ms"), now),
         {
             "name": "Venue's clock",
             "value": f"{number(offset, 0)} ms" if offset is not None else NONE,
             "note": "off ours",
         },
     ]
+
+
+def _withheld(account: Mapping[str, Any], desk: Mapping[str, Any], found: Mapping[str, Any]) -> str:
+    """Why nothing enters, the heaviest reason alone; empty where entries are free."""
+    if desk.get("halt", {}).get("halted"):
+        return "halted"
+    if _differ(found):
+        return "desk and venue differ"
+    wrong = [str(spell["what"]) for spell in account["spells"] if spell["over_ms"] is None] or list(map(str, found["blocked"]))
+    gate = account["gate"]
+    return wrong[0] if wrong else "" if gate is None or gate["open"] else "the gate is closed"
+
+
+def _differ(found: Mapping[str, Any]) -> int:
+    """How many things the venue has otherwise than the desk."""
+    return len(found["differences"]) + len(found["orphans"])
+
+
+def _compared(found: Mapping[str, Any], agreed_ms: Any, now_ms: Any) -> dict[str, str]:
+    """Whether desk and venue agree: one that differs is not shown with when the rest of it agreed."""
+    if count := _differ(found):
+        return {"name": "Desk and venue", "value": "differ", "note": f"in {count}, below", "tone": "wrn"}
+    note = short(agreed_ms, now_ms) if agreed_ms else "not yet"
+    return {"name": "Desk and venue agreed", "value": _ago(agreed_ms, now_ms), "note": note}
 
 
 def _worst(one: Mapping[str, Any] | None) -> str:

@@ -12,6 +12,7 @@ from engine.amounts import price_text
 from engine.book.bodies import CASH, POSITION
 from engine.book.windows import EXECUTIONS
 from engine.core.orders import DONE
+from engine.store.chain import Event
 from engine.watch.health import unmoved_layers, unprotected_layers
 from engine.watch.observation import DeskObservation, Finding, Severity, is_trading, open_positions, position_text
 from engine.watch.root_causes import PAGES, incident_kind
@@ -92,12 +93,14 @@ def unconnected(desk: DeskObservation) -> Iterator[Finding]:
 
 
 def reported(desk: DeskObservation) -> Iterator[Finding]:
-    """Incidents that the worker has journaled. Those that touch money at an account page; what lasts has an alert of its own."""
+    """Incidents that the worker has journaled. Those that touch money at an account page; what lasts has an alert of its own,
+    and a difference that a later mark no longer has was adopted or undone.
+    """
     body = {} if desk.mark is None else desk.mark.body
     lasting = {"fills"} if any(what.startswith(EXECUTIONS) for what in body.get("blocked", {})) else set()
     for event in desk.incidents:
         kind = incident_kind(event.body)
-        if str(event.body.get("difference")) in body.get("differs", {}) or kind in lasting:
+        if str(event.body.get("difference")) in body.get("differs", {}) or kind in lasting or _is_undone(desk, event):
             continue
         what = f"The worker reports: {str(event.body.get('what', 'an incident'))[:400]}"
         place, page = str(event.body.get("sleeve") or "worker"), PAGES[kind]
@@ -106,6 +109,11 @@ def reported(desk: DeskObservation) -> Iterator[Finding]:
         severity: Severity = "page" if kind in PAGED else "warn"
         action = str(event.body.get("action") or check)[:400]
         yield Finding(f"incident:{event.id}", "incident", severity, what, place, event.t_recv_ms, action, {}, event.id)
+
+
+def _is_undone(desk: DeskObservation, event: Event) -> bool:
+    """Whether an incident is of a difference that the mark, which is of later, would still name."""
+    return "difference" in event.body and desk.mark is not None and event.seq < desk.mark.seq
 
 
 def _layers(layers: Sequence[object]) -> str:
