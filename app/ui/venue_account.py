@@ -65,7 +65,7 @@ def _draw(api: PageClient, desk: Mapping[str, Any], wall: bool) -> None:
     if at_account:
         left, right = st.columns(2, gap="small")
         with left.container(key="panel_gate", height="stretch"):
-            _gate(account["gate"])
+            _gate(account["gate"], any(spell["over_ms"] is None for spell in account["spells"]))
         with right.container(key="panel_pulse", height="stretch"):
             _pulse(account, desk)
     with st.container(key="panel_orders"):
@@ -170,15 +170,17 @@ def _now(account: Mapping[str, Any]) -> None:
             parts.note(strong, f"{spell['why']}. Nothing enters; stops stay.", "warn", to=to)
 
 
-def _gate(gate: Mapping[str, Any] | None) -> None:
-    """The gate's rows as the worker last said them, and what a person is asked for."""
+def _gate(gate: Mapping[str, Any] | None, unwell: bool) -> None:
+    """The gate's rows as the worker last said them, and what a person is asked for. `unwell`: something is not well by now: an
+    open gate is what held when it opened, a key that has expired since is none of its rows.
+    """
     if gate is None:
         parts.head("Gate", "what must hold before anything enters")
         parts.soft("The worker has not asked it yet.")
         return
-    parts.head(
-        "Gate", f"{'open' if gate['open'] else 'CLOSED, nothing enters'} since {to_minute(gate['t_ms'], clocks.wall_ms())}"
-    )
+    since = to_minute(gate["t_ms"], clocks.wall_ms())
+    then = f"passed {since}, rows as of then; what is not well now is above"
+    parts.head("Gate", f"CLOSED, nothing enters since {since}" if not gate["open"] else then if unwell else f"open since {since}")
     rows: list[Sequence[parts.Cell]] = []
     for row in gate["rows"]:
         tries = f" (tried {row['tries']} times)" if row["tries"] > 1 else ""

@@ -97,6 +97,20 @@ def test_the_first_tiles_never_say_that_all_is_well_while_something_withholds_en
     assert (compared["value"], compared["name"].endswith("agreed")) == (("differ", False) if differ else ("42 s ago", True))
 
 
+@pytest.mark.parametrize("unwell", [True, False])
+def test_an_open_gate_claims_nothing_of_what_went_wrong_since(at_account: Fake, unwell: bool) -> None:
+    """With an expired key its rows are of the hour in which it opened; each row that holds says what of."""
+    held = account()
+    spells = [held["spells"][0] | {"what": "venue of okx:BTC-USDT:perp"}] if unwell else [held["spells"][1]]
+    names = ("fold", "account", "code", "steps", "reconcile", "probe", "round_trip")
+    rows = [{"name": name, "ok": True, "why": "", "tries": 0, "consent": ""} for name in names]
+    ROUTES["GET", "/api/account"] = lambda f, q, b: held | {"spells": spells, "gate": held["gate"] | {"open": True, "rows": rows}}
+    seen = texts_of(page(tab="desk", view="account"))
+    assert ("rows as of then; what is not well now is above" in seen, "open since" in seen) == (unwell, not unwell)
+    assert all(words in seen for words in (*venue_account.GATE.values(), "counts in the lots and ticks"))
+    assert set(names) == venue_account.GATE.keys()
+
+
 def test_a_paper_desk_says_that_there_is_no_account(fake: Fake) -> None:
     """Its orders are of a simulated venue; nothing is claimed of a gate, a stream or a probe."""
     seen = texts_of(page(tab="desk", view="account"))
