@@ -81,7 +81,7 @@ def test_whether_a_sleeve_may_enter_is_said(ctx: Any, more: dict[str, Any], said
 def test_a_person_is_sent_only_to_what_a_person_ends(ctx: Any, what: str, differs: dict[str, str], until: str) -> None:
     """What is not well for a while is over by itself; a difference, and entries after refusals, wait for a word."""
     last = mark(994.59, 0.0, 95.0)
-    write_desk(ctx.home, last=last._replace(body=last.body | {"blocked": {what: "it does not answer"}, "differs": differs}))
+    write_desk(ctx.home, last=last | {"blocked": {what: "it does not answer"}, "differs": differs})
     found = call(ctx, "pauses", {})
     assert f"it does not answer, until {until}." in found.text
     assert found.table.rows[0][3] == until
