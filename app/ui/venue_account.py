@@ -12,6 +12,7 @@ import streamlit as st
 from app.ui import clocks, incidents, links, orders, overview, parts
 from app.ui.figures import NONE, SIMULATED, length, number, short, to_minute
 from app.ui.page_client import PageClient, Trouble, apart
+from app.ui.safe import typeset
 
 EVERY_S = 5
 ORDERS_MAX, SHOWN_MAX = 200, 12  # asked for; in a list
@@ -130,14 +131,16 @@ def tiles(
 
 
 def _withheld(account: Mapping[str, Any], desk: Mapping[str, Any], found: Mapping[str, Any]) -> str:
-    """Why nothing enters, the heaviest reason alone; empty where entries are free."""
+    """Why nothing enters, the heaviest reason alone, or how many there are; empty where entries are free."""
     if desk.get("halt", {}).get("halted"):
         return "halted"
     if _differ(found):
         return "desk and venue differ"
     wrong = [str(spell["what"]) for spell in account["spells"] if spell["over_ms"] is None] or list(map(str, found["blocked"]))
     gate = account["gate"]
-    return wrong[0] if wrong else "" if gate is None or gate["open"] else "the gate is closed"
+    if len(wrong) > 1:
+        return f"for {len(wrong)} reasons, below"
+    return typeset(wrong[0]) if wrong else "" if gate is None or gate["open"] else "the gate is closed"
 
 
 def _differ(found: Mapping[str, Any]) -> int:

@@ -78,6 +78,8 @@ def test_the_page_says_what_is_not_well_and_what_a_person_is_asked_for(at_accoun
         (False, {}, [], "may enter", ""),
         (False, {"blocked": {"start": "not compared"}}, [], "withheld", "start"),
         (False, {}, [{"what": "stream okx", "over_ms": None}, {"what": "old", "over_ms": 1}], "withheld", "stream okx"),
+        (False, {}, [{"what": "venue of okx:B-U:perp", "over_ms": None}], "withheld", "venue of B-U perp (okx)"),
+        (False, {}, [{"what": "a", "over_ms": None}, {"what": "b", "over_ms": None}], "withheld", "for 2 reasons, below"),
         (False, {"differences": [{"what": "cash"}]}, [{"what": "gate", "over_ms": None}], "withheld", "desk and venue differ"),
         (False, {"orphans": [{"lots": 1}]}, [], "withheld", "desk and venue differ"),
         (True, {"differences": [{"what": "cash"}]}, [], "withheld", "halted"),
