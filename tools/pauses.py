@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import Field
 
+from engine.book.bodies import waits_for_person
 from engine.book.quiet_close import pause_text, shut_text
 from engine.clock import utc
 from engine.control.config import DeskVersion
@@ -33,6 +34,7 @@ from tools.common.time_words import NEVER_RAN, ahead
 from tools.desk import SleevesArgs, last_mark
 from tools.proposals import store_proposal
 
+ITSELF = "the desk, by itself"  # by whom: it goes on once that is well again
 Reason = tuple[str, int | None, int | None, str]  # why, since, until (desk time; None: not by itself), by whom
 
 
@@ -70,7 +72,8 @@ def pauses(ctx: ToolContext, args: SleevesArgs) -> ToolResult:
         return no_data(NEVER_RAN)
     evidence = Evidence("event", mark.id)
     blocked = [
-        (f"{clean(what, 60)}: {clean(why, 120)}", None, None, "the desk") for what, why in mark.body.get("blocked", {}).items()
+        (f"{clean(what, 60)}: {clean(why, 120)}", None, None, "the desk" if _is_persons(mark, what) else ITSELF)
+        for what, why in mark.body.get("blocked", {}).items()
     ]
     if mark.body["state"] != "running":
         halted = mark.body.get("halt") or {}
@@ -87,13 +90,11 @@ def pauses(ctx: ToolContext, args: SleevesArgs) -> ToolResult:
             facts += make_facts(
                 h, f"pause of {name}", evidence, {key: pair for key, pair in values.items() if pair[0] is not None}
             )
-            cells = (
-                f"{{{h}.since}}" if since is not None else "-",
-                f"{{{h}.until}}" if until is not None else "a person ends it",
-            )
+            ends = f"{{{h}.until}}" if until is not None else "that is over" if by == ITSELF else "a person ends it"
+            cells = (f"{{{h}.since}}" if since is not None else "-", ends)
             rows.append((name, why, *cells, by))
             if n == 0:
-                lines.append(f"{name}: {why}, " + (f"until {cells[1]}" if until is not None else "until a person ends it"))
+                lines.append(f"{name}: {why}, until {ends}")
     if not rows:
         which = args.sleeve or "every sleeve"
         text = f"Not paused: {which} may enter, as of desk time {utc(mark.t_event_ms)}."
@@ -101,6 +102,11 @@ def pauses(ctx: ToolContext, args: SleevesArgs) -> ToolResult:
     text = f"No entries now, as of desk time {utc(mark.t_event_ms)}. {'; '.join(lines)}."
     table = Table(("sleeve", "why", "since", "until", "by"), tuple(rows))
     return ToolResult("ok", text, tuple(facts), (evidence,), table, {"paused": sorted({row[0] for row in rows})})
+
+
+def _is_persons(mark: Event, what: str) -> bool:
+    """Whether something that blocks entries is over by a person's word alone; else the desk sees itself when it is."""
+    return what in mark.body.get("differs", {}) or waits_for_person(what)
 
 
 def _reasons(ctx: ToolContext, name: str, state: Mapping[str, Any], now: DeskVersion) -> Iterator[Reason]:

@@ -15,16 +15,18 @@ from app.jobs.queue import JobQueue, now_ms
 from app.jobs.weekly_audit import watch_audit
 from engine.clock import DAY_MS
 from engine.errors import DeskError
+from engine.parity.tape import NEVER_RAN
 from engine.watch.parity_result import keep_result
-from engine.watch.window import journal_of, mark_at
+from engine.watch.window import first_mark, journal_of, mark_at
 
 DAYS = 7  # of desk time
 
 
 def compare(home: Home) -> None:
-    """Compare the last days; why that failed is kept for the watch. Nothing where the desk has decided on no bar."""
-    mark = mark_at(journal_of(home.path))
-    if mark is None:
+    """Compare the last days; why that failed is kept for the watch. Nothing where the desk has decided on no bar yet."""
+    path = journal_of(home.path)
+    mark, first = mark_at(path), first_mark(path)
+    if mark is None or first is None:
         return
     queue = JobQueue(home)
     try:
@@ -32,6 +34,8 @@ def compare(home: Home) -> None:
         why = "" if done.state in ("done", "cancelled") else done.error or "the job ended without a reason"
     except DeskError as error:
         why = str(error)
+    if why.startswith(NEVER_RAN) and first.t_event_ms > mark.t_event_ms - DAYS * DAY_MS:
+        return  # a new desk is asked in its first minute: it has its comparison tomorrow
     if why:
         keep_result(home.path, {"failed": why}, now_ms())
     elif home.desk.drift.homes:

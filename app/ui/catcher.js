@@ -15,7 +15,7 @@ export default function ({ setTriggerValue }) {
     setTriggerValue('went', link.getAttribute('href'));
   };
   document.addEventListener('click', click, true);
-  const stops = [watch(), keep(), shade(), aim(), name()];
+  const stops = [watch(), keep(), shade(), aim(), name(), enter()];
   return () => {
     document.removeEventListener('click', click, true);
     stops.forEach((stop) => stop());
@@ -42,6 +42,29 @@ function keep() {
   return () => {
     clearInterval(timer);
     document.removeEventListener('focusin', into);
+    document.removeEventListener('pointerdown', drop, true);
+  };
+}
+
+// What the keyboard opens it is put into: a popover (HALT, Release) stands at the end of the document, past every link of the page.
+function enter() {
+  let until = 0;
+  const press = (event) => { until = event.key === 'Enter' || event.key === ' ' ? Date.now() + AIM_MS : 0; };
+  const drop = () => { until = 0; };
+  const look = () => {
+    const opener = document.activeElement;
+    if (Date.now() > until || !opener || opener.getAttribute('aria-expanded') !== 'true' || opener.getAttribute('aria-haspopup') !== 'dialog') return;
+    const first = document.querySelector('[data-testid="stPopoverBody"] :is(input, textarea, button, a[href]):not([disabled])');
+    if (!first) return;
+    until = 0;
+    first.focus();
+  };
+  document.addEventListener('keydown', press, true);
+  document.addEventListener('pointerdown', drop, true);
+  const timer = setInterval(look, KEEP_MS);
+  return () => {
+    clearInterval(timer);
+    document.removeEventListener('keydown', press, true);
     document.removeEventListener('pointerdown', drop, true);
   };
 }

@@ -9,7 +9,7 @@ from typing import Any
 
 import streamlit as st
 
-from app.ui import checklist, clocks, links, orders, parts, rights
+from app.ui import checklist, clocks, incidents, links, orders, parts, rights
 from app.ui.figures import NONE, count, number, short, to_minute, tone
 from app.ui.page_client import PageClient, Trouble
 from app.ui.safe import typeset
@@ -85,11 +85,11 @@ def _state(found: Mapping[str, Any], name: str) -> None:
         parts.note(f"● Closed by {found['closed_by']}.", f"Lesson: {found.get('lesson') or 'none written'}.", "calm")
         return
     if found["lasting"]:
-        parts.note(f"■ {typeset(str(found['cause']))}.", f"It lasts: {'; '.join(map(str, found['lasting']))}.", "bad")
+        parts.note(f"■ {typeset(incidents.cause(found['cause']))}.", f"It lasts: {'; '.join(map(str, found['lasting']))}.", "bad")
         return
     command = f"nightdesk incidents close {found['id']} --as {quote(name)} --cause WHY --lesson TEXT"
     rest = "Nothing keeps it open but a person's word. When it is over:"
-    parts.note(f"▲ {typeset(str(found['cause']))}.", rest, "warn", command=command)
+    parts.note(f"▲ {typeset(incidents.cause(found['cause']))}.", rest, "warn", command=command)
 
 
 def tiles(found: Mapping[str, Any]) -> list[dict[str, str]]:
@@ -106,7 +106,7 @@ def _facts(found: Mapping[str, Any], now_ms: Any) -> Sequence[tuple[str, parts.C
     rows: list[tuple[str, parts.Cell]] = [
         ("opened", f"{short(found['opened_ms'], now_ms)} by {found['opened_by']}"),
         ("by the wall clock", to_minute(found["opened_wall_ms"], clocks.wall_ms())),
-        ("because of", typeset("; ".join(map(str, found["causes"])) or str(found["cause"]))),
+        ("because of", typeset("; ".join(map(incidents.cause, found["causes"])) or incidents.cause(found["cause"]))),
         ("its event", parts.Linked(str(found["opened_event"]), event)),
     ]
     if found["closed_ms"] is not None:

@@ -3,6 +3,7 @@
 Nothing is drawn while there is neither; a person decides at the command line, whose words are shown.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,8 +12,10 @@ import streamlit as st
 from app.ui import links, parts
 from app.ui.figures import number, short, tone
 from app.ui.page_client import PageClient
+from app.ui.safe import typeset
 
 WINDOWS_MAX = 6
+_TRADE = re.compile(r"(?<![\w:])([a-z][a-z0-9]{1,20}:[A-Z0-9]{1,16}-[A-Z0-9]{1,12}:perp):([\w-]{1,40})")
 
 
 def concerns(desk: Mapping[str, Any]) -> bool:
@@ -70,11 +73,17 @@ def _windows(listed: Mapping[str, Any], now_ms: Any) -> None:
         parts.soft(f"and {more} older: nightdesk incidents list")
 
 
+def cause(text: object) -> str:
+    """What opened a window, for a reader: of a trade nobody knows `okx:BTC-USDT:perp:126` is its name in the journal."""
+    return _TRADE.sub(r"trade \2 of \1", str(text))
+
+
 def _row(window: Mapping[str, Any], now_ms: Any) -> Sequence[parts.Cell]:
     to = links.place("window", str(window["id"]))
     name: parts.Cell = parts.Linked(str(window["id"]), to) if to else str(window["id"])
     ended = "open" if window["closed_ms"] is None else f"to {short(window['closed_ms'], now_ms)} by {window['closed_by']}"
     spans = (f"{short(window['opened_ms'], now_ms)}, {ended}", "wrn" if window["closed_ms"] is None else "")
     covers, pnl = ", ".join(map(str, window["sleeves"] or window["instruments"])), window["pnl"]
-    cause = f"{window['cause']}. Lesson: {window['lesson']}" if window.get("lesson") else str(window["cause"])
-    return (name, spans, covers, cause, (number(pnl, sign=True), tone(pnl)))
+    why = cause(window["cause"])
+    why = f"{why}. Lesson: {window['lesson']}" if window.get("lesson") else why
+    return (name, spans, covers, typeset(why), (number(pnl, sign=True), tone(pnl)))

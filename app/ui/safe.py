@@ -40,7 +40,10 @@ _MINUS = re.compile(
 )  # of a number that stands alone: no id, range, date or option
 _PERCENT = re.compile(r"(?<=\d) ?%(?!\w)")
 _TIME = re.compile(r"\b(\d{4})-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01]) (\d{2}:\d{2}(?::\d{2})?Z)")
-_INSTRUMENT = re.compile(r"(?<![\w:])([a-z][a-z0-9]{1,20}):([A-Z0-9]{1,16}-[A-Z0-9]{1,12}):(perp|spot)(?!\w|:\w)")
+# one in a command or in quotes is to be typed
+_INSTRUMENT = re.compile(
+    r"\bnightdesk [a-z][^;,(\n]*|(?<![\w:'\"])([a-z][a-z0-9]{1,20}):([A-Z0-9]{1,16}-[A-Z0-9]{1,12}):(perp|spot)(?!\w|:\w)"
+)
 _RULE = re.compile(r"^\|?[\s:|-]+\|?$")
 
 
@@ -48,8 +51,13 @@ def typeset(text: str) -> str:
     """A minus before a number as wide as a plus, a narrow space that keeps % at its number, `BTC-USDT perp (okx)`, an arrow, and
     times as the page has them: `20 Feb 14:15Z`, the year only where it is not the desk's."""
     text = _TIME.sub(_short_time, text)
-    text = _INSTRUMENT.sub(r"\2 \3 (\1)", text).replace(" -> ", " → ")
+    text = _INSTRUMENT.sub(_short_instrument, text).replace(" -> ", " → ")
     return _PERCENT.sub("\u202f%", _MINUS.sub("\u2212", text))
+
+
+def _short_instrument(found: re.Match[str]) -> str:
+    """`okx:BTC-USDT:perp` as a person reads it; a command as it is."""
+    return f"{found[2]} {found[3]} ({found[1]})" if found[1] else found[0]
 
 
 def _short_time(found: re.Match[str]) -> str:

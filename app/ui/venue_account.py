@@ -12,6 +12,7 @@ import streamlit as st
 from app.ui import clocks, incidents, links, orders, overview, parts
 from app.ui.figures import NONE, SIMULATED, length, number, short, to_minute
 from app.ui.page_client import PageClient, Trouble, apart
+from app.ui.safe import typeset
 
 EVERY_S = 5
 ORDERS_MAX, SHOWN_MAX = 200, 12  # asked for; in a list
@@ -22,6 +23,7 @@ GATE = {
     "fold": "the journal folds to the desk",
     "account": "key, rights, settings at the venue",
     "code": "the code is the one that opened what is open",
+    "steps": "the venue counts in the lots and ticks that this desk does",
     "reconcile": "desk and venue were equal twice",
     "probe": "a far order was placed, seen, moved, cancelled",
     "round_trip": "fills are heard and billed",
@@ -54,7 +56,7 @@ def _draw(api: PageClient, desk: Mapping[str, Any], wall: bool) -> None:
     if of:
         links.press(f"Orders of {of} alone: show all", WHERE, key="orders_all", icon=":material/close:", look="tertiary")
     if at_account:
-        parts.tiles(tiles(account, desk, lives))
+        parts.tiles(tiles(account, desk, lives, api.last("/api/reconcile")))
     _now(account)
     with apart():
         incidents.show(api, desk, beside=True)
@@ -64,7 +66,7 @@ def _draw(api: PageClient, desk: Mapping[str, Any], wall: bool) -> None:
     if at_account:
         left, right = st.columns(2, gap="small")
         with left.container(key="panel_gate", height="stretch"):
-            _gate(account["gate"])
+            _gate(account["gate"], any(spell["over_ms"] is None for spell in account["spells"]))
         with right.container(key="panel_pulse", height="stretch"):
             _pulse(account, desk)
     with st.container(key="panel_orders"):
@@ -96,34 +98,62 @@ def _title(account: Mapping[str, Any]) -> None:
     parts.title(f"Account {account['name']}", about)
 
 
-def tiles(account: Mapping[str, Any], desk: Mapping[str, Any], lives: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
-    """Equity, whether anything may enter, open orders, what is in doubt, how long an order takes, the comparison, the clock."""
-    gate, pulse, now = account["gate"], account["pulse"] or {}, desk.get("now_ms")
-    wrong = [spell for spell in account["spells"] if spell["over_ms"] is None]
-    shut = desk.get("halt", {}).get("halted") or wrong or (gate is not None and not gate["open"])
+def tiles(
+    account: Mapping[str, Any], desk: Mapping[str, Any], lives: Sequence[Mapping[str, Any]], found: Mapping[str, Any]
+) -> list[dict[str, str]]:
+    """Equity, whether anything may enter, open orders, what is in doubt, how long an order takes, the comparison, the clock.
+    `found`: /api/reconcile.
+    """
+    pulse, now = account["pulse"] or {}, desk.get("now_ms")
+    why = _withheld(account, desk, found)
     still = [order for order in lives if order["open"]]
     doubt = [order for order in still if order["state"] == "UNKNOWN"]
     placed = next((one for one in account["latency"] if one["what"] == "placed"), None)
-    compared, offset = pulse.get("compared_ms"), pulse.get("clock_offset_ms")
+    offset = pulse.get("clock_offset_ms")
     doubts = f"{len(doubt)} in doubt" if doubt else "none in doubt"
-    why = "halted" if desk.get("halt", {}).get("halted") else str(wrong[0]["what"]) if wrong else "the gate is closed"
     return [
         {"name": "Equity, USDT", "value": number(desk.get("equity")), "note": f"desk time {short(desk.get('desk_ms'), now)}"},
         {
             "name": "Entries",
-            "value": "withheld" if shut else "may enter",
-            "note": why if shut else "",
-            "tone": "wrn" if shut else "",
+            "value": "withheld" if why else "may enter",
+            "note": why,
+            "tone": "wrn" if why else "",
         },
         {"name": "Open orders", "value": str(len(still)), "note": doubts, "tone": "wrn" if doubt else ""},
         {"name": "Placed in, median", "value": orders.after(placed["median_ms"]) if placed else NONE, "note": _worst(placed)},
-        {"name": "Desk and venue agreed", "value": _ago(compared, now), "note": short(compared, now) if compared else "not yet"},
+        _compared(found, pulse.get("compared_ms"), now),
         {
             "name": "Venue's clock",
             "value": f"{number(offset, 0)} ms" if offset is not None else NONE,
             "note": "off ours",
         },
     ]
+
+
+def _withheld(account: Mapping[str, Any], desk: Mapping[str, Any], found: Mapping[str, Any]) -> str:
+    """Why nothing enters, the heaviest reason alone, or how many there are; empty where entries are free."""
+    if desk.get("halt", {}).get("halted"):
+        return "halted"
+    if _differ(found):
+        return "desk and venue differ"
+    wrong = [str(spell["what"]) for spell in account["spells"] if spell["over_ms"] is None] or list(map(str, found["blocked"]))
+    gate = account["gate"]
+    if len(wrong) > 1:
+        return f"for {len(wrong)} reasons, below"
+    return typeset(wrong[0]) if wrong else "" if gate is None or gate["open"] else "the gate is closed"
+
+
+def _differ(found: Mapping[str, Any]) -> int:
+    """How many things the venue has otherwise than the desk."""
+    return len(found["differences"]) + len(found["orphans"])
+
+
+def _compared(found: Mapping[str, Any], agreed_ms: Any, now_ms: Any) -> dict[str, str]:
+    """Whether desk and venue agree: one that differs is not shown with when the rest of it agreed."""
+    if count := _differ(found):
+        return {"name": "Desk and venue", "value": "differ", "note": f"in {count}, below", "tone": "wrn"}
+    note = short(agreed_ms, now_ms) if agreed_ms else "not yet"
+    return {"name": "Desk and venue agreed", "value": _ago(agreed_ms, now_ms), "note": note}
 
 
 def _worst(one: Mapping[str, Any] | None) -> str:
@@ -143,15 +173,17 @@ def _now(account: Mapping[str, Any]) -> None:
             parts.note(strong, f"{spell['why']}. Nothing enters; stops stay.", "warn", to=to)
 
 
-def _gate(gate: Mapping[str, Any] | None) -> None:
-    """The gate's rows as the worker last said them, and what a person is asked for."""
+def _gate(gate: Mapping[str, Any] | None, unwell: bool) -> None:
+    """The gate's rows as the worker last said them, and what a person is asked for. `unwell`: something is not well by now: an
+    open gate is what held when it opened, a key that has expired since is none of its rows.
+    """
     if gate is None:
         parts.head("Gate", "what must hold before anything enters")
         parts.soft("The worker has not asked it yet.")
         return
-    parts.head(
-        "Gate", f"{'open' if gate['open'] else 'CLOSED, nothing enters'} since {to_minute(gate['t_ms'], clocks.wall_ms())}"
-    )
+    since = to_minute(gate["t_ms"], clocks.wall_ms())
+    then = f"passed {since}, rows as of then; what is not well now is above"
+    parts.head("Gate", f"CLOSED, nothing enters since {since}" if not gate["open"] else then if unwell else f"open since {since}")
     rows: list[Sequence[parts.Cell]] = []
     for row in gate["rows"]:
         tries = f" (tried {row['tries']} times)" if row["tries"] > 1 else ""

@@ -44,8 +44,22 @@ def desk_hold_line(home: Path, points: int = 500) -> HoldLine:
     past = [_closes(path, ms, names) for ms in times]
     found = dict(one for one in (*past, _bar_from(path, last.t_event_ms, names)) if one is not None)
     cash = float(first.body["equity"])
-    equity = worth_held(np.array(_prices(begun, names, OPEN)), np.array(list(found.values())), cash)
+    closes = np.array(list(found.values()))
+    equity = worth_held(np.array(_bought(path, begun, names, list(found), closes)), closes, cash)
     return HoldLine(names, list(found), equity.tolist(), float(equity[-1]) / cash - 1.0 if cash > 0 else None)
+
+
+def _bought(path: Path, begun: Event, names: Sequence[str], times: Sequence[int], closes: np.ndarray) -> list[float]:
+    """The first open of each instrument: an account's first bars may have none, while the feed still connects."""
+    bought = _prices(begun, names, OPEN)
+    for k, name in enumerate(names):
+        priced = np.flatnonzero(np.isfinite(closes[:, k]))
+        if np.isfinite(bought[k]) or not priced.size:
+            continue
+        first = int(priced[0])
+        bars = between(path, times[max(first - 1, 0)] - 1, times[first], {"bar"})
+        bought[k] = next((price for bar in bars if np.isfinite(price := _prices(bar, (name,), OPEN)[0])), bought[k])
+    return bought
 
 
 def _closes(path: Path, ms: int, names: tuple[str, ...]) -> Closes | None:

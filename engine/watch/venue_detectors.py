@@ -13,6 +13,7 @@ from engine.amounts import price_text
 from engine.book.bodies import CASH, POSITION, position_of
 from engine.book.windows import EXECUTIONS
 from engine.core.orders import DONE
+from engine.store.chain import Event
 from engine.watch.health import unmoved_layers, unprotected_layers
 from engine.watch.observation import (
     DeskObservation,
@@ -107,12 +108,14 @@ def unconnected(desk: DeskObservation) -> Iterator[Finding]:
 
 
 def reported(desk: DeskObservation) -> Iterator[Finding]:
-    """Incidents that the worker has journaled. Those that touch money at an account page; what lasts has an alert of its own."""
+    """Incidents that the worker has journaled. Those that touch money at an account page; what lasts has an alert of its own,
+    and a difference that a later mark no longer has was adopted or undone.
+    """
     body = {} if desk.mark is None else desk.mark.body
     lasting = {"fills"} if any(what.startswith(EXECUTIONS) for what in body.get("blocked", {})) else set()
     for event in desk.incidents:
         kind = incident_kind(event.body)
-        if str(event.body.get("difference")) in body.get("differs", {}) or kind in lasting:
+        if str(event.body.get("difference")) in body.get("differs", {}) or kind in lasting or _is_undone(desk, event):
             continue
         unseen = kind in UNSEEN and open_positions(desk)  # nobody here sees what becomes of it
         what = f"The worker reports: {str(event.body.get('what', 'an incident'))[:400]}"
@@ -131,6 +134,11 @@ def _bare(desk: DeskObservation) -> str:
     for sleeve, layer in unprotected_layers(desk.mark):
         lots[sleeve] += layer["lots"]
     return "".join(f", {count} lots of {sleeve} WITHOUT a stop" for sleeve, count in lots.items())
+
+
+def _is_undone(desk: DeskObservation, event: Event) -> bool:
+    """Whether an incident is of a difference that the mark, which is of later, would still name."""
+    return "difference" in event.body and desk.mark is not None and event.seq < desk.mark.seq
 
 
 def _layers(layers: Sequence[object]) -> str:

@@ -69,6 +69,24 @@ def test_whether_a_sleeve_may_enter_is_said(ctx: Any, more: dict[str, Any], said
     assert call(ctx, "sleeves", {}).table.rows[0][-1] == said
 
 
+@pytest.mark.parametrize(
+    ("what", "differs", "until"),
+    [
+        ("venue of okx:BTC-USDT:perp", {}, "that is over"),
+        ("data connection", {}, "that is over"),
+        ("refusals of trend-btc", {}, "a person ends it"),
+        ("cash", {"cash": "moved"}, "a person ends it"),
+    ],
+)
+def test_a_person_is_sent_only_to_what_a_person_ends(ctx: Any, what: str, differs: dict[str, str], until: str) -> None:
+    """What is not well for a while is over by itself; a difference, and entries after refusals, wait for a word."""
+    last = mark(994.59, 0.0, 95.0)
+    write_desk(ctx.home, last=last | {"blocked": {what: "it does not answer"}, "differs": differs})
+    found = call(ctx, "pauses", {})
+    assert f"it does not answer, until {until}." in found.text
+    assert found.table.rows[0][3] == until
+
+
 def test_the_configuration_is_told_also_before_the_first_bar(ctx: Any) -> None:
     """Strategy, instrument, side, pause, stage and version of each; parameters as facts of that version; no invented equity."""
     result = call(ctx, "sleeves", {})

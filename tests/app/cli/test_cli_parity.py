@@ -17,8 +17,9 @@ from app.jobs.queue import JobQueue
 from app.processes.children import parity_command
 from app.processes.scheduler import Schedules
 from engine.core.state import DAY_MS
-from engine.errors import Refused
+from engine.errors import BadInput, Refused
 from engine.parity.comparison import CLASSES
+from engine.parity.tape import NEVER_RAN
 from engine.store.db import read
 from engine.store.tables import Job
 from engine.watch.parity_result import FILE, last_result
@@ -145,6 +146,23 @@ def test_a_daily_comparison_that_fails_is_kept(desk: Path, monkeypatch: pytest.M
     (desk / "journal" / "desk.jsonl").unlink()
     compare(home)
     assert last_result(desk) == {}
+
+
+def test_a_desk_in_its_first_minute_is_no_alert(desk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A comparison that finds no bar is no failure of a desk that began this week; of an older one it is."""
+    home, first = open_home(WALL_MS), daily_parity.first_mark(desk / "journal" / "desk.jsonl")
+    assert first is not None
+
+    def none(*_: Any) -> str:
+        raise BadInput(f"{NEVER_RAN} since 2025-01-01", "choose an earlier --since")
+
+    monkeypatch.setattr(JobQueue, "submit", none)
+    monkeypatch.setattr(daily_parity, "first_mark", lambda _: first._replace(t_event_ms=FORK_MS - DAY_MS))
+    compare(home)
+    assert last_result(desk) == {}
+    monkeypatch.setattr(daily_parity, "first_mark", lambda _: first._replace(t_event_ms=FORK_MS - 8 * DAY_MS))
+    compare(home)
+    assert NEVER_RAN in last_result(desk)["failed"]
 
 
 def test_the_handover_is_followed_by_the_comparison(desk: Path, monkeypatch: pytest.MonkeyPatch) -> None:

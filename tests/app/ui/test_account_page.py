@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from app.ui import figures, halt, orders
+from app.ui import figures, halt, orders, venue_account
 from engine.book import bodies
 from tests.app.ui.fake_accounts import CID, account, order, states
 from tests.app.ui.fake_api import ROUTES, Fake
@@ -70,6 +70,47 @@ def test_the_page_says_what_is_not_well_and_what_a_person_is_asked_for(at_accoun
     for words in wanted:
         assert words in seen, words
     assert "no sleeve enters; open positions keep their stops" not in seen, "what the page says itself is not said twice"
+
+
+@pytest.mark.parametrize(
+    ("halted", "found", "spells", "value", "why"),
+    [
+        (False, {}, [], "may enter", ""),
+        (False, {"blocked": {"start": "not compared"}}, [], "withheld", "start"),
+        (False, {}, [{"what": "stream okx", "over_ms": None}, {"what": "old", "over_ms": 1}], "withheld", "stream okx"),
+        (False, {}, [{"what": "venue of okx:B-U:perp", "over_ms": None}], "withheld", "venue of B-U perp (okx)"),
+        (False, {}, [{"what": "a", "over_ms": None}, {"what": "b", "over_ms": None}], "withheld", "for 2 reasons, below"),
+        (False, {"differences": [{"what": "cash"}]}, [{"what": "gate", "over_ms": None}], "withheld", "desk and venue differ"),
+        (False, {"orphans": [{"lots": 1}]}, [], "withheld", "desk and venue differ"),
+        (True, {"differences": [{"what": "cash"}]}, [], "withheld", "halted"),
+    ],
+)
+def test_the_first_tiles_never_say_that_all_is_well_while_something_withholds_entries(
+    halted: bool, found: dict[str, Any], spells: list[dict[str, Any]], value: str, why: str
+) -> None:
+    """A difference, an orphan, what is blocked, a halt: each shows, and nothing `agrees` while something differs."""
+    answer = {"differences": [], "orphans": [], "blocked": {}} | found
+    held = account() | {"spells": spells, "gate": None}
+    shown = venue_account.tiles(held, {"halt": {"halted": halted}, "now_ms": NOW_MS}, [], answer)
+    entries = next(tile for tile in shown if tile["name"] == "Entries")
+    assert (entries["value"], entries["note"]) == (value, why)
+    differ = bool(answer["differences"] or answer["orphans"])
+    compared = next(tile for tile in shown if tile["name"].startswith("Desk and venue"))
+    assert (compared["value"], compared["name"].endswith("agreed")) == (("differ", False) if differ else ("42 s ago", True))
+
+
+@pytest.mark.parametrize("unwell", [True, False])
+def test_an_open_gate_claims_nothing_of_what_went_wrong_since(at_account: Fake, unwell: bool) -> None:
+    """With an expired key its rows are of the hour in which it opened; each row that holds says what of."""
+    held = account()
+    spells = [held["spells"][0] | {"what": "venue of okx:BTC-USDT:perp"}] if unwell else [held["spells"][1]]
+    names = ("fold", "account", "code", "steps", "reconcile", "probe", "round_trip")
+    rows = [{"name": name, "ok": True, "why": "", "tries": 0, "consent": ""} for name in names]
+    ROUTES["GET", "/api/account"] = lambda f, q, b: held | {"spells": spells, "gate": held["gate"] | {"open": True, "rows": rows}}
+    seen = texts_of(page(tab="desk", view="account"))
+    assert ("rows as of then; what is not well now is above" in seen, "open since" in seen) == (unwell, not unwell)
+    assert all(words in seen for words in (*venue_account.GATE.values(), "counts in the lots and ticks"))
+    assert set(names) == venue_account.GATE.keys()
 
 
 def test_a_paper_desk_says_that_there_is_no_account(fake: Fake) -> None:

@@ -87,3 +87,22 @@ def test_an_answer_longer_than_the_window_opens_at_its_verdict(page: Any, width:
     page.mouse.move(width / 2, height / 2)
     page.mouse.wheel(0, 500)
     page.wait_for_function("""() => document.querySelector('[class*="st-key-verdict_u-2"]').getBoundingClientRect().top < 0""")
+
+
+@pytest.mark.slow
+def test_the_keyboard_is_put_into_what_it_opens(page: Any) -> None:
+    """Enter on HALT, then words: and not every link of the page first. A pointer keeps its place: a phone shows no keyboard."""
+    page.goto(f"{page.url.split('?')[0]}?tab=desk")
+    button, why = page.locator("[class*='st-key-halt_open'] button"), page.get_by_label("Why")
+    button.click()
+    why.wait_for()
+    page.wait_for_timeout(600)
+    assert not why.evaluate("(field) => field === document.activeElement")
+    page.keyboard.press("Escape")
+    why.wait_for(state="detached")
+    button.focus()
+    page.keyboard.press("Enter")
+    why.wait_for()
+    page.wait_for_function("() => document.activeElement.getAttribute('aria-label') === 'Why'")
+    page.keyboard.press("Tab")
+    assert "Halt now" in page.evaluate("() => document.activeElement.innerText")

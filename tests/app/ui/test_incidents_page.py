@@ -7,6 +7,7 @@ import pytest
 
 from app.ui import incidents, overview
 from app.ui.figures import of_strategy
+from app.ui.safe import typeset
 from tests.app.ui.fake_accounts import CID, order
 from tests.app.ui.fake_api import ROUTES, Fake
 from tests.app.ui.fake_figures import hold_line
@@ -140,3 +141,16 @@ def test_a_closed_one_shows_its_lesson(fake: Fake, monkeypatch: pytest.MonkeyPat
 def test_a_window_that_never_was_is_said(fake: Fake) -> None:
     """An address from elsewhere."""
     assert "Not shown." in texts_of(page(tab="desk", view="alerts", window="w9"))
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("okx:BTC-USDT:perp:126", "trade 126 of BTC-USDT perp (okx)"),
+        ("position of okx:BTC-USDT:perp", "position of BTC-USDT perp (okx)"),
+        ("the venue was away", "the venue was away"),
+    ],
+)
+def test_the_cause_of_a_window_is_in_words(text: str, shown: str) -> None:
+    """A trade's name in the journal is its instrument and its number."""
+    assert typeset(incidents.cause(text)) == shown

@@ -50,6 +50,26 @@ def test_a_number_has_a_real_minus_and_keeps_its_percent(text: str, shown: str) 
     assert markdown(f"`{text}`") == f"`{text}`"
 
 
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("order x of okx:BTC-USDT:perp is not ours", "order x of BTC-USDT perp (okx) is not ours"),
+        (
+            "nightdesk reconcile, of okx:BTC-USDT:perp, then: nightdesk adopt 'okx:BTC-USDT:perp order x' --keep",
+            "nightdesk reconcile, of BTC-USDT perp (okx), then: nightdesk adopt 'okx:BTC-USDT:perp order x' --keep",
+        ),
+        (
+            "nightdesk adopt okx:BTC-USDT:perp --keep; okx:BTC-USDT:perp",
+            "nightdesk adopt okx:BTC-USDT:perp --keep; BTC-USDT perp (okx)",
+        ),
+        ("adopt 'okx:BTC-USDT:perp order x'", "adopt 'okx:BTC-USDT:perp order x'"),
+    ],
+)
+def test_a_command_keeps_the_instrument_that_is_to_be_typed(text: str, shown: str) -> None:
+    """A page's next step is copied into a terminal, where another spelling is of nothing."""
+    assert typeset(text) == shown
+
+
 def test_ids_in_plain_sight_lead_where_they_belong() -> None:
     """Runs, round trips, events and proposals are linked without being asked."""
     shown = markdown("run r-20261120-cbdb9300/t12, event d-14500, prop-3, and 15m-x")

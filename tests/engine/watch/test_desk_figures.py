@@ -12,10 +12,12 @@ import pytest
 from app.api import figures
 from app.api.context import ApiContext
 from app.home.home import open_home
-from engine.clock import DAY_MS
+from engine.clock import DAY_MS, MINUTE_MS
 from engine.errors import BadInput
 from engine.sim.excursions import worth_held
 from engine.sim.trips import COSTS, frame_of, trips
+from engine.store.chain import Event
+from engine.watch import benchmark
 from engine.watch.benchmark import desk_hold_line
 from engine.watch.desk_trips import desk_trips, sleeves_of
 from engine.watch.periods import UNITS, curve_periods, lately, periods
@@ -87,6 +89,29 @@ def test_the_desk_s_figures_are_the_backtest_s_and_sum(lived: Any) -> None:
     answer = figures.breakdown_of_desk(at, None)  # type: ignore[arg-type]  # the session is not read
     assert {by: sum(row.trips for row in rows) for by, rows in answer.splits.items()} == dict.fromkeys(answer.splits, made.height)
     assert figures.trips_of_desk(at, None, limit=3).total == made.height  # type: ignore[arg-type]  # the same
+
+
+def test_holding_begins_at_the_first_price_of_each_instrument(own_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first bars of an account may have no price, while its feed connects: the line is bought at the first that has one."""
+    names, prices = ("okx:A:perp", "okx:B:perp"), [(None, None), (None, None), (100.0, None), (110.0, 50.0), (120.0, 55.0)]
+    bodies = [
+        {"bars": {name: [open_, open_, open_, open_ and open_ * 1.1] for name, open_ in zip(names, row, strict=True)}}
+        for row in prices
+    ]
+    bars = [Event("bar", n * MINUTE_MS, body) for n, body in enumerate(bodies, 1)]
+    mark = Event("mark", len(bars) * MINUTE_MS, {"equity": 1_000.0})
+
+    def between(_: Path, after_ms: int, until_ms: int, kinds: set[str]) -> list[Event]:
+        return [bar for bar in bars if after_ms < bar.t_event_ms <= until_ms]
+
+    monkeypatch.setattr(benchmark, "between", lambda *at: iter(between(*at)))
+    monkeypatch.setattr(benchmark, "start_of", lambda _: {"timeframe_ms": MINUTE_MS})
+    monkeypatch.setattr(benchmark, "first_mark", lambda _: mark._replace(t_event_ms=0))
+    monkeypatch.setattr(benchmark, "mark_at", lambda _: mark)
+    for points in (50, 2):
+        line = desk_hold_line(own_home / str(points), points)
+        assert line.return_frac == pytest.approx((132.0 / 100.0 + 60.5 / 50.0) / 2 - 1.0), points
+    assert desk_hold_line(own_home / "50", 50).equity[:2] == [1_000.0, 1_000.0]
 
 
 def test_a_desk_without_a_bar_has_no_figures(own_home: Path) -> None:

@@ -177,8 +177,11 @@ def test_one_strangers_trade_is_one_alert() -> None:
     second = only(desk(mark=mark(differs=trade | moved), incidents=tuple(said)))
     assert (first.fingerprint, first.level) == (second.fingerprint, second.level)
     assert all(text in second.what for text in (*trade.values(), *moved.values()))
-    (other,) = evaluate(desk(incidents=(said[0],)))[0]
-    assert other.kind == "incident"  # a worker's word that no difference repeats stays one of its own
+    (other,) = evaluate(desk(incidents=(said[0]._replace(seq=10**6),)))[0]
+    assert other.kind == "incident"  # a worker's word that no difference repeats yet stays one of its own
+    last = mark()._replace(seq=9)
+    assert [seen.kind for seen in evaluate(desk(mark=last, incidents=(said[0]._replace(seq=10),)))[0]] == ["incident"]
+    assert not evaluate(desk(mark=last, incidents=(said[0]._replace(seq=8),)))[0], "adopted: nobody is sent to adopt it again"
 
 
 def test_another_trade_or_another_position_wakes_again() -> None:
