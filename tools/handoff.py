@@ -54,7 +54,7 @@ def _statements() -> tuple[Any, Any, Any, Any]:
     asked = asked.order_by(col(Turn.created_ms).desc()).limit(handoff.ENTRIES_MAX)
     ran = select(Job.turn, Job.run_id).where(col(Job.turn).in_(bindparam("turns", expanding=True)))
     waits = select(Proposal.id, Proposal.sleeve, Proposal.direction, Proposal.expires_ms).where(Proposal.state == "pending")
-    alive = select(Job.id, Job.kind, Job.state).where(col(Job.state).in_(("queued", "running")), col(Job.parent).is_(None))
+    alive = select(Job.id, Job.kind, Job.state).where(col(Job.state).in_(("queued", "running")))
     return asked, ran, waits, alive
 
 

@@ -78,7 +78,14 @@ class AccountDuties:
         if SPENT not in desk.book.cursors:
             desk.take("cursor", {"instrument": SPENT, "cursor": "1"})
         self.transfers.begin()
-        work += [self.health.run, self.health.run_clock, self.reconcile.run, self.halt.run, self.transfers.run]
+        work += [
+            self.health.run,
+            self.health.run_clock,
+            self.reconcile.run,
+            self.reconcile.run_stops,
+            self.halt.run,
+            self.transfers.run,
+        ]
         if self.streams:
             work.append(self.streams.run)
         elif not self.health.streams:  # a stream that is no longer there cannot become well again

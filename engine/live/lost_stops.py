@@ -54,7 +54,8 @@ class LostStops:
     def note_again(self, order: VenueOrder, sent_ms: int) -> None:
         """It goes out again; the request before it had left by `sent_ms`."""
         if order.id not in self._times:
-            self._late_ms[order.id] = sent_ms + LIFE_MS
+            late = {id_: until_ms for id_, until_ms in self._late_ms.items() if until_ms > sent_ms}
+            self._late_ms = late | {order.id: sent_ms + LIFE_MS}
 
     def late_ms(self, id_: str, now_ms: int) -> int:
         """For how long an earlier request of this order may still arrive; 0: not any more."""
@@ -72,9 +73,10 @@ class LostStops:
             desk.waiting.discard(order.id)
 
     def _covers_late(self, desk: GuardedDesk, stop: VenueOrder) -> bool:
-        """Whether an attached stop covers its layer and may not be cancelled yet."""
-        covers = stop.attached and stop.state in (*STANDING, CANCELLING) and max(stop.filled, stop.reported) == 0
-        return covers and self.late_ms(stop.id, desk.now_ms()) > 0
+        """Whether an attached stop covers its layer and may not be cancelled yet, or has fired and is not booked."""
+        if not stop.attached or stop.filled:
+            return False
+        return stop.reported > 0 or (stop.state in (*STANDING, CANCELLING) and self.late_ms(stop.id, desk.now_ms()) > 0)
 
     def _is_needed(self, desk: GuardedDesk, order: VenueOrder) -> bool:
         """Whether an attached stop goes out by itself, once: its entry has filled what could not be booked."""

@@ -1,6 +1,6 @@
 """Book and venue compared: position, working orders, cash while flat. At the start, after a reconnect, each minute.
 
-A duty of engine.live.desk. A difference is never traded away: it is journaled with what a person can do about it, and nothing
+Duties of engine.live.desk. A difference is never traded away: it is journaled with what a person can do about it, and nothing
 enters until a person has decided or both agree again, twice. Orders under our own name that the book has ended or never made are
 cancelled, which adds no risk; orders of others are left alone.
 """
@@ -8,6 +8,7 @@ cancelled, which adds no risk; orders of others are left alone.
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from engine.book.account_events import orphan_lots
@@ -15,7 +16,7 @@ from engine.book.bodies import CASH, GONE, SETTINGS, keep_command, position_of, 
 from engine.book.book import settled_at, stage_of
 from engine.book.transfers import explained
 from engine.core.orders import DONE, ENDED, STANDING, WORKING, VenueOrder, find
-from engine.core.state import ENTRY, EXIT_SLOT, PROTECTIVE
+from engine.core.state import ENTRY, EXIT_SLOT, HOUR_MS, PROTECTIVE
 from engine.errors import DataError
 from engine.live.announced import LATE_MS
 from engine.live.desk import LiveDesk
@@ -27,11 +28,12 @@ from engine.venues.live_port import LiveAnswer, StandingOrder, VenuePosition
 from engine.venues.outcome import NOT_FOUND
 
 EVERY_S = 60.0
+STOPS_EVERY_S = 15.0  # what a stream leaves out, or a person has moved there, is seen by then
 AGAIN_S = 2.0  # between two readings that must say the same
 READINGS = 2  # in a row before anything counts as equal, or as different
 YOUNG_MS = 5_000  # an order that was sent since may not be listed yet
 OLD_MS = 1_800_000  # since the last full agreement: what was compared longer ago says nothing of now
-HOUR_MS, BILL_LATE_MS = 3_600_000, 60_000  # settlements are on full hours; by which one's bill may be listed after it
+BILL_LATE_MS = 60_000  # settlements are on full hours; by which one's bill may be listed after it
 CASH_TOLERANCE = 0.01  # quote units: sums of fees are rounded by the venue
 CHOICES = ("adopt", "close", "wait")
 START = "reconciled"
@@ -73,6 +75,21 @@ class AccountReconcile:
             in_vain = 0 if await self.once() else in_vain + 1
             wait_s = min(AGAIN_S * 2 ** min(in_vain // 2, 5), EVERY_S) if in_vain else EVERY_S
             await woken(self._soon, wait_s)
+
+    async def run_stops(self) -> None:
+        """Between two comparisons, while lots are held: do their stops still stand at the venue, and where the book has them?"""
+        while not self.desk.failed:
+            for name in [name for name in self.polls if any(lots for _, lots in holders(self.desk, name))]:
+                with suppress(DataError):
+                    await self._stops(name)
+            await asyncio.sleep(STOPS_EVERY_S)
+
+    async def _stops(self, name: str) -> None:
+        standing = await self.desk.venues[name].standing()
+        for order in self._missing(name, {held.order for held in standing}):
+            if order.slot == PROTECTIVE:
+                await self.desk.ask(order.id)
+        await self._back_in_place(name, standing)
 
     async def once(self) -> bool:
         """One reading of each instrument. True when all agree, as often as it takes to believe it."""

@@ -37,7 +37,6 @@ class Job(SQLModel, table=True):
     __tablename__ = "jobs"
     id: str = Field(primary_key=True)
     kind: str
-    parent: str | None = Field(default=None, index=True)  # the job that started it as one of its runs
     args: str = Field(default="{}", sa_column=_json())
     state: str = Field(default="queued", index=True)  # queued | running | done | failed | cancelled
     progress: float = 0.0  # 0..1

@@ -270,11 +270,12 @@ def test_a_backup_that_begins_while_a_journal_is_packed_is_not_made(home: Home, 
 def test_an_older_program_refuses_the_home_of_this_one(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     """It would see a journal that begins in the middle: the database's revision keeps it out in one line."""
     list(journals.pack_home(home, NOW))
+    newest = db.REVISION
     monkeypatch.setattr(db, "REVISION", "0009")
     with pytest.raises(DataError, match="from a newer version of Nightdesk"):
         db.migrate(home.engine)
     with home.engine.connect() as connection:
-        assert connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one() == "0010"
+        assert connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one() == newest
 
 
 def test_a_long_journal_is_not_young_because_it_is_packed(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:

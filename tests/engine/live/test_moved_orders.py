@@ -1,11 +1,13 @@
-"""Somebody moves the desk's orders at the venue, or changes leverage and margin there: seen within a minute, and answered for."""
+"""Somebody moves or ends the desk's orders at the venue, or changes leverage and margin there: seen, and answered for."""
 
 from pathlib import Path
 
 import pytest
 
 from engine.book.bodies import SETTINGS
+from engine.core.orders import DONE
 from engine.core.state import PROTECTIVE
+from engine.live.reconcile import STOPS_EVERY_S
 from engine.venues.live_port import StandingOrder, VenuePosition
 from tests.fakes.live_desks import BTC_PERP, PRICE, LiveBench, PortOrder, long, on_bench
 
@@ -28,16 +30,45 @@ def test_a_stop_is_put_back_where_it_belongs(path: Path, how: str) -> None:
         stop = stop_of(bench)
         price, lots = stop.price, stop.lots
         await bench.after(30)
+        await bench.after(30)  # what was placed in the last minute may be listed as it was before
         if how == "away":
             stop.price = price - 20_000
         else:
             stop.lots = 5
-        await bench.after(75)
+        await bench.after(2 * STOPS_EVERY_S + 2)
         assert (stop_of(bench).price, stop_of(bench).lots) == (price, lots)
         (page,) = bench.pages
         assert "was moved at the venue, by nobody here" in page
         assert bench.lots() == 300
         assert not bench.desk.book.entries_blocked
+
+    on_bench(path, play)
+
+
+def test_a_stop_that_ended_without_a_word_is_missed_within_fifteen_seconds(path: Path) -> None:
+    """A stream may leave conditional orders out, and the comparison of each minute left lots bare for 41.9 s."""
+
+    async def play(bench: LiveBench) -> None:
+        await bench.start()
+        await bench.entered()
+        await bench.after(70)  # a comparison has just been
+        stop_of(bench).state = DONE
+        await bench.after(STOPS_EVERY_S + 2)
+        assert stop_of(bench).lots == 300, "another one stands"
+        assert not bench.desk.book.entries_blocked
+
+    on_bench(path, play)
+
+
+def test_nothing_is_read_for_stops_while_nothing_is_held(path: Path) -> None:
+    """Lists cost weight at a venue, fifty instruments at once."""
+
+    async def play(bench: LiveBench) -> None:
+        await bench.start()
+        await bench.after(10)
+        lists = len(bench.venue.asked_for("standing"))
+        await bench.after(40)
+        assert len(bench.venue.asked_for("standing")) == lists
 
     on_bench(path, play)
 
