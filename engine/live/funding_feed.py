@@ -79,7 +79,8 @@ class FundingFeed:
             self.funding[symbol] = Funding(rate, next_ms, self._now())
             self._due[symbol] = {t for t in self._due[symbol] if t > next_ms - BACK_MS} | {next_ms}
             self._trouble(symbol, "funding", "")
-            await self._sleep(max(1, min(RATE_EVERY_MS, next_ms - self._now() + 1)))
+            left = next_ms - self._now() + 1  # past: the venue is late, or our clock ahead of it
+            await self._sleep(min(RATE_EVERY_MS, left) if left > 0 else SETTLED_AGAIN_MS)
 
     async def _follow_settlements(self, symbol: str) -> None:
         """What has been settled: at the start, and after each time that was announced until it is there."""

@@ -148,6 +148,15 @@ def rows_about(rows: Sequence[Mapping[str, Any]], field: str, name: str) -> list
     return [row for row in rows if row.get(field, name) == name]
 
 
+def each_apart(rows: Sequence[Mapping[str, Any]], field: str) -> list[Mapping[str, Any]]:
+    """Executions, each with an id of its own. Where two orders of one account have met, both sides are listed under one id: the
+    seller's has its side behind it, which the stream's number is without.
+    """
+    bought = {row[field] for row in rows if row["side"].upper() == "BUY"}
+    twins = [row["side"].upper() == "SELL" and row[field] in bought for row in rows]
+    return [{**row, field: f"{row[field]}@{row['side']}"} if twin else row for row, twin in zip(rows, twins, strict=True)]
+
+
 def size_of(lots: int, unit: Decimal) -> str:
     """Lots in the venue's units, of which `unit` are one lot: exact."""
     return f"{(lots * unit).normalize():f}"

@@ -18,6 +18,7 @@ from engine.core.orders import DONE, PARTIAL, WORKING, VenueOrder
 from engine.core.orders import UNKNOWN as IN_DOUBT
 from engine.core.state import ENTRY, PROTECTIVE
 from engine.venues.answers import (
+    each_apart,
     failed,
     fee_of,
     level_of,
@@ -31,7 +32,7 @@ from engine.venues.answers import (
     unasked,
 )
 from engine.venues.binance_codes import OUTCOMES
-from engine.venues.binance_lists import NAMED_MS, PAGE, cursor_of, net_row, rows_of, rows_since
+from engine.venues.binance_lists import NAMED_MS, cursor_of, executions_from, net_row, rows_of, rows_since
 from engine.venues.binance_versions import (
     ENDED,
     FIRING,
@@ -274,17 +275,10 @@ class BinanceVenue(NamedTuple):
         an execution is of: each order is asked for once.
         """
         seen = {int(id_): int(t_ms) for id_, _, t_ms in (pair.partition("/") for pair in cursor.split(",") if pair)}
-        rows: dict[int, Mapping[str, Any]] = {}
-        first = min(seen, default=0)
-        while True:
-            page = {int(row["id"]): row for row in await self._data("usertrades", {"fromId": first, "limit": PAGE})}
-            rows |= page
-            if len(page) < PAGE:
-                break
-            first = max(page) + 1
-        new = [row for id_, row in sorted(rows.items()) if id_ not in seen]
+        rows = await executions_from(self._data, min(seen, default=0))
+        new = each_apart([row for (id_, _), row in sorted(rows.items()) if id_ not in seen], "id")
         names = {row["orderId"]: await self._name(row) for row in {row["orderId"]: row for row in new}.values()}
-        seen |= {int(row["id"]): int(row["time"]) for row in new}
+        seen |= {id_: int(row["time"]) for (id_, _), row in rows.items() if id_ not in seen}
         return [self._trade(row, names[row["orderId"]]) for row in new], cursor_of(seen) if new else cursor
 
     async def _name(self, trade: Mapping[str, Any]) -> str:
@@ -355,7 +349,7 @@ class BinanceVenue(NamedTuple):
         else:
             ids = stem_of(row["clientOrderId"]), str(row["orderId"])
             size, filled = row["origQty"], self._lots(row["executedQty"])
-        price = float(row["triggerPrice"] if "algoId" in row else row["price"])
+        price = level_of(row["triggerPrice"] if "algoId" in row else row["price"])  # a trailing one has none
         return StandingOrder(*ids, side, self._lots(size), filled, price, "algoId" in row, reduces)
 
     def _trade(self, row: Mapping[str, Any], name: str) -> VenueTrade:

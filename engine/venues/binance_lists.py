@@ -1,6 +1,6 @@
 """Binance's lists of an account: the rows of one, those of a list by time in windows, the one position. Called by binance.py."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -12,6 +12,8 @@ WEEK_MS = 7 * 86_400_000  # the longest window of a list by time
 NAMED_MS = 7 * 86_400_000  # of executions: how far back each one's order is asked for
 KEPT_MS = 89 * 86_400_000  # how far back orders and bills are read: Binance keeps them for 90 days
 BACK_MS = 60_000  # how late an execution may be listed behind newer ones
+
+ListOf = Callable[[str, Mapping[str, Any]], Awaitable[list[Mapping[str, Any]]]]  # name, what is asked -> rows of the instrument
 
 
 async def rows_of(client: Any, name: str, about: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -52,6 +54,18 @@ async def _window(client: Any, name: str, about: Mapping[str, Any], start: int, 
             f"{about.get('symbol', 'the account')}: {name} has {PAGE} rows in a moment", "nothing is assumed of it; ask Binance"
         )
     return await _window(client, name, about, start, middle) + await _window(client, name, about, middle + 1, end)
+
+
+async def executions_from(list_of: ListOf, first: int) -> dict[tuple[int, str], Mapping[str, Any]]:
+    """Executions from an id on, by id and side: where two orders of the account have met, both have one id. Raises DataError."""
+    rows: dict[tuple[int, str], Mapping[str, Any]] = {}
+    while True:
+        listed = await list_of("usertrades", {"fromId": first, "limit": PAGE})
+        page = {(int(row["id"]), row["side"]): row for row in listed}
+        rows |= page
+        if len(page) < PAGE or (newest := max(page)[0]) == first:
+            return rows
+        first = newest  # once more: its other side may be on the next page
 
 
 def net_row(symbol: str, rows: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:

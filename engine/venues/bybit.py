@@ -17,6 +17,7 @@ from engine.core.orders import UNKNOWN as IN_DOUBT
 from engine.core.state import ENTRY, PROTECTIVE
 from engine.errors import DataError
 from engine.venues.answers import (
+    each_apart,
     failed,
     fee_of,
     level_of,
@@ -155,11 +156,12 @@ class BybitVenue(NamedTuple):
         about = {"category": "linear", "symbol": self.symbol, "limit": "100"}
         since = max(1, int(newest) - BACK_MS) if newest else 0
         rows = await self._since("private_get_v5_execution_list", about, since, "execTime")
-        each = {row["execId"]: row for row in rows if row["execType"] != FUNDING}
-        new = [row for id_, row in each.items() if id_ not in seen]
+        each = {(row["execId"], row["side"]): row for row in rows if row["execType"] != FUNDING}
+        new = [row for (id_, _), row in each.items() if id_ not in seen]
         if not new:
             return [], cursor
         seen |= {row["execId"]: int(row["execTime"]) for row in new}
+        new = each_apart(new, "execId")
         last = max(seen.values())
         pairs = sorted(f"{t_ms}/{id_}" for id_, t_ms in seen.items() if t_ms >= last - BACK_MS)
         return [self._trade(row) for row in new], f"{last}:{','.join(pairs)}"

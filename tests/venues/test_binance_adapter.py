@@ -7,7 +7,7 @@ import pytest
 from engine.core.orders import UNKNOWN, WORKING
 from engine.core.state import ENTRY, EXIT_SLOT, TARGET_SLOT
 from engine.errors import DataError
-from engine.venues import binance as module
+from engine.venues import binance_lists
 from engine.venues.binance import OUTCOMES, BinanceVenue, stem_of
 from engine.venues.instruments import instrument_of
 from engine.venues.outcome import EXISTS, NOT_FOUND, NOT_TAKEN, code_of, outcome_of
@@ -106,7 +106,7 @@ def test_an_execution_that_is_listed_behind_a_newer_one_is_not_lost() -> None:
 
 def test_pages_and_weeks_bring_every_execution_and_bill_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """With pages of seven rows and a month of settlements."""
-    monkeypatch.setattr(module, "PAGE", 7)
+    monkeypatch.setattr(binance_lists, "PAGE", 7)
 
     async def many(played: Played, binance: BinanceVenue) -> tuple[Any, ...]:
         played.venue.exchange.markets["BTC"].depth_lots = 1

@@ -86,3 +86,21 @@ def test_the_mark_is_asked_for_while_a_position_is_open() -> None:
         assert run.played.venue.exchange.clock() - t_ms <= 30_000
 
     live("okx", script)
+
+
+def test_a_funding_time_that_is_past_is_asked_for_at_leisure(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A venue that is late with it, or behind this machine's clock: it was asked again as each answer came."""
+    asked: list[str] = []
+
+    async def late(symbol: str) -> tuple[float, int]:
+        asked.append(symbol)
+        await asyncio.sleep(0.02)
+        return 0.0001, 1
+
+    async def script(run: LiveRun) -> None:
+        monkeypatch.setattr(run.feed._sources["okx"], "funding", late)
+        following(run)
+        await run.minutes(2)
+
+    live("okx", script)
+    assert 10 <= len(asked) <= 14
