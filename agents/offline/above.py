@@ -16,7 +16,7 @@ from agents.offline.dates import TimeSpan
 from agents.offline.drafts import asks_back, drafted, result_text, window
 from agents.offline.page_plans import rule_story
 from agents.offline.read_back import PlannedCall
-from agents.offline.slots import COUNTED, ORDINALS, Slots
+from agents.offline.slots import COUNTED, Slots
 from agents.offline.steps import CallResult, PastTurn, Plan, PlannedAnswer, PlanOf, Question
 from agents.offline.tables import Facts, extreme, extreme_row, number_of, only, ranks
 from agents.offline.talk import LOOKS_BACK
@@ -53,24 +53,12 @@ def row(slots: Slots, past: Sequence[PastTurn], facts: Facts) -> FromAbove:
     words = [t.word for t in tokens_of(slots)]
     number = next((int(w) for w in words if w.isdigit()), None) or next((COUNTED[w] for w in words if w in COUNTED), None)
     place = slots.place if slots.place is not None else -1 if slots.which == "last" else number - 1 if number else None
-    if beside := says("above.next", slots.text):
-        if (listed := _picked_before(past)) is None:  # of which row it is the next is not known
-            return asks_back(WHICH_ROW)
-        turns, before = listed  # of the list that the row before was picked from
-        return row_of(before + (1 if beside["next"] else -1), turns, facts, slots.text)
+    if says("above.next", slots.text):
+        return asks_back(WHICH_ROW)  # of which row it is the next is not known
     table = found.table if (found := last_table(past)) is not None else None
     if place is None and table is not None and len(table.rows) == 1:
         place = 0
     return asks_back(WHICH_ROW) if place is None else row_of(place, past, facts, slots.text)
-
-
-def _picked_before(past: Sequence[PastTurn]) -> tuple[Sequence[PastTurn], int] | None:
-    """The turns up to a list of which a row was picked since by its place, and that place."""
-    for n in range(len(past) - 1, 0, -1):
-        found = re.search(r"\b(first|second|third|fourth|fifth|[12345](?:st|nd|rd|th))\b", past[n].asked.lower())
-        if found and any(turn.results for turn in past[:n]):
-            return past[:n], ORDINALS[found[1]]
-    return None
 
 
 def row_of(place: int, past: Sequence[PastTurn], facts: Facts, text: str = "") -> FromAbove:

@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from agents.offline import above_figures, asked_again, carry, correct, listed, measured
+from agents.offline import carry, correct, listed
 from agents.offline.slots import Slots
 from agents.offline.turn_above import TurnAbove
 
-KINDS = (*asked_again.KINDS, *measured.KINDS, *listed.KINDS, *above_figures.KINDS, *carry.KINDS, *correct.KINDS)
+KINDS = (*listed.KINDS, *carry.KINDS, *correct.KINDS)
 
 
 def first(read: Slots, above: TurnAbove) -> Any:

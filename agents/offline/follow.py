@@ -13,7 +13,7 @@ from typing import Any
 
 from agents.offline import slots as reading
 from agents.offline.account import free, lost_of, tokens_of
-from agents.offline.choose import SPOKEN_RUN, Chosen, entry_of
+from agents.offline.choose import Chosen, entry_of
 from agents.offline.dates import TimeSpan
 from agents.offline.drafts import asks_back
 from agents.offline.entries import AskedEntry
@@ -65,13 +65,6 @@ def family(tool: str) -> str:
     return next((name for name, tools in _FAMILIES.items() if tool in tools), tool)
 
 
-def the_other(slots: Slots, older: Slots, words: Words) -> list[str]:
-    """The sleeves that `the other one` may mean after a question about one; none for any other sentence."""
-    if not says("follow.other", slots.text) or len(older.sleeves) != 1:
-        return []
-    return [sleeve.name for sleeve in words.sleeves if sleeve.name not in older.sleeves]
-
-
 def shifted(slots: Slots, older: Slots, words: Words) -> Slots:
     """`older`'s slots with those that the new sentence replaces; `the week before` moves its window back."""
     merged = _with_number(slots, older, words).over(older)
@@ -96,7 +89,7 @@ def shifted(slots: Slots, older: Slots, words: Words) -> Slots:
         text = text.replace(old[0], new[0] if new else level)
     number = says("follow.number", text) if slots.unclear and not bound.search(slots.text) else None
     if number and len(slots.unclear) == 1:  # `same for 28k`, after a level
-        text = text.replace(number[0], _in_thousands(slots.unclear[0], number[0]))
+        text = text.replace(number[0], slots.unclear[0])
     if (
         slots.unclear and says("slots.turned", slots.text) and says("slots.watches", older.text)
     ):  # `and if it loses 2600`, after a level above
@@ -104,12 +97,6 @@ def shifted(slots: Slots, older: Slots, words: Words) -> Slots:
     if slots.by and slots.which in ("worst", "best"):  # `the worst hour for it`, after costs: of the result, not of the costs
         text = slots.text
     return replace(merged, text=text, places={**older.places})
-
-
-def _in_thousands(new: str, old: str) -> str:
-    """`make that 82`, after 80000: thousands, as the level before."""
-    number = float(new) if re.fullmatch(r"\d+(?:\.\d+)?", new) else 0.0
-    return f"{number * 1000:.10g}" if number * 200 < float(old) <= number * 5000 else new
 
 
 def with_percent(slots: Slots, before: float | None) -> Slots:
@@ -138,10 +125,7 @@ def in_window_above(slots: Slots, older: Slots) -> Slots:
     start, stop = time_of(slots.span.start), time_of(slots.span.end)
     if not (found and first and end and start and stop and bound(slots)) or re.search(r"\b(?:19|20)\d\d\b", slots.text):
         return slots
-    if found["half"] and end - first < timedelta(days=170):
-        middle = first + timedelta(days=(end - first).days // 2)
-        start, stop = (first, middle) if found["half"] == "first" else (middle, end)
-    elif (end - timedelta(minutes=1)).year == first.year:
+    if (end - timedelta(minutes=1)).year == first.year:
         by = first.year - start.year
         start, stop = start.replace(year=start.year + by), stop.replace(year=stop.year + by)
     return replace(slots, span=TimeSpan(f"{start:%Y-%m-%d}", f"{stop:%Y-%m-%d}"))
@@ -290,14 +274,8 @@ def going_on(text: str, read: Slots, older: Part, words: Words, past: Sequence[P
     """The question before with what a short sentence changes; asked back where it says what without saying to which value."""
     assert older.chosen is not None  # noqa: S101 - asked before
     tool = older.chosen.entry.tool.name
-    if (read.symbols or read.strategies) and SPOKEN_RUN.search(read.text) and older.chosen.entry.takes("subject"):
-        own = replace(older.slots, text=f"{older.slots.text.rstrip('?.! ')} of the stored run", sleeves=(), span=read.span)
-        own = replace(own, symbols=read.symbols, strategy=read.strategy, strategies=read.strategies)
-        return older._replace(text=text, slots=own, own=read, left=(), maybe=())  # `and the same for the sol run`
-    if others := the_other(read, older.slots, words):
-        if len(others) > 1:
-            return Part(text, read, call=asks_back(f"Which other one: {' or '.join(others)}?"))
-        return older._replace(text=text, slots=replace(older.slots, sleeves=tuple(others), symbols=(), strategies=()), own=read)
+    if says("follow.other", read.text) and len(older.slots.sleeves) == 1:
+        return Part(text, read, call=asks_back("Which other one? Name the sleeve."))
     if tool in SEARCHES and not read.axes:  # `and stop 1 to 5`
         read = replace(read_slots(text, words, searching=True), closed=read.closed)
     if tool == "propose_pause" and read.span.at and not read.lasting:  # `make it 12:00`

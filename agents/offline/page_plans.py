@@ -11,7 +11,6 @@ from agents.offline.drafts import asks_back, drafted, result_text
 from agents.offline.fill import free_words
 from agents.offline.read_back import PlannedCall
 from agents.offline.steps import CallResult, Plan, PlannedAnswer, PlanOf, Question
-from agents.offline.tables import handle_of, number_of
 from agents.offline.ways import SAY
 from agents.offline.words import LISTS, PATTERNS, numbers_in, says
 from tools.common import render
@@ -160,18 +159,6 @@ def note(q: Question) -> Plan:
     return (yield from made([PlannedCall("note", args | ({"evidence": ids[:10]} if ids else {}))]))
 
 
-def _watch_of_share(share: float, q: Question) -> Plan:
-    """A watch on the day's P&L at a share of the equity, as the amount that it is now."""
-    (desk,) = yield [PlannedCall("desk", {})]
-    h = handle_of(desk, "equity")
-    equity = number_of(f"{{{h}.equity}}", q.facts)
-    if equity is None:
-        return asks_back(SAY["no_percent_watch"])
-    args = {"metric": "day_pnl", "subject": "desk", "beyond": "below", "level": -round(share * equity, 2)}
-    draft = yield from made([PlannedCall("propose_watch", args)])
-    return draft.after(f"A watch takes an amount: its level is {share * 100:g} % of the equity of now, {{{h}.equity}}.")
-
-
 def watch(q: Question) -> Plan:
     """A watch asked for in words, `tell me when btc falls below 80000`; asked back for what they leave open."""
     text = q.slots.text
@@ -179,8 +166,6 @@ def watch(q: Question) -> Plan:
     if re.search(r"\bdraw-?down\b", text):
         return asks_back(SAY["no_drawdown_watch"])
     share = re.search(r"(\d+(?:\.\d+)?) ?(?:%|percent|pct)", text) if not numbers else None
-    if share is not None and not q.slots.symbol and says("page_plans.money", text):
-        return (yield from _watch_of_share(float(share[1]) / 100, q))
     if share is not None:
         return asks_back(SAY["no_percent_watch"])
     if len(numbers) != 1:

@@ -148,8 +148,6 @@ def compare(q: Question) -> Plan:
     above = focus_of(q)
     if not variants:
         variants, sleeve, said = _meant(q, above)
-    if not variants and q.last("compare"):
-        return best_of_last(q)
     if not variants:
         return asks_back("Which values? For example `compare a 2 ATR with a 3 ATR stop` or `stop_atr=2 against stop_atr=3`.")
     if len(variants) > MAX_VARIANTS:
@@ -216,22 +214,6 @@ def _after(q: Question, result: CallResult) -> str:
         return ""
     longer = "Next: a longer span tells more; `what data do we have?` says how far back."
     return "Next: `propose the better one`." if better else longer
-
-
-def best_of_last(q: Question) -> PlannedAnswer:
-    """What came out ahead in the last comparison; nothing is filed."""
-    last = q.last("compare")
-    assert last is not None  # noqa: S101 - asked before
-    row = last.data["rows"][last.data.get("best", 0)]
-    if not row["changes"]:
-        return PlannedAnswer("No variant came out ahead of the live configuration.")
-    name, verdict = changes_text({c["key"]: c["value"] for c in row["changes"]}), row.get("verdict") or "cannot be told apart"
-    live = "it is better than the live configuration" if verdict == "better" else f"it is {verdict}"
-    live = f"it {verdict} from the live configuration" if verdict.startswith("cannot") else live
-    caveat = f" Mind that {row['caveat']}." if row.get("caveat") else ""
-    more = "`propose the better one` would propose it" if verdict == "better" else "A longer span tells more"
-    found = f"{name} has the highest mean daily return of those compared; {live}.{caveat}"
-    return PlannedAnswer(f"{found}\n\nNothing was proposed. {more}.")
 
 
 def _named(q: Question) -> list[str]:

@@ -202,13 +202,6 @@ def rule_named(text: str) -> str:
     return next((rule for form, rule in _NAMED_RULE.items() if re.search(rf"\b(?:{form})", text)), "")
 
 
-def exit_of(above: TurnAbove) -> str:
-    """The kind of exit that a word explained above is: `trailing stop` is `trail`; empty for none."""
-    last = above.last
-    word = str(last.args.get("word", "")).replace("_", " ") if last is not None and last.name == "define" else ""
-    return next((kind for form, kind in _EXITS if re.search(rf"\b(?:{form})", word)), "")
-
-
 def word_of(above: TurnAbove) -> str:
     """The word that the turn above explained or whose figure it showed; empty for none."""
     last = above.last
@@ -218,10 +211,3 @@ def word_of(above: TurnAbove) -> str:
         return ""
     said = [word for word in glossary() if len(word) > 2 and re.search(rf"\b{re.escape(word)}s?\b", above.question)]
     return max(said, key=len, default="")
-
-
-def pair_of(above: TurnAbove) -> tuple[str, ...]:
-    """The two things that the question above set against each other: halt and pause; none where a table was shown for it."""
-    found = says("turn_above.pair", above.question)
-    shown = above.last is not None and above.last.name != "define"
-    return () if found is None or shown else (found[1], found[2])
