@@ -6,13 +6,10 @@ understand.py.
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
-from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from agents.offline.account import tokens_of
-from agents.offline.dates import TimeSpan
 from agents.offline.drafts import asks_back, drafted, result_text, window
 from agents.offline.page_plans import rule_story
 from agents.offline.read_back import PlannedCall
@@ -189,10 +186,9 @@ def why(slots: Slots, older: "Part | None", newest_turn: "Part | None", past: Se
         return rule_story(
             last.rows()[slots.place if slots.place is not None and _there(slots.place, last.rows()) else 0]["rule"], last
         )
-    if last.name in _FIGURES:
-        span = picked_span(newest_turn, older, past, facts) or (older and older.slots.span)
+    if last.name in _FIGURES and not (older and (ranks(older.slots.text) or older.slots.which)):  # of the worst day it is none
         kept = {key: last.args[key] for key in ("since", "until") if last.args.get(key)}
-        return PlannedCall("attribution", {**kept, **(window(span) if span else {})})  # of the worst day, not of all days
+        return PlannedCall("attribution", {**kept, **(window(older.slots.span) if older else {})})
     if last.name == "parity":
         return no_more(last)
     events = [i for i in row_ids(last) if re.fullmatch(r"[dp]-\d+", i)]
@@ -211,34 +207,15 @@ def _of_run_above(run: str, q: Question) -> Plan:  # noqa: ARG001 - a plan takes
     return drafted([call], results).after(f"Of {run}, the last run made here; what was asked since was not run.")
 
 
-def compared(past: Sequence[PastTurn]) -> bool:
-    """Whether the last answer is a comparison."""
-    last = newest(past)
-    return last is not None and last.name == "compare" and last.status == "ok"
+def made_runs(past: Sequence[PastTurn]) -> bool:
+    """Whether a thread made several backtests, the newest one last."""
+    made = [r for turn in past for r in turn.results if r.name == "backtest" and r.status == "ok"]
+    return len(made) > 1 and newest(past) is made[-1]
 
 
 def no_more(last: CallResult) -> PlannedAnswer:
     """The answer above again, where it has no more to say."""
     return PlannedAnswer(f"What stands above says this, and no more:\n\n{result_text(last)}", read_as="the answer above")
-
-
-def runs_of(past: Sequence[PastTurn]) -> list[CallResult]:
-    """The backtests that a thread made, oldest first."""
-    return [r for turn in past for r in turn.results if r.name == "backtest" and r.status == "ok"]
-
-
-def two_runs(past: Sequence[PastTurn]) -> PlannedCall | PlannedAnswer | None:
-    """The comparison of the last two backtests, where they differ in parameters alone: what tells a difference from noise.
-    A run with the defaults is asked back about: a comparison sets its variants against the live configuration, not against it."""
-    made = runs_of(past)[-2:]
-    same = ("strategy", "symbol", "timeframe", "start", "end", "venue", "fills", "funding")
-    if len(made) < 2 or newest(past) is not made[1] or any(made[0].args.get(key) != made[1].args.get(key) for key in same):
-        return None
-    args = {key: made[1].args[key] for key in same if made[1].args.get(key)}
-    changed = [{"changes": list(r.args["changes"])} for r in made if r.args.get("changes")]
-    if len(changed) < len(made):
-        return asks_back(SAY["both_values"])
-    return PlannedCall("compare", {**args, "variants": changed})
 
 
 def again(slots: Slots, past: Sequence[PastTurn], facts: Facts) -> PlannedCall | PlannedAnswer:
@@ -268,43 +245,6 @@ def figure(slots: Slots, past: Sequence[PastTurn], facts: Facts) -> PlannedCall 
     if extreme_row(table, facts, asked, slots.which) is None:
         return None
     return PlannedAnswer(f"{extreme(table, facts, asked, slots.which)} That is of the table above.", read_as="the table above")
-
-
-def _day_of(table: Table, place: int, facts: Facts) -> datetime | None:
-    """The day that a row begins with, as its date or in milliseconds."""
-    cell = table.rows[place][0]
-    at = number_of(cell, facts)
-    day = re.match(r"\d{4}-\d\d-\d\d", str(cell) if at is None else utc(int(at)))
-    return datetime.fromisoformat(day[0]) if day else None
-
-
-def picked_span(newest_turn: "Part | None", older: "Part | None", past: Sequence[PastTurn], facts: Facts) -> TimeSpan | None:
-    """The day, week or month that the turn above, or the question that it goes on with, named as the best or the worst."""
-    asked = [of.slots for of in (newest_turn, older) if of is not None]
-    spans = [of.span for of in asked if of.span.start]
-    within = [replace(of, span=spans[-1]) if spans and not of.span.start else of for of in asked]
-    return next((span for of in within if (span := row_span(of, past, facts)) is not None), None)
-
-
-def row_span(older: Slots, past: Sequence[PastTurn], facts: Facts) -> TimeSpan | None:
-    """The day, week or month that the last answer named as the best or the worst; None when it named none."""
-    last = newest(past)
-    falls = [row for t in past[-3:] for r in t.results for row in r.rows()[:1] if "trough" in row]
-    if falls and says("measured.fall", older.text):
-        ends = [utc(int(number_of(falls[-1][name], facts) or 0))[:16].replace(" ", "T") for name in ("peak", "trough")]
-        return TimeSpan(ends[0], ends[1])  # of the deepest drawdown, from its peak to its trough
-    if last is None or last.name != "pnl" or last.table is None or not (ranks(older.text) or older.which in ("worst", "best")):
-        return None
-    low, high = (older.span.start or older.span.at or "")[:10], (older.span.end or "9999")[:10]
-    rows = [n for n, row in enumerate(last.table.rows) if not str(row[0])[:1].isdigit() or low <= str(row[0])[:10] < high]
-    shown = only(last.table, rows)  # of the window alone, as the answer did
-    at_row = 0 if len(rows) == 1 else extreme_row(shown, facts, older.text, older.which)
-    first = None if at_row is None else _day_of(shown, at_row, facts)
-    if first is None:
-        return None
-    size = {"week": 7, "month": 31}.get(str(last.args.get("unit", "day")), 1)
-    end = (first + timedelta(days=size)).replace(day=1) if size == 31 else first + timedelta(days=size)
-    return TimeSpan(f"{first:%Y-%m-%d}", f"{end:%Y-%m-%d}")
 
 
 def _since(past: Sequence[PastTurn], shown: CallResult) -> bool:

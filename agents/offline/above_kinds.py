@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from agents.offline import carry, correct, listed
+from agents.offline import asked_again, carry, correct, listed
 from agents.offline.slots import Slots
 from agents.offline.turn_above import TurnAbove
 
-KINDS = (*listed.KINDS, *carry.KINDS, *correct.KINDS)
+KINDS = (*asked_again.KINDS, *listed.KINDS, *carry.KINDS, *correct.KINDS)
 
 
 def first(read: Slots, above: TurnAbove) -> Any:

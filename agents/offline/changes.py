@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from agents.offline.drafts import asks_back, changes_of, drafted, name_list, which_sleeve
-from agents.offline.moves import moved
 from agents.offline.read_back import PlannedCall, changes_text
 from agents.offline.slots import Slots
 from agents.offline.steps import Plan, PlannedAnswer, Question
@@ -22,7 +21,7 @@ BETTER = PATTERNS["changes.better"]
 def propose(q: Question) -> Plan:
     """A proposal of what the question asks to change."""
     picks = q.last("compare", "sweep") and re.search(r"\b(?:the|that) .*\bone\b", q.slots.text)
-    spelled = (q.slots.common and not picks) or q.slots.variants or (q.slots.move and q.slots.move.by)
+    spelled = (q.slots.common and not picks) or q.slots.variants or q.slots.move == "sized"
     if "propose_config" in q.tools and not spelled and BETTER.search(q.slots.text):
         return (yield from _of_compared(q))
     return (yield from _spelled_out(q))
@@ -96,19 +95,12 @@ def _spelled_out(q: Question) -> Plan:
         return asks_back("You named several values for one parameter; a proposal sets one. Which?")
     if sleeve is None:
         return asks_back(which_sleeve(q))
-    sized = q.slots.move is not None and q.slots.move.by is not None
-    changes = dict(q.slots.common) or (moved_of(q, sleeve.strategy, sleeve.params) if sized else {})
+    changes = dict(q.slots.common)
     if not changes:
         return asks_back(_to_which_value(q, sleeve.params))
     last = q.last("compare")
     span = last.args if last and last.data.get("sleeve") == sleeve.name else {}
     return (yield from _file(q, sleeve.name, changes, f"Asked by a person: {render.one_line(q.raw, 200)!r}.", span))
-
-
-def moved_of(q: Question, strategy: str, params: Mapping[str, Any], share: float = 0.25) -> dict[str, Any]:
-    """`halve the risk`, `the stop half an ATR wider`: the settings named, moved from where they are; `share`: without a size."""
-    own = {p.key: p for p in q.words.strategies.get(strategy, ()) if not p.choices}
-    return moved(q.slots.move, q.slots.text, own, params, share, q.slots.keys) if q.slots.move else {}
 
 
 def _to_which_value(q: Question, params: Mapping[str, Any]) -> str:

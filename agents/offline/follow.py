@@ -101,9 +101,6 @@ def shifted(slots: Slots, older: Slots, words: Words) -> Slots:
 
 def with_percent(slots: Slots, before: float | None) -> Slots:
     """`and 20` after a move of a price: the number is a move in the same direction."""
-    if before and slots.move and slots.move.by and not slots.percent and "size" not in slots.text:  # `double that`
-        places = {**slots.places, "percent": ((0, 0),)}
-        return replace(slots, percent=slots.move.of(before), move=None, places=places)
     number = re.fullmatch(r"\d+(?:\.\d+)?(?: ?%)?", slots.unclear[0]) if len(slots.unclear) == 1 else None
     if number is None or slots.percent or not before:
         return slots

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from agents.offline.above import FromAbove, figure, newest, run_shown, two_runs
+from agents.offline.above import FromAbove, figure, newest, run_shown
 from agents.offline.drafts import asks_back, drafted, first_sentence, result_text
 from agents.offline.read_back import PlannedCall
 from agents.offline.slots import Slots
@@ -20,27 +20,20 @@ from agents.offline.tables_shown import days_of
 from agents.offline.words import PATTERNS, says
 
 _OWN_VERDICT = ("sweep", "walkforward", "judge", "trials", "parity", "pair_scan", "leaks", "compare", "joint_risk", "exposure")
-_FALL, _DOUBTS = PATTERNS["measured.fall"], PATTERNS["measured.doubts"]
+_FALL = PATTERNS["measured.fall"]
 
 
 def judged(slots: Slots, past: Sequence[PastTurn], facts: Facts) -> FromAbove:
-    """How good the answer above is: its own verdict, which of two runs made more, or its figures beside chance and limits."""
+    """How good the answer above is: its own verdict, or its figures beside chance and limits."""
     last, text = newest(past), slots.text
-    if (both := two_runs(past)) is not None:
-        return both
-    ranked, own = ranks(text) or slots.which, last is not None and last.name in _OWN_VERDICT and last.status == "ok"
-    if last is not None and own and _DOUBTS.search(text):
-        return _verdict_of(last)
-    if ranked and (call := figure(slots, past, facts)) is not None:
-        return call
     if last is None:
         return asks_back("Is what any good? Nothing was looked up yet: name the run or the sleeve.")
-    if own:
+    if last.name in _OWN_VERDICT and last.status == "ok":
         return _verdict_of(last)
-    if last.name == "pnl" and re.search(r"\b(?:better|worse)\b", text):
-        return asks_back("Better than what? Name the period or the sleeve to set it against: `this week against last week`.")
-    if re.search(r"\b(?:difference|between|the two|both)\b", text):
-        return asks_back("The difference of what two? Name both values: `compare stop_atr=2 with stop_atr=3`.")
+    if (ranks(text) or slots.which) and (call := figure(slots, past, facts)) is not None:
+        return call
+    if re.search(r"\b(?:better|worse|difference|between|the two|both)\b", text):
+        return asks_back("Of what two? Name both values, periods or sleeves: `compare stop_atr=2 with stop_atr=3`.")
     asked = f"{next((turn.asked for turn in reversed(past) if turn.results), '')} {text}".lower()
     return partial(measured, str(run_shown(last) or ""), asked)
 

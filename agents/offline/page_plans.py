@@ -106,14 +106,7 @@ def runbook(q: Question) -> Plan:
 
 def checklist(q: Question) -> Plan:
     """Where people are in a runbook, or how a person begins one: nothing is begun from a chat."""
-    about: str | None = _named(q, r"(?:al-|cl-|w)\d+")
-    if not about and says("page_plans.this_alert", q.slots.text):
-        (found,) = yield [PlannedCall("alerts", {"state": "open"})]  # asked anew: what was listed may be over
-        about = next(iter(found.ids("al-")), None)
-        if about is None:
-            return PlannedAnswer(
-                f"{result_text(found)}\n\nA runbook is begun about an alert by its id.", read_as="the open alert"
-            )
+    about = _named(q, r"(?:al-|cl-|w)\d+")
     return (yield from made([PlannedCall("checklist", {"about": about[:200]} if about else {})]))
 
 

@@ -2,13 +2,12 @@
 several sleeves."""
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
 from agents.offline import slots
 from agents.offline.choose import SPOKEN_RUN, Chosen
-from agents.offline.labels import NO
 from agents.offline.learned import Guess
 from agents.offline.read_back import PlannedCall
 from agents.offline.steps import PlannedAnswer
@@ -70,24 +69,6 @@ def by_sleeve(parts: Sequence[Part]) -> list[Part]:
     return split
 
 
-def beside(parts: Sequence[Part]) -> Part | None:
-    """`cant sleep. did we lose anything`: the one clause that surely asks. The others name nothing: named as not used."""
-    asks = [part for part in parts if part.ask not in ("way thanks", "way own_words", "way help", NO) and _certain(part)]
-    others = [part for part in parts if asks and part is not asks[0]]
-    if len(asks) != 1 or any(part.slots.places.keys() - {"place", "ever"} for part in others):
-        return None
-    return asks[0]._replace(left=(*asks[0].left, *(part.text.strip(" ,;.?!") for part in others)))
-
-
-def _certain(part: Part) -> bool:
-    """Whether a clause by itself is a question that is answered, or asks for a change that it spells out."""
-    if part.chosen is None or part.unsure:
-        return part.way is not None
-    if part.chosen.entry.proposes:
-        return not part.lost and bool(part.slots.common) and part.chosen.probability >= CLAUSE_SURE
-    return not part.lost and part.chosen.probability >= CLAUSE_SURE
-
-
 def bare_reading(part: Part) -> bool:
     """Whether a half reads something and sets nothing, so that it needs no other half."""
     entry = part.chosen.entry if part.chosen else None
@@ -103,10 +84,3 @@ def with_first(text: str, first: str, words: Words) -> str:
     keys, said = slots.read_slots(first, words).keys, tidy(first, words)
     word = max((of for of in glossary() if len(of) > 2 and re.search(rf"\b{re.escape(of)}\b", said)), key=len, default="")
     return f"what is {keys[0]} of all sleeves" if keys else f"what is our {word}" if word else text
-
-
-def symbols_so_far(read: Iterable[Part], of: Part) -> tuple[str, ...]:
-    """The symbols that the same tool was asked about in this thread: `both`."""
-    tool = of.chosen.entry.tool if of.chosen else None
-    same = [part for part in read if part.chosen and part.chosen.entry.tool is tool]
-    return tuple(dict.fromkeys(symbol for part in same for symbol in part.slots.symbols))

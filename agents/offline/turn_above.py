@@ -26,7 +26,6 @@ OWN_NAMES = frozenset(("span", "sleeves", "symbols", "strategies", "ids", "handl
 _RULES, _NAMED_RULE = LISTS["rule_of_limit"], LISTS["rule_named"]
 RULES = ("daily loss", "loss streak", "entry frequency", "desk drawdown", "entries paused")
 _SAYS_RULE = re.compile("(?:refused(?: by)?: |breaker )({0})|({0}) breaker".format("|".join(RULES)))
-_EXITS = (("trail", "trail"), ("take profit|target", "target"), ("stop", "stop"))
 
 
 class TurnAbove(NamedTuple):

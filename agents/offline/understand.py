@@ -15,10 +15,10 @@ from agents.offline.choose import SHOWN, chosen_of, entry_of, likely, refined, s
 from agents.offline.drafts import asks_back
 from agents.offline.labels import FOLLOWS, MORE, REPEAT, WHICH, AskLabel
 from agents.offline.learned import Guess
-from agents.offline.parts import ALIKE, CLAUSE_SURE, Part, bare_reading, beside, by_sleeve, symbols_so_far, with_first
+from agents.offline.parts import ALIKE, CLAUSE_SURE, Part, bare_reading, by_sleeve, with_first
 from agents.offline.slots import COUNTED
 from agents.offline.steps import PastTurn, PlannedAnswer
-from agents.offline.tables import Facts
+from agents.offline.tables import Facts, ranks
 from agents.offline.turn_above import Rest, TurnAbove
 from agents.offline.ways import SAY, Way, way_of, ways
 from agents.offline.words import PATTERNS, Words, says
@@ -120,8 +120,6 @@ def understand(
     ):  # two years, which the desk has not lived
         ask = "backtest" if (one.slots.sleeves or one.slots.strategies) and re.search(r"\b20\d\d\b", one.slots.text) else "pnl"
         return by_sleeve([Part(question, slots.read_slots(question, words), chosen=entry_of(ask), ask=ask)])
-    if (one.maybe or one.lost) and len(texts) > 1 and (alone := beside([part_of(t, thread) for t in texts])) is not None:
-        return by_sleeve([alone])
     return by_sleeve([wider.widened(one)])
 
 
@@ -297,14 +295,12 @@ def _more(text: str, read: slots.Slots, thread: ThreadSoFar) -> Part:
     if older.chosen.entry.tool.name == "define" and account.words_left(read):  # `and a layer?`
         return Part(text, read, chosen=older.chosen, ask=older.ask)
     if not follow.changes(read, older.slots):
-        return _better(text, read, thread) if above.compared(thread.past) else Part(text, read, call=asks_back(wider.UNCHANGED))
+        return Part(text, read, call=asks_back(wider.UNCHANGED))
     if older.chosen.entry.tool.name == "propose_watch" and read.closed.get("metric") not in (
         None,
         older.slots.closed.get("metric"),
     ):
         return Part(text, read, chosen=older.chosen)  # `also if we lose more than 200 in a day`, after a price: another watch
-    if re.search(r"\bboth\b", read.text) and not read.symbols:
-        read = replace(read, symbols=symbols_so_far((thread.read or {}).values(), older))
     return follow.going_on(text, read, older, thread.words, thread.past)
 
 
@@ -314,11 +310,9 @@ def _which(text: str, read: slots.Slots, thread: ThreadSoFar) -> Part:
 
 
 def _better(text: str, read: slots.Slots, thread: ThreadSoFar) -> Part:
-    if above.compared(thread.past):
-        return Part(text, read, chosen=entry_of("compare"), own=slots.Slots(), aside=True)
-    several = above.two_runs(thread.past) is None and len(above.runs_of(thread.past)) > 1
+    """How good that is: of several runs which made more, the verdict of a search or comparison, a performance beside chance."""
     more = slots.read_slots("which of these made more", thread.words)
-    runs = table_answers.answer_of(more, thread.past, thread.facts, thread.words) if several else None
+    runs = table_answers.answer_of(more, thread.past, thread.facts, thread.words) if above.made_runs(thread.past) else None
     return Part(text, read, call=runs or measured.judged(read, thread.past, thread.facts))
 
 
@@ -354,11 +348,9 @@ def _on_frame(part: Part, frame: Part, thread: ThreadSoFar, *, within: bool) -> 
     """A sentence of its own that looks back: with what the one before was narrowed to; what cannot be carried is asked back."""
     assert part.chosen is not None  # noqa: S101 - asked before
     assert frame.chosen is not None  # noqa: S101 - asked before
-    looks = follow.points_back(part.slots)
-    span = above.picked_span(thread.newest, frame, thread.past, thread.facts) if looks else None
-    if span is not None:  # `which sleeve was that from`, after a day
-        taken = any(map(part.chosen.entry.takes, follow.CARRIED["span"][:3]))
-        return part._replace(slots=replace(part.slots, span=span), frame=None) if taken else part._replace(lost=("that",))
+    of_a_day = frame.chosen.entry.tool.name == "pnl" and (frame.slots.which or ranks(frame.slots.text))
+    if of_a_day and follow.points_back(part.slots):  # `which sleeve was that from`, after the worst day: its window is not kept
+        return part._replace(lost=("that",))
     tools = (part.chosen.entry.tool.name, frame.chosen.entry.tool.name)
     same = tools[0] == tools[1] and not part.slots.places.keys() & {"span", "sleeves", "symbols", "everything"}
     failed = [r for turn in thread.past[-1:] for r in turn.results if r.name in follow.RUNS and r.status != "ok"]
