@@ -231,8 +231,10 @@ def _together(moves: Mapping[str, float]) -> Plan:
         "+".join(f"{h}.change" for h in handles), "+".join([f"{handles[0]}.before", *(f"{h}.change" for h in handles)])
     )
     said = ", ".join(f"{{{h}.move_frac}} on {symbol.partition('-')[0]}" for h, symbol in zip(handles, moves, strict=True))
-    lead = f"All at once ({said}): {change}, which leaves equity of {after}. The changes of the moves below are added up; "
-    return drafted(calls, results).after(f"{lead}the breaker is asked there of each move alone.")
+    lead = f"All at once ({said}): equity changes by {change} (a loss has a minus), to {after}. "
+    return drafted(calls, results).after(
+        f"{lead}The changes of the moves below are added up; the breaker is asked there of each move alone."
+    )
 
 
 def orders(q: Question) -> Plan:

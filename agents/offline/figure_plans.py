@@ -200,7 +200,11 @@ def pnl(q: Question) -> Plan:
         args |= {"limit": 60}  # of all that it shows, not of the last twelve
     call = PlannedCall("pnl", args)
     (result,) = yield [call]
+    short = ""
     if spans and result.table is not None:
+        began = min((str(row[0])[:10] for row in result.table.rows), default="")
+        if began > min(starts)[:10] and len(result.table.rows) < args.get("limit", 0):
+            short = f"The desk has no P&L before {began}, so this is not all of the window that was asked for."
         kept = [n for n, row in enumerate(result.table.rows) if _within(str(row[0])[:10], starts, spans)]
         result = result.only(kept)
         if not kept:
@@ -228,7 +232,7 @@ def pnl(q: Question) -> Plan:
         first = extreme(table, q.facts, text, q.slots.which) or first
     elif not (spans or q.slots.by or args.get("equity") or args.get("subject")):
         first = _up_or_down(result, q)
-    return draft.after(first)
+    return draft.after(" ".join(filter(None, (first, short))))
 
 
 def _up_or_down(result: CallResult, q: Question) -> str:

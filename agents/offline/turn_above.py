@@ -58,27 +58,11 @@ class TurnAbove(NamedTuple):
         results = self.shown.results if self.shown is not None else ()
         return next((r for r in reversed(results) if r.name != "calc"), next(iter(results), None))
 
-    @property
-    def found_nothing(self) -> bool:
-        """Whether the turn above was asked back about, or found no rows."""
-        last = self.last
-        if last is None:
-            return self.newest is not None and bool(self.newest.maybe or self.newest.lost)
-        return last.status == "no_data" or (
-            last.name in ("trips", "journal_search") and (last.table is None or not last.table.rows)
-        )
-
     def filed(self) -> list[tuple[CallResult, str]]:
         """The watches and proposals that this thread filed, with their ids, oldest first."""
         found = [r for turn in self.past for r in turn.results if r.name.startswith("propose_") and r.status == "ok"]
         listed = [(r, next((i for i in r.evidence if re.match(r"w-|prop-", i)), "")) for r in found]
         return [(r, identity) for r, identity in listed if identity]
-
-    @property
-    def of_limits(self) -> bool:
-        """Whether the turn above was about the desk's limits."""
-        way = self.newest.way if self.newest is not None else None
-        return self.newest is not None and (self.newest.ask == "desk limits" or (way is not None and way.key == "limits"))
 
     def latest(self, turns: int, fits: Callable[[CallResult], bool]) -> CallResult | None:
         """The first fitting result of the newest turn that has one, of so many turns."""
