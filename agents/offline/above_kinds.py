@@ -1,8 +1,7 @@
 """A short sentence about what the turn above was about, or one that corrects it. Called by understand.py.
 
 The kinds are tried in their order: rules of words.toml (a question with the names of the thread), one of a list, what the turn
-above was of (`since when`, `has it ever fired`), another slot of it (`no wait, 9`, `eth too`). What was filed before a correction
-stays until a person decides; the answer says so.
+above was of (`since when`, `has it ever fired`), another slot of it (correct.py).
 """
 
 import re
@@ -11,16 +10,15 @@ from datetime import date, timedelta
 from functools import partial
 from typing import Any
 
-from dateutil.relativedelta import relativedelta
-
-from agents.offline.above import again, row_ids, row_of, why
-from agents.offline.account import tokens_of, words_left
-from agents.offline.drafts import drafted
-from agents.offline.follow import time_of
-from agents.offline.parts import Part
+from agents.offline import correct
+from agents.offline.above import again, row_ids, row_of, run_shown, why
+from agents.offline.account import tokens_of
+from agents.offline.drafts import asks_back, drafted, window
+from agents.offline.page_plans import rule_story
 from agents.offline.read_back import PlannedCall
-from agents.offline.slots import ORDINALS, Slots, read_slots, words_of
+from agents.offline.slots import ORDINALS, Slots, words_of
 from agents.offline.steps import CallResult, Plan, PlannedAnswer, PlanOf, Question
+from agents.offline.tables import extreme_row, handle_of, number_of, ranks
 from agents.offline.talk import asked_of, tables_above
 from agents.offline.turn_above import (
     ANY,
@@ -28,7 +26,6 @@ from agents.offline.turn_above import (
     OWN_NAMES,
     Kind,
     Kinds,
-    Rest,
     ShortSentence,
     TurnAbove,
     of_above,
@@ -48,6 +45,16 @@ def _picked(heard: ShortSentence) -> str:
     above = next(iter(tables_above(heard.above.past, heard.above.facts, heard.above.words)), None)
     at = above.picked if above is not None else None
     return str(above.table.rows[at][0]) if above is not None and at is not None and at < len(above.table.rows) else ""
+
+
+def _picked_sleeve(heard: ShortSentence) -> str:
+    """The sleeve of the row that was picked."""
+    name, table = _picked(heard), heard.table
+    if not name and says("asked_again.blames", heard.above.question):  # of a loss the worst, of a gain the best
+        net = number_of(f"{{{handle_of(heard.last, 'net')}.net}}", heard.above.facts) or 0.0
+        at = extreme_row(table, heard.above.facts, "net", "worst" if net < 0 else "best")
+        name = "" if at is None else str(table.rows[at][0])
+    return _one([s.name for s in heard.above.words.sleeves if s.name in name or f":{s.symbol}:" in name])
 
 
 def _day(heard: ShortSentence) -> str:
@@ -76,7 +83,10 @@ def _one(found: Sequence[str]) -> str:
 
 
 _NAMES: Mapping[str, Callable[[ShortSentence], str]] = {
-    "picked_sleeve": lambda heard: _one([s.name for s in heard.above.words.sleeves if s.name in _picked(heard)]),
+    "picked_sleeve": _picked_sleeve,
+    "n": lambda _: " ",
+    "sleeve_said": lambda heard: str(heard.last.args.get("sleeve") or " "),
+    "sleeve": lambda heard: _one(heard.read.sleeves),
     "window": lambda heard: window_of(heard) or " ",
     "day": _day,
     "when": lambda heard: words_of("span", heard.read.span) or " ",
@@ -86,6 +96,7 @@ _NAMES: Mapping[str, Callable[[ShortSentence], str]] = {
     ),
     "card": lambda heard: _one(heard.last.ids("prop-")),
     "subject": lambda heard: _one(heard.read.symbols) or _cell(heard, "subject"),
+    "of_desk": lambda heard: "" if heard.read.places.keys() & (OWN_NAMES - {"span"}) or run_shown(heard.last) else " ",
     "of_a_rule": lambda heard: rule_of(heard.above),
 }
 
@@ -190,6 +201,13 @@ def as_it_was(heard: ShortSentence) -> Any:
     return why(heard.read, above.older, above.newest, above.past, above.facts) if of_rule else None
 
 
+@KINDS(most=10)
+def rule_for(heard: ShortSentence) -> PlanOf | None:
+    """`what does that rule protect us from`: the rule of the answer above, or of the one before it."""
+    last, rule = heard.above.last, rule_of(heard.above)
+    return rule_story(rule, last) if rule and last is not None else None
+
+
 def opened(last: CallResult) -> PlanOf | None:
     """Since when the positions that were shown are held: the last entry of each sleeve that holds one."""
     held_by = [row["sleeve"] for row in last.rows() if not re.fullmatch(r"flat|-|", row.get("position", "")) and "sleeve" in row]
@@ -217,6 +235,9 @@ def fired(heard: ShortSentence) -> Any:
     named = rule_named(text) if re.search(r"\b(?:one|that|this)\b", text) else ""
     if rule := named or rule_of(above, heard.read.place):
         return PlannedCall("counts", {"rule": rule, "since": heard.read.span.start or EVER})
+    word = word_of(above) if above.last is not None and above.last.name == "define" else ""
+    if ended := next((exit for exit in ("trail", "target", "stop") if exit in word), ""):  # `trailing stop` was explained
+        return PlannedCall("trips", {"exit": ended})
     return None
 
 
@@ -261,118 +282,19 @@ def of_a_word(heard: ShortSentence) -> Any:
     return PATTERNS["carry.pronoun"].sub(word, text, count=1) if explained and goes_on else None
 
 
-_LEVEL = r"\$?(\d[\d,]*(?:\.\d+)?) ?(k)?[?.! ]*$"
-
-
-def _stripped(text: str) -> str:
-    """A sentence without the words that correct."""
-    for name in ("corrects", "after", "make"):
-        text = PATTERNS[f"correct.{name}"].sub("", text)
-    return text.strip(" ,")
-
-
-def _number(text: str) -> int | float:
-    return float(text) if "." in text and not float(text).is_integer() else int(float(text))
-
-
-def _level(found: re.Match[str]) -> float:
-    return float(found[1].replace(",", "")) * (1000 if found[2] else 1)
-
-
-def _again(older: Part, read: Slots, slots: Slots, **more: Any) -> Part:
-    """The question before with other slots, asked by this sentence."""
-    return older._replace(text=read.text, slots=slots, own=read, lost=(), left=(), maybe=(), **more)
-
-
-_NUMBER = re.compile(rf"^(?:to |at |below |under |above |over )?{_LEVEL}")
-_AT_LEVEL = re.compile(rf"^(?:and )?(?:the )?same (?:for|with|on) \w+ (?:at|below|under|above|over) {_LEVEL}")
-_BESIDE_WORDS = "too also well same one mean meant likewise sorry instead rather wait"
-
-
-@KINDS(of=("propose_pause", "propose_watch"), ok=False)
-def refiled(heard: ShortSentence) -> PlanOf | None:
-    """`no wait, 9`, `eth too`, after a pause or a watch was asked for: asked for anew, and what was filed before is named."""
-    read, filed, last, rest = heard.read, heard.above.filed(), heard.last, _stripped(heard.text)
-    if not filed or filed[-1][0] is not last:
+@KINDS(of=ANY)
+def which_sleeve(heard: ShortSentence) -> PlannedCall | PlannedAnswer | None:
+    """`which sleeve was it`, `on which coin mostly`: what was earned above, by sleeve; of a ranked row the window is asked."""
+    last, above = heard.last, heard.above
+    if last.name not in ("pnl", "performance", "attribution") or str(last.args.get("subject", "desk")).startswith("r-"):
         return None
-    anew = partial(_anew, last, filed[-1][1])
-    if last.name == "propose_pause":
-        if lasts := re.fullmatch(r"(?:only |just |for )*(\d{1,3}|an?) ?(minutes?|hours?|h|days?|d)[?.! ]*", rest):
-            return partial(anew, {"ends": f"{lasts[1]} {lasts[2]}"}, True)
-        if (ends := _clock(rest)) is not None:
-            return partial(anew, {"ends": f"until {ends}"}, True)
-        named = [name for name in read.sleeves if name != last.args.get("sleeve")]
-        alone = not read.places.keys() & {"span", "lasting"} and not set(words_left(read)) - {*_BESIDE_WORDS.split()}
-        replaces = rest != read.text and not says("correct.too", read.text)
-        return partial(anew, {"sleeve": named[0]}, replaces) if len(named) == 1 and alone else None
-    if last.args.get("metric") == "price" and len(read.symbols) == 1 and (at := _AT_LEVEL.match(read.text)):
-        return partial(anew, {"subject": read.symbols[0], "level": _level(at)}, False)
-    if read.symbols or (found := _NUMBER.match(rest)) is None:
-        return None
-    level, old = _level(found), float(last.args.get("level", 0))
-    level = level * 1000 if level * 200 < abs(old) <= level * 5000 else level  # `make that 82`, after 80000
-    return partial(anew, {"level": -abs(level) if old < 0 else level}, True)
+    of = above.older.slots if above.older is not None else Slots()
+    if of.which or ranks(of.text) or says("measured.fall", of.text):
+        return asks_back("In which window? Name it, such as `which sleeve lost the most on 12 november`.")
+    return PlannedCall("trips", {"by": "sleeve", **window(of.span)})
 
 
-def _clock(text: str) -> str | None:
-    """`9`, `21:30`, `9pm` as a time of the day."""
-    found = PATTERNS["correct.clock"].match(text)
-    if found is None:
-        return None
-    hour = int(found[2]) + (12 if found[4] == "pm" and int(found[2]) < 12 else 0)
-    return f"{'tomorrow ' if found[1] else ''}{hour:02d}:{found[3] or '00'}" if hour < 24 else None
-
-
-def _anew(last: CallResult, identity: str, args: Mapping[str, Any], replaces: bool, q: Question) -> Plan:
-    """The call above with other arguments, and what becomes of the one before."""
-    reason = {"rationale": f"Asked by a person: {q.raw[:200]!r}."} if "rationale" in last.args else {}
-    call = PlannedCall(last.name, {**last.args, **args, **reason})
-    (result,) = yield [call]
-    before = f"{identity} was asked for before and still waits; a person withdraws it: `{ended_by(identity)}`"
-    if last.args.get("sleeve") and last.args.get("sleeve") == call.args.get("sleeve") and result.status == "ok":
-        before = f"{identity} was asked for before and is superseded by it."  # one change waits for a sleeve, the newest
-    return drafted([call], [result], before if replaces else "")
-
-
-def ended_by(identity: str) -> str:
-    """The command by which a person ends what was filed."""
-    watch = identity.startswith("w-")
-    return f"nightdesk watches remove {identity}" if watch else f"nightdesk proposals reject {identity} --as NAME"
-
-
-@KINDS()
-def other_window(heard: ShortSentence) -> Rest | None:
-    """`make it 30 days`, `take the whole year`, `same for 24`: the window of the question before."""
-    rest, older = _stripped(heard.text), heard.above.older
-    found = PATTERNS["correct.span"].match(rest)
-    start = None if older is None else time_of(older.slots.span.start)
-    if start is not None and (whole := says("correct.whole", heard.text)):
-        months = {"year": 12, "quarter": 3, "month": 1}[whole[1] or whole[2]]
-        first = start.replace(month=(start.month - 1) // months * months + 1, day=1)
-        return Rest(f"from {first:%Y-%m-%d} until {first + relativedelta(months=months):%Y-%m-%d}")
-    if start is not None and (year := PATTERNS["correct.short_year"].match(heard.text)):
-        return Rest(f"for 20{year[1]}")
-    bare = rest == heard.text and not (found and found[1][0].isdigit())  # `30 days` changes a window, `week` alone may not
-    if found is None or bare or older is None or older.chosen is None or older.chosen.entry.proposes:
-        return None
-    return Rest(f"last {found[1]}") if any(map(older.chosen.entry.takes, ("since", "start"))) else None
-
-
-_HOURLY = (("hourly", "1h"), ("daily", "1d"), ("4-hourly", "4h"))
-
-
-@KINDS()
-def without_its_words(heard: ShortSentence) -> Rest | None:
-    """`i meant sol`, `same but hourly`: the rest, where it names things alone."""
-    rest, last = PATTERNS["correct.after"].sub("", PATTERNS["correct.corrects"].sub("", heard.text)).strip(" ,"), heard.above.last
-    if last is not None and last.name in ("backtest", "compare"):
-        for word, frame in _HOURLY:
-            rest = re.sub(rf"\b{word}\b(?: bars| candles)?", frame, rest)
-    rest = re.sub(r"^(?:the )?same(?: thing| again)?(?: but| and| only| just)? (?:on |for |with |as )?(?=\S)", "", rest)
-    if not rest or rest == heard.text or heard.above.older is None:
-        return None
-    named = read_slots(rest, heard.above.words)
-    return Rest(rest) if named.places.keys() - {"place", "ever", "without"} and not words_left(named) else None
+KINDS += correct.KINDS
 
 
 def first(read: Slots, above: TurnAbove) -> Any:

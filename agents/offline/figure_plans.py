@@ -118,6 +118,11 @@ def trips(q: Question) -> Plan:
     if len(by) > 1 and q.chosen.splits(by):
         draft = yield from made([PlannedCall("trips", args | {"by": one}) for one in by[:3]])
         return draft.after(f"No tool splits by {name_list(by)} at once: each by itself is below.")
+    if q.slots.outcome and (says("figure_plans.hit_rate", text) or (q.slots.outcome == "both" and by)):
+        args.pop("outcome", None)  # a rate is of winners and losers together, their means are of each
+        return (
+            yield from made([PlannedCall("trips", args | of) for of in ({}, {"outcome": "winners"}, {"outcome": "losers"})], q)
+        )
     if q.slots.outcome == "both":
         return (yield from made([PlannedCall("trips", args | {"outcome": kind}) for kind in ("winners", "losers")], q))
     if q.slots.which != "both" or by:

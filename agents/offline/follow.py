@@ -13,7 +13,7 @@ from typing import Any
 
 from agents.offline import slots as reading
 from agents.offline.account import free, lost_of, tokens_of
-from agents.offline.choose import Chosen, entry_of
+from agents.offline.choose import SPOKEN_RUN, Chosen, entry_of
 from agents.offline.dates import TimeSpan
 from agents.offline.drafts import asks_back
 from agents.offline.entries import AskedEntry
@@ -101,6 +101,9 @@ def shifted(slots: Slots, older: Slots, words: Words) -> Slots:
 
 def with_percent(slots: Slots, before: float | None) -> Slots:
     """`and 20` after a move of a price: the number is a move in the same direction."""
+    if before and slots.move == "sized" and not slots.percent and (times := says("moves.times", slots.text)):  # `double that`
+        size = before * (2 if "double" in times[0] else 0.5)
+        return replace(slots, percent=size, move=None, places={**slots.places, "percent": ((0, 0),)})
     number = re.fullmatch(r"\d+(?:\.\d+)?(?: ?%)?", slots.unclear[0]) if len(slots.unclear) == 1 else None
     if number is None or slots.percent or not before:
         return slots
@@ -271,6 +274,10 @@ def going_on(text: str, read: Slots, older: Part, words: Words, past: Sequence[P
     """The question before with what a short sentence changes; asked back where it says what without saying to which value."""
     assert older.chosen is not None  # noqa: S101 - asked before
     tool = older.chosen.entry.tool.name
+    if (read.symbols or read.strategies) and SPOKEN_RUN.search(read.text) and older.chosen.entry.takes("subject"):
+        own = replace(older.slots, text=f"{older.slots.text.rstrip('?.! ')} of the stored run", sleeves=(), span=read.span)
+        own = replace(own, symbols=read.symbols, strategy=read.strategy, strategies=read.strategies)
+        return older._replace(text=text, slots=own, own=read, left=(), maybe=())  # `and the same for the sol run`
     if says("follow.other", read.text) and len(older.slots.sleeves) == 1:
         return Part(text, read, call=asks_back("Which other one? Name the sleeve."))
     if tool in SEARCHES and not read.axes:  # `and stop 1 to 5`

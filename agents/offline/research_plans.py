@@ -179,6 +179,8 @@ def trials(q: Question) -> Plan:
         more = "Name one for its deflated Sharpe ratio, such as `deflated Sharpe of trend on BTC`."
         return drafted([call], [found], more if found.table else "")
     rows = [n for n, row in enumerate(found.rows()) if all(w.lower() in str(row).lower() for w in (strategy, symbol) if w)]
+    if len(rows) == 1:
+        return (yield from made([PlannedCall("trials", {"hypothesis": str(found.rows()[rows[0]]["hypothesis"])})]))
     about = strategy or symbol
     kept = found.only(rows)._replace(text=f"{len(rows)} hypotheses of {about}, last first.")
     return drafted([call], [kept] if rows else [found], "" if rows else f"Nothing has been tried of {about} yet.")

@@ -5,7 +5,6 @@ from typing import Any
 import pytest
 
 from agents.offline.measured import ranked_runs, verdict
-from agents.offline.moves import moved, read_move, unsized
 from agents.offline.slots import read_slots
 from agents.offline.steps import CallResult
 from agents.offline.words import Param, Words
@@ -58,32 +57,6 @@ def test_lengths_of_folds_are_no_parameters(text: str, folds: dict[str, str], wo
     """A length without a unit has that of the other; months are thirty days."""
     read = read_slots(text, words)
     assert (dict(read.folds), read.unclear) == (folds, ())
-
-
-@pytest.mark.parametrize(
-    ("text", "key", "value"),
-    [
-        ("the stop half an atr wider", "stop_atr", 2.5),
-        ("raise the stop by 1", "stop_atr", 3.0),
-        ("slow average 50 bars less", "slow_bars", 150),
-        ("cut the stop by a quarter", "stop_atr", 1.5),
-        ("a tighter stop", "stop_atr", 1.5),
-        ("stop more wide", "stop_atr", 2.5),
-        ("halve the risk", "risk_max_frac", 0.01),
-        ("double the risk", "risk_max_frac", 0.02),  # within its bounds
-    ],
-)
-def test_a_setting_is_moved_from_where_it_is(text: str, key: str, value: float) -> None:
-    """By the size that is named, a share of it, or a quarter where none is."""
-    move, _ = read_move(text)
-    assert move is not None
-    assert moved(move, text, OWN, {}) == {key: value}
-    assert "half an atr" not in unsized(text)
-
-
-def test_more_than_is_no_move() -> None:
-    """A bound, a count and a comparison move nothing."""
-    assert [read_move(text) for text in ("show 5 more trades", "is 3 higher than 2", "trades of more than 5")] == [(None, [])] * 3
 
 
 def test_five_lower_after_a_parameter_is_a_comparison_with_what_is_live(words: Words) -> None:

@@ -1,0 +1,140 @@
+"""A short sentence that changes one slot of the turn above: `no wait, 9`, `eth too`, `same but hourly`. Called by above_kinds.py.
+
+What was filed before a correction stays until a person decides; the answer says so.
+"""
+
+import re
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+from dateutil.relativedelta import relativedelta
+
+from agents.offline.account import words_left
+from agents.offline.drafts import drafted
+from agents.offline.follow import time_of
+from agents.offline.parts import Part
+from agents.offline.read_back import PlannedCall
+from agents.offline.slots import Slots, read_slots
+from agents.offline.steps import CallResult, Plan, PlanOf, Question
+from agents.offline.turn_above import (
+    Kinds,
+    Rest,
+    ShortSentence,
+)
+from agents.offline.words import PATTERNS, says
+
+KINDS = Kinds()
+
+_LEVEL = r"\$?(\d[\d,]*(?:\.\d+)?) ?(k)?[?.! ]*$"
+
+
+def _stripped(text: str) -> str:
+    """A sentence without the words that correct."""
+    for name in ("corrects", "after", "make"):
+        text = PATTERNS[f"correct.{name}"].sub("", text)
+    return text.strip(" ,")
+
+
+def _number(text: str) -> int | float:
+    return float(text) if "." in text and not float(text).is_integer() else int(float(text))
+
+
+def _level(found: re.Match[str]) -> float:
+    return float(found[1].replace(",", "")) * (1000 if found[2] else 1)
+
+
+def _again(older: Part, read: Slots, slots: Slots, **more: Any) -> Part:
+    """The question before with other slots, asked by this sentence."""
+    return older._replace(text=read.text, slots=slots, own=read, lost=(), left=(), maybe=(), **more)
+
+
+_NUMBER = re.compile(rf"^(?:to |at |below |under |above |over )?{_LEVEL}")
+_AT_LEVEL = re.compile(rf"^(?:and )?(?:the )?same (?:for|with|on) \w+ (?:at|below|under|above|over) {_LEVEL}")
+_BESIDE_WORDS = "too also well same one mean meant likewise sorry instead rather wait"
+
+
+@KINDS(of=("propose_pause", "propose_watch"), ok=False)
+def refiled(heard: ShortSentence) -> PlanOf | None:
+    """`no wait, 9`, `eth too`, after a pause or a watch was asked for: asked for anew, and what was filed before is named."""
+    read, filed, last, rest = heard.read, heard.above.filed(), heard.last, _stripped(heard.text)
+    if not filed or filed[-1][0] is not last:
+        return None
+    anew = partial(_anew, last, filed[-1][1])
+    if last.name == "propose_pause":
+        if lasts := re.fullmatch(r"(?:only |just |for )*(\d{1,3}|an?) ?(minutes?|hours?|h|days?|d)[?.! ]*", rest):
+            return partial(anew, {"ends": f"{lasts[1]} {lasts[2]}"}, True)
+        if (ends := _clock(rest)) is not None:
+            return partial(anew, {"ends": f"until {ends}"}, True)
+        named = [name for name in read.sleeves if name != last.args.get("sleeve")]
+        alone = not read.places.keys() & {"span", "lasting"} and not set(words_left(read)) - {*_BESIDE_WORDS.split()}
+        replaces = rest != read.text and not says("correct.too", read.text)
+        return partial(anew, {"sleeve": named[0]}, replaces) if len(named) == 1 and alone else None
+    if last.args.get("metric") == "price" and len(read.symbols) == 1 and (at := _AT_LEVEL.match(read.text)):
+        return partial(anew, {"subject": read.symbols[0], "level": _level(at)}, False)
+    if read.symbols or (found := _NUMBER.match(rest)) is None:
+        return None
+    level, old = _level(found), float(last.args.get("level", 0))
+    level = level * 1000 if level * 200 < abs(old) <= level * 5000 else level  # `make that 82`, after 80000
+    return partial(anew, {"level": -abs(level) if old < 0 else level}, True)
+
+
+def _clock(text: str) -> str | None:
+    """`9`, `21:30`, `9pm` as a time of the day."""
+    found = PATTERNS["correct.clock"].match(text)
+    if found is None:
+        return None
+    hour = int(found[2]) + (12 if found[4] == "pm" and int(found[2]) < 12 else 0)
+    return f"{'tomorrow ' if found[1] else ''}{hour:02d}:{found[3] or '00'}" if hour < 24 else None
+
+
+def _anew(last: CallResult, identity: str, args: Mapping[str, Any], replaces: bool, q: Question) -> Plan:
+    """The call above with other arguments, and what becomes of the one before."""
+    reason = {"rationale": f"Asked by a person: {q.raw[:200]!r}."} if "rationale" in last.args else {}
+    call = PlannedCall(last.name, {**last.args, **args, **reason})
+    (result,) = yield [call]
+    before = f"{identity} was asked for before and still waits; a person withdraws it: `{ended_by(identity)}`"
+    if last.args.get("sleeve") and last.args.get("sleeve") == call.args.get("sleeve") and result.status == "ok":
+        before = f"{identity} was asked for before and is superseded by it."  # one change waits for a sleeve, the newest
+    return drafted([call], [result], before if replaces else "")
+
+
+def ended_by(identity: str) -> str:
+    """The command by which a person ends what was filed."""
+    watch = identity.startswith("w-")
+    return f"nightdesk watches remove {identity}" if watch else f"nightdesk proposals reject {identity} --as NAME"
+
+
+@KINDS()
+def other_window(heard: ShortSentence) -> Rest | None:
+    """`make it 30 days`, `take the whole year`, `same for 24`: the window of the question before."""
+    rest, older = _stripped(heard.text), heard.above.older
+    found = PATTERNS["correct.span"].match(rest)
+    start = None if older is None else time_of(older.slots.span.start)
+    if start is not None and (whole := says("correct.whole", heard.text)):
+        months = {"year": 12, "quarter": 3, "month": 1}[whole[1] or whole[2]]
+        first = start.replace(month=(start.month - 1) // months * months + 1, day=1)
+        return Rest(f"from {first:%Y-%m-%d} until {first + relativedelta(months=months):%Y-%m-%d}")
+    if start is not None and (year := PATTERNS["correct.short_year"].match(heard.text)):
+        return Rest(f"for 20{year[1]}")
+    bare = rest == heard.text and not (found and found[1][0].isdigit())  # `30 days` changes a window, `week` alone may not
+    if found is None or bare or older is None or older.chosen is None or older.chosen.entry.proposes:
+        return None
+    return Rest(f"last {found[1]}") if any(map(older.chosen.entry.takes, ("since", "start"))) else None
+
+
+_HOURLY = (("hourly", "1h"), ("daily", "1d"), ("4-hourly", "4h"))
+
+
+@KINDS()
+def without_its_words(heard: ShortSentence) -> Rest | None:
+    """`i meant sol`, `same but hourly`: the rest, where it names things alone."""
+    rest, last = PATTERNS["correct.after"].sub("", PATTERNS["correct.corrects"].sub("", heard.text)).strip(" ,"), heard.above.last
+    if last is not None and last.name in ("backtest", "compare"):
+        for word, frame in _HOURLY:
+            rest = re.sub(rf"\b{word}\b(?: bars| candles)?", frame, rest)
+    rest = re.sub(r"^(?:the )?same(?: thing| again)?(?: but| and| only| just)? (?:on |for |with |as )?(?=\S)", "", rest)
+    if not rest or rest == heard.text or heard.above.older is None:
+        return None
+    named = read_slots(rest, heard.above.words)
+    return Rest(rest) if named.places.keys() - {"place", "ever", "without"} and not words_left(named) else None
