@@ -34,7 +34,7 @@ from agents.offline.turn_above import (
     window_of,
     word_of,
 )
-from agents.offline.ways import ways
+from agents.offline.ways import SAY, ways
 from agents.offline.words import LISTS, PATTERNS, says
 
 KINDS = Kinds()
@@ -85,8 +85,6 @@ def _one(found: Sequence[str]) -> str:
 _NAMES: Mapping[str, Callable[[ShortSentence], str]] = {
     "picked_sleeve": _picked_sleeve,
     "n": lambda _: " ",
-    "sleeve_said": lambda heard: str(heard.last.args.get("sleeve") or " "),
-    "sleeve": lambda heard: _one(heard.read.sleeves),
     "window": lambda heard: window_of(heard) or " ",
     "day": _day,
     "when": lambda heard: words_of("span", heard.read.span) or " ",
@@ -222,6 +220,22 @@ def _opened(held_by: list[str], q: Question) -> Plan:  # noqa: ARG001 - a plan t
     said = [f"{row['desk time']}, {row['what']} ({row['event']})" if row else none for row in rows]
     lines = [f"- {one}: {text}" for one, text in zip(held_by, said, strict=False)]
     return PlannedAnswer("Held since the last entry:\n\n" + "\n".join(lines), read_as="the entries of the positions above")
+
+
+@KINDS(most=9, back=True)
+def reached(heard: ShortSentence) -> PlannedAnswer | None:  # noqa: ARG001 - a kind takes its sentence
+    """`mae of that one`: no tool gives the excursions of one trip alone."""
+    return asks_back(SAY["of_one_trip"])
+
+
+@KINDS(most=9, back=True)
+def ended(heard: ShortSentence) -> PlannedAnswer | None:
+    """`what took it out`, `how did that end`, after a sum: it is of no one trade, which is said."""
+    last = heard.above.last
+    sums = last is not None and (
+        last.name in ("pnl", "attribution", "performance") or (last.name == "trips" and "by" in last.args)
+    )
+    return asks_back(SAY["of_a_sum"]) if sums and says("carry.out", heard.text) else None
 
 
 @KINDS()

@@ -5,12 +5,13 @@ What was filed before a correction stays until a person decides; the answer says
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from dateutil.relativedelta import relativedelta
 
-from agents.offline.account import words_left
+from agents.offline.account import tokens_of, words_left
 from agents.offline.drafts import drafted
 from agents.offline.follow import time_of
 from agents.offline.parts import Part
@@ -18,11 +19,13 @@ from agents.offline.read_back import PlannedCall
 from agents.offline.slots import Slots, read_slots
 from agents.offline.steps import CallResult, Plan, PlanOf, Question
 from agents.offline.turn_above import (
+    OWN_NAMES,
     Kinds,
     Rest,
     ShortSentence,
 )
-from agents.offline.words import PATTERNS, says
+from agents.offline.words import LIGHT, PATTERNS, STOP, says
+from tools.common.contract import Effect
 
 KINDS = Kinds()
 
@@ -103,6 +106,25 @@ def ended_by(identity: str) -> str:
     """The command by which a person ends what was filed."""
     watch = identity.startswith("w-")
     return f"nightdesk watches remove {identity}" if watch else f"nightdesk proposals reject {identity} --as NAME"
+
+
+_LIGHT_OTHERS = frozenset((*LIGHT, *STOP, *["all", "both", "each", "of", "others", "other", "rest", "two", "three", "remaining"]))
+
+
+@KINDS()
+def others(heard: ShortSentence) -> Part | None:
+    """`and of the two others`, after a question about one sleeve: the same of each other one."""
+    read, older = heard.read, heard.above.older
+    if older is None or older.chosen is None or read.places.keys() & (OWN_NAMES - {"everything"}):
+        return None
+    entry, named = older.chosen.entry, older.slots.sleeves
+    if entry.tool.effect is not Effect.READ or not entry.takes("sleeve") or len(named) != 1:
+        return None
+    rest = [sleeve for sleeve in heard.above.words.sleeves if sleeve.name not in named]
+    if not 1 < len(rest) <= 3 or any(token.word not in _LIGHT_OTHERS for token in tokens_of(read)):
+        return None
+    slots = replace(older.slots, sleeves=tuple(s.name for s in rest), symbols=tuple(s.symbol for s in rest), strategies=())
+    return _again(older, read, slots, frame=None)
 
 
 @KINDS()

@@ -1,7 +1,7 @@
 """What the desk and its sleeves are now, with what no tool shows named first; counts of what was listed. Called by plans.py."""
 
 import re
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from agents.offline.calls import lead, made, not_given, once
@@ -33,26 +33,9 @@ def sleeves(q: Question) -> Plan:
         return draft
     if re.search(r"\b(?:equity|cash|worth|balance)\b", text):
         return draft.after("\n\n".join(_lines(q, rows, LISTS["of_account"], "equity cash")))
-    if says("desk_plans.worth", text):
-        return draft.after((yield from _worth(q, rows)))
     if opened:
         return draft.after("\n\n".join(_lines(q, rows, LISTS["of_position"], "entry") or ["No position is open there."]))
     return draft.after("" if "version" in text else positions_of(rows))
-
-
-def _worth(q: Question, rows: Sequence[Sequence[Any]]) -> Generator[list[PlannedCall], list[CallResult], str]:
-    """What each open position has gained or lost since its entry, at the last mark, before the costs of leaving it."""
-    held = [(row, str(row[1])[1:-1].partition(".")[0]) for row in rows if str(row[2]) != "flat"]
-    held = [(row, h) for row, h in held if {f"{h}.entry", f"{h}.notional", f"{h}.quantity"} <= q.facts.keys()]
-    paid = [(f"{h}.notional", f"{h}.entry*{h}.quantity") for _, h in held]
-    gains = yield from reckoned(
-        *("-".join(of if str(row[2]).startswith("long") else of[::-1]) for (row, _), of in zip(held, paid, strict=True))
-    )
-    said = [
-        f"{row[0]}: {row[2]} from {{{h}.entry}}, now worth {{{h}.notional}}: unrealised {gain} before costs."
-        for (row, h), gain in zip(held, gains, strict=True)
-    ]
-    return "\n\n".join(said) or "No position is open there, so nothing is unrealised."
 
 
 def positions_of(rows: Sequence[Sequence[Any]]) -> str:

@@ -89,7 +89,7 @@ def shifted(slots: Slots, older: Slots, words: Words) -> Slots:
         text = text.replace(old[0], new[0] if new else level)
     number = says("follow.number", text) if slots.unclear and not bound.search(slots.text) else None
     if number and len(slots.unclear) == 1:  # `same for 28k`, after a level
-        text = text.replace(number[0], slots.unclear[0])
+        text = text.replace(number[0], _in_thousands(slots.unclear[0], number[0]))
     if (
         slots.unclear and says("slots.turned", slots.text) and says("slots.watches", older.text)
     ):  # `and if it loses 2600`, after a level above
@@ -97,6 +97,12 @@ def shifted(slots: Slots, older: Slots, words: Words) -> Slots:
     if slots.by and slots.which in ("worst", "best"):  # `the worst hour for it`, after costs: of the result, not of the costs
         text = slots.text
     return replace(merged, text=text, places={**older.places})
+
+
+def _in_thousands(new: str, old: str) -> str:
+    """`make that 82`, after 80000: thousands, as the level before."""
+    number = float(new) if re.fullmatch(r"\d+(?:\.\d+)?", new) else 0.0
+    return f"{number * 1000:.10g}" if number * 200 < float(old) <= number * 5000 else new
 
 
 def with_percent(slots: Slots, before: float | None) -> Slots:
@@ -125,7 +131,10 @@ def in_window_above(slots: Slots, older: Slots) -> Slots:
     start, stop = time_of(slots.span.start), time_of(slots.span.end)
     if not (found and first and end and start and stop and bound(slots)) or re.search(r"\b(?:19|20)\d\d\b", slots.text):
         return slots
-    if (end - timedelta(minutes=1)).year == first.year:
+    if found["half"] and end - first < timedelta(days=170):
+        middle = first + timedelta(days=(end - first).days // 2)
+        start, stop = (first, middle) if found["half"] == "first" else (middle, end)
+    elif (end - timedelta(minutes=1)).year == first.year:
         by = first.year - start.year
         start, stop = start.replace(year=start.year + by), stop.replace(year=stop.year + by)
     return replace(slots, span=TimeSpan(f"{start:%Y-%m-%d}", f"{stop:%Y-%m-%d}"))

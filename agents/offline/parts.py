@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from agents.offline import slots
 from agents.offline.choose import SPOKEN_RUN, Chosen
+from agents.offline.labels import NO
 from agents.offline.learned import Guess
 from agents.offline.read_back import PlannedCall
 from agents.offline.steps import PlannedAnswer
@@ -67,6 +68,24 @@ def by_sleeve(parts: Sequence[Part]) -> list[Part]:
         else:
             split.append(part)
     return split
+
+
+def beside(parts: Sequence[Part]) -> Part | None:
+    """`cant sleep. did we lose anything`: the one clause that surely asks. The others name nothing: named as not used."""
+    asks = [part for part in parts if part.ask not in ("way thanks", "way own_words", "way help", NO) and _certain(part)]
+    others = [part for part in parts if asks and part is not asks[0]]
+    if len(asks) != 1 or any(part.slots.places.keys() - {"place", "ever"} for part in others):
+        return None
+    return asks[0]._replace(left=(*asks[0].left, *(part.text.strip(" ,;.?!") for part in others)))
+
+
+def _certain(part: Part) -> bool:
+    """Whether a clause by itself is a question that is answered, or asks for a change that it spells out."""
+    if part.chosen is None or part.unsure:
+        return part.way is not None
+    if part.chosen.entry.proposes:
+        return not part.lost and bool(part.slots.common) and part.chosen.probability >= CLAUSE_SURE
+    return not part.lost and part.chosen.probability >= CLAUSE_SURE
 
 
 def bare_reading(part: Part) -> bool:

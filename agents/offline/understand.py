@@ -15,7 +15,7 @@ from agents.offline.choose import SHOWN, chosen_of, entry_of, likely, refined, s
 from agents.offline.drafts import asks_back
 from agents.offline.labels import FOLLOWS, MORE, REPEAT, WHICH, AskLabel
 from agents.offline.learned import Guess
-from agents.offline.parts import ALIKE, CLAUSE_SURE, Part, bare_reading, by_sleeve, with_first
+from agents.offline.parts import ALIKE, CLAUSE_SURE, Part, bare_reading, beside, by_sleeve, with_first
 from agents.offline.slots import COUNTED
 from agents.offline.steps import PastTurn, PlannedAnswer
 from agents.offline.tables import Facts, ranks
@@ -120,6 +120,8 @@ def understand(
     ):  # two years, which the desk has not lived
         ask = "backtest" if (one.slots.sleeves or one.slots.strategies) and re.search(r"\b20\d\d\b", one.slots.text) else "pnl"
         return by_sleeve([Part(question, slots.read_slots(question, words), chosen=entry_of(ask), ask=ask)])
+    if (one.maybe or one.lost) and len(texts) > 1 and (alone := beside([part_of(t, thread) for t in texts])) is not None:
+        return by_sleeve([alone])
     return by_sleeve([wider.widened(one)])
 
 
