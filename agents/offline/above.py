@@ -186,7 +186,9 @@ def why(slots: Slots, older: "Part | None", newest_turn: "Part | None", past: Se
         return rule_story(
             last.rows()[slots.place if slots.place is not None and _there(slots.place, last.rows()) else 0]["rule"], last
         )
-    if last.name in _FIGURES and not (older and (ranks(older.slots.text) or older.slots.which)):  # of the worst day it is none
+    asked = [of.slots for of in (newest_turn, older) if of is not None]
+    of_a_row = any(of.which or of.place is not None or ranks(of.text) for of in asked)  # its window is not kept
+    if last.name in _FIGURES and not of_a_row:
         kept = {key: last.args[key] for key in ("since", "until") if last.args.get(key)}
         return PlannedCall("attribution", {**kept, **(window(older.slots.span) if older else {})})
     if last.name == "parity":

@@ -26,6 +26,7 @@ from agents.offline.turn_above import (
     OWN_NAMES,
     Kind,
     Kinds,
+    Rest,
     ShortSentence,
     TurnAbove,
     of_above,
@@ -85,6 +86,11 @@ def _one(found: Sequence[str]) -> str:
 _NAMES: Mapping[str, Callable[[ShortSentence], str]] = {
     "picked_sleeve": _picked_sleeve,
     "n": lambda _: " ",
+    "sleeve_of": lambda heard: str(heard.last.args.get("sleeve") or "all sleeves"),
+    "sleeve_said": lambda heard: str(heard.last.args.get("sleeve") or " "),
+    "other_side": lambda heard: {"long": "shorts", "short": "longs"}.get(
+        str(heard.above.older and heard.above.older.slots.side), ""
+    ),
     "window": lambda heard: window_of(heard) or " ",
     "day": _day,
     "when": lambda heard: words_of("span", heard.read.span) or " ",
@@ -100,7 +106,7 @@ _NAMES: Mapping[str, Callable[[ShortSentence], str]] = {
 
 
 def _kind(name: str, rule: Mapping[str, Any]) -> Kind:
-    """A rule as a kind: a question with its names, or a way; None where the thread lacks a name."""
+    """A rule as a kind: a question with its names (after a `=` the rest of one), or a way; None where the thread lacks a name."""
 
     def finds(heard: ShortSentence) -> Any:
         said = heard.found.groupdict()
@@ -108,7 +114,10 @@ def _kind(name: str, rule: Mapping[str, Any]) -> Kind:
         names = {one: said.get(one) or (_NAMES[one](heard) if one in _NAMES else "") for one in wanted}
         if not all(names.values()):
             return None
-        return ways()[rule["way"]] if "way" in rule else " ".join(rule["to"].format_map(names).split())
+        if "way" in rule:
+            return ways()[rule["way"]]
+        question = " ".join(rule["to"].lstrip("=").format_map(names).split())
+        return Rest(question) if rule["to"].startswith("=") else question
 
     finds.__name__, finds.__doc__ = name, f"`{rule['example']}`"
     of = ANY if rule.get("of") == "any" else tuple(rule.get("of", "").split())

@@ -162,6 +162,8 @@ def part_of(text: str, thread: ThreadSoFar, earlier: Sequence[Part] = ()) -> Par
     read = read if older is None else follow.in_window_above(read, older.slots)
     if older is not None and (dropped := follow.unsplit(text, read, older)) is not None:
         return dropped
+    if older is not None and read.common and not read.symbols and re.search(r"\bboth\b", read.text):
+        return Part(text, read, call=asks_back("Which two? Name both."))
     goes_on = bool(thread.past) and not earlier
     if goes_on and (going := _from_above(text, read, thread)) is not None:
         return going
