@@ -14,6 +14,7 @@ from agents.offline import correct
 from agents.offline.above import again, row_ids, row_of, run_shown, why
 from agents.offline.account import tokens_of
 from agents.offline.drafts import asks_back, drafted, window
+from agents.offline.measured import judged
 from agents.offline.page_plans import rule_story
 from agents.offline.read_back import PlannedCall
 from agents.offline.slots import ORDINALS, Slots, words_of
@@ -245,6 +246,12 @@ def ended(heard: ShortSentence) -> PlannedAnswer | None:
         last.name in ("pnl", "attribution", "performance") or (last.name == "trips" and "by" in last.args)
     )
     return asks_back(SAY["of_a_sum"]) if sums and says("carry.out", heard.text) else None
+
+
+@KINDS(most=9, of=("sweep", "pair_scan", "walkforward"))
+def which_better(heard: ShortSentence) -> Any:
+    """`did the top one hold out of sample`, `which is better`, of a search: its own verdict."""
+    return judged(heard.read, heard.above.past, heard.above.facts)
 
 
 @KINDS()

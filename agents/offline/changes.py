@@ -13,7 +13,7 @@ from agents.offline.read_back import PlannedCall, changes_text
 from agents.offline.slots import Slots
 from agents.offline.steps import Plan, PlannedAnswer, Question
 from agents.offline.ways import SAY
-from agents.offline.words import PATTERNS, says
+from agents.offline.words import PATTERNS, Param, says
 from tools.common import render
 
 BETTER = PATTERNS["changes.better"]
@@ -96,7 +96,7 @@ def _spelled_out(q: Question) -> Plan:
         return asks_back("You named several values for one parameter; a proposal sets one. Which?")
     if sleeve is None:
         return asks_back(which_sleeve(q))
-    changes = dict(q.slots.common) or _scaled(q, sleeve.strategy, sleeve.params)
+    changes = dict(q.slots.common) or scaled(q.slots.text, q.words.params_of((sleeve.strategy,)), sleeve.params)
     if not changes:
         return asks_back(_to_which_value(q, sleeve.params))
     last = q.last("compare")
@@ -104,17 +104,18 @@ def _spelled_out(q: Question) -> Plan:
     return (yield from _file(q, sleeve.name, changes, f"Asked by a person: {render.one_line(q.raw, 200)!r}.", span))
 
 
-def _scaled(q: Question, strategy: str, params: Mapping[str, Any]) -> dict[str, Any]:
+def scaled(text: str, own: Mapping[str, Param], params: Mapping[str, Any]) -> dict[str, Any]:
     """`halve the risk`, `double the stop`: the settings named, at half or twice what they are now, within their bounds."""
-    text, times = q.slots.text, says("moves.times", q.slots.text)
-    own = {p.key: p for p in q.words.strategies.get(strategy, ()) if not p.choices}
+    times = says("moves.times", text)
+    own = {key: param for key, param in own.items() if not param.choices}
     at = {key: value for key in own if isinstance(value := params.get(key, own[key].default), int | float) and value}
     risk = [f"risk_{part}_frac" for part in ("start", "floor", "max")] if says("moves.of_risk", text) else []
-    keys = [key for key in risk or list(keys_named(text, own))[:1] if times and key in at]
-    moved = {key: round(at[key] * (2 if times and "double" in times[0] else 0.5), 8) for key in keys}
-    moved = {key: round(value) if isinstance(at[key], int) else value for key, value in moved.items()}
-    bounds = {key: (own[key].low, own[key].high) for key in moved}
-    return {key: min(max(value, bounds[key][0] or 0), bounds[key][1] or value) for key, value in moved.items()}
+    found: dict[str, Any] = {}
+    for key in (key for key in risk or list(keys_named(text, own))[:1] if times and key in at):
+        value = round(at[key] * (2 if times and "double" in times[0] else 0.5), 8)
+        value = min(max(value, own[key].low or 0), own[key].high or value)
+        found[key] = int(value) if float(value).is_integer() else value
+    return found
 
 
 def _to_which_value(q: Question, params: Mapping[str, Any]) -> str:

@@ -28,10 +28,12 @@ def judged(slots: Slots, past: Sequence[PastTurn], facts: Facts) -> FromAbove:
     last, text = newest(past), slots.text
     if last is None:
         return asks_back("Is what any good? Nothing was looked up yet: name the run or the sleeve.")
-    if last.name in _OWN_VERDICT and last.status == "ok":
+    own = last.name in _OWN_VERDICT and last.status == "ok"
+    if not (own and says("measured.doubts", text)) and (ranks(text) or slots.which):
+        if (call := figure(slots, past, facts)) is not None:
+            return call
+    if own:
         return _verdict_of(last)
-    if (ranks(text) or slots.which) and (call := figure(slots, past, facts)) is not None:
-        return call
     if re.search(r"\b(?:better|worse|difference|between|the two|both)\b", text):
         return asks_back("Of what two? Name both values, periods or sleeves: `compare stop_atr=2 with stop_atr=3`.")
     asked = f"{next((turn.asked for turn in reversed(past) if turn.results), '')} {text}".lower()

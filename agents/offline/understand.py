@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from agents.offline import above, above_kinds, account, follow, measured, rules, slots, table_answers, wider
+from agents.offline.changes import scaled
 from agents.offline.choose import SHOWN, chosen_of, entry_of, likely, refined, sure, with_label
 from agents.offline.drafts import asks_back
 from agents.offline.labels import FOLLOWS, MORE, REPEAT, WHICH, AskLabel
@@ -298,6 +299,10 @@ def _more(text: str, read: slots.Slots, thread: ThreadSoFar) -> Part:
     read = follow.with_percent(read, older.slots.percent)
     if older.chosen.entry.tool.name == "define" and account.words_left(read):  # `and a layer?`
         return Part(text, read, chosen=older.chosen, ask=older.ask)
+    if read.move == "sized" and older.chosen.entry.tool.name == "backtest":  # `and if we double the stop`
+        moved = scaled(read.text, thread.words.params_of(older.slots.strategies), older.slots.common)
+        places = {**read.places, "params": ((0, 0),)} if moved else read.places
+        read = replace(read, common={**read.common, **moved}, places=places, move=None)
     if not follow.changes(read, older.slots):
         return Part(text, read, call=asks_back(wider.UNCHANGED))
     if older.chosen.entry.tool.name == "propose_watch" and read.closed.get("metric") not in (
