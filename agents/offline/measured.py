@@ -29,9 +29,9 @@ def judged(slots: Slots, past: Sequence[PastTurn], facts: Facts) -> FromAbove:
     if last is None:
         return asks_back("Is what any good? Nothing was looked up yet: name the run or the sleeve.")
     own = last.name in _OWN_VERDICT and last.status == "ok"
-    if not (own and says("measured.doubts", text)) and (ranks(text) or slots.which):
-        if (call := figure(slots, past, facts)) is not None:
-            return call
+    ranked = (ranks(text) or slots.which) and not (own and says("measured.doubts", text))
+    if ranked and (call := figure(slots, past, facts)) is not None:
+        return call
     if own:
         return _verdict_of(last)
     if re.search(r"\b(?:better|worse|difference|between|the two|both)\b", text):
