@@ -265,7 +265,7 @@ def fired(heard: ShortSentence) -> Any:
     named = rule_named(text) if re.search(r"\b(?:one|that|this)\b", text) else ""
     if rule := named or rule_of(above, heard.read.place):
         return PlannedCall("counts", {"rule": rule, "since": heard.read.span.start or EVER})
-    word = word_of(above) if above.last is not None and above.last.name == "define" else ""
+    word = str(above.last.args.get("word", "")) if above.last is not None and above.last.name == "define" else ""
     if ended := next((exit for exit in ("trail", "target", "stop") if exit in word), ""):  # `trailing stop` was explained
         return PlannedCall("trips", {"exit": ended})
     return None
