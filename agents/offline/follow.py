@@ -107,7 +107,13 @@ def _in_thousands(new: str, old: str) -> str:
 
 def with_percent(slots: Slots, before: float | None) -> Slots:
     """`and 20` after a move of a price: the number is a move in the same direction."""
-    if before and slots.move == "sized" and not slots.percent and (times := says("moves.times", slots.text)):  # `double that`
+    if (
+        before
+        and slots.move == "sized"
+        and not slots.percent
+        and "size" not in slots.text
+        and (times := says("moves.times", slots.text))
+    ):  # `double that`
         size = before * (2 if "double" in times[0] else 0.5)
         return replace(slots, percent=size, move=None, places={**slots.places, "percent": ((0, 0),)})
     number = re.fullmatch(r"\d+(?:\.\d+)?(?: ?%)?", slots.unclear[0]) if len(slots.unclear) == 1 else None
