@@ -6,17 +6,14 @@ understand.py.
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
-from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from agents.offline.account import tokens_of
-from agents.offline.dates import TimeSpan
 from agents.offline.drafts import asks_back, drafted, result_text, window
 from agents.offline.page_plans import rule_story
 from agents.offline.read_back import PlannedCall
-from agents.offline.slots import COUNTED, ORDINALS, Slots
+from agents.offline.slots import COUNTED, Slots
 from agents.offline.steps import CallResult, PastTurn, Plan, PlannedAnswer, PlanOf, Question
 from agents.offline.tables import Facts, extreme, extreme_row, number_of, only, ranks
 from agents.offline.talk import LOOKS_BACK
@@ -53,24 +50,12 @@ def row(slots: Slots, past: Sequence[PastTurn], facts: Facts) -> FromAbove:
     words = [t.word for t in tokens_of(slots)]
     number = next((int(w) for w in words if w.isdigit()), None) or next((COUNTED[w] for w in words if w in COUNTED), None)
     place = slots.place if slots.place is not None else -1 if slots.which == "last" else number - 1 if number else None
-    if beside := says("above.next", slots.text):
-        if (listed := _picked_before(past)) is None:  # of which row it is the next is not known
-            return asks_back(WHICH_ROW)
-        turns, before = listed  # of the list that the row before was picked from
-        return row_of(before + (1 if beside["next"] else -1), turns, facts, slots.text)
+    if says("above.next", slots.text):
+        return asks_back(WHICH_ROW)  # of which row it is the next is not known
     table = found.table if (found := last_table(past)) is not None else None
     if place is None and table is not None and len(table.rows) == 1:
         place = 0
     return asks_back(WHICH_ROW) if place is None else row_of(place, past, facts, slots.text)
-
-
-def _picked_before(past: Sequence[PastTurn]) -> tuple[Sequence[PastTurn], int] | None:
-    """The turns up to a list of which a row was picked since by its place, and that place."""
-    for n in range(len(past) - 1, 0, -1):
-        found = re.search(r"\b(first|second|third|fourth|fifth|[12345](?:st|nd|rd|th))\b", past[n].asked.lower())
-        if found and any(turn.results for turn in past[:n]):
-            return past[:n], ORDINALS[found[1]]
-    return None
 
 
 def row_of(place: int, past: Sequence[PastTurn], facts: Facts, text: str = "") -> FromAbove:
@@ -201,10 +186,11 @@ def why(slots: Slots, older: "Part | None", newest_turn: "Part | None", past: Se
         return rule_story(
             last.rows()[slots.place if slots.place is not None and _there(slots.place, last.rows()) else 0]["rule"], last
         )
-    if last.name in _FIGURES:
-        span = picked_span(newest_turn, older, past, facts) or (older and older.slots.span)
+    asked = [of.slots for of in (newest_turn, older) if of is not None]
+    of_a_row = any(of.which or of.place is not None or ranks(of.text) for of in asked)  # its window is not kept
+    if last.name in _FIGURES and not of_a_row:
         kept = {key: last.args[key] for key in ("since", "until") if last.args.get(key)}
-        return PlannedCall("attribution", {**kept, **(window(span) if span else {})})  # of the worst day, not of all days
+        return PlannedCall("attribution", {**kept, **(window(older.slots.span) if older else {})})
     if last.name == "parity":
         return no_more(last)
     events = [i for i in row_ids(last) if re.fullmatch(r"[dp]-\d+", i)]
@@ -223,34 +209,15 @@ def _of_run_above(run: str, q: Question) -> Plan:  # noqa: ARG001 - a plan takes
     return drafted([call], results).after(f"Of {run}, the last run made here; what was asked since was not run.")
 
 
-def compared(past: Sequence[PastTurn]) -> bool:
-    """Whether the last answer is a comparison."""
-    last = newest(past)
-    return last is not None and last.name == "compare" and last.status == "ok"
+def made_runs(past: Sequence[PastTurn]) -> bool:
+    """Whether a thread made several backtests, the newest one last."""
+    made = [r for turn in past for r in turn.results if r.name == "backtest" and r.status == "ok"]
+    return len(made) > 1 and newest(past) is made[-1]
 
 
 def no_more(last: CallResult) -> PlannedAnswer:
     """The answer above again, where it has no more to say."""
     return PlannedAnswer(f"What stands above says this, and no more:\n\n{result_text(last)}", read_as="the answer above")
-
-
-def runs_of(past: Sequence[PastTurn]) -> list[CallResult]:
-    """The backtests that a thread made, oldest first."""
-    return [r for turn in past for r in turn.results if r.name == "backtest" and r.status == "ok"]
-
-
-def two_runs(past: Sequence[PastTurn]) -> PlannedCall | PlannedAnswer | None:
-    """The comparison of the last two backtests, where they differ in parameters alone: what tells a difference from noise.
-    A run with the defaults is asked back about: a comparison sets its variants against the live configuration, not against it."""
-    made = runs_of(past)[-2:]
-    same = ("strategy", "symbol", "timeframe", "start", "end", "venue", "fills", "funding")
-    if len(made) < 2 or newest(past) is not made[1] or any(made[0].args.get(key) != made[1].args.get(key) for key in same):
-        return None
-    args = {key: made[1].args[key] for key in same if made[1].args.get(key)}
-    changed = [{"changes": list(r.args["changes"])} for r in made if r.args.get("changes")]
-    if len(changed) < len(made):
-        return asks_back(SAY["both_values"])
-    return PlannedCall("compare", {**args, "variants": changed})
 
 
 def again(slots: Slots, past: Sequence[PastTurn], facts: Facts) -> PlannedCall | PlannedAnswer:
@@ -280,43 +247,6 @@ def figure(slots: Slots, past: Sequence[PastTurn], facts: Facts) -> PlannedCall 
     if extreme_row(table, facts, asked, slots.which) is None:
         return None
     return PlannedAnswer(f"{extreme(table, facts, asked, slots.which)} That is of the table above.", read_as="the table above")
-
-
-def _day_of(table: Table, place: int, facts: Facts) -> datetime | None:
-    """The day that a row begins with, as its date or in milliseconds."""
-    cell = table.rows[place][0]
-    at = number_of(cell, facts)
-    day = re.match(r"\d{4}-\d\d-\d\d", str(cell) if at is None else utc(int(at)))
-    return datetime.fromisoformat(day[0]) if day else None
-
-
-def picked_span(newest_turn: "Part | None", older: "Part | None", past: Sequence[PastTurn], facts: Facts) -> TimeSpan | None:
-    """The day, week or month that the turn above, or the question that it goes on with, named as the best or the worst."""
-    asked = [of.slots for of in (newest_turn, older) if of is not None]
-    spans = [of.span for of in asked if of.span.start]
-    within = [replace(of, span=spans[-1]) if spans and not of.span.start else of for of in asked]
-    return next((span for of in within if (span := row_span(of, past, facts)) is not None), None)
-
-
-def row_span(older: Slots, past: Sequence[PastTurn], facts: Facts) -> TimeSpan | None:
-    """The day, week or month that the last answer named as the best or the worst; None when it named none."""
-    last = newest(past)
-    falls = [row for t in past[-3:] for r in t.results for row in r.rows()[:1] if "trough" in row]
-    if falls and says("measured.fall", older.text):
-        ends = [utc(int(number_of(falls[-1][name], facts) or 0))[:16].replace(" ", "T") for name in ("peak", "trough")]
-        return TimeSpan(ends[0], ends[1])  # of the deepest drawdown, from its peak to its trough
-    if last is None or last.name != "pnl" or last.table is None or not (ranks(older.text) or older.which in ("worst", "best")):
-        return None
-    low, high = (older.span.start or older.span.at or "")[:10], (older.span.end or "9999")[:10]
-    rows = [n for n, row in enumerate(last.table.rows) if not str(row[0])[:1].isdigit() or low <= str(row[0])[:10] < high]
-    shown = only(last.table, rows)  # of the window alone, as the answer did
-    at_row = 0 if len(rows) == 1 else extreme_row(shown, facts, older.text, older.which)
-    first = None if at_row is None else _day_of(shown, at_row, facts)
-    if first is None:
-        return None
-    size = {"week": 7, "month": 31}.get(str(last.args.get("unit", "day")), 1)
-    end = (first + timedelta(days=size)).replace(day=1) if size == 31 else first + timedelta(days=size)
-    return TimeSpan(f"{first:%Y-%m-%d}", f"{end:%Y-%m-%d}")
 
 
 def _since(past: Sequence[PastTurn], shown: CallResult) -> bool:

@@ -1,12 +1,330 @@
-"""The kinds of short sentences that are of the turn above, tried one after the other. Called by understand.py."""
+"""A short sentence about what the turn above was about, or one that corrects it. Called by understand.py.
 
+The kinds are tried in their order: rules of words.toml (a question with the names of the thread), one of a list, what the turn
+above was of (`since when`, `has it ever fired`), another slot of it (correct.py).
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date, timedelta
+from functools import partial
 from typing import Any
 
-from agents.offline import above_figures, asked_again, carry, correct, listed, measured
-from agents.offline.slots import Slots
-from agents.offline.turn_above import TurnAbove
+from agents.offline import correct
+from agents.offline.above import again, row_ids, row_of, run_shown, why
+from agents.offline.account import tokens_of
+from agents.offline.drafts import asks_back, drafted, window
+from agents.offline.measured import judged
+from agents.offline.page_plans import rule_story
+from agents.offline.read_back import PlannedCall
+from agents.offline.slots import ORDINALS, Slots, words_of
+from agents.offline.steps import CallResult, Plan, PlannedAnswer, PlanOf, Question
+from agents.offline.tables import extreme_row, handle_of, number_of, ranks
+from agents.offline.talk import asked_of, tables_above
+from agents.offline.turn_above import (
+    ANY,
+    LEAD,
+    OWN_NAMES,
+    Kind,
+    Kinds,
+    Rest,
+    ShortSentence,
+    TurnAbove,
+    of_above,
+    rule_named,
+    rule_of,
+    window_of,
+    word_of,
+)
+from agents.offline.ways import SAY, ways
+from agents.offline.words import LISTS, PATTERNS, says
 
-KINDS = (*asked_again.KINDS, *measured.KINDS, *listed.KINDS, *above_figures.KINDS, *carry.KINDS, *correct.KINDS)
+KINDS = Kinds()
+
+
+def _picked(heard: ShortSentence) -> str:
+    """The name of the row that was picked."""
+    above = next(iter(tables_above(heard.above.past, heard.above.facts, heard.above.words)), None)
+    at = above.picked if above is not None else None
+    return str(above.table.rows[at][0]) if above is not None and at is not None and at < len(above.table.rows) else ""
+
+
+def _picked_sleeve(heard: ShortSentence) -> str:
+    """The sleeve of the row that was picked."""
+    name, table = _picked(heard), heard.table
+    if not name and says("asked_again.blames", heard.above.question):  # of a loss the worst, of a gain the best
+        net = number_of(f"{{{handle_of(heard.last, 'net')}.net}}", heard.above.facts) or 0.0
+        at = extreme_row(table, heard.above.facts, "net", "worst" if net < 0 else "best")
+        name = "" if at is None else str(table.rows[at][0])
+    return _one([s.name for s in heard.above.words.sleeves if s.name in name or f":{s.symbol}:" in name])
+
+
+def _day(heard: ShortSentence) -> str:
+    """The day that was picked, as a window."""
+    found = re.match(r"\d{4}-\d\d-\d\d", _picked(heard))
+    return f"from {found[0]} to {date.fromisoformat(found[0]) + timedelta(days=1)}" if found else ""
+
+
+def _cell(heard: ShortSentence, name: str) -> str:
+    """A cell of the only row of the table above, or an argument of the call."""
+    rows = heard.last.rows()
+    return str(heard.last.args.get(name) or (rows[0].get(name, "") if len(rows) == 1 else ""))
+
+
+def _values(heard: ShortSentence) -> str:
+    """The values of the one proposal that stands above."""
+    changes = [(c["key"], c["value"]) for c in heard.last.args.get("changes") or ()]
+    changes = changes or [(row["parameter"], row["proposed"]) for row in heard.last.rows() if "proposed" in row]
+    return " and ".join(
+        f"{key}={value}" for key, value in changes or PATTERNS["asked_again.change"].findall(_cell(heard, "change"))
+    )
+
+
+def _one(found: Sequence[str]) -> str:
+    return found[0] if len(set(found)) == 1 else ""
+
+
+_NAMES: Mapping[str, Callable[[ShortSentence], str]] = {
+    "picked_sleeve": _picked_sleeve,
+    "n": lambda _: " ",
+    "sleeve_of": lambda heard: str(heard.last.args.get("sleeve") or "all sleeves"),
+    "sleeve_said": lambda heard: str(heard.last.args.get("sleeve") or " "),
+    "other_side": lambda heard: {"long": "shorts", "short": "longs"}.get(
+        str(heard.above.older and heard.above.older.slots.side), ""
+    ),
+    "window": lambda heard: window_of(heard) or " ",
+    "day": _day,
+    "when": lambda heard: words_of("span", heard.read.span) or " ",
+    "values": _values,
+    "filed_sleeve": lambda heard: (
+        _cell(heard, "sleeve") or _one([s.name for s in heard.above.words.sleeves if f" for {s.name} " in heard.last.text])
+    ),
+    "card": lambda heard: _one(heard.last.ids("prop-")),
+    "subject": lambda heard: _one(heard.read.symbols) or _cell(heard, "subject"),
+    "of_desk": lambda heard: "" if heard.read.places.keys() & (OWN_NAMES - {"span"}) or run_shown(heard.last) else " ",
+    "of_a_rule": lambda heard: rule_of(heard.above),
+}
+
+
+def _kind(name: str, rule: Mapping[str, Any]) -> Kind:
+    """A rule as a kind: a question with its names (after a `=` the rest of one), or a way; None where the thread lacks a name."""
+
+    def finds(heard: ShortSentence) -> Any:
+        said = heard.found.groupdict()
+        wanted = re.findall(r"\{(\w+)\}", rule.get("to", rule.get("needs", "")))
+        names = {one: said.get(one) or (_NAMES[one](heard) if one in _NAMES else "") for one in wanted}
+        if not all(names.values()):
+            return None
+        if "way" in rule:
+            return ways()[rule["way"]]
+        question = " ".join(rule["to"].lstrip("=").format_map(names).split())
+        return Rest(question) if rule["to"].startswith("=") else question
+
+    finds.__name__, finds.__doc__ = name, f"`{rule['example']}`"
+    of = ANY if rule.get("of") == "any" else tuple(rule.get("of", "").split())
+    form = re.compile(rule["form"].replace("{LEAD}", LEAD))
+    return Kind(form, finds, rule.get("most", 9), of, rule.get("ok", True), bool(rule.get("table")), rule.get("it", False))
+
+
+KINDS += [_kind(name, rule) for name, rule in LISTS["asked_again"].items()]
+
+
+@KINDS(most=8, table=True, of=("alerts", "trips", "journal_search", "run", "proposals", "explain_event", "round_trip"))
+def numbered(heard: ShortSentence) -> Any:
+    """`explain number 3`, `what does the first mean`, of a list: that one."""
+    found, past = heard.found, heard.above.past
+    shown = heard.last.name in ("explain_event", "round_trip")  # one of the trips that were listed before
+    tables = [(n, r) for n, turn in enumerate(past, 1) for r in turn.results if r.table is not None and r.table.rows]
+    trips = [(n, r) for n, r in tables if r.table is not None and r.table.columns[0] == "trip"][-1:]
+    listed = trips if shown else [(n, r) for n, r in tables if row_ids(r) or (n, r) in trips][-1:]
+    if not listed or not (found["verb"] or found["n"] or shown):
+        return None
+    names = [row.get("trip") for row in listed[0][1].rows()]
+    number = f"t{found['n']}"
+    place = names.index(number) if number in names else int(found["n"]) - 1 if found["n"] else ORDINALS[found["nth"]]
+    return row_of(place, past[: listed[0][0]], heard.above.facts, f"{heard.text} explain")
+
+
+_IT = re.compile(rf"{PATTERNS['listed.its'].pattern}|\b(?:it|that one|this one|that)\b")
+_NAMED = ("run", "parameter", "strategy", "sleeve", "symbol")  # a sleeve by its place alone: `it` may be its result
+
+
+@KINDS(of=ANY, table=True)
+def of_picked(heard: ShortSentence) -> Any:
+    """`split the second one by weekday`, `and what is btc-trend using for it`, after a list: asked with the name of that row."""
+    read, text, thread = heard.read, heard.text, heard.above
+    above = next(iter(tables_above(thread.past, thread.facts, thread.words)), None)
+    if (
+        above is None
+        or len(tokens_of(read)) > 12
+        or heard.last.name in ("compare", "counts")
+        or read.places.keys() & (OWN_NAMES - {"span", "sleeves"})
+    ):
+        return None
+    nth = says("listed.nth_of", text)
+    place = ORDINALS[nth[1]] if nth else read.place
+    at = above.rows[place] if place is not None and -len(above.rows) <= place < len(above.rows) else None
+    at = above.picked if at is None and place is None and _IT.search(text) else at
+    asked = asked_of(read, above, heard.above.facts)
+    if at is None or len(above.table.rows) < 2 or ((asked.heads or asked.keeps) and not asked.left):
+        return None
+    ids, name = row_ids(heard.last), str(above.table.rows[at][0])
+    if heard.last.name == "journal_search" and re.match(r"(?:and |so )*(?:when|what time)\b", text) and at < len(ids):
+        return PlannedCall("explain_event", {"event_id": ids[at]})
+    if (
+        above.table.columns[0] not in (_NAMED if place is not None or says("listed.its", text) else _NAMED[:2])
+        or len(tokens_of(read)) < 3
+    ):
+        return None
+    if nth is None and place is not None:
+        begin, stop = read.places["place"][0]
+        return f"{text[:begin]}{name}{text[stop:]}".replace(f"the {name}", name)
+    window = "" if read.span.start else window_of(heard)
+    return f"{(PATTERNS['listed.nth_of'] if nth else _IT).sub(f'{name} ', text, count=1)} {window}".replace("  ", " ").strip()
+
+
+EVER = "2009-01-01"
+_OURS, _URGENT, _THAT_RULE = (PATTERNS[f"understand.{name}"] for name in ("ours", "urgent", "that_rule"))
+
+
+def with_lead(lead: str, calls: Sequence[PlannedCall]) -> PlanOf:
+    """The calls, with a sentence before their answers."""
+    return partial(_led, lead, calls)
+
+
+def _led(lead: str, calls: Sequence[PlannedCall], q: Question) -> Plan:  # noqa: ARG001 - a plan takes its question
+    results = yield list(calls)
+    return drafted(calls, results).after(lead)
+
+
+@KINDS()
+def as_it_was(heard: ShortSentence) -> Any:
+    """`can it wait` of an alert, `what is that limit set to` of a count."""
+    above, last, urgent = heard.above, heard.above.last, _URGENT.search(heard.text)
+    if last is None or above.older is None:
+        return None
+    if last.name in ("alerts", "health") and urgent:
+        return again(heard.read, above.past, above.facts)
+    of_rule = last.name == "counts" and (_THAT_RULE.search(heard.text) or says("carry.rule_says", heard.text))
+    return why(heard.read, above.older, above.newest, above.past, above.facts) if of_rule else None
+
+
+@KINDS(most=10)
+def rule_for(heard: ShortSentence) -> PlanOf | None:
+    """`what does that rule protect us from`: the rule of the answer above, or of the one before it."""
+    last, rule = heard.above.last, rule_of(heard.above)
+    return rule_story(rule, last) if rule and last is not None else None
+
+
+def opened(last: CallResult) -> PlanOf | None:
+    """Since when the positions that were shown are held: the last entry of each sleeve that holds one."""
+    held_by = [row["sleeve"] for row in last.rows() if not re.fullmatch(r"flat|-|", row.get("position", "")) and "sleeve" in row]
+    return partial(_opened, held_by) if held_by else None
+
+
+def _opened(held_by: list[str], q: Question) -> Plan:  # noqa: ARG001 - a plan takes its question
+    search = {"kinds": ["fill"], "since": "30d", "limit": 3}
+    results = yield [PlannedCall("journal_search", {**search, "sleeve": one}) for one in held_by[:3]]
+    rows = [next((row for row in reversed(r.rows()) if "to enter" in row.get("what", "")), None) for r in results]
+    none = "no entry is among its last fills"
+    said = [f"{row['desk time']}, {row['what']} ({row['event']})" if row else none for row in rows]
+    lines = [f"- {one}: {text}" for one, text in zip(held_by, said, strict=False)]
+    return PlannedAnswer("Held since the last entry:\n\n" + "\n".join(lines), read_as="the entries of the positions above")
+
+
+@KINDS(most=9, back=True)
+def reached(heard: ShortSentence) -> PlannedAnswer | None:  # noqa: ARG001 - a kind takes its sentence
+    """`mae of that one`: no tool gives the excursions of one trip alone."""
+    return asks_back(SAY["of_one_trip"])
+
+
+@KINDS(most=9, back=True)
+def ended(heard: ShortSentence) -> PlannedAnswer | None:
+    """`what took it out`, `how did that end`, after a sum: it is of no one trade, which is said."""
+    last = heard.above.last
+    sums = last is not None and (
+        last.name in ("pnl", "attribution", "performance") or (last.name == "trips" and "by" in last.args)
+    )
+    return asks_back(SAY["of_a_sum"]) if sums and says("carry.out", heard.text) else None
+
+
+@KINDS(most=9, of=("sweep", "pair_scan", "walkforward"))
+def which_better(heard: ShortSentence) -> Any:
+    """`did the top one hold out of sample`, `which is better`, of a search: its own verdict."""
+    return judged(heard.read, heard.above.past, heard.above.facts)
+
+
+@KINDS()
+def fired(heard: ShortSentence) -> Any:
+    """`has it ever fired`: counts of the rule that the turn above was about, of trips that ended so, or the watches."""
+    above, text = heard.above, heard.text
+    if len(text.split()) > 10 or not of_above(heard.read, but="span"):
+        return None
+    if above.last is not None and above.last.name == "alerts":
+        return PlannedCall("counts", {"what": "alert", "by": "rule", "since": EVER})
+    named = rule_named(text) if re.search(r"\b(?:one|that|this)\b", text) else ""
+    if rule := named or rule_of(above, heard.read.place):
+        return PlannedCall("counts", {"rule": rule, "since": heard.read.span.start or EVER})
+    word = str(above.last.args.get("word", "")) if above.last is not None and above.last.name == "define" else ""
+    if ended := next((exit for exit in ("trail", "target", "stop") if exit in word), ""):  # `trailing stop` was explained
+        return PlannedCall("trips", {"exit": ended})
+    return None
+
+
+@KINDS(most=9, of=ANY)
+def times(heard: ShortSentence) -> Any:
+    """`since when`, `until when`, `what triggered that`: of a state, by the tool that has the times."""
+    last, above = heard.last, heard.above
+    until, cause = says("carry.until", heard.text), says("carry.cause", heard.text)
+    if last.name == "health" and re.search(r"\b(?:worker|alive|dead|running|up|down|process)\b", above.question) and not until:
+        lead = "The alert says since when, in wall time; the desk's own state has no time."
+        return with_lead(lead, [PlannedCall("alerts", {})])
+    if last.name in ("health", "sleeves", "desk", "pauses"):
+        one = {"sleeve": last.args["sleeve"]} if last.args.get("sleeve") else {}
+        paused = until or cause or last.name in ("health", "pauses") or re.search(r"\bpause|\bentr", above.question)
+        if not paused:
+            fills = PlannedCall("journal_search", {"kinds": ["fill"], "since": "30d", "limit": 3, **one})
+            return opened(last) or (with_lead("Flat since its last exit:", [fills]) if one else None)
+        pauses = PlannedCall("pauses", one)
+        if last.name == "health" and not (until or cause):
+            return with_lead("Alerts are in wall time, pauses in desk time.", [PlannedCall("alerts", {}), pauses])
+        breakers = PlannedCall("journal_search", {"kinds": ["breaker"], "since": "2d", **one})
+        return with_lead("", [pauses, breakers]) if cause else pauses
+    filed = last.name.startswith("propose_") or last.name == "proposals"
+    listed = set(last.ids("prop-")) if until and filed and last.name != "propose_watch" else ()
+    return PlannedCall("proposals", {"proposal_id": listed.pop()}) if len(listed) == 1 else None
+
+
+@KINDS(of=ANY, ok=False)
+def of_a_word(heard: ShortSentence) -> Any:
+    """`and ours?`, `how much of it did we pay last week`, after a word was explained: asked with the word itself."""
+    read, text, word, size = heard.read, heard.text, word_of(heard.above), len(heard.text.split())
+    if not word or size > 11:
+        return None
+    explained, ours, good = heard.last.name == "define", _OURS.search(text), PATTERNS["carry.good"].match(text)
+    if explained and len(read.sleeves) == 1 and size < 6 and not read.places.keys() & {"span", "by", "ids"}:
+        lead = f"No tool gives the {word} of one sleeve: it is of the desk, or of a run. The desk's is below."
+        of_desk = with_lead(lead, [PlannedCall("performance", {})])
+        return of_desk if says("carry.of_desk", word) else f"what is the {word} of {read.sleeves[0]}"  # `and of ETH alone?`
+    if (explained and good) or (ours and size < (8 if explained else 4) and not re.search(r"\b(?:it|of)\b", text)):
+        return f"what is our {word}"
+    goes_on = re.search(r"\b(?:we|us|our|on|for|in|of) \w+|\bhow much of it\b", text) and says("carry.pronoun", text)
+    return PATTERNS["carry.pronoun"].sub(word, text, count=1) if explained and goes_on else None
+
+
+@KINDS(of=ANY)
+def which_sleeve(heard: ShortSentence) -> PlannedCall | PlannedAnswer | None:
+    """`which sleeve was it`, `on which coin mostly`: what was earned above, by sleeve; of a ranked row the window is asked."""
+    last, above = heard.last, heard.above
+    if last.name not in ("pnl", "performance", "attribution") or str(last.args.get("subject", "desk")).startswith("r-"):
+        return None
+    of = above.older.slots if above.older is not None else Slots()
+    if of.which or ranks(of.text) or says("measured.fall", of.text):
+        return asks_back("In which window? Name it, such as `which sleeve lost the most on 12 november`.")
+    return PlannedCall("trips", {"by": "sleeve", **window(of.span)})
+
+
+KINDS += correct.KINDS
 
 
 def first(read: Slots, above: TurnAbove) -> Any:

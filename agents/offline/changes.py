@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from agents.offline.drafts import asks_back, changes_of, drafted, name_list, which_sleeve
-from agents.offline.moves import moved
+from agents.offline.params import keys_named
 from agents.offline.read_back import PlannedCall, changes_text
 from agents.offline.slots import Slots
 from agents.offline.steps import Plan, PlannedAnswer, Question
 from agents.offline.ways import SAY
-from agents.offline.words import PATTERNS, says
+from agents.offline.words import PATTERNS, Param, says
 from tools.common import render
 
 BETTER = PATTERNS["changes.better"]
@@ -22,7 +22,7 @@ BETTER = PATTERNS["changes.better"]
 def propose(q: Question) -> Plan:
     """A proposal of what the question asks to change."""
     picks = q.last("compare", "sweep") and re.search(r"\b(?:the|that) .*\bone\b", q.slots.text)
-    spelled = (q.slots.common and not picks) or q.slots.variants or (q.slots.move and q.slots.move.by)
+    spelled = (q.slots.common and not picks) or q.slots.variants or q.slots.move == "sized"
     if "propose_config" in q.tools and not spelled and BETTER.search(q.slots.text):
         return (yield from _of_compared(q))
     return (yield from _spelled_out(q))
@@ -96,8 +96,7 @@ def _spelled_out(q: Question) -> Plan:
         return asks_back("You named several values for one parameter; a proposal sets one. Which?")
     if sleeve is None:
         return asks_back(which_sleeve(q))
-    sized = q.slots.move is not None and q.slots.move.by is not None
-    changes = dict(q.slots.common) or (moved_of(q, sleeve.strategy, sleeve.params) if sized else {})
+    changes = dict(q.slots.common) or scaled(q.slots.text, q.words.params_of((sleeve.strategy,)), sleeve.params)
     if not changes:
         return asks_back(_to_which_value(q, sleeve.params))
     last = q.last("compare")
@@ -105,10 +104,18 @@ def _spelled_out(q: Question) -> Plan:
     return (yield from _file(q, sleeve.name, changes, f"Asked by a person: {render.one_line(q.raw, 200)!r}.", span))
 
 
-def moved_of(q: Question, strategy: str, params: Mapping[str, Any], share: float = 0.25) -> dict[str, Any]:
-    """`halve the risk`, `the stop half an ATR wider`: the settings named, moved from where they are; `share`: without a size."""
-    own = {p.key: p for p in q.words.strategies.get(strategy, ()) if not p.choices}
-    return moved(q.slots.move, q.slots.text, own, params, share, q.slots.keys) if q.slots.move else {}
+def scaled(text: str, own: Mapping[str, Param], params: Mapping[str, Any]) -> dict[str, Any]:
+    """`halve the risk`, `double the stop`: the settings named, at half or twice what they are now, within their bounds."""
+    times = says("moves.times", text)
+    own = {key: param for key, param in own.items() if not param.choices}
+    at = {key: value for key in own if isinstance(value := params.get(key, own[key].default), int | float) and value}
+    risk = [f"risk_{part}_frac" for part in ("start", "floor", "max")] if says("moves.of_risk", text) else []
+    found: dict[str, Any] = {}
+    for key in (key for key in risk or list(keys_named(text, own))[:1] if times and key in at):
+        value = round(at[key] * (2 if times and "double" in times[0] else 0.5), 8)
+        value = min(max(value, own[key].low or 0), own[key].high or value)
+        found[key] = int(value) if float(value).is_integer() else value
+    return found
 
 
 def _to_which_value(q: Question, params: Mapping[str, Any]) -> str:

@@ -1,5 +1,4 @@
-"""A short sentence that changes one slot of the turn above, or adds another value: `no wait, 9`, `eth too`, `vs 6`. Called by
-above_kinds.py.
+"""A short sentence that changes one slot of the turn above: `no wait, 9`, `eth too`, `same but hourly`. Called by above_kinds.py.
 
 What was filed before a correction stays until a person decides; the answer says so.
 """
@@ -13,20 +12,23 @@ from typing import Any
 from dateutil.relativedelta import relativedelta
 
 from agents.offline.account import tokens_of, words_left
-from agents.offline.choose import entry_of
 from agents.offline.drafts import drafted
 from agents.offline.follow import time_of
-from agents.offline.listed import ended_by
 from agents.offline.parts import Part
 from agents.offline.read_back import PlannedCall
-from agents.offline.slots import COUNTED, Slots, read_slots
-from agents.offline.steps import CallResult, Plan, PlannedAnswer, PlanOf, Question
-from agents.offline.turn_above import OWN_NAMES, Kinds, Rest, ShortSentence
-from agents.offline.ways import SAY
-from agents.offline.words import LIGHT, LISTS, PATTERNS, STOP, says
+from agents.offline.slots import Slots, read_slots
+from agents.offline.steps import CallResult, Plan, PlanOf, Question
+from agents.offline.turn_above import (
+    OWN_NAMES,
+    Kinds,
+    Rest,
+    ShortSentence,
+)
+from agents.offline.words import LIGHT, PATTERNS, STOP, says
 from tools.common.contract import Effect
 
 KINDS = Kinds()
+
 _LEVEL = r"\$?(\d[\d,]*(?:\.\d+)?) ?(k)?[?.! ]*$"
 
 
@@ -48,22 +50,6 @@ def _level(found: re.Match[str]) -> float:
 def _again(older: Part, read: Slots, slots: Slots, **more: Any) -> Part:
     """The question before with other slots, asked by this sentence."""
     return older._replace(text=read.text, slots=slots, own=read, lost=(), left=(), maybe=(), **more)
-
-
-@KINDS(of=("compare", "backtest"), ok=False)
-def joins(heard: ShortSentence) -> Part | None:
-    """`and 4 too`, after values of one parameter were compared; `vs 6`, after a run with one value: compared with them."""
-    older, found = heard.above.older, heard.found
-    if older is None or heard.read.places.keys() & OWN_NAMES or (heard.last.name == "backtest") != (found["other"] is not None):
-        return None
-    variants = older.slots.variants or (older.slots.common,)
-    if len({key for of in variants for key in of}) != 1 or any(len(of) != 1 for of in variants):
-        return None
-    variants = (*variants, {next(iter(variants[0])): _number(next(filter(None, found.groups())))})
-    text = "compare " + " with ".join(f"{key}={value}" for of in variants for key, value in of.items())
-    slots = replace(older.slots, common={}, variants=variants, unclear=(), text=text if found["other"] else older.slots.text)
-    slots = replace(slots, places={**older.slots.places, **heard.read.places})
-    return _again(older, heard.read, slots, frame=None, chosen=entry_of("compare"), ask="compare")
 
 
 _NUMBER = re.compile(rf"^(?:to |at |below |under |above |over )?{_LEVEL}")
@@ -116,20 +102,13 @@ def _anew(last: CallResult, identity: str, args: Mapping[str, Any], replaces: bo
     return drafted([call], [result], before if replaces else "")
 
 
-_LIGHT_OTHERS = frozenset((*LIGHT, *STOP, *LISTS["other_words"].split()))
+def ended_by(identity: str) -> str:
+    """The command by which a person ends what was filed."""
+    watch = identity.startswith("w-")
+    return f"nightdesk watches remove {identity}" if watch else f"nightdesk proposals reject {identity} --as NAME"
 
 
-@KINDS(of=("backtest", "compare"), ok=False)
-def late(heard: ShortSentence) -> PlannedAnswer | None:
-    """`every signal 2 bars late`, after a run: no call of a chat sets a delay, the command does."""
-    a, bars = heard.last.args, heard.found[1] or heard.found[2]
-    if not a.get("strategy"):
-        return None
-    window = "".join(f" --{flag} {a[name]}" for flag, name in (("from", "start"), ("to", "end")) if a.get(name))
-    sets = "".join(f" --set {c['key']}={c['value']}" for c in a.get("changes") or ())
-    frame = a.get("timeframe", "15m")
-    command = f"nightdesk backtest {a['strategy']} --symbol {a.get('symbol', '')} --timeframe {frame}{window}{sets}"
-    return PlannedAnswer(SAY["late"].format(command, 1 if bars == "a" else COUNTED.get(bars, bars)))
+_LIGHT_OTHERS = frozenset((*LIGHT, *STOP, *["all", "both", "each", "of", "others", "other", "rest", "two", "three", "remaining"]))
 
 
 @KINDS()

@@ -1,10 +1,9 @@
 """What the desk and its sleeves are now, with what no tool shows named first; counts of what was listed. Called by plans.py."""
 
 import re
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from agents.offline.above import exit_of
 from agents.offline.calls import lead, made, not_given, once
 from agents.offline.drafts import asks_back, drafted, name_list, reckoned, result_text, window
 from agents.offline.entries import choices_of
@@ -15,8 +14,7 @@ from agents.offline.read_back import PlannedCall
 from agents.offline.steps import CallResult, Plan, Question
 from agents.offline.tables import handle_of, number_of
 from agents.offline.ways import SAY
-from agents.offline.words import COINS, LISTS, PATTERNS, Words, numbers_in, says
-from engine.clock import utc
+from agents.offline.words import COINS, LISTS, PATTERNS, Words, says
 from tools.common import render
 from tools.common.contract import Table
 from tools.common.time_words import instant
@@ -34,31 +32,10 @@ def sleeves(q: Question) -> Plan:
     if rows is None:
         return draft
     if re.search(r"\b(?:equity|cash|worth|balance)\b", text):
-        cash = [ref for row in rows if (ref := f"{str(row[1])[1:-1].partition('.')[0]}.cash") in q.facts]
-        (total,) = (yield from reckoned("+".join(cash))) if len(cash) > 1 and "cash" in text else ("",)
-        return draft.after(
-            "\n\n".join([*([f"Cash in all: {total}."] if total else []), *_lines(q, rows, LISTS["of_account"], "equity cash")])
-        )
-    if says("desk_plans.worth", text):
-        return draft.after((yield from _worth(q, rows)))
+        return draft.after("\n\n".join(_lines(q, rows, LISTS["of_account"], "equity cash")))
     if opened:
         return draft.after("\n\n".join(_lines(q, rows, LISTS["of_position"], "entry") or ["No position is open there."]))
     return draft.after("" if "version" in text else positions_of(rows))
-
-
-def _worth(q: Question, rows: Sequence[Sequence[Any]]) -> Generator[list[PlannedCall], list[CallResult], str]:
-    """What each open position has gained or lost since its entry, at the last mark, before the costs of leaving it."""
-    held = [(row, str(row[1])[1:-1].partition(".")[0]) for row in rows if str(row[2]) != "flat"]
-    held = [(row, h) for row, h in held if {f"{h}.entry", f"{h}.notional", f"{h}.quantity"} <= q.facts.keys()]
-    paid = [(f"{h}.notional", f"{h}.entry*{h}.quantity") for _, h in held]
-    gains = yield from reckoned(
-        *("-".join(of if str(row[2]).startswith("long") else of[::-1]) for (row, _), of in zip(held, paid, strict=True))
-    )
-    said = [
-        f"{row[0]}: {row[2]} from {{{h}.entry}}, now worth {{{h}.notional}}: unrealised {gain} before costs."
-        for (row, h), gain in zip(held, gains, strict=True)
-    ]
-    return "\n\n".join(said) or "No position is open there, so nothing is unrealised."
 
 
 def positions_of(rows: Sequence[Sequence[Any]]) -> str:
@@ -159,17 +136,10 @@ def context(q: Question) -> Plan:
     event = last.ids("d-")[-1:] if last is not None and last.name == "explain_event" and not q.slots.sleeves else []
     if not event:
         since = window(q.slots.span) or {"since": "30d"}
-        search = PlannedCall(
-            "journal_search", {"kinds": ["fill"], "limit": 20, **since} | {k: args[k] for k in args if k == "sleeve"}
-        )
-        listed = last if last is not None and last.name == "trips" and points_back(q.slots) else None
-        if listed is None and q.slots.which in ("worst", "best"):
-            (listed,) = yield [
-                PlannedCall("trips", {q.slots.which: 1, **({"sleeve": args["sleeve"]} if "sleeve" in args else {})})
-            ]
-        if listed is not None and listed.table is not None and listed.table.rows:
-            search = exit_of(listed.table, listed.table.rows[q.slots.place or 0], q.facts) or search
-        (found,) = yield [search]
+        of = {"sleeve": args["sleeve"]} if "sleeve" in args else {}
+        if q.slots.which in ("worst", "best") or (last is not None and last.name == "trips"):
+            return asks_back(SAY["which_event"])
+        (found,) = yield [PlannedCall("journal_search", {"kinds": ["fill"], "limit": 20, **since, **of})]
         form = next((form for form, word in LISTS["filled"].items() if re.search(word, text)), "")
         event = [row["event"] for row in found.rows() if form in row["what"]][-1:]
     if not event:
@@ -216,15 +186,6 @@ def what_if(q: Question) -> Plan:
         back = -1 if re.search(r"\bother way\b|\bopposite\b", q.raw.lower()) else 1
         moves = {symbol: back * move for symbol, move in moves.items()}
         return (yield from _together(moves))
-    sleeve = next((one.name for one in q.words.sleeves if one.symbol == q.slots.symbol), "")
-    numbers = numbers_in(q.slots.text) if sleeve and q.slots.percent is None and says("desk_plans.to_level", q.slots.text) else []
-    if len(numbers) == 1:  # `if btc goes to 70k`: from the last close
-        (market,) = yield [PlannedCall("market_context", {"sleeve": sleeve})]
-        close = next((row["value"] for row in market.rows() if row["what"] == "close"), "")
-        if last := number_of(close, q.facts):
-            move = PlannedCall("what_if", {"symbol": q.slots.symbol, "move_frac": round(numbers[0] / last - 1, 4)})
-            first = f"From its last close, {close}, {q.slots.symbol} would move so far to {numbers[0]:,.10g}."
-            return (yield from made([move])).after(first)
     args, past = arguments(q), [float(r.args.get("move_frac") or 0.0) for r in q.results() if r.name == "what_if"][-2:]
     both = len(past) == 2 and past[0] == -past[1] != 0.0 and bound(q.slots)  # `and 20 %?`, after both
     one_way = args.get("move_frac") is None or says("desk_plans.one_way", q.slots.text)
@@ -270,8 +231,10 @@ def _together(moves: Mapping[str, float]) -> Plan:
         "+".join(f"{h}.change" for h in handles), "+".join([f"{handles[0]}.before", *(f"{h}.change" for h in handles)])
     )
     said = ", ".join(f"{{{h}.move_frac}} on {symbol.partition('-')[0]}" for h, symbol in zip(handles, moves, strict=True))
-    lead = f"All at once ({said}): {change}, which leaves equity of {after}. The changes of the moves below are added up; "
-    return drafted(calls, results).after(f"{lead}the breaker is asked there of each move alone.")
+    lead = f"All at once ({said}): equity changes by {change} (a loss has a minus), to {after}. "
+    return drafted(calls, results).after(
+        f"{lead}The changes of the moves below are added up; the breaker is asked there of each move alone."
+    )
 
 
 def orders(q: Question) -> Plan:
@@ -290,10 +253,6 @@ def orders(q: Question) -> Plan:
 def data(q: Question) -> Plan:
     """The recorded series; of a window those that reach into it."""
     call, gaps = PlannedCall("list_data", arguments(q)), not_given(q)
-    if says("desk_plans.last_bar", q.slots.text) and q.words.desk_ms is not None:
-        of = f" of {q.slots.symbol}" if q.slots.symbol else ""
-        draft = yield from made([PlannedCall("health", {})])
-        return draft.after(f"The last bar{of} that the desk decided on closed at {utc(q.words.desk_ms)}, its own time.")
     (result,) = yield [call]
     start, end, table = q.slots.span.start or q.slots.span.at, q.slots.span.end, result.table
     if table is None or gaps or not (start or end) or not {"first", "last"} <= set(table.columns):

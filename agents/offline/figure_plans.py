@@ -13,7 +13,7 @@ from agents.offline.drafts import asks_back, drafted, name_list, reckoned, resul
 from agents.offline.fill import DESKWARD, EXTREMES, FILLERS, arguments, speaks_of_run
 from agents.offline.follow import RUNS
 from agents.offline.measured import deepest, measured
-from agents.offline.read_back import PlannedCall, read_as
+from agents.offline.read_back import PlannedCall
 from agents.offline.slots import words_of
 from agents.offline.steps import CallResult, PastTurn, Plan, PlannedAnswer, Question
 from agents.offline.table_answers import ROWS_SUMMED
@@ -28,9 +28,7 @@ from agents.offline.tables import (
     rows_named,
 )
 from agents.offline.ways import SAY
-from agents.offline.words import LISTS, says
-from tools.common import render
-from tools.common.contract import Table
+from agents.offline.words import says
 from tools.common.split_words import of_rows, spread
 from tools.common.time_words import instant
 
@@ -115,20 +113,16 @@ def trips(q: Question) -> Plan:
     if out is not None and out[0] in _OTHER:  # there are two of them: the other one is left
         kept = {name: value for name, value in args.items() if name not in ("by", "best", "worst")}
         return (yield from made([PlannedCall("trips", kept | {out[0]: _OTHER[out[0]][out[1][0]]})]))
-    of_parts = LISTS["wider"].items() if args.get("by") in ("weekday", "hour") else ()
-    if wider := next((by for by, form in of_parts if re.search(form, text)), ""):
-        args["by"] = wider  # `weekends against weekdays`, `do we lose at night`
-        return (yield from made([PlannedCall("trips", args)], q))
     if by == ("exit",) and "exit" in args:  # `stops or trails`: beside each other
         return (yield from made([PlannedCall("trips", {k: v for k, v in args.items() if k != "exit"})], q))
     if len(by) > 1 and q.chosen.splits(by):
         draft = yield from made([PlannedCall("trips", args | {"by": one}) for one in by[:3]])
         return draft.after(f"No tool splits by {name_list(by)} at once: each by itself is below.")
-    rate = says("figure_plans.hit_rate", text)
-    if q.slots.outcome and (rate or (q.slots.outcome == "both" and by)) and (not by or q.chosen.splits(by)):
-        return (yield from _win_and_loss({name: args[name] for name in args if name != "outcome"} | {"by": (*by, "sleeve")[0]}))
-    if q.slots.outcome and says("figure_plans.longer", text):
-        return (yield from _longer_at_a_loss({name: args[name] for name in args if name != "outcome"}, q))
+    if q.slots.outcome and (says("figure_plans.hit_rate", text) or (q.slots.outcome == "both" and by)):
+        args.pop("outcome", None)  # a rate is of winners and losers together, their means are of each
+        return (
+            yield from made([PlannedCall("trips", args | of) for of in ({}, {"outcome": "winners"}, {"outcome": "losers"})], q)
+        )
     if q.slots.outcome == "both":
         return (yield from made([PlannedCall("trips", args | {"outcome": kind}) for kind in ("winners", "losers")], q))
     if q.slots.which != "both" or by:
@@ -138,39 +132,6 @@ def trips(q: Question) -> Plan:
 
 
 _OTHER = {"side": {"long": "short", "short": "long"}, "outcome": {"winners": "losers", "losers": "winners"}}
-
-
-def _longer_at_a_loss(args: dict[str, Any], q: Question) -> Plan:
-    """Whether losers are held longer than winners."""
-    calls = [PlannedCall("trips", args | {"outcome": kind}) for kind in ("losers", "winners")]
-    results = yield calls
-    handles = [handle_of(result, "median_hold_ms") for result in results]
-    lost, won = (number_of(f"{{{h}.median_hold_ms}}", q.facts) for h in handles)
-    if lost is None or won is None:
-        return drafted(calls, results)
-    said = [f"{{{h}.median_hold_ms}} in the middle ({{{h}.trips}} of them)" for h in handles]
-    first = "longer than" if lost > won else "shorter than" if lost < won else "as long as"
-    return drafted(calls, results).after(f"Losers are held {first} winners: {said[0]} against {said[1]}.")
-
-
-def _win_and_loss(args: dict[str, Any]) -> Plan:
-    """The hit rate with the average win and the average loss, in all and by a split: a rate is of winners and losers together."""
-    calls = [PlannedCall("trips", args | more) for more in ({}, {"outcome": "winners"}, {"outcome": "losers"})]
-    every, won, red = yield calls
-    names = [handle_of(result, "mean_net") for result in (every, won, red)]
-    if not all(names) or every.table is None:
-        return drafted(calls, [every, won, red])
-    means: dict[tuple[str, str], str] = {}
-    for result in (won, red):
-        rows = [row for row in result.rows() if row.get("net", "").startswith("{")][:ROWS_SUMMED]
-        values = yield from reckoned(*(f"{row['net'][1:-1]}/{row['trips'][1:-1]}" for row in rows))
-        means |= {(result.args["outcome"], row[args["by"]]): value for row, value in zip(rows, values, strict=True)}
-    parts = [(row[args["by"]], row["trips"], row["win_frac"]) for row in every.rows()]
-    cells = [(*row, *(means.get((of, row[0]), "none") for of in ("winners", "losers"))) for row in parts]
-    h, win, lost = names
-    lead = f"Hit rate {{{h}.win_frac}} of {{{h}.trips}} trips, average win {{{win}.mean_net}}, average loss {{{lost}.mean_net}}."
-    shown = render.markdown_table(Table((args["by"], "trips", "win_frac", "average win", "average loss"), tuple(cells)))
-    return PlannedAnswer(f"{lead}\n\n{shown}", read_as=read_as(calls[:1]))
 
 
 def excursions(q: Question) -> Plan:
@@ -244,7 +205,11 @@ def pnl(q: Question) -> Plan:
         args |= {"limit": 60}  # of all that it shows, not of the last twelve
     call = PlannedCall("pnl", args)
     (result,) = yield [call]
+    short = ""
     if spans and result.table is not None:
+        began = min((str(row[0])[:10] for row in result.table.rows), default="")
+        if began > min(starts)[:10] and len(result.table.rows) < args.get("limit", 0):
+            short = f"The desk has no P&L before {began}, so this is not all of the window that was asked for."
         kept = [n for n, row in enumerate(result.table.rows) if _within(str(row[0])[:10], starts, spans)]
         result = result.only(kept)
         if not kept:
@@ -272,7 +237,7 @@ def pnl(q: Question) -> Plan:
         first = extreme(table, q.facts, text, q.slots.which) or first
     elif not (spans or q.slots.by or args.get("equity") or args.get("subject")):
         first = _up_or_down(result, q)
-    return draft.after(first)
+    return draft.after(" ".join(filter(None, (first, short))))
 
 
 def _up_or_down(result: CallResult, q: Question) -> str:

@@ -5,9 +5,8 @@ from typing import Any, NamedTuple
 
 from agents.offline.params import value_text
 from agents.offline.steps import CallResult, Question
-from engine.clock import DAY_MS, utc_day
 
-_FOCUS = ("backtest", "run", "judge", "compare", "sweep", "walkforward")
+_FOCUS = ("backtest", "judge", "compare", "sweep", "walkforward")
 
 
 class RunFocus(NamedTuple):
@@ -39,8 +38,6 @@ def focus_of(q: Question) -> RunFocus | None:
 def _focus_in(q: Question, result: CallResult) -> RunFocus | None:
     """What one result is of: of a run that was looked up its own settings, of a call its arguments."""
     args = result.args
-    if result.name == "run":
-        return _of_run(q, result.data)
     ends = (args.get("start"), args.get("end"))
     if result.name == "compare" and args.get("sleeve"):
         sleeve = next((s for s in q.words.sleeves if s.name == args["sleeve"]), None)
@@ -64,15 +61,3 @@ def _compared(args: Mapping[str, Any]) -> dict[str, str]:
         for change in variant["changes"]:
             values.setdefault(change["key"], []).append(value_text(change["value"]))
     return {key: ",".join(dict.fromkeys(listed)) for key, listed in values.items() if len(set(listed)) > 1}
-
-
-def _of_run(q: Question, data: Mapping[str, Any]) -> RunFocus | None:
-    """A stored run of one sleeve."""
-    sleeves = list(data.get("sleeves") or ())
-    if len(sleeves) != 1:
-        return None
-    own, bars = sleeves[0], data.get("data") or {}
-    first, last = bars.get("first_ms"), bars.get("last_ms")
-    start, end = None if first is None else utc_day(first), None if last is None else utc_day(last + DAY_MS)
-    params = beyond_defaults(q, own["strategy"], own["params"])
-    return RunFocus(own["strategy"], own["symbol"], data.get("timeframe") or "15m", start, end, params, {})

@@ -65,13 +65,6 @@ def family(tool: str) -> str:
     return next((name for name, tools in _FAMILIES.items() if tool in tools), tool)
 
 
-def the_other(slots: Slots, older: Slots, words: Words) -> list[str]:
-    """The sleeves that `the other one` may mean after a question about one; none for any other sentence."""
-    if not says("follow.other", slots.text) or len(older.sleeves) != 1:
-        return []
-    return [sleeve.name for sleeve in words.sleeves if sleeve.name not in older.sleeves]
-
-
 def shifted(slots: Slots, older: Slots, words: Words) -> Slots:
     """`older`'s slots with those that the new sentence replaces; `the week before` moves its window back."""
     merged = _with_number(slots, older, words).over(older)
@@ -114,9 +107,15 @@ def _in_thousands(new: str, old: str) -> str:
 
 def with_percent(slots: Slots, before: float | None) -> Slots:
     """`and 20` after a move of a price: the number is a move in the same direction."""
-    if before and slots.move and slots.move.by and not slots.percent and "size" not in slots.text:  # `double that`
-        places = {**slots.places, "percent": ((0, 0),)}
-        return replace(slots, percent=slots.move.of(before), move=None, places=places)
+    if (
+        before
+        and slots.move == "sized"
+        and not slots.percent
+        and "size" not in slots.text
+        and (times := says("moves.times", slots.text))
+    ):  # `double that`
+        size = before * (2 if "double" in times[0] else 0.5)
+        return replace(slots, percent=size, move=None, places={**slots.places, "percent": ((0, 0),)})
     number = re.fullmatch(r"\d+(?:\.\d+)?(?: ?%)?", slots.unclear[0]) if len(slots.unclear) == 1 else None
     if number is None or slots.percent or not before:
         return slots
@@ -294,10 +293,8 @@ def going_on(text: str, read: Slots, older: Part, words: Words, past: Sequence[P
         own = replace(older.slots, text=f"{older.slots.text.rstrip('?.! ')} of the stored run", sleeves=(), span=read.span)
         own = replace(own, symbols=read.symbols, strategy=read.strategy, strategies=read.strategies)
         return older._replace(text=text, slots=own, own=read, left=(), maybe=())  # `and the same for the sol run`
-    if others := the_other(read, older.slots, words):
-        if len(others) > 1:
-            return Part(text, read, call=asks_back(f"Which other one: {' or '.join(others)}?"))
-        return older._replace(text=text, slots=replace(older.slots, sleeves=tuple(others), symbols=(), strategies=()), own=read)
+    if says("follow.other", read.text) and len(older.slots.sleeves) == 1:
+        return Part(text, read, call=asks_back("Which other one? Name the sleeve."))
     if tool in SEARCHES and not read.axes:  # `and stop 1 to 5`
         read = replace(read_slots(text, words, searching=True), closed=read.closed)
     if tool == "propose_pause" and read.span.at and not read.lasting:  # `make it 12:00`

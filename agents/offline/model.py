@@ -198,8 +198,8 @@ def named_way(way: Way, q: Question) -> str:
     """A fixed answer, with the proposal or the watch that this thread filed or showed last in place of ID."""
     kind = {"decide": "prop-", "expiry": "prop-", "confirm": "w-"}.get(way.key)
     shown = next((i for r in reversed(q.results()) for i in r.ids(kind)), None) if kind else None
-    if shown is None:
-        return way.text
+    if shown is None or q.slots.place is not None or re.search(r"\b(?:first|second|third|other)\b", q.slots.text):
+        return way.text  # of several it may be another one
     decides = LISTS["decides"].items() if way.key == "decide" else ()
     verb = next((verb for verb, form in decides if re.search(form, q.slots.text)), "")
     how = f"To {verb} it, a person types `nightdesk proposals {verb} {shown} --as NAME`; nothing was done here. " if verb else ""

@@ -192,3 +192,11 @@ def guard_of(s: Sentence) -> str | None:
         return None
     s.note("guard", [found.span(1)])
     return re.sub(r"\btrail\w*( stops?)?\b", "trail", found[1])
+
+
+def move_of(s: Sentence) -> str | None:
+    """Whether a setting is to be moved, `sized` by an amount (`5 lower`, `halve`) or `bare`; the amount is no value."""
+    sized = next((m for name in ("sized", "verb") if (m := says(f"moves.{name}", s.rest))), None)
+    s.take("move", [sized.span("size")] if sized else [])
+    times = says("moves.times", s.rest) and not says("account.other_costs", s.rest)
+    return "sized" if sized or times else "bare" if says("moves.bare", s.rest) else None

@@ -11,7 +11,6 @@ from agents.offline.drafts import asks_back, drafted, result_text
 from agents.offline.fill import free_words
 from agents.offline.read_back import PlannedCall
 from agents.offline.steps import CallResult, Plan, PlannedAnswer, PlanOf, Question
-from agents.offline.tables import handle_of, number_of
 from agents.offline.ways import SAY
 from agents.offline.words import LISTS, PATTERNS, numbers_in, says
 from tools.common import render
@@ -107,14 +106,7 @@ def runbook(q: Question) -> Plan:
 
 def checklist(q: Question) -> Plan:
     """Where people are in a runbook, or how a person begins one: nothing is begun from a chat."""
-    about: str | None = _named(q, r"(?:al-|cl-|w)\d+")
-    if not about and says("page_plans.this_alert", q.slots.text):
-        (found,) = yield [PlannedCall("alerts", {"state": "open"})]  # asked anew: what was listed may be over
-        about = next(iter(found.ids("al-")), None)
-        if about is None:
-            return PlannedAnswer(
-                f"{result_text(found)}\n\nA runbook is begun about an alert by its id.", read_as="the open alert"
-            )
+    about = _named(q, r"(?:al-|cl-|w)\d+")
     return (yield from made([PlannedCall("checklist", {"about": about[:200]} if about else {})]))
 
 
@@ -160,18 +152,6 @@ def note(q: Question) -> Plan:
     return (yield from made([PlannedCall("note", args | ({"evidence": ids[:10]} if ids else {}))]))
 
 
-def _watch_of_share(share: float, q: Question) -> Plan:
-    """A watch on the day's P&L at a share of the equity, as the amount that it is now."""
-    (desk,) = yield [PlannedCall("desk", {})]
-    h = handle_of(desk, "equity")
-    equity = number_of(f"{{{h}.equity}}", q.facts)
-    if equity is None:
-        return asks_back(SAY["no_percent_watch"])
-    args = {"metric": "day_pnl", "subject": "desk", "beyond": "below", "level": -round(share * equity, 2)}
-    draft = yield from made([PlannedCall("propose_watch", args)])
-    return draft.after(f"A watch takes an amount: its level is {share * 100:g} % of the equity of now, {{{h}.equity}}.")
-
-
 def watch(q: Question) -> Plan:
     """A watch asked for in words, `tell me when btc falls below 80000`; asked back for what they leave open."""
     text = q.slots.text
@@ -179,8 +159,6 @@ def watch(q: Question) -> Plan:
     if re.search(r"\bdraw-?down\b", text):
         return asks_back(SAY["no_drawdown_watch"])
     share = re.search(r"(\d+(?:\.\d+)?) ?(?:%|percent|pct)", text) if not numbers else None
-    if share is not None and not q.slots.symbol and says("page_plans.money", text):
-        return (yield from _watch_of_share(float(share[1]) / 100, q))
     if share is not None:
         return asks_back(SAY["no_percent_watch"])
     if len(numbers) != 1:

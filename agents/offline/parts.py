@@ -2,7 +2,7 @@
 several sleeves."""
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -103,10 +103,3 @@ def with_first(text: str, first: str, words: Words) -> str:
     keys, said = slots.read_slots(first, words).keys, tidy(first, words)
     word = max((of for of in glossary() if len(of) > 2 and re.search(rf"\b{re.escape(of)}\b", said)), key=len, default="")
     return f"what is {keys[0]} of all sleeves" if keys else f"what is our {word}" if word else text
-
-
-def symbols_so_far(read: Iterable[Part], of: Part) -> tuple[str, ...]:
-    """The symbols that the same tool was asked about in this thread: `both`."""
-    tool = of.chosen.entry.tool if of.chosen else None
-    same = [part for part in read if part.chosen and part.chosen.entry.tool is tool]
-    return tuple(dict.fromkeys(symbol for part in same for symbol in part.slots.symbols))

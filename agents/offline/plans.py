@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from agents.offline import desk_plans, figure_plans, model_plans, page_plans, research_plans, run_plans
-from agents.offline.above_figures import costs_of
 from agents.offline.calls import made, not_given, once
 from agents.offline.changes import propose
 from agents.offline.drafts import asks_back, drafted, result_text, which_sleeve, window
@@ -73,8 +72,6 @@ def journal(q: Question) -> Plan:
         args.pop("until", None)
     call = PlannedCall("journal_search", args)
     (found,) = yield [call]
-    if slots.count and found.status == "ok" and (summed := costs_of(text, found)) is not None:  # `slippage on the last 10 fills`
-        return (yield from summed(q)).after("No tool says how much is normal.")
     newest = max(found.rows(), key=lambda row: row.get("desk time", ""), default=None)
     last = slots.which == "last" and not slots.count and found.status == "ok"
     if last and newest is not None and "event" in newest and newest.get("kind") != "proposal":  # of a change: none was made

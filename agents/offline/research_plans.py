@@ -8,9 +8,8 @@ import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from agents.offline.account import tokens_of
 from agents.offline.calls import made
-from agents.offline.drafts import asks_back, drafted, name_list, result_text
+from agents.offline.drafts import asks_back, drafted, name_list
 from agents.offline.fill import arguments, end_of
 from agents.offline.focus import RunFocus, beyond_defaults, focus_of
 from agents.offline.params import value_text
@@ -18,13 +17,11 @@ from agents.offline.ranges import around, count_of
 from agents.offline.read_back import PlannedCall, changes_text
 from agents.offline.run_plans import unclear
 from agents.offline.slots import COUNTED
-from agents.offline.steps import CallResult, Plan, Question
+from agents.offline.steps import Plan, Question
 from agents.offline.ways import SAY
 from agents.offline.words import PATTERNS, Param, says
 from engine.clock import DAY_MS, utc_day
-from tools.common.contract import Table
 
-_TIMES = {0.5: r"\b(?:halve[ds]?|half)\b", 3.0: r"\b(?:tripl\w+|three times|3 ?x)\b"}
 CHOSEN_MAX = 500  # combinations of values that the planner chooses: a search that nobody spelled out stays small
 
 
@@ -91,11 +88,6 @@ def _axes(q: Question, found: RunFocus, *, carries: bool) -> tuple[dict[str, str
         return dict(found.vary), "The values are those compared or searched above."
     if unknown := [word for word in re.findall(r"\b[a-z]+(?:_[a-z]+)+\b", q.slots.text) if word not in own]:
         return {}, _ask_values(unknown, own, found.strategy)
-    if named := next((key for key in own if re.search(rf"\b{key}\b", q.slots.text)), None):  # `kelly_part? try 0, 0.1, 0.5`
-        after = [t.word for t in tokens_of(q.slots) if t.start > q.slots.text.find(named) and t.slot in ("", "unclear", "params")]
-        numbers = [word for word in after if re.fullmatch(r"\d+(?:\.\d+)?", word)]
-        if len(numbers) > 1:
-            return {named: ",".join(numbers)}, ""
     said = set(PATTERNS["research_plans.spoken"].findall(q.slots.text)) - {key.partition("_")[0] for key in q.slots.common}
     spoken = [key for key, param in own.items() if key.partition("_")[0] in said and param.default]
     keys = q.slots.keys or spoken[:1] or [key for key in _declared(own) if key not in q.slots.common]
@@ -150,17 +142,7 @@ def judge(q: Question) -> Plan:
     (result,) = yield [PlannedCall("judge", args)]
     if found.vary and not q.slots.common:
         first = f"{first} It is judged at the settings that the search began with, not at its best variation.".lstrip()
-    costs = _at_costs(q, result) if says("research_plans.costs", q.slots.text) and result.status == "ok" else ""
-    return drafted([PlannedCall("judge", args)], [result]).after("\n\n".join(part for part in (first, costs) if part))
-
-
-def _at_costs(q: Question, result: CallResult) -> str:
-    """The return at other costs, from the judgement's own figures."""
-    times = next((n for n, said in _TIMES.items() if re.search(said, q.slots.text)), 2.0)
-    name = "half" if times == 0.5 else f"{times:g}"
-    ref = re.search(rf"\{{\w+\.costs_times_{name}\}}", result.text)
-    what = "No tool changes the fees alone. The closest: fees, spread and slippage together"
-    return f"{what}, times {times:g}: {ref[0]}." if ref else f"{what}; this judgement has no figure for that."
+    return drafted([PlannedCall("judge", args)], [result]).after(first)
 
 
 def pairs(q: Question) -> Plan:
@@ -196,14 +178,12 @@ def trials(q: Question) -> Plan:
     if found.table is None or not (strategy or symbol):
         more = "Name one for its deflated Sharpe ratio, such as `deflated Sharpe of trend on BTC`."
         return drafted([call], [found], more if found.table else "")
-    words = [word for word in (strategy, symbol) if word]
-    rows = [row for row in found.table.rows if all(word.lower() in str(row[0]).lower() for word in words)]
+    rows = [n for n, row in enumerate(found.rows()) if all(w.lower() in str(row).lower() for w in (strategy, symbol) if w)]
     if len(rows) == 1:
-        return (yield from made([PlannedCall("trials", {"hypothesis": str(rows[0][0])})]))
-    about = " on ".join(words)
-    kept = found._replace(text=f"{len(rows)} hypotheses of {about}, last first.", table=Table(found.table.columns, tuple(rows)))
-    text = result_text(kept) if rows else f"Nothing has been tried of {about} yet. {result_text(found)}"
-    return drafted([call], [])._replace(text=text)
+        return (yield from made([PlannedCall("trials", {"hypothesis": str(found.rows()[rows[0]]["hypothesis"])})]))
+    about = strategy or symbol
+    kept = found.only(rows)._replace(text=f"{len(rows)} hypotheses of {about}, last first.")
+    return drafted([call], [kept] if rows else [found], "" if rows else f"Nothing has been tried of {about} yet.")
 
 
 def subject_of(q: Question) -> SearchSubject | str:

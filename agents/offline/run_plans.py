@@ -7,10 +7,9 @@ from typing import Any
 
 from agents.offline.above import run_shown
 from agents.offline.calls import ask_for, lead, made, not_given
-from agents.offline.changes import moved_of
 from agents.offline.drafts import asks_back, changes_of, drafted, name_list, result_text, which_sleeve
 from agents.offline.fill import arguments, end_of
-from agents.offline.focus import RunFocus, beyond_defaults, focus_of
+from agents.offline.focus import beyond_defaults, focus_of
 from agents.offline.measured import deepest, ranked_runs, verdict
 from agents.offline.names import BASKET
 from agents.offline.params import keys_named
@@ -18,11 +17,12 @@ from agents.offline.read_back import PlannedCall, changes_text, read_as
 from agents.offline.steps import CallResult, Plan, PlannedAnswer, Question
 from agents.offline.tables import heads_of
 from agents.offline.tables_shown import days_of
-from agents.offline.words import PATTERNS, SleeveName, says
+from agents.offline.words import PATTERNS, says
 from tools.common import render
 from tools.common.contract import Table
 
 MAX_VARIANTS = 3
+BY_VALUE = "To which value? No setting is moved by an amount: write it as key=value, such as stop_atr=1.5."
 RUNS_MAX = 6  # backtests, or runs side by side, of one question
 _SIDE_BY_SIDE = ("total_return_frac", "optimistic_return_frac", "sharpe", "max_drawdown_frac", "trades", "fees")
 
@@ -38,8 +38,8 @@ def backtest(q: Question) -> Plan:
         return asks_back(f"Which run? {ask_for(q, 'strategy')} Name it with its symbol and window; {how}.")
     if not pairs:
         return asks_back(ask_for(q, "symbol" if s.strategies else "strategy"))
-    if s.unclear:
-        return asks_back(unclear(q))
+    if s.unclear or (s.move and not s.common):
+        return asks_back(unclear(q) if s.unclear else BY_VALUE)
     args = arguments(q) if q.entry else {}
     args = {name: args[name] for name in ("venue", "fills", "funding") if name in args}
     spans = s.periods or (s.span,)
@@ -53,7 +53,7 @@ def backtest(q: Question) -> Plan:
     calls = []
     for (strategy, symbol), frame, window in of_all:
         live = beyond_defaults(q, strategy, sleeve.params) if sleeve and "sleeves" in s.places else {}
-        changes = {**live, **s.common, **moved_of(q, strategy, {**live, **s.common})}
+        changes = {**live, **s.common}
         own = {"strategy": strategy, "symbol": symbol, "timeframe": frame, "changes": changes_of(changes)}
         calls.append(PlannedCall("backtest", {**args, **{k: v for k, v in window.items() if v}, **own}))
     results = yield calls
@@ -62,8 +62,6 @@ def backtest(q: Question) -> Plan:
     other = {"long": "shorts", "short": "longs"}.get(s.side or "", "")
     one_side = f"No run takes one side alone, without the {other}: its {s.side} round trips, of a run of both, come first."
     texts = [one_side] if other else []
-    if s.move and s.move.by is None and calls[0].args["changes"]:
-        texts.append(f"No value was named, so I took {changes_text({c['key']: c['value'] for c in calls[0].args['changes']})}.")
     texts += [text for text in (not_given(q), _first(q, results, found)) if text]
     texts += [result_text(result) for result in found]
     texts += [result_text(result, table=len(results) == 1) for result in results]
@@ -130,7 +128,7 @@ def unclear(q: Question) -> str:
 
 def compare(q: Question) -> Plan:
     """Variants against the live configuration; two strategies, two symbols or two runs side by side."""
-    s, sleeve, said = q.slots, q.sleeve(), ""
+    s, sleeve = q.slots, q.sleeve()
     variants = [{**s.common, **variant} for variant in s.variants] or ([s.common] if s.common else [])
     runs = _named(q) or (_made(q) if says("run_plans.them", s.text) else [])
     if len(runs) < 2 and not variants and re.search(r"\b(?:two|both|all|the|stored|last|latest)\b.*\bruns\b", s.text):
@@ -147,9 +145,13 @@ def compare(q: Question) -> Plan:
         return asks_back(unclear(q))
     above = focus_of(q)
     if not variants:
-        variants, sleeve, said = _meant(q, above)
-    if not variants and q.last("compare"):
-        return best_of_last(q)
+        if s.move:
+            return asks_back(BY_VALUE)
+        ran = above is not None and above.params and _LIVE.search(s.text)
+        variants = [dict(above.params)] if above is not None and ran else []
+        if variants and sleeve is None:
+            of = [one for one in q.words.sleeves if above and (one.strategy, one.symbol) == (above.strategy, above.symbol)]
+            sleeve = of[0] if of else None
     if not variants:
         return asks_back("Which values? For example `compare a 2 ATR with a 3 ATR stop` or `stop_atr=2 against stop_atr=3`.")
     if len(variants) > MAX_VARIANTS:
@@ -159,35 +161,11 @@ def compare(q: Question) -> Plan:
     where: dict[str, Any] = {"sleeve": sleeve.name} if sleeve else {"strategy": s.strategies[0], "symbol": s.symbols[0]}
     given = {} if sleeve else {"timeframe": s.timeframe, "venue": s.venue}
     span = (s.span.start or s.span.at, end_of(q))
-    span = (above.start, above.end) if not any(span) and above is not None and said == "" and not s.common else span
+    span = (above.start, above.end) if not any(span) and above is not None and not s.common else span
     given |= {"start": span[0], "end": span[1], "fills": s.fills, "funding": s.funding}
     args = {"variants": [{"changes": changes_of(v)} for v in variants], **where, **{k: v for k, v in given.items() if v}}
     (result,) = yield [PlannedCall("compare", args)]
-    first = " ".join(filter(None, (said, compared_first(result, s.text))))
-    return drafted([PlannedCall("compare", args)], [result], _after(q, result)).after(first)
-
-
-_Meant = tuple[list[dict[str, Any]], SleeveName | None, str]
-
-
-def _meant(q: Question, above: RunFocus | None) -> _Meant:
-    """The variants that a sentence means without a value: a setting moved, the run above against what is live; their sleeve, and
-    a sentence about values that nobody named."""
-    s, sleeve = q.slots, q.sleeve() or _sleeve_of(q, above)
-    if s.move and sleeve:
-        sizes = (0.25,) if s.move.by is not None else (0.25, 0.5)
-        variants = [v for size in sizes if (v := moved_of(q, sleeve.strategy, sleeve.params, size))]
-        named = s.move.by is not None or not variants
-        taken = f"No value was named, so I took {name_list([changes_text(v) for v in variants])}."
-        return variants, sleeve, "" if named else taken
-    ran = above is not None and above.params and _LIVE.search(s.text)
-    return ([dict(above.params)], sleeve, "") if above is not None and ran else ([], q.sleeve(), "")
-
-
-def _sleeve_of(q: Question, above: RunFocus | None) -> SleeveName | None:
-    """The sleeve that a run above is of; else the first of those that the sentence may mean."""
-    of = [one for one in q.words.sleeves if above is not None and (one.strategy, one.symbol) == (above.strategy, above.symbol)]
-    return next(iter(of or [one for one in q.words.sleeves if one.name in q.slots.sleeves]), None)
+    return drafted([PlannedCall("compare", args)], [result], _after(q, result)).after(compared_first(result, s.text))
 
 
 def compared_first(result: CallResult, text: str) -> str:
@@ -216,22 +194,6 @@ def _after(q: Question, result: CallResult) -> str:
         return ""
     longer = "Next: a longer span tells more; `what data do we have?` says how far back."
     return "Next: `propose the better one`." if better else longer
-
-
-def best_of_last(q: Question) -> PlannedAnswer:
-    """What came out ahead in the last comparison; nothing is filed."""
-    last = q.last("compare")
-    assert last is not None  # noqa: S101 - asked before
-    row = last.data["rows"][last.data.get("best", 0)]
-    if not row["changes"]:
-        return PlannedAnswer("No variant came out ahead of the live configuration.")
-    name, verdict = changes_text({c["key"]: c["value"] for c in row["changes"]}), row.get("verdict") or "cannot be told apart"
-    live = "it is better than the live configuration" if verdict == "better" else f"it is {verdict}"
-    live = f"it {verdict} from the live configuration" if verdict.startswith("cannot") else live
-    caveat = f" Mind that {row['caveat']}." if row.get("caveat") else ""
-    more = "`propose the better one` would propose it" if verdict == "better" else "A longer span tells more"
-    found = f"{name} has the highest mean daily return of those compared; {live}.{caveat}"
-    return PlannedAnswer(f"{found}\n\nNothing was proposed. {more}.")
 
 
 def _named(q: Question) -> list[str]:

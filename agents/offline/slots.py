@@ -12,7 +12,6 @@ from typing import Any
 
 from agents.offline import dates, names, params, ranges
 from agents.offline.leftout import BEFORE_COSTS, left_out
-from agents.offline.moves import SettingMove, read_move
 from agents.offline.names import BLANK, Places, Sentence, mentions
 from agents.offline.words import BY, PATTERNS, Words, says, tidy, vocabulary
 
@@ -34,7 +33,7 @@ class Slots:
     common: dict[str, Any] = field(default_factory=dict)
     variants: tuple[dict[str, Any], ...] = ()
     unclear: tuple[str, ...] = ()  # numbers whose parameter cannot be told
-    move: SettingMove | None = None  # halve, 5 lower, by a quarter, tighter
+    move: str | None = None  # of a setting, by an amount: `sized` (halve, 5 lower), `bare` (tighter)
     sleeves: tuple[str, ...] = ()  # more than one: ambiguous
     ids: tuple[str, ...] = ()
     handles: tuple[str, ...] = ()  # r1, r2: runs of this thread
@@ -146,8 +145,7 @@ def read_slots(question: str, words: Words, *, searching: bool = False) -> Slots
     by = (*by, "weekday") if weekday and "weekday" not in by else by
     symbols, handles, strategies = names.symbols_of(s, words), s.every("handles"), names.strategies_of(s, words)
     span = _length(s, words) if span == dates.NO_SPAN and strategies and not (searching or lasting) else span
-    venue, percent, (move, sized) = _venue(s, words), _percent(s), read_move(s.rest)
-    s.take("move", sized)
+    venue, percent, move = _venue(s, words), _percent(s), names.move_of(s)
     reading, wanted = _values(s, words.params_of(strategies), written if searching else None)
     filters, unclear = ((), wanted.unclear) if searching else _filters(s, reading)
     return Slots(

@@ -1,4 +1,4 @@
-"""What a sentence asks of the table above. Called by table_answers.py, asked_again.py, measured.py and listed.py.
+"""What a sentence asks of the table above. Called by table_answers.py and above_kinds.py.
 
 A sentence is the table's where every word of it that carries something is a head, a row's name, a cell or an operation on these;
 one word more, and it is not: then it is read as a question of its own. What was kept or picked of a table stays so for the next.

@@ -26,7 +26,6 @@ OWN_NAMES = frozenset(("span", "sleeves", "symbols", "strategies", "ids", "handl
 _RULES, _NAMED_RULE = LISTS["rule_of_limit"], LISTS["rule_named"]
 RULES = ("daily loss", "loss streak", "entry frequency", "desk drawdown", "entries paused")
 _SAYS_RULE = re.compile("(?:refused(?: by)?: |breaker )({0})|({0}) breaker".format("|".join(RULES)))
-_EXITS = (("trail", "trail"), ("take profit|target", "target"), ("stop", "stop"))
 
 
 class TurnAbove(NamedTuple):
@@ -59,27 +58,11 @@ class TurnAbove(NamedTuple):
         results = self.shown.results if self.shown is not None else ()
         return next((r for r in reversed(results) if r.name != "calc"), next(iter(results), None))
 
-    @property
-    def found_nothing(self) -> bool:
-        """Whether the turn above was asked back about, or found no rows."""
-        last = self.last
-        if last is None:
-            return self.newest is not None and bool(self.newest.maybe or self.newest.lost)
-        return last.status == "no_data" or (
-            last.name in ("trips", "journal_search") and (last.table is None or not last.table.rows)
-        )
-
     def filed(self) -> list[tuple[CallResult, str]]:
         """The watches and proposals that this thread filed, with their ids, oldest first."""
         found = [r for turn in self.past for r in turn.results if r.name.startswith("propose_") and r.status == "ok"]
         listed = [(r, next((i for i in r.evidence if re.match(r"w-|prop-", i)), "")) for r in found]
         return [(r, identity) for r, identity in listed if identity]
-
-    @property
-    def of_limits(self) -> bool:
-        """Whether the turn above was about the desk's limits."""
-        way = self.newest.way if self.newest is not None else None
-        return self.newest is not None and (self.newest.ask == "desk limits" or (way is not None and way.key == "limits"))
 
     def latest(self, turns: int, fits: Callable[[CallResult], bool]) -> CallResult | None:
         """The first fitting result of the newest turn that has one, of so many turns."""
@@ -202,13 +185,6 @@ def rule_named(text: str) -> str:
     return next((rule for form, rule in _NAMED_RULE.items() if re.search(rf"\b(?:{form})", text)), "")
 
 
-def exit_of(above: TurnAbove) -> str:
-    """The kind of exit that a word explained above is: `trailing stop` is `trail`; empty for none."""
-    last = above.last
-    word = str(last.args.get("word", "")).replace("_", " ") if last is not None and last.name == "define" else ""
-    return next((kind for form, kind in _EXITS if re.search(rf"\b(?:{form})", word)), "")
-
-
 def word_of(above: TurnAbove) -> str:
     """The word that the turn above explained or whose figure it showed; empty for none."""
     last = above.last
@@ -218,10 +194,3 @@ def word_of(above: TurnAbove) -> str:
         return ""
     said = [word for word in glossary() if len(word) > 2 and re.search(rf"\b{re.escape(word)}s?\b", above.question)]
     return max(said, key=len, default="")
-
-
-def pair_of(above: TurnAbove) -> tuple[str, ...]:
-    """The two things that the question above set against each other: halt and pause; none where a table was shown for it."""
-    found = says("turn_above.pair", above.question)
-    shown = above.last is not None and above.last.name != "define"
-    return () if found is None or shown else (found[1], found[2])

@@ -11,14 +11,15 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from agents.offline import above, above_kinds, account, follow, measured, rules, slots, table_answers, wider
+from agents.offline.changes import scaled
 from agents.offline.choose import SHOWN, chosen_of, entry_of, likely, refined, sure, with_label
 from agents.offline.drafts import asks_back
 from agents.offline.labels import FOLLOWS, MORE, REPEAT, WHICH, AskLabel
 from agents.offline.learned import Guess
-from agents.offline.parts import ALIKE, CLAUSE_SURE, Part, bare_reading, beside, by_sleeve, symbols_so_far, with_first
+from agents.offline.parts import ALIKE, CLAUSE_SURE, Part, bare_reading, beside, by_sleeve, with_first
 from agents.offline.slots import COUNTED
 from agents.offline.steps import PastTurn, PlannedAnswer
-from agents.offline.tables import Facts
+from agents.offline.tables import Facts, ranks
 from agents.offline.turn_above import Rest, TurnAbove
 from agents.offline.ways import SAY, Way, way_of, ways
 from agents.offline.words import PATTERNS, Words, says
@@ -162,6 +163,8 @@ def part_of(text: str, thread: ThreadSoFar, earlier: Sequence[Part] = ()) -> Par
     read = read if older is None else follow.in_window_above(read, older.slots)
     if older is not None and (dropped := follow.unsplit(text, read, older)) is not None:
         return dropped
+    if older is not None and read.common and not read.symbols and re.search(r"\bboth\b", read.text):
+        return Part(text, read, call=asks_back("Which two? Name both."))
     goes_on = bool(thread.past) and not earlier
     if goes_on and (going := _from_above(text, read, thread)) is not None:
         return going
@@ -296,15 +299,17 @@ def _more(text: str, read: slots.Slots, thread: ThreadSoFar) -> Part:
     read = follow.with_percent(read, older.slots.percent)
     if older.chosen.entry.tool.name == "define" and account.words_left(read):  # `and a layer?`
         return Part(text, read, chosen=older.chosen, ask=older.ask)
+    if read.move == "sized" and older.chosen.entry.tool.name == "backtest":  # `and if we double the stop`
+        moved = scaled(read.text, thread.words.params_of(older.slots.strategies), older.slots.common)
+        places = {**read.places, "params": ((0, 0),)} if moved else read.places
+        read = replace(read, common={**read.common, **moved}, places=places, move=None)
     if not follow.changes(read, older.slots):
-        return _better(text, read, thread) if above.compared(thread.past) else Part(text, read, call=asks_back(wider.UNCHANGED))
+        return Part(text, read, call=asks_back(wider.UNCHANGED))
     if older.chosen.entry.tool.name == "propose_watch" and read.closed.get("metric") not in (
         None,
         older.slots.closed.get("metric"),
     ):
         return Part(text, read, chosen=older.chosen)  # `also if we lose more than 200 in a day`, after a price: another watch
-    if re.search(r"\bboth\b", read.text) and not read.symbols:
-        read = replace(read, symbols=symbols_so_far((thread.read or {}).values(), older))
     return follow.going_on(text, read, older, thread.words, thread.past)
 
 
@@ -314,11 +319,9 @@ def _which(text: str, read: slots.Slots, thread: ThreadSoFar) -> Part:
 
 
 def _better(text: str, read: slots.Slots, thread: ThreadSoFar) -> Part:
-    if above.compared(thread.past):
-        return Part(text, read, chosen=entry_of("compare"), own=slots.Slots(), aside=True)
-    several = above.two_runs(thread.past) is None and len(above.runs_of(thread.past)) > 1
+    """How good that is: of several runs which made more, the verdict of a search or comparison, a performance beside chance."""
     more = slots.read_slots("which of these made more", thread.words)
-    runs = table_answers.answer_of(more, thread.past, thread.facts, thread.words) if several else None
+    runs = table_answers.answer_of(more, thread.past, thread.facts, thread.words) if above.made_runs(thread.past) else None
     return Part(text, read, call=runs or measured.judged(read, thread.past, thread.facts))
 
 
@@ -354,11 +357,12 @@ def _on_frame(part: Part, frame: Part, thread: ThreadSoFar, *, within: bool) -> 
     """A sentence of its own that looks back: with what the one before was narrowed to; what cannot be carried is asked back."""
     assert part.chosen is not None  # noqa: S101 - asked before
     assert frame.chosen is not None  # noqa: S101 - asked before
-    looks = follow.points_back(part.slots)
-    span = above.picked_span(thread.newest, frame, thread.past, thread.facts) if looks else None
-    if span is not None:  # `which sleeve was that from`, after a day
-        taken = any(map(part.chosen.entry.takes, follow.CARRIED["span"][:3]))
-        return part._replace(slots=replace(part.slots, span=span), frame=None) if taken else part._replace(lost=("that",))
+    of_a_day = frame.chosen.entry.tool.name == "pnl" and (frame.slots.which or ranks(frame.slots.text))
+    counted = frame.chosen.entry.tool.name == "journal_search" and frame.slots.count is not None  # `slippage on those`, of five
+    if (of_a_day or counted) and follow.points_back(
+        part.slots
+    ):  # `which sleeve was that from`, after the worst day: its window is not kept
+        return part._replace(lost=("that",))
     tools = (part.chosen.entry.tool.name, frame.chosen.entry.tool.name)
     same = tools[0] == tools[1] and not part.slots.places.keys() & {"span", "sleeves", "symbols", "everything"}
     failed = [r for turn in thread.past[-1:] for r in turn.results if r.name in follow.RUNS and r.status != "ok"]

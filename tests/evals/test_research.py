@@ -8,7 +8,7 @@ from agents.offline.ranges import read_wanted, step_of
 from agents.offline.slots import read_slots
 from agents.offline.steps import CallResult
 from agents.offline.words import Words
-from tests.agents.offline.test_dialogues import Desk, ok
+from tests.agents.offline.test_dialogues import Desk
 from tools.common.contract import Table
 
 YEAR = {"strategy": "trend", "symbol": "BTC-USDT", "timeframe": "15m", "start": "2025-01-01", "end": "2026-01-01"}
@@ -129,17 +129,6 @@ def test_another_strategy_takes_nothing_of_the_run_above(words: Words) -> None:
     assert desk.called[0][1]["vary"][-1] == "stop_atr=3"
 
 
-def test_dearer_fees_are_answered_by_the_judgement_at_those_costs(words: Words) -> None:
-    """What is not the same is said, and the figure keeps its receipt."""
-    judged = ok("judge", "KILL. {g1.costs_times_half}; {g1.costs_times_2}; {g1.costs_times_3}.")
-    desk = Desk("developer", words, judge=judged)
-    desk.ask("backtest trend on BTC for 2025")
-    for text, ref in (("what if fees double", "2"), ("what if the costs tripled", "3"), ("what if fees were halved", "half")):
-        answer = desk.ask(text)
-        assert f"{{g1.costs_times_{ref}}}." in answer.split("\n\n")[0] + answer.split("\n\n")[1]
-        assert "No tool changes the fees alone" in answer
-
-
 def test_how_many_were_tried_on_a_symbol_names_its_one_hypothesis(words: Words) -> None:
     """With one it is reported; with several they are listed, and no other symbol's."""
     rows = (("trend on BTC-USDT perp", 47, "2025-12-31"), ("trend on ETH-USDT perp", 3, "2025-12-31"))
@@ -168,15 +157,3 @@ def test_the_guard_that_is_named_is_the_one_drilled(words: Words, text: str, gua
     desk = Desk("operator", words)
     desk.ask(text)
     assert desk.called == [("drill", {"guard": guard} if guard else {})]
-
-
-def test_a_run_that_was_looked_up_is_what_it_means(words: Words) -> None:
-    """Its own settings and bars, the day after its last one as the end."""
-    sleeve = {"strategy": "trend", "symbol": "ETH-USDT", "params": {"stop_atr": 2.5, "fast_bars": 40}}
-    bars = {"first_ms": 1_735_689_600_000, "last_ms": 1_743_464_700_000}
-    data = {"run_id": "r-77", "sleeves": [sleeve], "timeframe": "1h", "data": bars}
-    desk = Desk("developer", words, run=ok("run", data=data, evidence=("r-77",)))
-    desk.ask("show run r1")
-    desk.ask("kill it or keep it?")
-    wanted = {"strategy": "trend", "symbol": "ETH-USDT", "timeframe": "1h", "start": "2025-01-01", "end": "2025-04-01"}
-    assert desk.called == [("judge", {**wanted, "fixed": ["stop_atr=2.5"]})]

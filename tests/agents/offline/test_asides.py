@@ -24,16 +24,6 @@ FILLS = Table(
 RUN = Table(("metric", "value"), (("net_profit", 4.0), ("fees", 9.0)))
 
 
-@pytest.mark.parametrize("text", ["is that a lot?", "was it bad", "is this normal", "in percent?", "how much is that in percent"])
-def test_money_is_set_in_proportion(words: Words, text: str) -> None:
-    """By the return of the desk, with what its interval allows to say."""
-    desk = Desk("advisor", words)
-    desk.ask("how much did we make so far?")
-    assert desk.called[0][0] == "pnl"
-    desk.ask(text)
-    assert [name for name, _ in desk.called] == ["performance"]
-
-
 @pytest.mark.parametrize(
     "text", ["which sleeve was it", "which coin did that", "on which bot?", "which symbol was that", "by which sleeve"]
 )

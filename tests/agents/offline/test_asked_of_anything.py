@@ -100,17 +100,6 @@ def test_a_number_is_a_row_of_the_list_above(words: Words) -> None:
     assert (name, args["sleeve"]) == ("journal_search", "eth-trend")
 
 
-def test_bounds_are_those_of_the_parameter(words: Words) -> None:
-    """`limits of stop_atr`: not the desk's limits; and its present value and another one after it."""
-    desk = Desk("developer", words)
-    desk.ask("what are the limits of stop_atr")
-    assert desk.called == [("define", {"word": "stop_atr"})]
-    desk.ask("and what is it now")
-    assert [name for name, _ in desk.called] == ["sleeves"]
-    assert "`set stop_atr=10 for " in desk.ask("can i make it 10")
-    assert desk.called == []
-
-
 def test_excursions_of_one_trip_are_none_of_the_whole_desk(words: Words) -> None:
     """`mae of the second one`: no tool gives them for one trip, which is said."""
     desk = Desk("advisor", words, trips=listed("trips", TRIPS))

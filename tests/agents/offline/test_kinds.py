@@ -100,14 +100,6 @@ def test_whether_an_alert_can_wait_is_on_its_card(words: Words, text: str) -> No
     assert desk.called == [("alerts", {"alert_id": "al-1"})]
 
 
-def test_there_is_the_day_that_the_answer_showed(words: Words) -> None:
-    """Of the window that was asked for, not the worst of all days looked up for it."""
-    desk = Desk("advisor", words, pnl=ok("pnl")._replace(table=DAYS))
-    desk.ask("worst day since 2025-12-01")
-    desk.ask("what the hell happened there")
-    assert desk.called[0][1]["since"] == "2025-12-01"
-
-
 def test_the_worst_day_is_of_all_days(words: Words) -> None:
     """Not of the last twelve."""
     desk = Desk("advisor", words)

@@ -185,17 +185,3 @@ def test_a_reference_that_says_total_is_no_sum() -> None:
     cells = [(f"stop_atr {n}", f"{{q1.sharpe{n}}}", "{q1.total_return_frac}") for n in (2, 3)]
     table = Table(("variation", "Sharpe", "return"), tuple(cells))
     assert ordered(table, facts_of(sharpe2=-2.0, sharpe3=-1.0), "best sharpe", "best") == [1, 0]
-
-
-@pytest.mark.parametrize(
-    ("text", "varied"),
-    [
-        ("sweep made_up for trend on btc over 2025", None),
-        ("how sensitive is trend on btc to slow_bars? try 100, 200, 300 over 2025", "slow_bars=100,200,300"),
-    ],
-)
-def test_a_parameter_that_a_question_names_is_the_one_varied(text: str, varied: str | None, words: Words) -> None:
-    """One that the strategy lacks is asked about: another one is not searched in its place."""
-    desk = Desk("developer", words)
-    desk.ask(text)
-    assert [args["vary"][0] for name, args in desk.called if name == "sweep"] == ([varied] if varied else [])

@@ -4,9 +4,7 @@ from typing import Any
 
 import pytest
 
-from agents.offline import measured
-from agents.offline.read_back import PlannedCall
-from agents.offline.slots import Slots, read_slots
+from agents.offline.slots import read_slots
 from agents.offline.steps import CallResult, PastTurn, PlannedAnswer
 from agents.offline.understand import ThreadSoFar, part_of, understand
 from agents.offline.words import Words
@@ -78,23 +76,18 @@ def test_each_of_two_sleeves_is_asked(words: Words) -> None:
     assert [args["sleeve"] for _, args in desk.called] == ["btc-trend", "eth-trend"]
 
 
-def test_both_and_the_other_one_go_on_with_what_was_named(words: Words) -> None:
-    """`both` is what the thread has asked about; `the other one` is asked back where there are two others."""
+def test_both_and_the_other_one_are_asked_back(words: Words) -> None:
+    """`both` and `the other one` are asked back about: neither is one of them."""
     desk = Desk("developer", words)
     desk.ask("bt trend btc 15m 2025")
     desk.ask("eth too")
     desk.ask("now both with slow 300")
-    assert [args["symbol"] for _, args in desk.called] == ["BTC-USDT", "ETH-USDT"]
+    assert "Name both" in desk.ask("and both with slow 200")
+    assert desk.called == []
     other = Desk("operator", words)
     other.ask("is btc-trend paused")
     other.ask("and the other one?")
-    assert [args["sleeve"] for _, args in other.called] == ["eth-trend"]
-    three = Words(
-        words.strategies, (*words.sleeves, words.sleeves[0]._replace(name="btc-slow")), words.symbols, (), words.desk_ms
-    )
-    asked = Desk("operator", three)
-    asked.ask("is btc-trend paused")
-    assert "Which other one: eth-trend or btc-slow?" in asked.ask("and the other one?")
+    assert other.called == []
 
 
 def test_a_rule_and_an_outcome_are_arguments(words: Words) -> None:
@@ -156,15 +149,3 @@ def test_a_question_is_no_proposal(words: Words) -> None:
     desk.ask("stop where")
     called.update(desk.called)
     assert list(called) == ["sleeves"]
-
-
-@pytest.mark.parametrize(("changes", "called"), [([2, 3], ["compare"]), ([None, 3], [])])
-def test_whether_two_runs_differ_is_a_comparison_of_both(words: Words, changes: list[int | None], called: list[str]) -> None:
-    """The second run's own Sharpe is no answer; a run with the defaults is none of a comparison's variants: asked about."""
-    args = {"strategy": "trend", "symbol": "BTC-USDT", "timeframe": "15m", "start": "2025-01-01", "end": "2025-07-01"}
-    made = [{**args, "changes": [] if value is None else [{"key": "stop_atr", "value": value}]} for value in changes]
-    past = [PastTurn("a run", (CallResult("backtest", one, "ok", "", None, {"run_id": "r-9"}, ("r-9",)),)) for one in made]
-    answer = measured.judged(Slots(), past, {})
-    assert [answer.name] == called if isinstance(answer, PlannedCall) else called == []
-    if isinstance(answer, PlannedCall):
-        assert [v["changes"][0]["value"] for v in answer.args["variants"]] == changes

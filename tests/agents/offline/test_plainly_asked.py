@@ -1,7 +1,6 @@
 """What anyone would understand is answered, and what an answer does not read is named where it weighs."""
 
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
@@ -108,16 +107,6 @@ def test_the_second_half_is_of_the_word_of_the_first(words: Words, text: str, ca
     assert [name for name, _ in desk.called] == calls
 
 
-def test_the_days_of_losers_are_beside_those_of_winners(words: Words) -> None:
-    """The verdict from both medians; `too long` is no side."""
-    desk = Desk("advisor", words, trips=ok("trips", "median {k1.median_hold_ms} of {k1.trips}"))
-    desk.facts = {"k1.median_hold_ms": SimpleNamespace(value=60_000)}
-    answer = desk.ask("do we hold losers too long")
-    assert [args["outcome"] for _, args in desk.called] == ["losers", "winners"]
-    assert all("side" not in args for _, args in desk.called)
-    assert answer.startswith("Losers are held as long as winners: {k1.median_hold_ms}")
-
-
 def test_its_trades_are_those_of_the_row_that_was_picked(words: Words) -> None:
     """Its sleeve, and the window of the table."""
     desk = Desk("advisor", words, trips=ok("trips", "<trips>")._replace(table=SPLIT))
@@ -129,35 +118,6 @@ def test_its_trades_are_those_of_the_row_that_was_picked(words: Words) -> None:
     assert desk.called == [("trips", {"sleeve": "btc-trend", "since": "2025-11-20", "worst": 3})]
 
 
-def test_the_next_step_is_the_one_after_the_last_that_was_shown(words: Words) -> None:
-    """Step three, then four."""
-    desk = Desk("operator", words, runbook=ok("runbook", STEPS))
-    desk.ask("runbook for a stale feed")
-    assert desk.ask("step 3").startswith("Step 3 of 4")
-    assert desk.ask("next").startswith("Step 4 of 4")
-
-
-def test_a_handover_in_short_is_what_it_counts(words: Words) -> None:
-    """How much is open of each, and the positions."""
-    rows: Any = (("btc-trend", "{l1.equity}", "long {l1.quantity}", "-"),)
-    held = ok("sleeves")._replace(table=Table(("sleeve", "equity", "position", "protective level"), rows))
-    desk = Desk("operator", words, sleeves=held)
-    desk.ask("handover please")
-    answer = desk.ask("shorter")
-    assert desk.called == []
-    assert answer.startswith("Positions open 1, orders working 0, alerts open 0")
-    assert "btc-trend long {l1.quantity}" in answer
-
-
-def test_a_watch_of_a_percentage_of_the_day_takes_the_amount(words: Words) -> None:
-    """The equity of now times the share, named first."""
-    desk = Desk("operator", words, desk=ok("desk", "equity {d1.equity}"))
-    desk.facts = {"d1.equity": SimpleNamespace(value=30_000.0)}
-    answer = desk.ask("wake me if we are down 2% on the day")
-    assert desk.called[1][1] == {"metric": "day_pnl", "subject": "desk", "beyond": "below", "level": -600.0}
-    assert answer.startswith("A watch takes an amount: its level is 2 % of the equity of now, {d1.equity}.")
-
-
 def test_another_length_of_a_pause_replaces_it(words: Words) -> None:
     """Not the end that was named before."""
     filed = ok("propose_pause", evidence=("prop-2",))
@@ -166,12 +126,6 @@ def test_another_length_of_a_pause_replaces_it(words: Words) -> None:
     desk.ask("actually only 4 hours")
     ((name, args),) = desk.called
     assert (name, args["ends"]) == ("propose_pause", "4 hours")
-
-
-def test_the_last_bar_is_that_of_the_desk(words: Words) -> None:
-    """Not the end of a recorded file."""
-    answer = Desk("operator", words).ask("last eth bar, what time")
-    assert answer.startswith("The last bar of ETH-USDT that the desk decided on closed at 2025-12-02 05:15Z")
 
 
 @pytest.mark.parametrize("text", ["what would it have done over the last three months?", "would it have helped last month"])
@@ -262,15 +216,6 @@ def test_a_run_that_lost_is_split_by_exit_after_a_question_back(words: Words) ->
     answer = desk.ask("why did it lose money")
     assert desk.called[-1] == ("trips", {"subject": "r-7", "by": "exit"})
     assert "Of r-7, the last run made here" in answer
-
-
-def test_whether_a_proposal_worked_is_its_state(words: Words) -> None:
-    """No health of the desk."""
-    desk = Desk("developer", words)
-    desk.answers["propose_config"] = ok("propose_config", evidence=["prop-2"])
-    desk.ask("set the stop of the eth sleeve to 3 atr")
-    desk.ask("did it work?")
-    assert desk.called[-1] == ("proposals", {"proposal_id": "prop-2"})
 
 
 def test_a_sum_of_one_row_has_no_worst(words: Words) -> None:

@@ -27,44 +27,6 @@ def table(name: str, of: Table, **more: Any) -> CallResult:
     return ok(name, data=more)._replace(table=of)
 
 
-@pytest.mark.parametrize("text", ["and without fees?", "before fees", "gross"])
-def test_costs_are_added_back_to_a_run(text: str, words: Words) -> None:
-    """By `calc`, from the run's own figures; nothing is run again."""
-    made = table("backtest", RUN, run_id="r-77")
-    desk = Desk("developer", words, backtest=made, calc=ok("calc", "a + b = 12.5"))
-    desk.ask("backtest trend on btc for 2025")
-    answer = desk.ask(text)
-    costs = ["r1.fees"] if "fees" in text else ["r1.fees", "r1.slippage"]
-    assert desk.called == [("calc", {"expression": "+".join(["r1.net_profit", *costs])})]
-    assert "added back the net result is 12.5." in answer
-
-
-@pytest.mark.parametrize(
-    ("text", "name", "more"),
-    [
-        ("show me more", "journal_search", {"kinds": ["fill"], "limit": 50}),
-        ("when was the second one", "explain_event", {"event_id": "d-13"}),
-    ],
-)
-def test_a_list_of_fills_is_gone_on_with(text: str, name: str, more: dict[str, Any], words: Words) -> None:
-    """More of it, an end of it, one of it: each is a call about the same list."""
-    desk = Desk("operator", words, journal_search=table("journal_search", FILLS))
-    desk.ask("fills of yesterday")
-    desk.ask(text)
-    ((called, args),) = desk.called
-    assert called == name
-    assert more.items() <= args.items()
-
-
-def test_how_many_were_listed_is_the_tools_own_count(words: Words) -> None:
-    """A row may be several events: nothing is counted by the planner, and nothing is called."""
-    desk = Desk("operator", words, journal_search=table("journal_search", FILLS)._replace(text="3 fills, 2 of them entries."))
-    desk.ask("fills of yesterday")
-    answer = desk.ask("how many were there?")
-    assert desk.called == []
-    assert answer.startswith("3 fills, 2 of them entries.")
-
-
 def test_a_count_is_asked_by_sleeve(words: Words) -> None:
     """`which sleeve was it` after a count by rule: the same count, by sleeve."""
     desk = Desk("operator", words, counts=table("counts", RULES))
@@ -87,22 +49,6 @@ def test_what_was_compared_is_searched(words: Words) -> None:
 TRIPS = Table(
     ("trip", "sleeve", "reason", "net", "r"), (("t1", "btc-trend", "stop", -9.0, -1.2), ("t2", "eth-trend", "target", 5.0, 2.5))
 )
-
-
-@pytest.mark.parametrize(
-    ("before", "text", "part"),
-    [
-        ("what is the daily loss limit?", "can I change that", "No role can change or disable a hard limit"),
-        ("what are our limits?", "how do I change it", "No role can change or disable a hard limit"),
-        ("show me btc-trend settings", "can we change that?", "propose stop_atr=1.5 for btc-trend"),
-    ],
-)
-def test_whether_it_can_be_changed_is_of_the_thing_above(before: str, text: str, part: str, words: Words) -> None:
-    """A limit by no chat; a setting by a proposal."""
-    desk = Desk("advisor", words)
-    desk.ask(before)
-    assert part in desk.ask(text)
-    assert desk.called == []
 
 
 def test_the_rule_of_a_refusal_is_explained(words: Words) -> None:

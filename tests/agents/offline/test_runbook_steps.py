@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from agents.offline.words import Words
-from tests.agents.offline.test_dialogues import Desk, ok
+from tests.agents.offline.test_dialogues import Desk
 from tools.catalog import TOOLS
 from tools.common.contract import Effect
 
@@ -35,17 +35,6 @@ def test_where_people_are_is_looked_up(words: Words, text: str, args: dict[str, 
     """One READ; of an alert, an incident, a checklist or a page by its words."""
     assert called(words, text) == [("checklist", args)]
     assert TOOLS["checklist"].effect is Effect.READ
-
-
-def test_this_alert_is_the_one_that_is_open_now(words: Words) -> None:
-    """Asked anew, and without one nothing is guessed."""
-    open_one = ok("alerts", evidence=["al-7"])
-    assert called(words, "start the runbook for this alert", alerts=open_one) == [
-        ("alerts", {"state": "open"}), ("checklist", {"about": "al-7"}),
-    ]  # fmt: skip
-    desk = Desk("operator", words, alerts=ok("alerts", "Alerts: 0 open."))
-    assert "by its id" in desk.ask("start the runbook for this alert")
-    assert desk.called == [("alerts", {"state": "open"})]
 
 
 def test_the_checks_of_a_page_are_listed(words: Words) -> None:

@@ -5,11 +5,10 @@ from typing import Any
 import pytest
 
 from agents.offline.measured import ranked_runs, verdict
-from agents.offline.moves import moved, read_move, unsized
 from agents.offline.slots import read_slots
 from agents.offline.steps import CallResult
 from agents.offline.words import Param, Words
-from tests.agents.offline.test_dialogues import Desk, changes, ok
+from tests.agents.offline.test_dialogues import Desk, ok
 from tests.agents.offline.test_measured import facts_of, result
 from tools.common.contract import Table
 
@@ -58,50 +57,6 @@ def test_lengths_of_folds_are_no_parameters(text: str, folds: dict[str, str], wo
     """A length without a unit has that of the other; months are thirty days."""
     read = read_slots(text, words)
     assert (dict(read.folds), read.unclear) == (folds, ())
-
-
-@pytest.mark.parametrize(
-    ("text", "key", "value"),
-    [
-        ("the stop half an atr wider", "stop_atr", 2.5),
-        ("raise the stop by 1", "stop_atr", 3.0),
-        ("slow average 50 bars less", "slow_bars", 150),
-        ("cut the stop by a quarter", "stop_atr", 1.5),
-        ("a tighter stop", "stop_atr", 1.5),
-        ("stop more wide", "stop_atr", 2.5),
-        ("halve the risk", "risk_max_frac", 0.01),
-        ("double the risk", "risk_max_frac", 0.02),  # within its bounds
-    ],
-)
-def test_a_setting_is_moved_from_where_it_is(text: str, key: str, value: float) -> None:
-    """By the size that is named, a share of it, or a quarter where none is."""
-    move, _ = read_move(text)
-    assert move is not None
-    assert moved(move, text, OWN, {}) == {key: value}
-    assert "half an atr" not in unsized(text)
-
-
-def test_more_than_is_no_move() -> None:
-    """A bound, a count and a comparison move nothing."""
-    assert [read_move(text) for text in ("show 5 more trades", "is 3 higher than 2", "trades of more than 5")] == [(None, [])] * 3
-
-
-def test_five_lower_after_a_parameter_is_a_comparison_with_what_is_live(words: Words) -> None:
-    """Of the parameter that the turn above was about, and the answer says the value."""
-    desk = Desk("developer", words, define=ok("define"))
-    desk.ask("what does stop_atr mean?")
-    desk.ask("and half an atr lower")
-    ((name, args),) = desk.called
-    assert (name, args["variants"]) == ("compare", [{"changes": changes(stop_atr=1.5)}])
-
-
-@pytest.mark.parametrize("text", ["no target at all then", "and without the target"])
-def test_a_run_without_its_target(text: str, words: Words) -> None:
-    """Zero is off; the window stays."""
-    desk = Desk("developer", words, backtest=ok("backtest", data={"run_id": "r-77"}, evidence=["r-77"]))
-    desk.ask("backtest trend on btc for 2024")
-    desk.ask(text)
-    assert [(args["changes"], args["start"]) for _, args in desk.called[:1]] == [(changes(target_atr=0), "2024-01-01")]
 
 
 def test_lists_of_values_are_searched(words: Words) -> None:

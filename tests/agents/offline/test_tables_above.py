@@ -163,37 +163,6 @@ def test_the_runs_of_a_thread_are_a_table(words: Words, text: str, found: str) -
     assert ", against " in answer
 
 
-def test_a_run_is_meant_by_its_month(words: Words) -> None:
-    """`the february one` of two runs."""
-    desk = runs(words)
-    desk.ask("split the february one by exit")
-    assert [(name, args["subject"], args["by"]) for name, args in desk.called] == [("trips", "r-1", "exit")]
-
-
-def test_whether_the_best_is_noise_is_compared(words: Words) -> None:
-    """Of a search the two best values, with the verdict first; of a split that nothing above tells."""
-    found = Table(
-        ("#", "configuration", "verdict", "difference a day (97.5 %)"),
-        (("0", "live", "row 0", "-"), ("1", "stop_atr 2", "noise", "1 bps")),
-    )
-    searched = ok("sweep")._replace(table=SWEEP)
-    desk = Desk("developer", words, sweep=searched, compare=ok("compare")._replace(table=found))
-    desk.ask("sweep stop_atr 2 and 3 on btc trend for 2025")
-    desk.ask("sort by sharpe")
-    answer = desk.ask("is the top one really better or noise")
-    ((name, args),) = desk.called
-    assert name == "compare"
-    assert [one["changes"][0]["value"] for one in args["variants"]] == [2.0, 3.0]
-    assert answer.startswith("stop_atr 2 against the live configuration: noise, 1 bps a day.")
-    desk = Desk(
-        "advisor",
-        words,
-        trips=ok("trips")._replace(table=Table(("exit", "trips", "net"), (("stop", 3, -30.0), ("trail", 3, 10.0)))),
-    )
-    desk.ask("trades by exit")
-    assert desk.ask("is that just luck").startswith("The table cannot tell: it has no interval. By net the first is trail")
-
-
 @pytest.mark.parametrize(
     ("text", "level", "beyond", "subject"),
     [
@@ -227,18 +196,6 @@ def test_the_rule_is_the_one_of_the_answer_above(words: Words) -> None:
     desk.ask("what got refused yesterday")
     desk.ask("and today")
     assert desk.ask("what does that rule protect us from").startswith("entries paused: what it checks")
-
-
-def test_a_change_is_tested_with_its_values(words: Words) -> None:
-    """`test it on eth`, after a card: with the value of the card, not with the defaults."""
-    card = ok("proposals", evidence=["prop-1"])._replace(
-        table=Table(("proposal", "sleeve", "change"), (("prop-1", "btc-trend", "stop_atr 2 -> 3"),))
-    )
-    desk = Desk("developer", words, proposals=card)
-    desk.ask("show the pending proposal")
-    desk.ask("test it on eth in 2025")
-    ((name, args),) = desk.called
-    assert (name, args["symbol"], list(args["changes"])) == ("backtest", "ETH-USDT", [{"key": "stop_atr", "value": 3}])
 
 
 def test_a_run_that_failed_has_no_win_rate(words: Words) -> None:

@@ -2,8 +2,7 @@
 
 import pytest
 
-from agents.offline import above, table_answers
-from agents.offline.read_back import PlannedCall
+from agents.offline import table_answers
 from agents.offline.slots import read_slots
 from agents.offline.steps import CallResult, PastTurn, PlannedAnswer
 from agents.offline.words import Words
@@ -81,14 +80,6 @@ def test_the_trip_listed_is_explained_by_what_ended_it(words: Words) -> None:
     assert [name for name, _ in desk.called] == ["journal_search", "explain_event"]
     assert desk.called[0][1]["sleeve"] == "eth-trend"
     assert desk.called[1][1] == {"event_id": "d-9"}
-
-
-def test_the_next_one_is_of_the_list_that_was_picked_from(words: Words) -> None:
-    """After `the second one` of three alerts the next one is the third, though a card was shown in between."""
-    table = Table(("alert", "state"), (("al-1", "open"), ("al-2", "open"), ("al-3", "over")))
-    listed, card = ok("alerts")._replace(table=table), ok("alerts")._replace(table=Table(("alert",), (("al-2",),)))
-    past = [PastTurn("list the alerts", (listed,)), PastTurn("the second one", (card,))]
-    assert above.row(read_slots("and the next one", words), past, {}) == PlannedCall("alerts", {"alert_id": "al-3"})
 
 
 def test_its_figure_is_of_the_row_that_was_picked(words: Words) -> None:

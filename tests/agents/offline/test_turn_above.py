@@ -67,25 +67,6 @@ def test_a_rule_that_was_asked_about_is_counted(words: Words, text: str, before:
 
 
 @pytest.mark.parametrize(
-    "text",
-    [
-        "what would be left without any of it",
-        "and before costs?",
-        "gross?",
-        "without the fees and slippage",
-        "what is left without them",
-    ],
-)
-def test_what_is_left_without_costs_is_the_price_part(words: Words, text: str) -> None:
-    """Of the whole desk, from the table above."""
-    desk = Desk("advisor", words, attribution=ok("attribution")._replace(table=SOURCES))
-    desk.ask("what did trading cost us in november?")
-    said = desk.ask(text)
-    assert desk.called == []
-    assert "{w.p} is left" in said
-
-
-@pytest.mark.parametrize(
     "text", ["since when", "how long already?", "when did it stop", "since when is that", "when did that happen"]
 )
 def test_since_when_the_worker_is_dead_is_on_the_alert(words: Words, text: str) -> None:
@@ -126,36 +107,6 @@ def test_now_is_the_desk_as_it_is(words: Words, text: str) -> None:
     assert [name for name, _ in desk.called] == ["desk"]
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "so what is left of the best sharpe after that",
-        "does it survive that",
-        "is it still significant?",
-        "corrected for that?",
-        "and deflated?",
-    ],
-)
-def test_what_is_left_after_the_trials_is_of_the_hypothesis_above(words: Words, text: str) -> None:
-    """It is not asked for again."""
-    desk = Desk("developer", words)
-    desk.ask("how many trials of trend on BTC-USDT?")
-    desk.ask(text)
-    assert desk.called == [("trials", {"hypothesis": "trend on BTC-USDT"})]
-
-
-@pytest.mark.parametrize(
-    "text",
-    ["how do i undo the first one", "how can i lift the first?", "how do we end the former", "how do i get out of the first one"],
-)
-def test_the_first_of_two_words_is_the_first_that_was_named(words: Words, text: str) -> None:
-    """A halt is released; how a proposal is decided is no answer."""
-    desk = Desk("advisor", words)
-    desk.ask("difference between halt and pause?")
-    assert "nightdesk release" in desk.ask(text)
-    assert desk.called == []
-
-
 @pytest.mark.parametrize("text", ["whats ours", "and ours?", "what is ours", "what do we have"])
 def test_a_figure_that_was_named_is_ours(words: Words, text: str) -> None:
     """The figure of the turn above, not the return."""
@@ -185,22 +136,3 @@ def test_the_sum_of_all_rows_is_not_that_of_the_worst(words: Words, text: str) -
     desk.ask("which weekday is the worst?")
     desk.ask(text)
     assert "calc" not in [name for name, _ in desk.called]
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "what if I just leave it?",
-        "and if nobody decides?",
-        "what happens if i do nothing",
-        "can i ignore it",
-        "what if we forget",
-    ],
-)
-def test_a_proposal_left_alone_expires(words: Words, text: str) -> None:
-    """With its card, which says when."""
-    desk = Desk("advisor", words, proposals=ok("proposals", evidence=["prop-1"]))
-    desk.ask("which proposals are pending?")
-    said = desk.ask(text)
-    assert desk.called == [("proposals", {"proposal_id": "prop-1"})]
-    assert said.startswith("Nothing is applied by itself")

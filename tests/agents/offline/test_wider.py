@@ -70,17 +70,6 @@ def test_misspelt_words_and_thousands_are_read(words: Words, typed: str, read: s
     assert tidy(typed, words, vocabulary()) == read
 
 
-def test_a_change_without_a_value_is_a_quarter_and_said(words: Words) -> None:
-    """The run with the settings as they are would be taken for the one that was asked for."""
-    desk = Desk("developer", words)
-    answer = desk.ask("backtest trend on eth for 2024 with a tighter stop")
-    assert [args["changes"] for _, args in desk.called] == [[{"key": "stop_atr", "value": 1.5}]]
-    assert "No value was named, so I took stop_atr=1.5." in answer
-    other = Desk("developer", words)
-    other.ask("please make one backtest of SOL with the stop more wide")
-    assert other.called == []  # of which strategy is not said
-
-
 @pytest.mark.parametrize("text", ["average trade after costs past 2 weeks", "mean result after fees since monday"])
 def test_no_answer_is_narrowed_to_what_no_word_says(words: Words, text: str) -> None:
     """Losers alone would be another figure."""

@@ -1,6 +1,5 @@
 """A window of the answer above, a level that stands in the sentence, and what is named without being asked back about."""
 
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -33,18 +32,6 @@ def test_a_part_of_a_year_is_of_the_window_above(first: str, then: str, window: 
     desk.ask(then)
     ((_, args),) = desk.called
     assert (args["start"], args["end"]) == window
-
-
-@pytest.mark.parametrize("text", ["which sleeve caused it", "which sleeve was that", "and which bot did it?"])
-def test_the_cause_of_a_drawdown_is_looked_for_between_its_peak_and_its_trough(text: str, words: Words) -> None:
-    """Not since the start."""
-    times = {"a1.peak": SimpleNamespace(value=1762300800000), "a1.trough": SimpleNamespace(value=1764288000000)}
-    rows = FELL._replace(table=Table(HEADS, (("{a1.peak}", "{a1.trough}", "not yet", "1 %", "9", "2 d"),)))
-    desk = Desk("advisor", words, performance=rows)
-    desk.facts = times
-    desk.ask("how deep was the deepest drawdown?")
-    desk.ask(text)
-    assert desk.called == [("trips", {"by": "sleeve", "since": "2025-11-05T00:00", "until": "2025-11-28T00:00"})]
 
 
 @pytest.mark.parametrize(
@@ -98,16 +85,3 @@ def test_a_pair_scan_takes_the_symbols_that_are_named(words: Words) -> None:
     desk.ask("does a pairs scan find anything between BTC and ETH on 1h in 2025?")
     ((name, args),) = desk.called
     assert (name, args["symbols"]) == ("pair_scan", ["BTC-USDT", "ETH-USDT"])
-
-
-@pytest.mark.parametrize(
-    "text", ["and if we double the fees", "ok and if the costs were doubled", "what if we halve the slippage"]
-)
-def test_fees_that_are_changed_move_no_setting(text: str, words: Words) -> None:
-    """That no tool changes them alone is said."""
-    judged = ok("judge", "{j1.costs_times_2} {j1.costs_times_half}")
-    desk = Desk("developer", words, judge=judged)
-    desk.ask("sweep stop_atr 2, 3 and 4 for trend on BTC 1h, all of 2024")
-    answer = desk.ask(text)
-    assert all("variants" not in args and "changes" not in args for _, args in desk.called)
-    assert "No tool changes the fees alone" in answer or "No call of a chat sets fees" in answer or "leave out" in answer

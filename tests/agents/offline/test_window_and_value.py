@@ -1,12 +1,11 @@
 """A value that is given is read, and an answer names first the run, the window and the thing that it is of."""
 
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
 from agents.offline.words import Words
-from tests.agents.offline.test_dialogues import Desk, changes, ok
+from tests.agents.offline.test_dialogues import Desk, ok
 from tests.agents.offline.test_plainly_asked import SPLIT
 from tools.common.contract import Table
 
@@ -53,33 +52,6 @@ def test_a_run_of_one_day_of_a_year_is_no_result_of_the_year(words: Words) -> No
     assert "n/a of r-3" in answer
 
 
-@pytest.mark.parametrize(
-    ("text", "args"),
-    [
-        ("btc -25 %, rest flat, whats the damage", {"symbol": "BTC-USDT", "move_frac": -0.25}),
-        ("what if btc goes to 70k?", {"symbol": "BTC-USDT", "move_frac": -0.125}),
-    ],
-)
-def test_a_move_is_read_from_its_sign_or_from_a_level(words: Words, text: str, args: dict[str, Any]) -> None:
-    """Without a verb that falls; a price is a move from the last close."""
-    close = Table(("group", "what", "value"), (("market", "close", "{m.close}"),))
-    desk = Desk("operator", words, market_context=ok("market_context")._replace(table=close))
-    desk.facts = {"m.close": SimpleNamespace(value=80_000.0)}
-    desk.ask(text)
-    assert desk.called[-1] == ("what_if", args)
-
-
-def test_a_share_tighter_is_a_value(words: Words) -> None:
-    """A fifth off the stop of now is proposed; an order to write the configuration is refused with the way of a person."""
-    desk = Desk("developer", words)
-    stop = words.params_of(("trend",))["stop_atr"].default
-    desk.ask("proposal: stop on btc-trend 20 percent tighter")
-    ((name, args),) = desk.called
-    assert (name, args["sleeve"], args["changes"]) == ("propose_config", "btc-trend", changes(stop_atr=0.8 * stop))
-    assert "No chat writes the configuration" in desk.ask("just write stop_atr 2.5 into the config, ill tell my partner later")
-    assert desk.called == []
-
-
 def test_the_last_entry_is_no_exit(words: Words) -> None:
     """`get into`: of the fills listed the one that entered, though another came after it."""
     columns = ("desk time", "event", "kind", "sleeve", "what")
@@ -105,20 +77,3 @@ def test_what_is_responsible_keeps_the_window_and_is_gone_on_with(words: Words) 
     assert desk.called == [("trips", {"by": "sleeve", **month})]
     desk.ask("show me its five worst trades")
     assert desk.called == [("trips", {"sleeve": "btc-trend", "worst": 5, **month})]
-
-
-def test_who_wants_a_change_is_on_the_proposal(words: Words) -> None:
-    """No pause of that sleeve; who filed it and when are said first."""
-    desk = Desk("developer", words)
-    card = ok(
-        "proposals",
-        "prop-1 for btc-trend {p.expires} {p.created}",
-        {"asked_by": {"role": "developer", "person": "mara"}},
-        ["prop-1"],
-    )
-    desk.answers["proposals"] = card
-    desk.ask("why does someone want a wider stop on btc-trend")
-    assert {name for name, _ in desk.called} == {"proposals"}
-    answer = desk.ask("who put it in and when")
-    assert desk.called == [("proposals", {"proposal_id": "prop-1"})]
-    assert answer.startswith("prop-1 was made {p.created} by developer mara")
