@@ -18,12 +18,7 @@ from agents.offline.parts import Part
 from agents.offline.read_back import PlannedCall
 from agents.offline.slots import Slots, read_slots
 from agents.offline.steps import CallResult, Plan, PlanOf, Question
-from agents.offline.turn_above import (
-    OWN_NAMES,
-    Kinds,
-    Rest,
-    ShortSentence,
-)
+from agents.offline.turn_above import OWN_NAMES, Kinds, Rest, ShortSentence
 from agents.offline.words import LIGHT, PATTERNS, STOP, says
 from tools.common.contract import Effect
 
@@ -108,7 +103,7 @@ def ended_by(identity: str) -> str:
     return f"nightdesk watches remove {identity}" if watch else f"nightdesk proposals reject {identity} --as NAME"
 
 
-_LIGHT_OTHERS = frozenset((*LIGHT, *STOP, *["all", "both", "each", "of", "others", "other", "rest", "two", "three", "remaining"]))
+_LIGHT_OTHERS = frozenset((*LIGHT, *STOP, "all", "both", "each", "of", "others", "other", "rest", "two", "three", "remaining"))
 
 
 @KINDS()
