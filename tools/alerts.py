@@ -66,6 +66,10 @@ SPOKEN: tuple[tuple[str, str], ...] = (
     ("proposal", r"\bproposals?\b|\bexpired?\b"),
     ("halt", r"\bhalt"),
     ("incident", r"\bincidents?\b"),
+    (
+        "bars",
+        r"\b(?:exchange|venue|binance|bybit|okx)\b.*\b(?:down|out|outage|offline|away|unreachable|maintenance|dead)\b|\boutage\b",
+    ),
     ("bars", r"\bbars?\b|\bstale\b|\bprices?\b|\bfeed\b|\bcandles?\b|\bdata\b"),
 )
 PAGES_SPOKEN: tuple[tuple[str, str], ...] = (  # of pages that no kind of alert opens by itself

@@ -2,7 +2,6 @@
 
 import ipaddress
 import os
-import socket
 import sys
 from contextlib import suppress
 from typing import Any, NamedTuple
@@ -34,10 +33,13 @@ def main(words: list[str]) -> int:
 
 
 class SharedPort(NamedTuple):
-    """Files that app.processes.api_processes hands to each process: the listening socket, and the pipe to beat into."""
+    """Files that app.processes.api_processes hands to each process, and its row in the last: the listening socket, the pipe to
+    beat into, the numbers of connections."""
 
     listening: int
     beat: int
+    numbers: int
+    row: int
 
 
 def serve(home: Home, port: int | None = None, shared: SharedPort | None = None) -> None:
@@ -74,12 +76,14 @@ def serve(home: Home, port: int | None = None, shared: SharedPort | None = None)
         uvicorn.run(create(home, address), **options)
         return
 
+    from app.processes.shared_port import SharingServer
+
     async def beat() -> None:
         with suppress(OSError):  # nobody reads any more: this process is about to end
             os.write(shared.beat, b".")
 
     config = uvicorn.Config(create(home, address), callback_notify=beat, timeout_notify=BEAT_S, **options)
-    uvicorn.Server(config).run(sockets=[socket.socket(fileno=shared.listening)])
+    SharingServer(config, shared.listening, shared.numbers, shared.row).run()
 
 
 def is_loopback(host: str) -> bool:

@@ -1,11 +1,13 @@
-"""The parent of several API processes, where desk.toml wants more than one ([api] processes): they take turns at one socket.
+"""The parent of several API processes, where desk.toml wants more than one ([api] processes): they share one socket.
 
 `python -m app.processes.api_processes [PORT]`, run by the supervisor and by `nightdesk api`; the standard library alone. It
 listens, starts every process on that socket, starts again what dies, and kills what hangs: each process writes a byte into a
-pipe of its own while its event loop runs. One that hangs takes no connection, so the others answer meanwhile; the supervisor's
-question to /api/health finds out when none of them does. What they share is in the database, the journals and files of the home.
+pipe of its own while its event loop runs. Who has the fewest connections takes the next one (app.processes.shared_port). One
+that hangs takes none, so the others answer meanwhile; the supervisor's question to /api/health finds out when none of them
+does. What they share is in the database, the journals and files of the home.
 """
 
+import mmap
 import os
 import select
 import signal
@@ -49,12 +51,15 @@ class ApiProcesses:
 
     def __init__(self, home: Path, listening: int, port: int) -> None:
         self.members: list[Member] = []
+        self.numbers = tempfile.TemporaryFile()  # noqa: SIM115 - for as long as the processes run
+        self.numbers.truncate(mmap.PAGESIZE)  # a row for each process (app.processes.shared_port)
         for n in range(1, children.api_count(home) + 1):
             reading, writing = os.pipe()
             os.set_blocking(reading, False)
             os.set_blocking(writing, False)
-            command = [*children.one_api_command(), str(port), str(listening), str(writing)]
-            child = Child(f"API process {n}", command, lambda: dict(os.environ), fds=(listening, writing))
+            fds = (listening, writing, self.numbers.fileno())
+            command = [*children.one_api_command(), *map(str, (port, *fds, n))]
+            child = Child(f"API process {n}", command, lambda: dict(os.environ), fds=fds)
             self.members.append(Member(child, reading))
         self.stopping = False
         self._wake, self._woken = os.pipe()

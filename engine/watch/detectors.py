@@ -37,7 +37,7 @@ from engine.watch.parity_result import desk_drift, parity
 from engine.watch.silence.status import silent_ones
 from engine.watch.tripped import in_force
 from engine.watch.unclosed import unclosed
-from engine.watch.venue_detectors import differences, liquidated, protective, reported, unconnected, unlisted, unmoved
+from engine.watch.venue_detectors import RELEASE, differences, liquidated, protective, reported, unconnected, unlisted, unmoved
 
 ABSENT_MS = 10_000  # a worker may be absent this long: it is being started
 RECOVERED_MS = 60_000  # a restarted worker that has run this long has recovered
@@ -349,7 +349,7 @@ def people(desk: DeskObservation) -> Iterator[Finding]:
         stuck = bool(positions) and desk.now_ms - since >= FLATTEN_MS
         open_ = f"STILL OPEN: {', '.join(positions)}" if positions else "no open position"
         what = f"HALTED by {latch.by or 'an unknown actor'}: {latch.reason}; {open_}"
-        action = "flatten the open positions by hand" if stuck else "find out why; nightdesk release --reason WHY --as NAME"
+        action = "flatten the open positions by hand" if stuck else RELEASE
         severity: Severity = "page" if stuck or latch.by == WORKER else "warn"
         yield Finding("halt", "halt", severity, what, "desk", since, action, {"open_positions": len(positions)})
     for row in desk.expired:

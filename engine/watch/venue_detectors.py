@@ -14,6 +14,7 @@ from engine.book.bodies import CASH, POSITION, position_of
 from engine.book.windows import EXECUTIONS
 from engine.core.orders import DONE
 from engine.store.chain import Event
+from engine.watch.halt_left import INCOMPLETE, KILLED
 from engine.watch.health import unmoved_layers, unprotected_layers
 from engine.watch.observation import (
     DeskObservation,
@@ -37,6 +38,8 @@ PAGED = {"halt_left", "naked", "stop_unseen", "turned_away", "fills", "orphan", 
     "compare",
     "settings",
 }
+ENDED = "The halt has ended: KILLED, neither a position nor an order of the desk is left at the venue"
+RELEASE = "find out why; nightdesk release --reason WHY --as NAME"
 UNSEEN = ("away", "turned_away")  # incidents that page for an open position
 NONE_THERE = "the venue holds 0 lots of "  # how engine/live/reconcile.py begins it
 HALT_CLOSES = "nightdesk halt closes what is really there"
@@ -112,11 +115,21 @@ def reported(desk: DeskObservation) -> Iterator[Finding]:
     and a difference that a later mark no longer has was adopted or undone.
     """
     body = {} if desk.mark is None else desk.mark.body
+    halts = [event.seq for event in desk.incidents if event.body.get("state") in (KILLED, INCOMPLETE)]
     lasting = {"fills"} if any(what.startswith(EXECUTIONS) for what in body.get("blocked", {})) else set()
     for event in desk.incidents:
         kind = incident_kind(event.body)
         if str(event.body.get("difference")) in body.get("differs", {}) or kind in lasting or _is_undone(desk, event):
             continue
+        if event.seq in halts:
+            if event.seq < halts[-1]:  # how it went on is said by the last
+                continue
+            if event.body["state"] == KILLED:  # it went well: a word to who waits for it, until the release
+                if desk.halt is not None and desk.halt.halted:
+                    yield Finding(
+                        f"incident:{event.id}", "incident", "note", ENDED, "worker", event.t_recv_ms, RELEASE, {}, event.id
+                    )
+                continue
         unseen = kind in UNSEEN and open_positions(desk)  # nobody here sees what becomes of it
         what = f"The worker reports: {str(event.body.get('what', 'an incident'))[:400]}"
         what += f"; open: {', '.join(unseen)}{_bare(desk)}" if unseen else ""

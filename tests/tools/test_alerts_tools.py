@@ -125,6 +125,7 @@ SAID = [
     ("a dead worker", "worker-down"),
     ("bars-stale", "bars-stale"),
     ("docs/runbooks/disk-low.md", "disk-low"),
+    ("the exchange is down", "bars-stale"),
     ("orders rejected by the venue", "orders-rejected"),
     ("entries refused", "orders-refused"),
     ("position without a stop", "protective-missing"),

@@ -66,6 +66,15 @@ class TwoProcesses:
         with db.read(open_home().engine) as session:
             return {json.loads(body)["pid"] for body in session.exec(select(Turn.body)).all()} & set(self.pids())
 
+    def connections(self) -> list[int]:
+        """How many connections each process has open."""
+        rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+        inodes = {f"socket:[{row[9]}]" for row in rows if row[1].endswith(f":{self.port:04X}") and row[3] == "01"}
+        links = [
+            [os.readlink(file) for file in Path(f"/proc/{pid}/fd").iterdir() if os.path.lexists(file)] for pid in self.pids()
+        ]
+        return [len(inodes & set(names)) for names in links]
+
     def client(self) -> Client:
         """A client with a session and connections of its own."""
         return Client(
@@ -211,3 +220,19 @@ def test_one_that_is_killed_is_started_again_and_the_other_goes_on(two: TwoProce
     assert "nightdesk_proposals_pending 0.0" in said
     assert two.end() == 0
     assert verify(open_home().people_journal).ok
+
+
+def test_connections_are_shared_out_evenly_and_one_that_hangs_is_passed_by(two: TwoProcesses) -> None:
+    """By chance one of two takes up to 17 of 20, and who is on it waits twice as long."""
+    until(lambda: two.connections() == [0, 0], "connections of the start stay open")
+    kept = [two.client() for _ in range(12)]
+    for client in kept:
+        client.health()
+    assert two.connections() == [6, 6]
+    os.kill(two.pids()[0], signal.SIGSTOP)
+    later = [two.client() for _ in range(3)]
+    assert [client.health()["ok"] for client in later] == [True] * 3
+    assert two.connections() == [6, 9]
+    os.kill(two.pids()[0], signal.SIGCONT)
+    for client in (*kept, *later):
+        client.close()

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from engine.control.halt import Latch
 from engine.live.reconcile import AccountReconcile
 from engine.store.chain import Event
 from engine.watch.detectors import evaluate
@@ -70,6 +71,23 @@ def test_an_incident_that_touches_money_pages_and_names_its_runbook(what: str, s
     """What quiet hours may hold back is a warning; either way the next look is said."""
     found = only(desk(incidents=(reported(what),)))
     assert (found.severity, check in found.action, "nightdesk journal explain d-7" in found.action) == (severity, True, True)
+
+
+def test_a_halt_that_ended_well_is_a_word_until_its_release() -> None:
+    """What was left before is over, and what is left after a release is not."""
+    left = reported("halt: KILL_INCOMPLETE, left: 3 lots", state="KILL_INCOMPLETE", left=["3 lots"])._replace(seq=5)
+    ended = reported("halt: KILLED", state="KILLED", left=[])._replace(seq=9, id="d-9")
+    halted, flat = Latch(True, "odd", "ann", NOW), mark({"position": None})
+
+    def of_halt(*incidents: Event, halt: Latch | None = halted) -> list[tuple[str, str]]:
+        found = evaluate(desk(halt=halt, mark=flat, incidents=incidents))[0]
+        return [(one.event, one.severity) for one in found if one.kind == "incident"]
+
+    assert of_halt(left) == [("d-7", "page")]
+    assert of_halt(left, ended) == [("d-9", "note")]
+    assert of_halt(left, ended, halt=None) == []
+    assert of_halt(left, halt=None) == [("d-7", "page")]
+    assert of_halt(left, ended, left._replace(seq=12, id="d-12")) == [("d-12", "page")]
 
 
 def test_a_strangers_order_in_parts_is_one_page() -> None:
