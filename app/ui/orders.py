@@ -28,6 +28,7 @@ SIGNS = {
     "rejected": "✕",
 }
 LOUD = {"UNKNOWN": "wrn", "rejected": "neg"}
+CANCELLED = ("canceled", "cancelled", "deactivated")  # a venue's words
 STEPS_MAX = 6  # of a line; the middle of a longer one is counted
 MOVES = ("amending", "working")  # a stop that follows the price goes round these two
 FILLS_MAX = 20
@@ -190,6 +191,7 @@ def life(order: Mapping[str, Any], *, named: bool = True) -> None:
     what = f"{order['side']} {size(order, order['lots'])}, {part_of(order)} filled, {order['state']}"
     parts.head("Its life", f"{order['sleeve']}, {SLOTS.get(order['slot'], order['slot'])}: {what}" if named else "")
     rows = []
+    asked = any(state["state"] == "cancelling" for state in order["states"])
     for state in order["states"]:
         ident = event_link(state["event"])
         name = str(state["state"])
@@ -199,7 +201,7 @@ def life(order: Mapping[str, Any], *, named: bool = True) -> None:
                 stamp(state["received_ms"], True, clocks.wall_ms()),
                 short(state["t_ms"], clocks.desk_ms()),
                 cell,
-                typeset(_why(state)),
+                typeset(_why(state, asked=asked)),
                 ident,
             )
         )
@@ -207,9 +209,11 @@ def life(order: Mapping[str, Any], *, named: bool = True) -> None:
     parts.table(heads, rows, left=(0, 1, 2, 3), thin=(1,), wrap=(3,))
 
 
-def _why(state: Mapping[str, Any]) -> str:
-    """Why a state came; a time in it is written as times are."""
+def _why(state: Mapping[str, Any], *, asked: bool = True) -> str:
+    """Why a state came; a time in it is written as times are. `asked`: the desk has cancelled it."""
     why = str(state["why"])
+    if not asked and state["state"] == "done" and why.lower() in CANCELLED:
+        return f"{why}: ended at the venue, this desk did not ask for it"
     first, _, rest = why.partition(" ")
     if first == "decided" and rest.isdigit() and len(rest) < 15:
         return f"decided at the close of {short(int(rest), clocks.desk_ms())}"

@@ -192,7 +192,8 @@ def _gate(gate: Mapping[str, Any] | None, unwell: bool) -> None:
     parts.table(("row", "state", "what it wants, or found"), rows, left=(0, 1, 2), wrap=(2,))
     waits = next((row for row in gate["rows"] if row["consent"] and not gate["open"]), None)
     if waits:
-        parts.note("▲ Waits for a person:", str(waits["why"]) + ".", "warn", command="nightdesk live consent --as NAME")
+        why, _, _ = str(waits["why"]).partition(": nightdesk ")  # the command follows
+        parts.note("▲ Waits for a person:", f"{why}.", "warn", command="nightdesk live consent --as NAME")
     elif not gate["open"]:
         parts.note(
             "▲ It tries again by itself.", "What each row wants, and what to do:", "warn", command="docs/runbooks/gate-closed.md"

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from engine.core.orders import ENDED, UNKNOWN
+from engine.core.orders import ENDED, REJECTED, UNKNOWN
 from engine.store.chain import Event
 from engine.store.journal import tail
 from engine.store.lookback import last
@@ -104,7 +104,8 @@ def _answered(states: Sequence[Mapping[str, Any]]) -> Iterable[tuple[str, int]]:
         if name in ASKS:
             asked = asked if asked and asked[0] == ASKS[name] else (ASKS[name], at)
         elif asked and name != UNKNOWN:
-            yield asked[0], max(0, at - asked[1])
+            if name != REJECTED:  # before an exit that was refused is sent again the desk itself waits, up to 8 s
+                yield asked[0], max(0, at - asked[1])
             asked = None
 
 

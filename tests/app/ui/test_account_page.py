@@ -208,6 +208,24 @@ def test_an_incomplete_halt_on_paper_says_what_it_waits_for_and_until_when(worke
     assert halt.waits_for(desk() | {"desk_ms": None}, sleeves) == ""
 
 
+@pytest.mark.parametrize(
+    ("steps", "why", "shown"),
+    [
+        ((("working", 0), ("done", 1)), "CANCELED", "ended at the venue, this desk did not ask for it"),
+        ((("working", 0), ("cancelling", 1), ("done", 2)), "Cancelled", ""),
+        ((("working", 0), ("done", 1)), "FILLED", ""),
+    ],
+)
+def test_an_order_that_somebody_else_ended_says_so(
+    at_account: Fake, steps: tuple[tuple[str, int], ...], why: str, shown: str
+) -> None:
+    """A stop cut by hand at the venue is put back at once: the life of the one that was cut says that it was not the desk."""
+    ROUTES["GET", f"/api/orders/{CID}"] = lambda f, q, b: order(states=states(*steps, why=why), state="done", open=False)
+    text = texts_of(page(tab="desk", view="account", order=CID))
+    assert (f"{why}: ended at the venue" in text) is bool(shown)
+    assert shown in text
+
+
 def test_prices_in_a_states_reason_are_written_as_prices() -> None:
     """Not as the machine holds them; ids, lots and short prices stay."""
     why = {"why": "from 2506.9500000000003 to 2474.63, 256 lots at 2474.7597674865533 of nd1.2345"}

@@ -179,6 +179,8 @@ def test_another_day_on_that_clock_is_named() -> None:
         (figures.percent(0.0345), "3.45\u202f%"),
         (figures.in_r(0.08), "+0.08\u202fR"),
         (figures.price(87_413.44), "87,413.4"),
+        (figures.price(61_077.25), "61,077.3"),  # as a browser's tables have it
+        (figures.number(float("inf")), "inf"),
         (figures.price(0.012345), "0.0123450"),
         (figures.price(0.0000123456), "0.0000123456"),
         (figures.price(0), "0.00000"),

@@ -83,6 +83,14 @@ def test_each_kind_of_request_is_timed_and_doubt_counts_until_it_ends() -> None:
     assert "cancelled" not in found, "asked for and not answered yet"
 
 
+def test_a_refusal_times_nothing() -> None:
+    """Before an exit that was refused is sent again the desk waits, with the order down as sent: that is no latency."""
+    taken = lived(CID, "exit", ("sent", 0), ("working", 50))
+    refused = lived("ndbtct00000001X05", "exit", ("sent", 0), ("rejected", 8_000))
+    found = {one.what: one for one in latencies(lives_of([*taken, *refused]).values())}
+    assert (found["placed"].count, found["placed"].worst_ms) == (1, 50)
+
+
 def test_a_halt_says_what_it_cancelled_and_what_it_closed_at_what_price() -> None:
     """Parts of one order are one line; what ended before the halt is not of it."""
     before = lived("ndbtct00000000E00", "entry", ("sent", 0), ("done", 50))
