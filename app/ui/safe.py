@@ -38,8 +38,8 @@ _LIST = re.compile(r"^(\s{0,8})(?:[-*+]|(\d{1,3})[.)])\s+(.*)$")
 _QUOTE = re.compile(r"^(?:>\s?)+(?=\S)(.*)$")
 _HEADING = re.compile(r"^#{1,6}\s+(.*)$")
 _MINUS = re.compile(
-    r"(?:(?<=^)|(?<=[\s(\[]))-(?=[\d.,]*\d(?![\w-]))"
-)  # of a number that stands alone: no id, range, date or option
+    r"\b(?:nightdesk [a-z]|kill -)[^;,(\n]*|(?:(?<=^)|(?<=[\s(\[]))-(?=[\d.,]*\d(?![\w-]))"
+)  # of a number that stands alone: no id, range, date or option, and not in what is to be typed: kill -9, --units -0.1
 _PERCENT = re.compile(r"(?<=\d) ?%(?!\w)")
 _TIME = re.compile(r"\b(\d{4})-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01]) (\d{2}:\d{2}(?::\d{2})?Z)")
 # one in a command or in quotes is to be typed
@@ -58,7 +58,7 @@ def typeset(text: str) -> str:
     times as the page has them: `20 Feb 14:15Z`, the year only where it is not the desk's."""
     text = _TIME.sub(_short_time, _ANSWER.sub(_venue_says, text))
     text = _INSTRUMENT.sub(_short_instrument, text).replace(" -> ", " → ")
-    return _PERCENT.sub("\u202f%", _MINUS.sub("\u2212", text))
+    return _PERCENT.sub("\u202f%", _MINUS.sub(lambda found: found[0] if len(found[0]) > 1 else "\u2212", text))
 
 
 def _venue_says(found: re.Match[str]) -> str:

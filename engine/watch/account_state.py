@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from engine.core.orders import ENDED, REJECTED, UNKNOWN
+from engine.core.orders import ENDED, UNKNOWN
 from engine.store.chain import Event
 from engine.store.journal import tail
 from engine.store.lookback import last
@@ -17,6 +17,7 @@ from engine.watch.window import mark_at
 
 LOOKED_AT = 5_000  # events at the journal's end, among which what was not well is looked for
 SPELLS_MAX = 30
+FIRST = "00"  # end of the id of a layer's first order of its kind
 PLACED, MOVED, CANCELLED, EXECUTED = "placed", "moved", "cancelled", "executed"
 ASKS = {"sent": PLACED, "amending": MOVED, "cancelling": CANCELLED}  # what the desk asks for -> what its answer times
 
@@ -89,8 +90,10 @@ def latencies(lives: Iterable[OrderLife]) -> list[Latency]:
     """What requests and executions of these orders took. An order in doubt counts until the venue has said how it stands."""
     took: dict[str, list[tuple[int, str]]] = {what: [] for what in (PLACED, MOVED, CANCELLED, EXECUTED)}
     for life in lives:
+        waited = life.slot != "entry" and not life.cid.endswith(FIRST)  # up to 8 s before it is sent again: no latency
         for what, ms in _answered(life.states):
-            took[what].append((ms, life.cid))
+            if not (what == PLACED and waited):
+                took[what].append((ms, life.cid))
         fills = (fill for fill in life.fills if fill["t_ms"] is not None)
         took[EXECUTED] += [(max(0, fill["received_ms"] - fill["t_ms"]), life.cid) for fill in fills]
     return [_latency(what, sorted(found)) for what, found in took.items() if found]
@@ -104,8 +107,7 @@ def _answered(states: Sequence[Mapping[str, Any]]) -> Iterable[tuple[str, int]]:
         if name in ASKS:
             asked = asked if asked and asked[0] == ASKS[name] else (ASKS[name], at)
         elif asked and name != UNKNOWN:
-            if name != REJECTED:  # before an exit that was refused is sent again the desk itself waits, up to 8 s
-                yield asked[0], max(0, at - asked[1])
+            yield asked[0], max(0, at - asked[1])
             asked = None
 
 

@@ -32,7 +32,8 @@ def test_ended_bars_say_when_what_stays_open_and_the_next_step() -> None:
     status["worker"] |= {"phase": "waiting", "note": "End of the recorded bars"}
     status |= {"now_ms": NOW_MS + 90 * 86_400_000}
     (line,) = strips.found(status, [], SLEEVES)
-    assert (line.kind, line.command) == ("warn", "nightdesk data pull")
+    pulls = [f"nightdesk data pull --venue binance --symbol {s['symbol']} --timeframe 15m" for s in SLEEVES]
+    assert (line.kind, line.command) == ("warn", " && ".join(dict.fromkeys(pulls))), "the desk waits for bars of each"
     assert line.strong == "The recorded bars end at 21 Sep 14:13:20Z: nothing trades."
     assert line.rest.startswith("1 position stays open, its protective orders stand.")
     assert any(badge.text == "◐ worker" and badge.look == "wrn" for badge in head.badges(status, [], ""))
@@ -70,6 +71,20 @@ def test_a_worker_that_is_gone_or_silent_is_red() -> None:
     assert lines(status) == [("warn", "Two clocks are apart.", "")]
     status["worker"] |= {"running": False, "phase": "not running"}
     assert lines(status) == [("bad", "No worker runs since 14:13:20Z (wall clock): nothing trades.", "nightdesk up")]
+
+
+def test_a_silent_worker_is_seen_in_the_head_and_says_what_is_open() -> None:
+    """Also from the middle of a phone's page; a page that names it, and what to do, is not said again."""
+    status = desk()
+    assert not any(badge.look == "neg" for badge in head.badges(status, [], ""))
+    status["checks"] = [{"name": "worker", "state": "bad", "text": "the worker (process 7) hangs", "event": ""}]
+    assert ("■ worker", "neg") in [(badge.text, badge.look) for badge in head.badges(status, [], "")]
+    assert head._idle(status), "so that the sleeves are asked for"
+    (line,) = strips.found(status, [], SLEEVES)
+    assert line.rest.startswith("the worker (process 7) hangs. 1 position stays open, nobody moves its protective orders.")
+    paged = alert("al-1") | {"kind": "worker", "severity": "page", "acked_by": None}
+    _, line = strips.found(status, [paged], SLEEVES)
+    assert (line.rest.startswith("1 position stays open"), line.command) == (True, "")
 
 
 def test_a_failed_check_is_said_once_and_a_pause_by_rule_is_no_fault() -> None:
@@ -125,7 +140,7 @@ def test_a_silent_api_says_since_when_and_of_when_the_figures_are() -> None:
     line = strips.silent(NOW_MS, NOW_MS - 60_000)
     assert "since 14:13:20Z (wall clock)" in line.strong
     assert "Figures shown are of desk time 2026-09-21 14:12:20Z." in line.rest
-    assert line.rest.endswith("HALT above works without the API.")
+    assert line.rest.endswith("HALT above works without the API. In a terminal:")
     assert not line.command, "the button is beside it"
 
 

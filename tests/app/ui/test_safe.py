@@ -16,6 +16,19 @@ ALPHABET = st.text(alphabet="ab1 \n|*_~`[]()<>!:#\\/.@&;$-+=\"'{}w" + JOIN + "\u
 
 
 @pytest.mark.parametrize(
+    "command",
+    [
+        "kill -9 4495",
+        "nightdesk adopt x --sleeve s --units -0.12 --price 5",
+        "nightdesk adopt 'position of okx:B-U:perp' --units -1",
+    ],
+)
+def test_a_minus_that_is_to_be_typed_stays_one(command: str) -> None:
+    """A wide minus in it is no option and no number in a terminal; after the command it is one."""
+    assert typeset(f"To do: {command}; it made -5.00") == f"To do: {command}; it made \u22125.00"
+
+
+@pytest.mark.parametrize(
     "name",
     [
         "binance:BTC-USDT:perp order theirs",
