@@ -62,7 +62,9 @@ def found(desk: Mapping[str, Any], alerts: Sequence[Mapping[str, Any]], items: S
     said = [name for name, kinds in SAID_BY_PAGE.items() if any(page.get("kind") in kinds for page in asking)]
     checks = [check for check in desk.get("checks") or [] if check.get("name") not in said]
     is_said = any(page.get("kind") == "worker" for page in asking)
-    return [*pages(alerts, desk), *_worker(desk, items, is_said=is_said), *_checks(checks)]
+    paged, of_worker = pages(alerts, desk), _worker(desk, items, is_said=is_said)
+    is_gone = not (desk.get("worker") or {}).get("running")  # a page about it may be of before, and nobody looks any more
+    return [*of_worker, *paged, *_checks(checks)] if is_gone else [*paged, *of_worker, *_checks(checks)]
 
 
 def _worker(desk: Mapping[str, Any], items: Sequence[Mapping[str, Any]], *, is_said: bool) -> Iterable[Strip]:

@@ -134,6 +134,10 @@ def _withheld(account: Mapping[str, Any], desk: Mapping[str, Any], found: Mappin
     """Why nothing enters, the heaviest reason alone, or how many there are; empty where entries are free."""
     if desk.get("halt", {}).get("halted"):
         return "halted"
+    if not (desk.get("worker") or {}).get("running", True):
+        return "no worker runs"
+    if any(check.get("name") == "worker" and check.get("state") == "bad" for check in desk.get("checks") or []):
+        return "the worker is silent"
     if _differ(found):
         return "desk and venue differ"
     wrong = [str(spell["what"]) for spell in account["spells"] if spell["over_ms"] is None] or list(map(str, found["blocked"]))

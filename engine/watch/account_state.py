@@ -67,8 +67,10 @@ def gate_seen(path: Path) -> Event | None:
 def spells(path: Path) -> list[Spell]:
     """What is not well, then what was, newest first."""
     open_, over = dict[str, Spell](), list[Spell]()
-    for event in tail(path, LOOKED_AT, {"health"}):
+    for event in tail(path, LOOKED_AT, {"health", "adopt"}):
         what, begins = str(event.body.get("what")), event.body.get("state") == "begun"
+        if event.kind == "adopt":  # a person has let the desk go on: nothing else says that it is over
+            what = str(event.body.get("difference")) if event.body.get("adopted") else ""
         if begins:
             open_[what] = _begun(event)
         elif (was := open_.pop(what, None)) is not None:

@@ -99,6 +99,21 @@ def test_the_first_tiles_never_say_that_all_is_well_while_something_withholds_en
     assert (compared["value"], compared["name"].endswith("agreed")) == (("differ", False) if differ else ("42 s ago", True))
 
 
+@pytest.mark.parametrize(
+    ("more", "why"),
+    [
+        ({"worker": {"running": False}}, "no worker runs"),
+        ({"checks": [{"name": "worker", "state": "bad"}]}, "the worker is silent"),
+        ({"checks": [{"name": "worker", "state": "warning"}]}, ""),
+    ],
+)
+def test_nothing_may_enter_without_a_worker(more: dict[str, Any], why: str) -> None:
+    """The account may be well as it was last read: who would enter is not there."""
+    answer = {"differences": [], "orphans": [], "blocked": {}}
+    shown = venue_account.tiles(account() | {"spells": [], "gate": None}, {"now_ms": NOW_MS, **more}, [], answer)
+    assert next(tile["note"] for tile in shown if tile["name"] == "Entries") == why
+
+
 @pytest.mark.parametrize("unwell", [True, False])
 def test_an_open_gate_claims_nothing_of_what_went_wrong_since(at_account: Fake, unwell: bool) -> None:
     """With an expired key its rows are of the hour in which it opened; each row that holds says what of."""

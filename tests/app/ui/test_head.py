@@ -87,6 +87,15 @@ def test_a_silent_worker_is_seen_in_the_head_and_says_what_is_open() -> None:
     assert (line.rest.startswith("1 position stays open"), line.command) == (True, "")
 
 
+def test_that_no_worker_runs_comes_before_a_page_of_before() -> None:
+    """Once it is gone nobody looks, and the last page may say that it is being restarted and that nothing is open."""
+    status = desk()
+    paged = alert("al-1") | {"kind": "worker", "what": "The worker exited and is being restarted; no open position"}
+    assert strips.found(status, [paged], SLEEVES)[0].strong.startswith("PAGE")
+    status["worker"] |= {"running": False, "phase": "not running"}
+    assert [strip.strong.split()[0] for strip in strips.found(status, [paged], SLEEVES)] == ["No", "PAGE:"]
+
+
 def test_a_failed_check_is_said_once_and_a_pause_by_rule_is_no_fault() -> None:
     """What banner, desk view or a line of its own says is not said again."""
     found = [("disk", "warning"), ("protective orders", "bad"), ("sleeves", "warning"), ("halt", "bad"), ("bars", "ok")]
@@ -141,7 +150,7 @@ def test_a_silent_api_says_since_when_and_of_when_the_figures_are() -> None:
     assert "since 14:13:20Z (wall clock)" in line.strong
     assert "Figures shown are of desk time 2026-09-21 14:12:20Z." in line.rest
     assert line.rest.endswith("HALT above works without the API. In a terminal:")
-    assert not line.command, "the button is beside it"
+    assert line.command == "nightdesk status", "which asks no API"
 
 
 def test_a_halt_is_said_once() -> None:

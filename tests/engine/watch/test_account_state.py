@@ -38,6 +38,16 @@ def test_what_is_not_well_leads_and_what_was_says_how_long(tmp_path: Path) -> No
     ]
 
 
+def test_what_a_person_let_be_is_over(tmp_path: Path) -> None:
+    """Refusals, settings, a clock: the adoption ends them, and no word of the worker. One not taken ends none."""
+    taken = [
+        Event("adopt", T, {"difference": what, "adopted": done}, t_recv_ms=T + 4_000)
+        for what, done in (("refusals of a", True), ("clock", False))
+    ]
+    path = journaled(tmp_path, health("refusals of a", "begun", 1_000), health("clock", "begun", 2_000), *taken)
+    assert [(s.what, s.over_ms and s.over_ms - T) for s in spells(path)] == [("clock", None), ("refusals of a", 4_000)]
+
+
 def test_what_began_long_ago_and_lasts_is_still_found(tmp_path: Path, monkeypatch: Any) -> None:
     """The end of a journal alone is read, and the mark says what lasts."""
     mark = Event("mark", T, {"blocked": {"gate": "shut"}, "sleeves": {}}, t_recv_ms=T)
