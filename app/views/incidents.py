@@ -10,6 +10,7 @@ from shlex import quote
 from typing import Any
 
 from engine.amounts import price_text
+from engine.book.bodies import CASH
 from engine.book.book import Book
 from engine.book.incident_money import incidents_of, parted, parted_sleeve, window_money
 from engine.book.order_events import stuck
@@ -39,6 +40,11 @@ OF_TRADE = {
 OF_POSITION = {
     "adopt": f"book what the venue holds, {{venue}}: {BOOK} --price P --fee F --as NAME --reason WHY, P and F of what changed it,"
     " as the venue shows them"
+}
+OF_CASH = {
+    "adopt": "once you know what it is (nightdesk cash list has the transfers by the venue's bills):"
+    " nightdesk adopt {what} --keep --as NAME --reason WHY",
+    "wait": "a bill that comes late ends it by itself. Else: " + CHOICES["wait"],
 }
 OF_ORDER = {
     "close": "cancel it by hand at the venue's own page: the difference ends when the desk compares again, within a minute"
@@ -114,13 +120,15 @@ def _difference(path: Path, book: Book, what: str, text: str) -> dict[str, Any]:
 
 def choices_of(book: Book, what: str, instrument: str, card: dict[str, Any], trade: Event | None) -> list[dict[str, str]]:
     """What a person can do: {choice, does}, with the words to type. `card` loses its own list of them."""
-    names, does = card.pop("choices", None) or list(CHOICES), _does(card, trade)
+    names, does = card.pop("choices", None) or list(CHOICES), _does(what, card, trade)
     values = {"what": quote(what), "instrument": instrument} | _sleeve_of(book, instrument, card)
     return [{"choice": name, "does": does[name].format(**values)} for name in names if name in does]
 
 
-def _does(card: Mapping[str, Any], trade: Event | None) -> dict[str, str]:
+def _does(what: str, card: Mapping[str, Any], trade: Event | None) -> dict[str, str]:
     """What each choice does: an order that rests is adopted in vain, for it stays there; a position is booked in units."""
+    if what == CASH:
+        return OF_CASH
     if trade is not None:
         return CHOICES | OF_TRADE
     if card.get("venue_lots") is not None and card["venue_lots"] * card["desk_lots"] >= 0:  # else it is flattened by hand first

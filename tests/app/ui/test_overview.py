@@ -39,17 +39,16 @@ def test_the_line_of_holding_begins_with_the_desk_s() -> None:
 
 @pytest.mark.parametrize(("venue_lots", "said"), [(0, "The venue holds nothing of"), (100, "No protective order works")])
 def test_a_position_that_the_venue_does_not_hold_asks_for_no_stop(
-    fake: Fake, monkeypatch: pytest.MonkeyPatch, venue_lots: int, said: str
+    monkeypatch: pytest.MonkeyPatch, venue_lots: int, said: str
 ) -> None:
     """It was closed there by hand: a stop placed now would guard nothing, and the figures here are of no position."""
     held = sleeve("btc-trend", with_position=True)
     held["position"]["layers"][0] |= {"covered": False, "protective_state": "rejected"}
-    instrument = f"{held['venue']}:{held['symbol']}:{held['market']}"
-    found = {"differences": [{"instrument": instrument, "card": {"venue_lots": venue_lots, "desk_lots": 200}}], "orphans": []}
+    found = {"differences": [{"instrument": "binance:BTC-USDT:perp", "card": {"venue_lots": venue_lots}}]}
     notes = list[str]()
     monkeypatch.setattr(overview.parts, "note", lambda strong, *rest, **more: notes.append(strong))
-    monkeypatch.setattr(overview.parts, "table", lambda *args, **more: None)
-    monkeypatch.setattr(overview.parts, "head", lambda *args: None)
+    for name in ("table", "head"):
+        monkeypatch.setattr(overview.parts, name, lambda *args, **more: None)
     monkeypatch.setattr(overview, "_trips", lambda *args: [])
     api: Any = type("Api", (), {"last": lambda self, path: found})()
     overview.positions(api, desk() | {"mode": "testnet"}, [held])

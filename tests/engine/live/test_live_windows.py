@@ -85,6 +85,15 @@ def test_the_units_of_one_sleeve_are_filled_in(lots: int, sleeves: int, said: st
     assert said in next(one["does"] for one in does if one["choice"] == "adopt")
 
 
+def test_cash_is_of_no_sleeve_and_is_not_closed() -> None:
+    """It is adopted once its bill is known; units and an order to cancel are no part of it."""
+    book: Any = SimpleNamespace(specs=[], sleeves=[], names=[], basket=None)
+    does = incidents.choices_of(book, "cash", "None", {"choices": ["adopt", "close", "wait"]}, None)
+    assert [one["choice"] for one in does] == ["adopt", "wait"]
+    assert "nightdesk adopt cash --keep --as NAME --reason WHY" in does[0]["does"]
+    assert "--units" not in does[0]["does"]
+
+
 def test_an_entry_that_fills_in_parts_is_one_layer(tmp_path: Path) -> None:
     """A venue fills one order in many; a layer is an entry, of which the settings allow so many."""
     (tmp_path / "journal").mkdir()
