@@ -123,12 +123,15 @@ def after(ms: int) -> str:
     return f"{ms} ms" if ms < 1_000 else f"{ms / 1000:.1f} s" if ms < 60_000 else length(ms / 1000)
 
 
-def fills(orders: Sequence[Mapping[str, Any]], *, wall: bool, now_ms: Any, named: bool = True) -> None:
-    """The newest executions of these orders; `named`: each says of which, else they are all of one."""
+def fills(orders: Sequence[Mapping[str, Any]], *, wall: bool, now_ms: Any, named: bool = True, most: int = 0) -> None:
+    """The newest executions of these orders; `named`: each says of which, else they are all of one. Of `most` orders and more
+    the older ones were not asked for.
+    """
     found = [(fill, order) for order in orders for fill in order["fills"]]
     found.sort(key=lambda one: -one[0]["received_ms"])
     if not found:
-        parts.soft("No execution in the last seven days of desk time.")
+        of = f"of the newest {most} orders" if 0 < most <= len(orders) else "in the last seven days of desk time"
+        parts.soft(f"No execution {of}.")
         return
     rows = [_fill(fill, order, wall, now_ms) for fill, order in found[:FILLS_MAX]]
     heads = ("executed, UTC", "order", "what", "price", "fee", "paid as", "heard after" if wall else "event")

@@ -75,7 +75,7 @@ def _draw(api: PageClient, desk: Mapping[str, Any], wall: bool) -> None:
     left, right = places
     with left.container(key="panel_fills", height="stretch" if at_account else "content"):
         parts.head("Executions", "newest first; fee in USDT")
-        orders.fills(lives, wall=wall, now_ms=desk.get("desk_ms"))
+        orders.fills(lives, wall=wall, now_ms=desk.get("desk_ms"), most=ORDERS_MAX)
     if right is not None:
         with right.container(key="panel_latency", height="stretch"):
             _latency(account["latency"])
@@ -255,14 +255,18 @@ def _poll(one: Mapping[str, Any], beat: Any) -> Sequence[parts.Cell]:
 def _orders(lives: Sequence[Mapping[str, Any]], wall: bool, now_ms: Any) -> None:
     """Open orders, then the newest that have ended."""
     still, over = [o for o in lives if o["open"]], [o for o in lives if not o["open"]]
-    parts.head("Orders", f"{len(still)} open, {len(over)} ended in the last seven days of desk time; a name opens its page")
+    ended = f"{len(over)} ended in the last seven days of desk time"
+    if len(lives) >= ORDERS_MAX:
+        ended = f"{len(over)} ended of the newest {ORDERS_MAX}"
+    parts.head("Orders", f"{len(still)} open, {ended}; a name opens its page")
     if not lives:
         parts.soft("No order in the last seven days of desk time.")
         return
     orders.listed([*still[:SHOWN_MAX], *over[:SHOWN_MAX]], wall=wall, now_ms=now_ms)
     hidden = max(0, len(still) - SHOWN_MAX) + max(0, len(over) - SHOWN_MAX)
     if hidden:
-        parts.soft(f"and {hidden} more: nightdesk orders list")
+        more = " and older ones" if len(lives) >= ORDERS_MAX else ""
+        parts.soft(f"and {hidden} more{more}: nightdesk orders list")
 
 
 def _latency(found: Sequence[Mapping[str, Any]]) -> None:

@@ -223,6 +223,16 @@ def test_an_incomplete_halt_on_paper_says_what_it_waits_for_and_until_when(worke
     assert halt.waits_for(desk() | {"desk_ms": None}, sleeves) == ""
 
 
+@pytest.mark.parametrize(("count", "cut"), [(3, False), (200, True)])
+def test_a_list_that_is_cut_claims_nothing_of_what_it_leaves_out(at_account: Fake, count: int, cut: bool) -> None:
+    """A night of refused stops fills it: the executions of the evening are older, and not none."""
+    refused = [order(state="rejected", open=False, fills=[], filled_lots=0) for _ in range(count)]
+    ROUTES["GET", "/api/orders"] = lambda f, q, b: {"items": refused}
+    text = texts_of(page(tab="desk", view="account"))
+    assert ("No execution of the newest 200 orders." in text, "200 ended of the newest 200;" in text) == (cut, cut)
+    assert ("No execution in the last seven days" in text) is not cut
+
+
 @pytest.mark.parametrize(
     ("steps", "why", "shown"),
     [
