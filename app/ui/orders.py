@@ -28,7 +28,7 @@ SIGNS = {
     "rejected": "✕",
 }
 LOUD = {"UNKNOWN": "wrn", "rejected": "neg"}
-CANCELLED = ("canceled", "cancelled", "deactivated")  # a venue's words
+CANCELLED = ("canceled", "cancelled", "deactivated")  # what a venue's words begin with
 STEPS_MAX = 6  # of a line; the middle of a longer one is counted
 MOVES = ("amending", "working")  # a stop that follows the price goes round these two
 FILLS_MAX = 20
@@ -215,7 +215,7 @@ def life(order: Mapping[str, Any], *, named: bool = True) -> None:
 def _why(state: Mapping[str, Any], *, asked: bool = True) -> str:
     """Why a state came; a time in it is written as times are. `asked`: the desk has cancelled it."""
     why = str(state["why"])
-    if not asked and state["state"] == "done" and why.lower() in CANCELLED:
+    if not asked and state["state"] == "done" and why.lower().partition(" ")[0] in CANCELLED:
         return f"{why}: ended at the venue, this desk did not ask for it"
     first, _, rest = why.partition(" ")
     if first == "decided" and rest.isdigit() and len(rest) < 15:

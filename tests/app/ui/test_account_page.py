@@ -189,11 +189,13 @@ def test_a_halt_says_what_it_cancelled_and_closed_and_what_is_left(fake: Fake) -
     }
     steps = [
         step | {"at_ms": NOW_MS},
+        step | {"slot": "protective", "side": "sell", "at_ms": NOW_MS},
         step | {"what": "closed", "slot": "exit", "side": "sell", "price": 58_000.0, "at_ms": NOW_MS},
     ]
     fake.halt_progress = {"state": "KILL_INCOMPLETE", "left": ["okx:BTC-USDT:perp: 4 lots, 1 orders"], "steps": steps}
     seen = texts_of(page(tab="desk"))
-    assert "1 order cancelled, 1 exit has filled. Left: BTC-USDT perp (okx): 4 lots, 1 orders." in seen
+    assert "btc-trend stop, sell" in seen, "as in every other list"
+    assert "2 orders cancelled, 1 exit has filled. Left: BTC-USDT perp (okx): 4 lots, 1 orders." in seen
     assert "at the next open" in seen
     assert seen.count("booked when it closes: 21 Sep 14:28:20Z desk time.") == 1
     fake.desk["mode"] = "testnet"
@@ -223,6 +225,16 @@ def test_an_incomplete_halt_on_paper_says_what_it_waits_for_and_until_when(worke
     assert halt.waits_for(desk() | {"desk_ms": None}, sleeves) == ""
 
 
+def test_what_waits_for_a_person_has_its_command_once(at_account: Fake) -> None:
+    """The worker's words end with it, too."""
+    held = account()
+    row = next(row for row in held["gate"]["rows"] if row["consent"])
+    row["why"] = "it costs money, so a person consents: nightdesk live consent --as NAME"
+    ROUTES["GET", "/api/account"] = lambda f, q, b: held
+    note = texts_of(page(tab="desk", view="account")).partition("Waits for a person:")[2][:300]
+    assert note.count("nightdesk live consent --as NAME") == 1
+
+
 @pytest.mark.parametrize(("count", "cut"), [(3, False), (200, True)])
 def test_a_list_that_is_cut_claims_nothing_of_what_it_leaves_out(at_account: Fake, count: int, cut: bool) -> None:
     """A night of refused stops fills it: the executions of the evening are older, and not none."""
@@ -237,6 +249,7 @@ def test_a_list_that_is_cut_claims_nothing_of_what_it_leaves_out(at_account: Fak
     ("steps", "why", "shown"),
     [
         ((("working", 0), ("done", 1)), "CANCELED", "ended at the venue, this desk did not ask for it"),
+        ((("working", 0), ("done", 1)), "Deactivated EC_PerCancelRequest", "ended at the venue, this desk did not ask for it"),
         ((("working", 0), ("cancelling", 1), ("done", 2)), "Cancelled", ""),
         ((("working", 0), ("done", 1)), "FILLED", ""),
     ],
