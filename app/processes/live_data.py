@@ -226,7 +226,10 @@ class LiveData:
                 await self.feed.next_close()
 
     def _save(self, *, force: bool = False) -> None:
+        """Not before the past is there: with the first bars heard in its file, an instrument would have none."""
         assert self._recorder is not None  # noqa: S101 - the caller looked
+        if not self._whole:
+            return
         try:
             self._recorder.save(force=force)
         except (BadInput, OSError) as error:  # trading goes on without the file; the next start reads the gap by REST
