@@ -202,6 +202,13 @@ def is_covered(layer: Mapping[str, Any]) -> bool:
     return leaves or layer["protective_state"] in ("working", "partial")
 
 
+def bare_text(layer: Mapping[str, Any]) -> str:
+    """Why nothing at the venue ends this layer: ` NOT WORKING (rejected)`, or that it is dust; "" where an order does."""
+    if layer.get("dust"):
+        return f" not at the venue: dust, it takes no order below {layer['dust']} lots"
+    return "" if is_covered(layer) else f" NOT WORKING ({layer['protective_state']})"
+
+
 def unmoved_layers(mark: Event | None) -> list[tuple[str, dict[str, Any]]]:
     """(sleeve, layer) of the open layers whose protective order the venue refuses to move to its level or lots."""
     return [(name, layer) for name, layer in layers_of(mark) if "stop_at" in layer]
