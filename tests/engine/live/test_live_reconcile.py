@@ -115,6 +115,23 @@ def test_a_position_that_differs_is_shown_and_ends_when_both_agree_again(path: P
     assert bench.pages
 
 
+def test_a_position_closed_by_hand_is_seen_while_its_exits_are_refused(path: Path) -> None:
+    """An exit that waits to be tried again has not left: it explains nothing."""
+
+    async def play(bench: LiveBench) -> None:
+        await bench.start()
+        await bench.entered()
+        bench.venue.net = 0
+        bench.venue.script["place"] = ["rejected"] * 40
+        bench.desk.take("leave", {"sleeve": "adds", "why": "test"})
+        await bench.after(20)
+        for _ in range(2):
+            await bench.duties.reconcile.once()
+        assert f"position of {BTC_PERP}" in bench.desk.book.differences
+
+    on_bench(path, play)
+
+
 def test_a_position_of_the_other_side_halts(path: Path) -> None:
     """Nothing that the desk did can have made it."""
 
