@@ -130,7 +130,7 @@ class LiveDesk:
             yield
         except on as error:
             self.failed = f"{type(error).__name__}: {error}"
-            self.page(f"the desk has stopped: {self.failed}. Orders at the venue stay as they are; stop and start the worker")
+            self.page(f"the desk has stopped: {self.failed}. Orders at the venue stay as they are; nightdesk up starts it again")
             raise
 
     def _write(self, groups: list[Group]) -> None:

@@ -201,6 +201,27 @@ def test_an_order_of_a_stranger_is_left_alone(path: Path) -> None:
     assert not bench.venue.asked_for("cancel")
 
 
+def test_an_order_of_a_stranger_that_a_person_lets_be_is_no_difference_again(path: Path) -> None:
+    """Entries go on, over a restart too; one that it executes is a difference of its own."""
+
+    async def play(bench: LiveBench) -> None:
+        await bench.start()
+        bench.venue.strange = [StandingOrder("", "v99", 1, 5, 0, 40_000.0, False, False)]
+        await bench.after(70)
+        (what,) = bench.desk.book.differences
+        told = {"request": 1, "difference": what, "by": "mara", "reason": "mine", "order": "v99", "lots": 0, "filled_lots": 0}
+        assert bench.desk.take("adopt", told)["adopted"]
+        await bench.after(200)
+        assert not bench.desk.book.differences
+        assert not bench.desk.book.entries_blocked
+        bench.venue.net = 5
+        bench.venue.trade("", "v99", 1, 5, 40_000.0)
+        await bench.after(70)
+        assert bench.desk.book.differences
+
+    on_bench(path, play)
+
+
 def test_an_order_that_the_venue_has_ended_is_placed_anew(path: Path) -> None:
     """A stop that the venue cancelled: found within a minute, replaced under the next attempt."""
 
