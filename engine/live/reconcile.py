@@ -262,7 +262,9 @@ class AccountReconcile:
                 continue
             if order is not None or is_own(self.desk, held.order):
                 fine = await self._left_behind(name, held, order) and fine
-            else:
+            elif (
+                foreign_order(name, held) not in book.adopted
+            ):  # a person lets it be: what it executes is a difference of its own
                 text = f"order {held.order or held.venue_id} of {held.lots} lots of {name} is not of this desk"
                 self._differs(foreign_order(name, held), text, {"instrument": name, "order": held.order or held.venue_id})
         there = {held.order for held in standing}
