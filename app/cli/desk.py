@@ -391,5 +391,8 @@ def sleeve_lines(name: str, sleeve: dict[str, Any]) -> list[str]:
             stop += f" not at the venue: dust, it takes no order below {layer['dust']} lots"
         elif not is_covered(layer):
             stop += f" NOT WORKING ({layer['protective_state']})"
+        elif "stop_at" in layer:
+            there = f"{price_text(layer['stop_at'])} for {layer['stop_lots']} of {layer['lots']} lots"
+            stop += f" NOT MOVED: at the venue it is at {there}"
         lines.append(f"    entry {price_text(layer['entry'])}, {stop}{target}{due}")
     return lines

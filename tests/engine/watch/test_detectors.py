@@ -234,7 +234,7 @@ def test_no_fault_hides_another(first: str) -> None:
         ({"exits": (ProcessExit("api", -11, NOW - 1_000),)}, "worker", "warn"),
         ({"expired": ({"id": "prop-1", "sleeve": "x", "direction": "tightens", "expires_ms": NOW},)}, "proposal", "note"),
         ({"incidents": (Event("incident", 0, {"what": "odd"}, t_recv_ms=NOW, id="d-4"),)}, "incident", "warn"),
-        ({"undelivered": {"sink": "slack", "failed": 2, "since_ms": NOW, "error": "x"}}, "delivery", "warn"),
+        ({"undelivered": ({"sink": "slack", "failed": 2, "since_ms": NOW, "error": "x"},)}, "delivery", "warn"),
     ],
     ids=str,
 )
