@@ -357,8 +357,8 @@ def people(desk: DeskObservation) -> Iterator[Finding]:
         place, action = str(row["sleeve"]), "propose it again if it is still wanted"
         yield Finding(f"proposal:{row['id']}", "proposal", "note", what, place, row["expires_ms"], action)
     yield from reported(desk)
-    if desk.undelivered:
-        lost, sink = desk.undelivered, str(desk.undelivered["sink"])
+    for lost in desk.undelivered:
+        sink = str(lost["sink"])
         what = f"Messages not delivered to {sink} ({lost['failed']}): {lost['error']}"
         action = f"check {sink}'s settings; every alert is on the page and in nightdesk alerts list"
         yield Finding(f"delivery:{sink}", "delivery", "warn", what, sink, lost["since_ms"], action, {"failed": lost["failed"]})

@@ -117,7 +117,7 @@ class DeskObservation(NamedTuple):
     incidents: tuple[Event, ...] = ()
     silent_instruments: tuple[str, ...] = ()  # instruments without prices
     expired: tuple[Mapping[str, Any], ...] = ()  # proposals that expired undecided
-    undelivered: Mapping[str, Any] = {}  # sink, failed, since_ms, error
+    undelivered: tuple[Mapping[str, Any], ...] = ()  # of each way that lost messages: sink, failed, since_ms, error
     watched: tuple[WatchedLevel, ...] = ()  # levels that people watch
     parity: Mapping[str, Any] = {}  # the last comparison with the backtest (parity_result.py)
     halt: Any = None  # engine.control.halt.Latch

@@ -222,8 +222,6 @@ def liquidated(desk: DeskObservation) -> Iterator[Finding]:
         how = f"LIQUIDATED at {price_text(fill.body['price'])}: its margin was gone" if fill else "has no equity left"
         worth = "unknown" if equity is None else f"{equity:,.2f}"
         what = f"{sleeve} {how}; equity {worth}, no entry passes without equity; {position_text(desk, sleeve)}"
-        action = (
-            "compare with the venue's liquidation history; find out why its stop did not go first, then give it cash or retire it"
-        )
+        action = "compare with the venue's liquidation history; find out why its stop did not go first; new cash takes a new home"
         numbers, event = {"equity": equity, "price": fill.body["price"] if fill else None}, fill or desk.mark
         yield Finding(f"liquidation:{sleeve}", "liquidation", "page", what, sleeve, event.t_recv_ms, action, numbers, event.id)

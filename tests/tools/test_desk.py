@@ -70,6 +70,13 @@ def test_the_sleeves_say_which_stop_does_not_work(db: Any, make_ctx: Any, state:
     assert (f"stop at 95.00 NOT WORKING ({state})" in "\n".join(lines)) is loud
 
 
+def test_the_status_says_where_a_stop_is_that_the_venue_refuses_to_move() -> None:
+    """The wanted level alone would read as where it is; lots that it does not cover have no stop."""
+    last = mark(1000.0, 1.0, 95.0, layer={"protective_state": "working", "lots": 20, "stop_at": 93.0, "stop_lots": 12})
+    lines = "\n".join(sleeve_lines("trend-btc", {"stage": "paper"} | last["sleeves"]["trend-btc"]))
+    assert "stop at 95.00 NOT MOVED: at the venue it is at 93.00 for 12 of 20 lots" in lines
+
+
 def test_each_layer_has_its_stop_in_the_table(db: Any, make_ctx: Any) -> None:
     """The first layer's stop works and the second's does not: the first alone would read as all is well."""
     sleeve = SleeveConfig(name="trend-btc", strategy="trend", venue="binance", symbol="BTC-USDT")
