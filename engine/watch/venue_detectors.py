@@ -10,7 +10,7 @@ from itertools import chain
 from shlex import quote
 
 from engine.amounts import price_text
-from engine.book.bodies import CASH, POSITION, position_of
+from engine.book.bodies import CASH, FEES, POSITION, REFUSALS, SETTINGS, position_of
 from engine.book.windows import EXECUTIONS
 from engine.core.orders import DONE
 from engine.store.chain import Event
@@ -40,6 +40,8 @@ PAGED = {"halt_left", "naked", "stop_unseen", "turned_away", "fills", "orphan", 
 }
 ENDED = "The halt has ended: KILLED, neither a position nor an order of the desk is left at the venue"
 RELEASE = "find out why; nightdesk release --reason WHY --as NAME"
+# kinds of incidents of which a mark says that they last -> how it names them
+NAMED_WHILE = {"rejected": REFUSALS, "clock": "clock", "settings": SETTINGS, "other_fee": FEES}
 UNSEEN = ("away", "turned_away")  # incidents that page for an open position
 NONE_THERE = "the venue holds 0 lots of "  # how engine/live/reconcile.py begins it
 HALT_CLOSES = "nightdesk halt closes what is really there"
@@ -119,7 +121,7 @@ def reported(desk: DeskObservation) -> Iterator[Finding]:
     lasting = {"fills"} if any(what.startswith(EXECUTIONS) for what in body.get("blocked", {})) else set()
     for event in desk.incidents:
         kind = incident_kind(event.body)
-        if str(event.body.get("difference")) in body.get("differs", {}) or kind in lasting or _is_undone(desk, event):
+        if str(event.body.get("difference")) in body.get("differs", {}) or kind in lasting or _is_over(desk, event, kind):
             continue
         if event.seq in halts:
             if event.seq < halts[-1]:  # how it went on is said by the last
@@ -149,9 +151,13 @@ def _bare(desk: DeskObservation) -> str:
     return "".join(f", {count} lots of {sleeve} WITHOUT a stop" for sleeve, count in lots.items())
 
 
-def _is_undone(desk: DeskObservation, event: Event) -> bool:
-    """Whether an incident is of a difference that the mark, which is of later, would still name."""
-    return "difference" in event.body and desk.mark is not None and event.seq < desk.mark.seq
+def _is_over(desk: DeskObservation, event: Event, kind: str) -> bool:
+    """Whether what an incident is of has ended: the mark, which is of later, would still name it."""
+    if desk.mark is None or event.seq >= desk.mark.seq:
+        return False
+    begins = "gate" if "row" in event.body else NAMED_WHILE.get(kind)
+    ended = begins is not None and not any(what.startswith(begins) for what in desk.mark.body.get("blocked", {}))
+    return ended or "difference" in event.body
 
 
 def _layers(layers: Sequence[object]) -> str:

@@ -69,8 +69,30 @@ def test_an_exit_that_is_filled_by_word_alone_asks_for_no_stop(later_s: int) -> 
 )
 def test_an_incident_that_touches_money_pages_and_names_its_runbook(what: str, severity: str, check: str) -> None:
     """What quiet hours may hold back is a warning; either way the next look is said."""
-    found = only(desk(incidents=(reported(what),)))
+    found = only(desk(incidents=(reported(what)._replace(seq=10**6),)))  # of after the mark
     assert (found.severity, check in found.action, "nightdesk journal explain d-7" in found.action) == (severity, True, True)
+
+
+@pytest.mark.parametrize(
+    ("what", "lasts", "more"),
+    [
+        ("refusals of btc: 5 refused in a row: no margin", "refusals of btc", {}),
+        ("the venue's clock differs from ours by more than a second; no entries", "clock offset", {}),
+        (f"settings of {INSTRUMENT}: no entries until it is set back there: cross", f"settings of {INSTRUMENT}", {}),
+        ("the gate stays closed, no entries: reconcile: they differ", "gate", {"row": "reconcile"}),
+    ],
+)
+def test_an_incident_of_what_has_ended_asks_for_nobody(what: str, lasts: str, more: dict[str, str]) -> None:
+    """While the mark names it, it does; a mark from before it says nothing."""
+    said = reported(what, **more)._replace(seq=5)
+
+    def kinds(seq: int, **blocked: str) -> list[str]:
+        found, _ = evaluate(desk(mark=mark(blocked=blocked)._replace(seq=seq), incidents=(said,)))
+        return [one.kind for one in found]
+
+    assert kinds(9, **{lasts: "why"}) == ["incident"]
+    assert kinds(4) == ["incident"]
+    assert kinds(9) == []
 
 
 def test_a_halt_that_ended_well_is_a_word_until_its_release() -> None:
