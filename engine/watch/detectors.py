@@ -27,6 +27,7 @@ from engine.watch.observation import (
     ProcessExit,
     Severity,
     blind_finding,
+    data_trouble,
     instrument_of,
     is_trading,
     open_positions,
@@ -207,7 +208,8 @@ def bars(desk: DeskObservation) -> Iterator[Finding]:
             sleeves = [s["name"] for s in traded if own in ("", s.get("timeframe"))]
             open_ = [sleeve for sleeve in sleeves if desk.mark.body["sleeves"].get(sleeve, {}).get("position")]
             positions = ", ".join(position_text(desk, s) for s in sleeves) or "no sleeve trades it"
-            what = f"No price of {name} for three bars: {positions}"
+            why = data_trouble(desk, name)
+            what = f"No price of {name} for three bars{why and f' ({why})'}: {positions}"
             action = "no entries on missing bars; check the venue, and the position by hand if one is open"
             severity = "page" if open_ else "warn"
             yield Finding(f"bars:{name}", "bars", severity, what, name, desk.mark.t_recv_ms, action, {}, desk.mark.id)

@@ -164,6 +164,12 @@ def open_positions(desk: DeskObservation) -> list[str]:
     return [position_text(desk, name) for name, sleeve in sleeves.items() if sleeve.get("position")]
 
 
+def data_trouble(desk: DeskObservation, instrument: str) -> str:
+    """Why an instrument, or its column of a longer timeframe, had no bar at a live feed's last close; "" where it had one."""
+    blocked: Mapping[str, str] = {} if desk.mark is None else desk.mark.body.get("blocked", {})
+    return str(blocked.get(f"data bar {instrument}", ""))
+
+
 def is_trading(desk: DeskObservation) -> bool:
     """Whether the last mark is current, not of a replayed past."""
     return desk.mark is not None and desk.heartbeat.get("phase") != "replaying" and desk.mark.body.get("stamp") != "REPLAYED"
