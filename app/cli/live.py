@@ -152,9 +152,9 @@ def probes_text(value: dict[str, Any]) -> str:
 
 
 def gate(as_json: bool = JSON) -> None:
-    """Why nothing enters: each row of the gate as the worker last said it. Exit 1 while it is closed."""
+    """Why nothing enters: each row of the gate as the worker last said it, what else is not well. Exit 1 while it is closed."""
     from app.home.home import existing_home
-    from engine.watch.account_state import gate_seen
+    from engine.watch.account_state import gate_seen, spells
     from engine.watch.health import worker_pid
     from engine.watch.heartbeat import heartbeat_of
 
@@ -163,8 +163,10 @@ def gate(as_json: bool = JSON) -> None:
     if event is None:
         what = "no gate has been asked here: no account is traded, or its worker has just begun"
         raise BadInput(what, "nightdesk status says what is traded; nightdesk account list")
-    value = {"open": event.body["open"], "t_ms": event.t_recv_ms, "rows": event.body["rows"]}
-    value["off"] = event.body.get("off", {})
+    unwell = {spell.what: spell.why for spell in spells(home.desk_journal) if spell.over_ms is None}
+    shut = unwell.pop("gate", "")  # it closes before it has asked any row: at a halt, at an incident
+    value = {"open": event.body["open"] and not shut, "t_ms": event.t_recv_ms, "rows": event.body["rows"], "shut": shut}
+    value |= {"off": event.body.get("off", {}), "unwell": unwell}
     beat = heartbeat_of(home.path) if worker_pid(home.path) is not None else {}
     before = "no worker runs" if not beat else "the worker is starting" if beat.get("phase") == "starting" else ""
     was = f"{before}: the gate as it was at {utc(event.t_recv_ms)}\n" if before else ""
@@ -176,10 +178,13 @@ def gate(as_json: bool = JSON) -> None:
 def gate_text(value: dict[str, Any]) -> str:
     """A line a row."""
     words = {True: "ok", False: "CLOSED", None: "not asked"}
-    lines = ["open: sleeves may enter" if value["open"] else "CLOSED: nothing enters (docs/runbooks/gate-closed.md)"]
+    opened = "open, and nothing enters while something is not well" if value["unwell"] else "open: sleeves may enter"
+    shut = f", {shown(value['shut'])}" if value["shut"] else ""
+    lines = [opened if value["open"] else f"CLOSED{shut}: nothing enters (docs/runbooks/gate-closed.md)"]
     for row in value["rows"]:
         tries = f", tried {row['tries']} times" if row["tries"] > 1 else ""
         lines.append(f"  {words[row['ok']]:<10}{row['name']}{tries}{': ' + shown(row['why']) if row['why'] else ''}")
+    lines += [f"  not well  {shown(name)}: {shown(why)}" for name, why in value["unwell"].items()]
     lines += [f"  note      {shown(name)} is off, its sleeves alone: {shown(why)}" for name, why in value["off"].items()]
     return "\n".join(lines)
 

@@ -79,6 +79,35 @@ def test_a_gate_of_an_earlier_run_is_named_as_that(
     assert first.startswith(f"{says}: the gate as it was at 2" if says else "CLOSED")
 
 
+@pytest.mark.parametrize(
+    ("what", "why", "code", "first"),
+    [
+        ("gate", "the desk was halted", 1, "CLOSED, the desk was halted: nothing enters (docs/runbooks/gate-closed.md)"),
+        ("data clock okx", "2000 ms from ours", 0, "open, and nothing enters while something is not well"),
+        ("", "", 0, "open: sleeves may enter"),
+    ],
+)
+def test_an_open_gate_lets_nothing_in_while_something_is_not_well(
+    home: Home, monkeypatch: pytest.MonkeyPatch, what: str, why: str, code: int, first: str
+) -> None:
+    """Its rows are of the moment when it opened: a halt since has closed it, and a clock that is off keeps entries away."""
+    monkeypatch.setattr("engine.watch.health.worker_pid", lambda _: 7)
+    monkeypatch.setattr("engine.watch.heartbeat.heartbeat_of", lambda _: {"phase": "running"})
+    journal = Journal(home.desk_journal, "test")
+    journal.append([Event("gate", WALL_MS, {"open": True, "rows": []}, t_recv_ms=WALL_MS)])
+    if what:
+        journal.append([Event("health", WALL_MS, {"what": what, "state": "begun", "why": why}, t_recv_ms=WALL_MS + 1)])
+    journal.close()
+    found = run("gate")
+    assert (found.exit_code, found.stdout.split("\n")[0]) == (code, first)
+    body = json.loads(run("gate", "--json").stdout)
+    assert (body["open"], body["shut"], body["unwell"]) == (
+        not code,
+        why if code else "",
+        {what: why} if what and not code else {},
+    )
+
+
 def test_a_consent_is_to_what_was_shown_and_names_a_person(home: Home) -> None:
     """Asked first; a gate that waits for something else by then refuses it."""
     gated(home)
@@ -157,6 +186,8 @@ def test_a_step_towards_money_takes_a_listed_person_a_passphrase_and_evidence(
     monkeypatch.setattr(people_stages, "facts_of", lambda *_: facts._replace(place="paper_live"))
     approvals.approve(home, row.id, row.diff_sha256, ANN, WALL_MS, WORD)
     assert active(home.engine, home.path).config.sleeve("btc-trend").stage == "paper_live"
+    with pytest.raises(Refused, match="it is already applied by ann as version 2"):
+        approvals.approve(home, row.id, row.diff_sha256, ANN, WALL_MS, WORD)
 
 
 def test_a_rollback_is_no_way_around_the_evidence(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
