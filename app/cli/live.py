@@ -9,6 +9,7 @@ import json
 import os
 import subprocess
 import time
+from shlex import quote
 from typing import Any
 
 import typer
@@ -221,15 +222,15 @@ def stages(after: str = AFTER, as_json: bool = JSON) -> None:
     from app.people.stages import stage_rows
 
     rows = stage_rows(existing_home(), after, now())
-    out.emit({"items": rows}, as_json=as_json, text=lambda: "\n".join(map(stage_text, rows)))
+    out.emit({"items": rows}, as_json=as_json, text=lambda: "\n".join(stage_text(row, after) for row in rows))
 
 
-def stage_text(row: dict[str, Any]) -> str:
-    """A sleeve, a line for each thing that is lacking, and what its time in shadow has shown."""
+def stage_text(row: dict[str, Any], after: str = "") -> str:
+    """A sleeve, a line for each thing that is lacking, and what its time in shadow has shown; `after`: the evidence looked at."""
     seen = [] if row["shadow"] is None else shadow_lines(row["shadow"])
     if row["next"] is None:
         return "\n".join([f"{shown(row['sleeve'])}: {row['stage']}, the last stage", *seen])
-    ready = f"ready: nightdesk live stage {shown(row['sleeve'])} {row['next']} --as NAME"
+    ready = f"ready: nightdesk live stage {shown(row['sleeve'])} {row['next']}{after and f' --after {quote(after)}'} --as NAME"
     lines = [f"{shown(row['sleeve'])}: {row['stage']}; for {row['next']}: {ready if not row['lacking'] else 'lacking'}"]
     return "\n".join([*lines, *(f"  {shown(line)}" for line in row["lacking"]), *seen])
 

@@ -38,7 +38,7 @@ from engine.watch.parity_result import desk_drift, parity
 from engine.watch.silence.status import silent_ones
 from engine.watch.tripped import in_force
 from engine.watch.unclosed import unclosed
-from engine.watch.venue_detectors import differences, liquidated, protective, reported, unconnected, unlisted, unmoved
+from engine.watch.venue_detectors import differences, liquidated, parted, protective, reported, unconnected, unlisted, unmoved
 
 ABSENT_MS = 10_000  # a worker may be absent this long: it is being started
 RECOVERED_MS = 60_000  # a restarted worker that has run this long has recovered
@@ -371,6 +371,7 @@ DETECTORS: Mapping[str, tuple[Detector, tuple[str, ...]]] = {  # name -> detecto
     "processes": (restarts, ("worker",)),
     "account": (unconnected, ("worker",)),
     "bars": (bars, ("bars",)),
+    "venues": (parted, ("bars",)),
     "orders": (orders, ("refused", "rejected")),
     "breakers": (breakers, ("breaker",)),
     "drawdown": (drawdown, ("drawdown",)),

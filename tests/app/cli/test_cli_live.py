@@ -129,6 +129,15 @@ def test_the_stages_say_what_is_lacking(home: Home) -> None:
     assert "lacking" in run("stages").stdout
 
 
+def test_the_command_of_a_step_keeps_the_home_that_is_its_evidence(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is typed as it is shown is approved; without --after it would lack all of it."""
+    ready = {"sleeve": "btc", "stage": "paper", "next": "shadow", "lacking": [], "shadow": None}
+    monkeypatch.setattr(people_stages, "stage_rows", lambda *_: [ready])
+    typed = "nightdesk live stage btc shadow"
+    assert run("stages", "--after", "/a home").stdout.strip().endswith(f"{typed} --after '/a home' --as NAME")
+    assert run("stages").stdout.strip().endswith(f"{typed} --as NAME")
+
+
 def test_the_stages_of_all_sleeves_are_one_reading_of_the_journal(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     """The journal is folded once and searched once, however many sleeves there are: with a long one each costs seconds."""
     calls: list[str] = []
