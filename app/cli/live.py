@@ -179,7 +179,7 @@ def gate(as_json: bool = JSON) -> None:
 def gate_text(value: dict[str, Any]) -> str:
     """A line a row."""
     words = {True: "ok", False: "CLOSED", None: "not asked"}
-    opened = "open, and nothing enters while something is not well" if value["unwell"] else "open: sleeves may enter"
+    opened = "open; what is not well keeps entries away" if value["unwell"] else "open: sleeves may enter"
     shut = f", {shown(value['shut'])}" if value["shut"] else ""
     lines = [opened if value["open"] else f"CLOSED{shut}: nothing enters (docs/runbooks/gate-closed.md)"]
     for row in value["rows"]:

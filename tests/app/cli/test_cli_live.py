@@ -83,7 +83,7 @@ def test_a_gate_of_an_earlier_run_is_named_as_that(
     ("what", "why", "code", "first"),
     [
         ("gate", "the desk was halted", 1, "CLOSED, the desk was halted: nothing enters (docs/runbooks/gate-closed.md)"),
-        ("data clock okx", "2000 ms from ours", 0, "open, and nothing enters while something is not well"),
+        ("data clock okx", "2000 ms from ours", 0, "open; what is not well keeps entries away"),
         ("", "", 0, "open: sleeves may enter"),
     ],
 )
