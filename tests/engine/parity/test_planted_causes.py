@@ -107,6 +107,22 @@ def muted(loop: Loop) -> None:
     loop.signals.readings = readings  # type: ignore[method-assign]
 
 
+def unwell_by_turns(loop: Loop) -> None:
+    """Something is not well at every other close, and is well again before the next."""
+    for _ in range(DAY_BARS // 2 - 1):
+        loop.take("health", {"what": "data rest", "state": "begun", "why": "429"})
+        advanced(loop, 1)
+        loop.take("health", {"what": "data rest", "state": "over", "why": ""})
+        advanced(loop, 1)
+
+
+def test_what_was_not_well_withholds_the_entries_of_its_own_closes(home: Home) -> None:
+    """Not those of the close after it was over; what was ordered there and withdrawn when it began again was missed."""
+    found = since_fork(home, unwell_by_turns)
+    assert share_of(found, "blocked", "missed") >= MOST, in_usd(found)
+    assert found.cents("unexplained") == 0, in_usd(found)
+
+
 def without_bars(loop: Loop) -> None:
     """No bar of any instrument comes at three closes of the morning; the history has them afterwards."""
     real, first = Feed.bars, loop.book.close_ms + 8 * BAR_MS

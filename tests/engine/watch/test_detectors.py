@@ -94,17 +94,6 @@ def test_live_bars_are_due_with_their_closes(age_ms: int, late: bool) -> None:
     assert [finding.fingerprint for finding in found] == (["bars"] if late else [])
 
 
-def test_a_missing_bar_is_one_alert_that_says_why() -> None:
-    """Features that have no value because the bar is missing are no alert of their own; with the bar there they are."""
-    lacking = {"btc-trend": ["atr(14)", "sma(20)"]}
-    assert only(desk(lacking=lacking)).kind == "features"
-    why = "the clock of binance is 2000 ms from ours"
-    marked = mark()
-    marked.body["blocked"] = {f"data bar {INSTRUMENT}": why, "data bar other": "x"}
-    found = only(desk(lacking=lacking, mark=marked, silent_instruments=(INSTRUMENT,)))
-    assert found.what.startswith(f"No price of {INSTRUMENT} for three bars ({why}): long 0.02")
-
-
 @pytest.mark.parametrize("held", [True, False])
 def test_bars_that_cannot_be_walked_are_an_alert_while_the_desk_waits(held: bool) -> None:
     """A damaged file: which, what to do, and what is open meanwhile; a page only when something is."""
