@@ -155,6 +155,21 @@ def test_the_stages_of_all_sleeves_are_one_reading_of_the_journal(home: Home, mo
     assert sorted(calls) == ["between", "fold"]
 
 
+def test_fees_that_the_account_said_before_the_stage_count_in_it(tmp_path: Path) -> None:
+    """They are noted at a start and where they change; an order from before the stage is none of it."""
+    place = "binance:BTC-USDT:perp"
+    terms = {place: {"maker_frac": 0.0002, "taker_frac": 0.0005}}
+    order = {"what": "order", "sleeve": "btc", "instrument": place, "refused": "", "assumed_bps": 0.2, "book_bps": 0.1}
+    order |= {"spread_bps": 0.1, "behind_ms": 900, "thin": False, "unread": "", "units": 0.1, "price": 1.0}
+    (tmp_path / "journal").mkdir()
+    journal = Journal(tmp_path / "journal" / "desk.jsonl", "test")
+    said = Event("shadow", WALL_MS, {"what": "account", "terms": terms, "faults": [], "balance": 1.0})
+    journal.append([said, Event("shadow", WALL_MS, order), Event("shadow", WALL_MS + 2, order)])
+    journal.close()
+    found = people_stages.StageJournal(tmp_path).shadow_since(WALL_MS + 1)["btc"]
+    assert (found.orders, found.maker_frac, found.taker_frac) == (1, 0.0002, 0.0005)
+
+
 def test_a_stage_begins_where_no_other_has_been_since() -> None:
     """The oldest of the newest unbroken configurations at it; one without the sleeve breaks nothing."""
 
