@@ -189,7 +189,7 @@ class _Reading:
         self.keys = [self._key(spec.source) for spec in book.specs]
         self.waiting = [spec and self._key(spec.source) for spec in book.waiting]
         self.blocked, self.off = book.entries_blocked, tuple(book.off)
-        self.of_basket, self.unmarked = book.basket is not None, False  # whether the last event was a bar, whose mark comes
+        self.unmarked = False  # whether the last bar's mark is still to come
 
     def take(self, line: JournalLine) -> None:
         """The next event."""
@@ -198,15 +198,17 @@ class _Reading:
             self.blocked = b'"blocked":{' in line.text
             marked = line.event() if b'"off":{' in line.text else None
             self.off = () if marked is None else tuple(marked.body["off"])
-            if self.of_basket and self.unmarked:  # one that was withheld has no order that could be missed: its own mark says so
+            if (
+                self.unmarked
+            ):  # what was withheld at a close its own mark says: what was not well before may be over, or just begun
                 self.leads[-1] = self.leads[-1]._replace(blocked=self.blocked, off=self.off)
             self.unmarked = False
             return
         event = line.event()
         if event is None:
             return
-        self.unmarked = kind == "bar"
         if kind == "bar":
+            self.unmarked = True
             self.leads.append(Lead(kind, event.body, tuple(self.keys), tuple(self.waiting), self.blocked, self.off))
         elif kind == "config":
             self._configured(event)

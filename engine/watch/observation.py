@@ -47,6 +47,7 @@ RUNBOOKS = {
     "silence": "silence",
     "maker": "maker",
 }
+RELEASE = "find out why; nightdesk release --reason WHY --as NAME"
 ONE_OFF_KINDS = ("proposal", "incident")  # events rather than conditions: no recovery message
 
 
@@ -162,6 +163,12 @@ def open_positions(desk: DeskObservation) -> list[str]:
     """Every open position as text."""
     sleeves = {} if desk.mark is None else desk.mark.body["sleeves"]
     return [position_text(desk, name) for name, sleeve in sleeves.items() if sleeve.get("position")]
+
+
+def data_trouble(desk: DeskObservation, instrument: str) -> str:
+    """Why an instrument, or its column of a longer timeframe, had no bar at a live feed's last close; "" where it had one."""
+    blocked: Mapping[str, str] = {} if desk.mark is None else desk.mark.body.get("blocked", {})
+    return str(blocked.get(f"data bar {instrument}", ""))
 
 
 def is_trading(desk: DeskObservation) -> bool:

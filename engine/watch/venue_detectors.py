@@ -17,6 +17,7 @@ from engine.store.chain import Event
 from engine.watch.halt_left import INCOMPLETE, KILLED
 from engine.watch.health import unmoved_layers, unprotected_layers
 from engine.watch.observation import (
+    RELEASE,
     DeskObservation,
     Finding,
     Severity,
@@ -30,6 +31,7 @@ from engine.watch.root_causes import PAGES, incident_kind
 NAKED_MS = 5_000  # an account's own watch (engine.live.health) pages at the same time
 ON_ITS_WAY = ("intended", "sent")
 UNCONNECTED_MS = 60_000
+PARTED = "data parted "  # how the feed's trouble of two venues begins in the mark
 NOT_CONNECTED = "the account is not connected"  # how app/processes/account_start.py begins its reason
 SHOWN = 3  # differences in one alert
 # incidents (root_causes.INCIDENTS) that quiet hours do not hold back: a position or cash is not what the desk counts
@@ -39,7 +41,6 @@ PAGED = {"halt_left", "naked", "stop_unseen", "turned_away", "fills", "orphan", 
     "settings",
 }
 ENDED = "The halt has ended: KILLED, neither a position nor an order of the desk is left at the venue"
-RELEASE = "find out why; nightdesk release --reason WHY --as NAME"
 # kinds of incidents of which a mark says that they last -> how it names them
 NAMED_WHILE = {"rejected": REFUSALS, "clock": "clock", "settings": SETTINGS, "other_fee": FEES}
 UNSEEN = ("away", "turned_away")  # incidents that page for an open position
@@ -96,6 +97,18 @@ def unlisted(desk: DeskObservation) -> Iterator[Finding]:
     what = f"Executions are missing: {'; '.join(reasons)[:300]}. In the book: {held}; the venue may hold another position"
     action = f"nightdesk reconcile, then the position at the venue's own page: place and close nothing before; {HALT_CLOSES}"
     yield Finding("executions", "executions", "page", what, "venue", desk.mark.t_recv_ms, action, {}, desk.mark.id)
+
+
+def parted(desk: DeskObservation) -> Iterator[Finding]:
+    """Two venues of one desk whose prices or volumes disagree: nothing enters, and what is open is marked by one of them."""
+    if not is_trading(desk) or desk.mark is None:
+        return
+    for what, why in desk.mark.body.get("blocked", {}).items():
+        if what.startswith(PARTED):
+            named = why.partition(" against ")[0]
+            said = f"Two venues disagree, nothing enters: {why[:300]}; open: {', '.join(open_positions(desk)) or 'nothing'}"
+            action = f"look at the price and the unit of the volume of {named} at both venues; entries come back once they agree"
+            yield Finding(f"bars:{what}", "bars", "warn", said, named, desk.mark.t_recv_ms, action, {}, desk.mark.id)
 
 
 def unconnected(desk: DeskObservation) -> Iterator[Finding]:
