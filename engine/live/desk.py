@@ -27,7 +27,7 @@ from engine.core.state import ENTRY, EXIT_SLOT, PROTECTIVE
 from engine.errors import DeskError, JournalBroken
 from engine.live.announced import Announced
 from engine.live.basket_bar import crossings, without_off
-from engine.live.last_guards import ask_stops, held_back, why_not_cover, why_not_enter, why_not_leave
+from engine.live.last_guards import ask_stops, why_not_cover, why_not_enter, why_not_leave
 from engine.live.lost_stops import LIFE_MS, LostStops
 from engine.live.record import Group, record
 from engine.live.requests import is_news, order_of, reported, requests_of
@@ -85,7 +85,7 @@ class LiveDesk:
         self.turned_away = TurnedAway()
         self.moved_ms: dict[str, int] = {}  # when the last request to amend an order had ended
         self.unread: Callable[[str], bool] = lambda _: False  # may executions of an instrument be missing? poll.py says so
-        self.waiting: set[str] = set()  # orders that have not left yet
+        self.waiting: set[str] = set()  # entries that are not sent yet
         self.venue_lots: dict[str, int] = {}  # instrument -> the net position that the venue said last
         self.probing: set[str] = set()  # orders of a probe that is under way
         self.probed: deque[str] = deque(maxlen=64)  # orders of this process's probes: their executions wake nobody
@@ -232,7 +232,7 @@ class LiveDesk:
     async def _placed(self, order: VenueOrder) -> LiveAnswer | None:
         """Hand over an order that is journaled; None when it was kept back, which is journaled too."""
         if order.slot != ENTRY and (attempt := int(order.id[-2:])):
-            await held_back(self, order, BACKOFF_S[min(attempt, len(BACKOFF_S) - 1)])
+            await self.lost.held_back(order, BACKOFF_S[min(attempt, len(BACKOFF_S) - 1)])
         if order.slot == EXIT_SLOT:
             await ask_stops(self, order)
         if order.attached:

@@ -108,15 +108,6 @@ def why_not_leave(desk: GuardedDesk, order: VenueOrder) -> str:
     return "" if any(layer.key == order.key for layer in layers) else "its layer is gone"
 
 
-async def held_back(desk: GuardedDesk, order: VenueOrder, wait_s: float) -> None:
-    """Wait before one more order of its kind. It has not left, so it explains no difference: venue and book are compared."""
-    desk.waiting.add(order.id)
-    try:
-        await asyncio.sleep(wait_s)
-    finally:
-        desk.waiting.discard(order.id)
-
-
 async def why_not_enter(desk: GuardedDesk, order: VenueOrder) -> str:
     """Why an entry is not sent, the last of its guards; it waits for the exit that it follows and for orders in doubt."""
     desk.waiting.add(order.id)

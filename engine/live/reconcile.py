@@ -157,7 +157,7 @@ class AccountReconcile:
                 self.desk.incident(f"{name} cannot be compared with the venue: {error.what}")
             return False
         orders = await self._orders(name, standing)
-        if set(self.desk.doubts(name)) - unfit_orders(self.desk.book.differences):
+        if set(self.desk.doubts(name)) - unfit_orders(self.desk.book.differences) - self.desk.lost.unsent:
             return False  # what is in doubt explains any difference, until it has been answered
         self._settings(name, held)
         return self._position(name, held.lots) and orders

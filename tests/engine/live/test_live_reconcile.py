@@ -132,6 +132,24 @@ def test_a_position_closed_by_hand_is_seen_while_its_exits_are_refused(path: Pat
     on_bench(path, play)
 
 
+def test_nothing_enters_while_a_stop_waits_to_be_tried_again(path: Path) -> None:
+    """It has not left, and all the same the layer that it is of has none."""
+
+    async def play(bench: LiveBench) -> None:
+        await bench.start()
+        await bench.entered()
+        stop = next(o for o in bench.venue.orders.values() if o.order.slot == 1)
+        stop.state = "done"
+        bench.venue.script["place"] = ["rejected"] * 40
+        await bench.duties.reconcile.once()
+        await bench.after(5)  # the fourth attempt waits four seconds
+        bench.close(rests=long())
+        await bench.after(2)
+        assert [id_[14] for id_ in bench.venue.asked_for("place")].count("E") == 1
+
+    on_bench(path, play)
+
+
 def test_a_position_of_the_other_side_halts(path: Path) -> None:
     """Nothing that the desk did can have made it."""
 
