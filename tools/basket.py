@@ -32,6 +32,8 @@ def basket_text(ctx: ToolContext, mark: Event) -> tuple[str, tuple[Fact, ...]]:
 
 def legs_text(mark: Event) -> str:
     """What each leg holds net, and where its wide stop is: `pairs-btc-usdt short 0.012 with its stop at 77,442.7`."""
+    from engine.watch.health import bare_text
+
     found = []
     for name, sleeve in mark.body["sleeves"].items():
         position = sleeve.get("position")
@@ -39,8 +41,8 @@ def legs_text(mark: Event) -> str:
             found.append(f"{name} flat")
             continue
         layer = position["layers"][0]
-        bare = "" if layer["protective_state"] in ("working", "partial") else f", NOT WORKING: {layer['protective_state']}"
-        found.append(f"{name} {position['side']} {position['quantity']:g} with its stop at {layer['protective']:,.6g}{bare}")
+        stop = f"with its stop at {layer['protective']:,.6g}{bare_text(layer)}"
+        found.append(f"{name} {position['side']} {position['quantity']:g} {stop}")
     return "; ".join(found)
 
 

@@ -24,7 +24,7 @@ def state_table(ctx: ToolContext, mark: Event, only: str | None = None) -> tuple
 
 def sleeve_table(ctx: ToolContext, mark: Event, only: str | None = None) -> tuple[Table, tuple[Fact, ...]]:
     """One row per sleeve, with its figures as facts of the handle l1, l2, ..."""
-    from engine.watch.health import is_covered
+    from engine.watch.health import bare_text
 
     facts: list[Fact] = []
     rows = []
@@ -36,16 +36,15 @@ def sleeve_table(ctx: ToolContext, mark: Event, only: str | None = None) -> tupl
         values: dict[str, tuple[Value, str]] = {key: (s[key], "usd") for key in MONEY}
         values |= {"trips": (s["trips"], "count"), "version": (s["version"], "count")}
         if position:
-            layer = position["layers"][0]
             values |= {"quantity": (position["quantity"], "base"), "notional": (position["notional"], "usd")}
-            values |= {"entry": (layer["entry"], "price"), "protective": (layer["protective"], "price")}
-            values |= {"target": (layer["target"], "price"), "opened": (position["opened_ms"], "ms")}
+            values |= {"opened": (position["opened_ms"], "ms")}
+        layers = {"" if n == 1 else f"_{n}": layer for n, layer in enumerate(position["layers"] if position else [], 1)}
+        for n, layer in layers.items():
+            values |= {f"{key}{n}": (layer[key], "price") for key in ("entry", "protective", "target")}
         facts += make_facts(h, f"sleeve {name}", Evidence("event", mark.id), values)
         held = f"{position['side']} {{{h}.quantity}}" if position else "flat"
-        level = f"{{{h}.protective}} ({position['layers'][0]['protective_kind']})" if position else "-"
-        if position and not is_covered(position["layers"][0]):
-            level += f", NOT WORKING: {position['layers'][0]['protective_state']}"
-        figures = (f"{{{h}.equity}}", held, level, f"{{{h}.trips}}", f"{{{h}.version}}")
+        levels = [f"{{{h}.protective{n}}} ({layer['protective_kind']}){bare_text(layer)}" for n, layer in layers.items()]
+        figures = (f"{{{h}.equity}}", held, "; ".join(levels) or "-", f"{{{h}.trips}}", f"{{{h}.version}}")
         rows.append((name, *figures, entries(s)))
     columns = ("sleeve", "equity", "position", "protective level", "round trips", "version", "entries")
     return Table(columns, tuple(rows)), tuple(facts)

@@ -365,7 +365,7 @@ def halted_lines(value: dict[str, Any]) -> list[str]:
 
 def sleeve_lines(name: str, sleeve: dict[str, Any]) -> list[str]:
     """One sleeve: money, position, each layer's levels, its pauses."""
-    from engine.watch.health import is_covered
+    from engine.watch.health import bare_text
 
     stage = sleeve.get("stage_reached") or sleeve.get("stage")
     waits = f", v{sleeve['waiting_version']} from its next entry on" if sleeve.get("waiting_version") else ""
@@ -386,10 +386,6 @@ def sleeve_lines(name: str, sleeve: dict[str, Any]) -> list[str]:
     for layer in position["layers"] if position else []:
         target = f", target {price_text(layer['target'])}" if layer["target"] is not None else ""
         due = f", exits at the next open ({layer['due']})" if layer["due"] else ""
-        stop = f"{layer['protective_kind']} at {price_text(layer['protective'])}"
-        if layer.get("dust"):
-            stop += f" not at the venue: dust, it takes no order below {layer['dust']} lots"
-        elif not is_covered(layer):
-            stop += f" NOT WORKING ({layer['protective_state']})"
+        stop = f"{layer['protective_kind']} at {price_text(layer['protective'])}{bare_text(layer)}"
         lines.append(f"    entry {price_text(layer['entry'])}, {stop}{target}{due}")
     return lines

@@ -9,6 +9,7 @@ import json
 import os
 import subprocess
 import time
+from shlex import quote
 from typing import Any
 
 import typer
@@ -152,9 +153,9 @@ def probes_text(value: dict[str, Any]) -> str:
 
 
 def gate(as_json: bool = JSON) -> None:
-    """Why nothing enters: each row of the gate as the worker last said it. Exit 1 while it is closed."""
+    """Why nothing enters: each row of the gate as the worker last said it, what else is not well. Exit 1 while it is closed."""
     from app.home.home import existing_home
-    from engine.watch.account_state import gate_seen
+    from engine.watch.account_state import gate_seen, spells
     from engine.watch.health import worker_pid
     from engine.watch.heartbeat import heartbeat_of
 
@@ -163,8 +164,10 @@ def gate(as_json: bool = JSON) -> None:
     if event is None:
         what = "no gate has been asked here: no account is traded, or its worker has just begun"
         raise BadInput(what, "nightdesk status says what is traded; nightdesk account list")
-    value = {"open": event.body["open"], "t_ms": event.t_recv_ms, "rows": event.body["rows"]}
-    value["off"] = event.body.get("off", {})
+    unwell = {spell.what: spell.why for spell in spells(home.desk_journal) if spell.over_ms is None}
+    shut = unwell.pop("gate", "")  # it closes before it has asked any row: at a halt, at an incident
+    value = {"open": event.body["open"] and not shut, "t_ms": event.t_recv_ms, "rows": event.body["rows"], "shut": shut}
+    value |= {"off": event.body.get("off", {}), "unwell": unwell}
     beat = heartbeat_of(home.path) if worker_pid(home.path) is not None else {}
     before = "no worker runs" if not beat else "the worker is starting" if beat.get("phase") == "starting" else ""
     was = f"{before}: the gate as it was at {utc(event.t_recv_ms)}\n" if before else ""
@@ -176,10 +179,13 @@ def gate(as_json: bool = JSON) -> None:
 def gate_text(value: dict[str, Any]) -> str:
     """A line a row."""
     words = {True: "ok", False: "CLOSED", None: "not asked"}
-    lines = ["open: sleeves may enter" if value["open"] else "CLOSED: nothing enters (docs/runbooks/gate-closed.md)"]
+    opened = "open; what is not well keeps entries away" if value["unwell"] else "open: sleeves may enter"
+    shut = f", {shown(value['shut'])}" if value["shut"] else ""
+    lines = [opened if value["open"] else f"CLOSED{shut}: nothing enters (docs/runbooks/gate-closed.md)"]
     for row in value["rows"]:
         tries = f", tried {row['tries']} times" if row["tries"] > 1 else ""
         lines.append(f"  {words[row['ok']]:<10}{row['name']}{tries}{': ' + shown(row['why']) if row['why'] else ''}")
+    lines += [f"  not well  {shown(name)}: {shown(why)}" for name, why in value["unwell"].items()]
     lines += [f"  note      {shown(name)} is off, its sleeves alone: {shown(why)}" for name, why in value["off"].items()]
     return "\n".join(lines)
 
@@ -216,15 +222,15 @@ def stages(after: str = AFTER, as_json: bool = JSON) -> None:
     from app.people.stages import stage_rows
 
     rows = stage_rows(existing_home(), after, now())
-    out.emit({"items": rows}, as_json=as_json, text=lambda: "\n".join(map(stage_text, rows)))
+    out.emit({"items": rows}, as_json=as_json, text=lambda: "\n".join(stage_text(row, after) for row in rows))
 
 
-def stage_text(row: dict[str, Any]) -> str:
-    """A sleeve, a line for each thing that is lacking, and what its time in shadow has shown."""
+def stage_text(row: dict[str, Any], after: str = "") -> str:
+    """A sleeve, a line for each thing that is lacking, and what its time in shadow has shown; `after`: the evidence looked at."""
     seen = [] if row["shadow"] is None else shadow_lines(row["shadow"])
     if row["next"] is None:
         return "\n".join([f"{shown(row['sleeve'])}: {row['stage']}, the last stage", *seen])
-    ready = f"ready: nightdesk live stage {shown(row['sleeve'])} {row['next']} --as NAME"
+    ready = f"ready: nightdesk live stage {shown(row['sleeve'])} {row['next']}{after and f' --after {quote(after)}'} --as NAME"
     lines = [f"{shown(row['sleeve'])}: {row['stage']}; for {row['next']}: {ready if not row['lacking'] else 'lacking'}"]
     return "\n".join([*lines, *(f"  {shown(line)}" for line in row["lacking"]), *seen])
 

@@ -17,7 +17,7 @@ from app.processes.children import account_variables, home_of
 from app.processes.room import failure_text
 from engine.errors import BadInput, DeskError
 
-KEYED = ("up", "worker", "account", "live")  # commands that start a process which reads a venue's keys
+KEYED = ("up", "worker", "account", "live", "making live")  # commands that start a process which reads a venue's keys
 STOPPED = 130  # exit code after Ctrl-C
 # each module has register(app), which adds its commands
 GROUPS = (
@@ -130,8 +130,8 @@ def run() -> None:
 
 
 def forget_venue_keys(words: Sequence[str]) -> None:
-    """No command but those that start the worker or the check has the variables of [accounts], nor has what it starts."""
-    if not set(words[:1]) & set(KEYED):
+    """No command but those that start worker, maker or check has the variables of [accounts], nor has what it starts."""
+    if {*words[:1], " ".join(words[:2])}.isdisjoint(KEYED):
         for name in account_variables(home_of(os.environ)):
             os.environ.pop(name, None)
 

@@ -68,5 +68,6 @@ def _text(found: Mapping[str, Any]) -> str:
     lines += [f"not well: {shown(what)}: {shown(why)}{_way_on(what)}" for what, why in found["blocked"].items()]
     if found["windows"]:
         lines.append(f"open incident windows: {', '.join(found['windows'])}; see nightdesk incidents list")
-    blocked = "ENTRIES ARE BLOCKED" if found["entries_blocked"] else "Entries are not blocked"
+    some = "Entries of some sleeves are withheld" if found["blocked"] else "Entries are not blocked"
+    blocked = "ENTRIES ARE BLOCKED" if found["entries_blocked"] else some
     return "\n".join([blocked + (":" if lines else ": desk and venue do not differ."), *lines])

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from app.market_data.pulling import PullRequest, alone, stored_frame
-from engine.clock import TIMEFRAMES, timeframe_ms
+from engine.clock import LOCAL_TIMEFRAME, TIMEFRAMES, timeframe_ms
 from engine.data.recorded import pack
 from engine.data.recording import Recording
 from engine.data.timeframes import clock_of, column_name
@@ -73,7 +73,7 @@ class FeedRecorder:
             if have is not None and have.height:
                 self._last[name] = int(have["ts"].max())
         self.counts = {name: Counter() for name in feed.columns}
-        self._feed, self._columns = feed, list(feed.columns.values())
+        self._feed, self._columns, self._first_close_ms = feed, list(feed.columns.values()), feed.close_ms(0)
         self._paths = {name: self.path_of(name, column.timeframe) for name, column in feed.columns.items()}
         feed.on_bar, feed.on_note = self._bar, self._note
 
@@ -139,7 +139,8 @@ class FeedRecorder:
         self._keep("bar", [column, open_ms, list(prices), how])
         kept = self._corrected if how == "corrected" else self._bars
         kept.setdefault(column, {})[open_ms] = prices
-        self.counts[column][how] += 1
+        if how != "repaired" or open_ms + self._feed.bars_of[column].step_ms >= self._first_close_ms:
+            self.counts[column][how] += 1  # what closed before the start is history, and no repair
 
     def _note(self, note: FeedNote) -> None:
         self._keep("note", list(note))
@@ -254,8 +255,9 @@ def check_request(request: RecordRequest) -> None:
     """Raise BadInput for what cannot be recorded."""
     if request.market not in ("perp", "spot"):
         raise BadInput(f"unknown market {request.market!r}", "use perp or spot")
-    if wrong := [timeframe for timeframe in request.timeframes if timeframe not in TIMEFRAMES]:
-        raise BadInput(f"unknown timeframe {wrong[0]!r}", f"use {', '.join(TIMEFRAMES)}")
+    known = (*TIMEFRAMES, LOCAL_TIMEFRAME) if request.mirror else TIMEFRAMES
+    if wrong := [timeframe for timeframe in request.timeframes if timeframe not in known]:
+        raise BadInput(f"unknown timeframe {wrong[0]!r}", f"use {', '.join(known)}")
     count = len(set(request.symbols)) * len(set(request.timeframes))
     if not 0 < count <= COLUMNS_MAX:
         raise BadInput(f"{count} series to record", f"name 1 to {COLUMNS_MAX}: --symbol, --timeframe")

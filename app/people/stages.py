@@ -129,8 +129,9 @@ class StageJournal:
         return [event for event in self.events if event.kind == "config"]
 
     def shadow_since(self, since_ms: int) -> dict[str, ShadowCosts]:
-        """As shadow_costs."""
-        return costs_by_sleeve(event for event in self.events if event.kind == "shadow" and event.t_event_ms > since_ms)
+        """As shadow_costs; what the account said of fees counts from before as well: it is noted again where it changes alone."""
+        noted = (event for event in self.events if event.kind == "shadow")
+        return costs_by_sleeve(event for event in noted if event.t_event_ms > since_ms or event.body["what"] == "account")
 
 
 def facts_of(home: Path, sleeve: str, journal: StageJournal | None = None) -> StageFacts:

@@ -5,6 +5,7 @@ Without an account the desk is on paper; with one it is the account's (app.proce
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from hashlib import sha256
 from typing import Any
 
 from app.processes.account_check import wanted_of
@@ -68,6 +69,7 @@ def account_desk(home: Any, journal: Any, data: LiveData, chain: ChainCheck, log
 
     # funding: what the daily comparison is to count with; the account's own settlements are bills
     about = {"home_id": home.id, "source": "live", "funding": "recorded", "notes": [], "account": name, "mode": account.mode}
+    about["ids_from"] = ids_from(home.id)
     of_home = AccountHome(
         journal,
         Controls(home.path, home.engine),
@@ -85,6 +87,12 @@ def account_desk(home: Any, journal: Any, data: LiveData, chain: ChainCheck, log
     data.is_off = lambda instrument: loop.book is not None and instrument in loop.book.off
     data.is_gone = lambda instrument: loop.book is not None and loop.book.is_gone(instrument)
     return loop
+
+
+def ids_from(home_id: str) -> int:
+    """What the numbers in a home's client ids begin behind: its own ten thousand, so that a home begun anew on an account asks
+    for no id that an earlier one has used."""
+    return 10_000 + int.from_bytes(sha256(home_id.encode()).digest()[:4]) % 9_000 * 10_000
 
 
 def shadow_desk(home: Any, journal: Any, data: LiveData, chain: ChainCheck, _log: Log, more: Mapping[str, Any]) -> PaperLive:

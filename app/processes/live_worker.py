@@ -19,6 +19,7 @@ from engine.book.book import Book
 from engine.clock import utc
 from engine.errors import DataError
 from engine.live.closing import FeedNote
+from engine.live.data_health import DATA
 from engine.live.feed import Span
 from engine.live.growing import GrownFeed
 from engine.process_memory import trim_memory
@@ -27,6 +28,7 @@ from engine.watch.last_closes import MISSED
 
 LOOK_MS = 250  # between two looks at what people have set
 CONNECT_AGAIN_MS = 5_000
+NOTE_MAX = 400
 
 
 class DeskSide(Protocol):
@@ -189,8 +191,14 @@ class LiveWorker:
     def _beat(self) -> None:
         """Say in the home how the desk stands."""
         book = self.desk.book
-        trouble = "; ".join(sorted({} if book is None else {*book.health.values()}))[:400]
-        about = {"phase": self.phase, "note": self.note_ or trouble, "refused": "", "stamp": self.desk.stamp, "mode": self.mode}
+        trouble = {} if book is None else book.health
+        about = {
+            "phase": self.phase,
+            "note": self.note_ or trouble_text(trouble),
+            "refused": "",
+            "stamp": self.desk.stamp,
+            "mode": self.mode,
+        }
         self.heartbeat.write(book, **about, source="live", bars_per_second=None, account=dict(self.desk.pulse()))
 
     async def _beat_for_ever(self) -> None:
@@ -219,3 +227,12 @@ async def until_signalled(worker: LiveWorker) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, worker.stopping.set)
     await worker.run()
+
+
+def trouble_text(troubles: Mapping[str, str]) -> str:
+    """What is not well (name -> why) in a line: each reason once, behind the names that have it where it does not say whose."""
+    of = dict[str, list[str]]()
+    for what, why in sorted(troubles.items()):
+        of.setdefault(why, []).append(what.removeprefix(DATA))
+    named = {why: [name for name in names if " " in name and name.split()[-1] not in why] for why, names in of.items()}
+    return "; ".join(f"{', '.join(names)}: {why}" if names else why for why, names in named.items())[:NOTE_MAX]

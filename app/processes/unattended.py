@@ -24,15 +24,16 @@ def positions(book: Any) -> list[str]:
 
 
 def open_positions(book: Any) -> list[str]:
-    """Open positions with instrument and stop: `btc-trend long 0.02 binance:BTC-USDT:perp, stop at 94,210.50`."""
+    """Open positions with instrument and stops: `btc-trend long 0.02 binance:BTC-USDT:perp, stop at 94,210.50`."""
     from engine.core.exits import protective
 
     found = {text.split(" ", 1)[0]: text for text in positions(book)}
     texts = []
     for name, sleeve, spec in zip(book.names, book.sleeves, book.specs, strict=True):
         if name in found:
-            _, level = protective(sleeve.position, sleeve.position.layers[0])
-            texts.append(f"{found[name]} {spec.source['instrument']}, stop at {price_text(level)}")
+            layers = sleeve.position.layers[: sleeve.position.open_layers]
+            levels = dict.fromkeys(price_text(protective(sleeve.position, layer)[1]) for layer in layers)
+            texts.append(f"{found[name]} {spec.source['instrument']}, stop at {' and '.join(levels)}")
     return texts
 
 

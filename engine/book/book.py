@@ -68,6 +68,11 @@ class Book:
         return [spec.source["name"] for spec in self.specs]
 
     @cached_property
+    def ids_from(self) -> int:
+        """What the numbers in its orders' ids begin behind: of a home's own at an account, which may have had one before it."""
+        return int(self.start.get("ids_from", 0))
+
+    @cached_property
     def instruments(self) -> list[str]:
         """Their instruments, as the clock's bars come."""
         return list(self.start["instruments"])

@@ -133,7 +133,7 @@ def _fill(book: Book, s: int, row: FillRow, before: Sleeve) -> dict[str, Any]:
         "leg": row.leg,
         "pair": row.pair,
         "key": row.key,
-        "order": order_id(name, row.key, row.slot),
+        "order": order_id(name, book.ids_from + row.key, row.slot),
         "side": "buy" if row.side > 0 else "sell",
         "layer": row.layer,
         "lots": row.lots,

@@ -52,17 +52,22 @@ def name_code(name: str) -> str:
     return "".join(BASE36[digest // 36**k % 36] for k in range(4))
 
 
-def order_stem(name: str, key: int, slot: int) -> str:
+def order_stem(name: str, number: int, slot: int) -> str:
     """An order's id without its attempt."""
-    return f"nd{name_code(name)}{key:08d}{PURPOSES[slot]}"
+    return f"nd{name_code(name)}{number:08d}{PURPOSES[slot]}"
 
 
-def order_id(name: str, key: int, slot: int = ENTRY, attempt: int = 0) -> str:
+def order_id(name: str, number: int, slot: int = ENTRY, attempt: int = 0) -> str:
     """What an order is called at the venue: 17 letters and digits, which every venue takes; the same after every restart.
 
-    `nd`, four letters of the sleeve's name, the number of the entry order, its kind (Entry, Stop, Target, eXit), the attempt.
+    `nd`, four letters of the sleeve's name, the number of the entry order (its key, counted on from the home's own begin: an
+    account may have orders of an earlier home), its kind (Entry, Stop, Target, eXit), the attempt.
     """
-    return f"{order_stem(name, key, slot)}{attempt:02d}"
+    return f"{order_stem(name, number, slot)}{attempt:02d}"
+
+
+def _stem(book: Book, s: int, key: int, slot: int) -> str:
+    return order_stem(book.names[s], book.ids_from + key, slot)
 
 
 def issued(book: Book, id_: str) -> bool:
@@ -73,7 +78,7 @@ def issued(book: Book, id_: str) -> bool:
     found = re.fullmatch(f"nd([a-z0-9]{{4}})([0-9]{{8}})([{PURPOSES}{ATTACHED}{FLATTENS}])([0-9]{{2}})", id_)
     if found is None:
         return False
-    code, key, attempt = found[1], int(found[2]), int(found[4])
+    code, key, attempt = found[1], int(found[2]) - book.ids_from, int(found[4])
     for s, name in enumerate(book.names):
         if name_code(name) == code and 1 <= key <= book.sleeves[s].entries:
             made = 0 if (s, key) in _keys_known(book) else ATTEMPTS_LAST
@@ -158,7 +163,7 @@ def flattened(book: Book, s: int, key: int, lots: int) -> list[EventBody]:
     """
     mine = [o for o in book.orders.open.values() if (o.sleeve, o.key) == (s, key)]
     entry = next((o for o in mine if o.slot == ENTRY and o.reported > o.filled), None)
-    stem = f"{order_stem(book.names[s], key, EXIT_SLOT)[:-1]}{FLATTENS}"
+    stem = f"{_stem(book, s, key, EXIT_SLOT)[:-1]}{FLATTENS}"
     attempt = book.orders.attempts.get(stem, 0)
     if entry is None or attempt >= ATTEMPTS_MAX or any(o.slot == EXIT_SLOT for o in mine):
         return []
@@ -184,8 +189,7 @@ def _given_up(book: Book, s: int, *, opens: bool) -> frozenset[tuple[int, int]]:
             return 1
         return ATTEMPTS_LAST if opens and want.slot in (PROTECTIVE, EXIT_SLOT) else ATTEMPTS_MAX
 
-    name = book.names[s]
-    tried = [(want, counts.get(order_stem(name, want.key, want.slot), 0)) for want in wanted_of(book, s)]
+    tried = [(want, counts.get(_stem(book, s, want.key, want.slot), 0)) for want in wanted_of(book, s)]
     return gone | {(want.slot, want.key) for want, count in tried if count >= most(want)}
 
 
@@ -218,8 +222,8 @@ def dust(book: Book, s: int) -> dict[int, int]:
 def stuck(book: Book, s: int) -> dict[int, int]:
     """Those of `dust` that nothing protects or ends at the venue: their orders were refused, and a person closes them there."""
     orders = [o for o in book.orders.open.values() if o.sleeve == s and o.slot in (PROTECTIVE, EXIT_SLOT)]
-    there, counts, name = {o.key for o in orders}, book.orders.attempts, book.names[s]
-    tried = {key for key in dust(book, s) if counts.get(order_stem(name, key, PROTECTIVE), 0)}
+    there, counts = {o.key for o in orders}, book.orders.attempts
+    tried = {key for key in dust(book, s) if counts.get(_stem(book, s, key, PROTECTIVE), 0)}
     return {key: lots for key, lots in dust(book, s).items() if key in tried - there}
 
 
@@ -252,7 +256,7 @@ def unmoved_stops(book: Book, s: int) -> dict[int, VenueOrder]:
 def _placed(book: Book, s: int, want: Want) -> VenueOrder:
     """A new order of the book."""
     entry = book.sleeves[s].order
-    stem = order_stem(book.names[s], want.key, want.slot)
+    stem = _stem(book, s, want.key, want.slot)
     id_ = f"{stem}{book.orders.attempts.get(stem, 0):02d}"
     core = (id_, s, want.slot, want.key, want.side, want.lots, want.price)
     if book.basket is not None and want.slot == ENTRY:
@@ -310,7 +314,7 @@ def prune(book: Book, since_ms: int) -> None:
 
 def _attempts_known(book: Book) -> dict[str, int]:
     """Attempts of the layers and entries that are known."""
-    alive = {order_stem(book.names[s], key, ENTRY)[:-1] for s, key in _keys_known(book)}
+    alive = {_stem(book, s, key, ENTRY)[:-1] for s, key in _keys_known(book)}
     return {stem: count for stem, count in book.orders.attempts.items() if stem[:-1] in alive}
 
 

@@ -131,7 +131,7 @@ def _complete_bytes(path: Path) -> int:
             while chunk:
                 try:
                     inner.decompress(chunk, CHUNK)
-                    while inner.unconsumed_tail:
+                    while inner.unconsumed_tail and not inner.eof:  # at a member's end zlib keeps what is behind it there, too
                         inner.decompress(inner.unconsumed_tail, CHUNK)
                 except zlib.error:
                     return good

@@ -104,6 +104,10 @@ class ColumnBars:
             return None
         return listed
 
+    def is_unflagged(self, open_ms: int) -> bool:
+        """Whether REST lists a bar that the stream has not closed."""
+        return open_ms in self._listed and open_ms not in self._flagged
+
     def decide(self, open_ms: int, blocked: str = "") -> tuple[Prices | None, list[FeedNote]]:
         """Its close is over: the bar to decide on, or None and why. Once for each bar. `blocked`: why not, whatever there is."""
         assert open_ms not in self.decided, "a bar is decided on once"  # noqa: S101 - a programmer's error halts

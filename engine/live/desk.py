@@ -130,7 +130,7 @@ class LiveDesk:
             yield
         except on as error:
             self.failed = f"{type(error).__name__}: {error}"
-            self.page(f"the desk has stopped: {self.failed}. Orders at the venue stay as they are; stop and start the worker")
+            self.page(f"the desk has stopped: {self.failed}. Orders at the venue stay as they are; nightdesk up starts it again")
             raise
 
     def _write(self, groups: list[Group]) -> None:
@@ -232,7 +232,7 @@ class LiveDesk:
     async def _placed(self, order: VenueOrder) -> LiveAnswer | None:
         """Hand over an order that is journaled; None when it was kept back, which is journaled too."""
         if order.slot != ENTRY and (attempt := int(order.id[-2:])):
-            await asyncio.sleep(BACKOFF_S[min(attempt, len(BACKOFF_S) - 1)])
+            await self.lost.held_back(order, BACKOFF_S[min(attempt, len(BACKOFF_S) - 1)])
         if order.slot == EXIT_SLOT:
             await ask_stops(self, order)
         if order.attached:

@@ -87,6 +87,8 @@ class LiveFeed:
         self._first_close_ms = (now_ms() // self.step_ms + 1) * self.step_ms
         self._apart: dict[str, tuple[int, int]] = {}  # venue -> (its clock minus ours, when that was measured)
         self._quiet_until: dict[str, int] = {}  # venue -> when it may be asked again
+        self._pushed_ms: dict[str, int] = {}  # column -> when the stream brought anything of it last
+        self._unflagged: dict[str, int] = {}  # column -> the close of its last bar, where REST lists it and no flag came
         self._closed_row = asyncio.Event()
         self._pairs = pairs_of({column.name: (column.venue, column.of) for column in columns})
         for venue, source in sources.items():
@@ -154,14 +156,24 @@ class LiveFeed:
                 await self._sleep(DIAL_AGAIN_MS)  # ccxt cancels what waits on a connection that is given up
 
     async def _watch_silence(self, venue: str) -> None:
-        """Give up connections that bring nothing, not even a pong."""
-        source = self._sources[venue]
+        """Give up connections that bring nothing, not even a pong, or nothing of a column of which REST lists a bar: a lost
+        subscription is not made again on a connection that lives."""
+        source, about = self._sources[venue], f"stream {venue}"
         while True:
             await self._sleep(WATCHED_EVERY_MS)
             since = source.silent_since_ms()
+            lost = [name for name, close in self._unflagged.items() if self._pushed_ms.get(name, 0) < close]
+            lost = [name for name in lost if self.columns[name].venue == venue]
             if since is not None and self._now() - since > SILENT_MS:
-                self._trouble(f"stream {venue}", venue, f"nothing since {utc(since)}: dialled anew")
-                await source.redial()
+                self._trouble(about, venue, f"nothing since {utc(since)}: dialled anew")
+            elif lost:
+                text = f"nothing of {', '.join(lost)} since its close: dialled anew"
+                self._trouble(about, venue, self.troubles.get(about, text))  # what cannot be read says more
+            else:
+                continue
+            for name in lost:
+                del self._unflagged[name]  # until its next close
+            await source.redial()
 
     async def _watch_clock(self, venue: str) -> None:
         """Compare the venue's clock with ours each minute; a difference is measured twice more before it counts."""
@@ -249,6 +261,9 @@ class LiveFeed:
                 self.on_bar(name, open_ms, found, "closed")
             for note in notes:
                 self.on_note(note)
+            self._unflagged.pop(name, None)
+            if bars.is_unflagged(open_ms) and not self.is_off(name):
+                self._unflagged[name] = close_ms
             self._set(f"bar {name}", "missing", name, notes[0].text if notes else "", quiet=bool(notes))
         for one, other in self._pairs:
             if one in row:
@@ -302,6 +317,7 @@ class LiveFeed:
         for name, column in self.columns.items():
             bars = self.bars_of[name]
             if (column.venue, column.symbol, bars.step_ms) == (venue, candle.symbol, candle.timeframe_ms):
+                self._pushed_ms[name] = self._now()
                 for note in bars.push(candle, self._now()):
                     self.on_note(note)
 

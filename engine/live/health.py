@@ -353,11 +353,11 @@ class AccountHealth:
                 await stream.rebuild()
 
     async def run_clock(self) -> None:
-        """The venue's clock against ours, each minute."""
+        """The venue's clock against ours, each minute; sooner while it is not certain: three samples of five turn the median."""
         while not self.desk.failed and self._venue_clock is not None:
             await self.look_at_clock(self._venue_clock)
-            soon = 5 * LOOK_S if self._clock_unanswered else LOOK_S
-            await asyncio.sleep(soon if self._clock_unanswered or len(self.offsets) < CLOCK_SAMPLES else CLOCK_S)
+            few = len(self.offsets) < CLOCK_SAMPLES or abs(self.offsets[-1] - median(self.offsets)) > CLOCK_BLOCKS_MS
+            await asyncio.sleep(5 * LOOK_S if self._clock_unanswered else LOOK_S if few else CLOCK_S)
 
     async def look_at_clock(self, venue_clock: VenueClock) -> None:
         """One sample; the median of five counts: one slow answer is not a wrong clock. Three in a row without a time stop entries

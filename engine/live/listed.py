@@ -98,7 +98,7 @@ def page_of(desk: LiveDesk, name: str, why: str, lots: int, orders: int) -> str:
         paid = "equity counts it at its last close: see what the venue paid for it, then: nightdesk adopt"
         what = paid if gone else "stops stay for as long as the venue has them"
         text += f"; the book has {lots} lots and {orders} orders there: {what}"
-    return f"{text}; wait, or: nightdesk live stage {sleeves[0]} retired; {RUNBOOK}"[:500]
+    return f"{text}; wait, or: nightdesk live stage {sleeves[0]} retired --as NAME; {RUNBOOK}"[:500]
 
 
 def gone_flat(desk: LiveDesk, name: str) -> bool:

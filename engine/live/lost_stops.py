@@ -27,6 +27,7 @@ class LostStops:
         self._times: dict[str, int] = {}  # how often the venue has acknowledged it and not known it then
         self._needed: set[str] = set()  # attached stops that were not there when they were needed: each goes out once by itself
         self._late_ms: dict[str, int] = {}  # those that went out again -> until when the request before may still arrive
+        self.unsent: set[str] = set()  # orders of any kind that wait here to be tried again
 
     def __contains__(self, id_: str) -> bool:
         """Whether its acknowledgement has been in vain: the next one counts for nothing until the venue has shown it."""
@@ -60,6 +61,14 @@ class LostStops:
     def late_ms(self, id_: str, now_ms: int) -> int:
         """For how long an earlier request of this order may still arrive; 0: not any more."""
         return max(self._late_ms.get(id_, 0) - now_ms, 0)
+
+    async def held_back(self, order: VenueOrder, wait_s: float) -> None:
+        """Wait before one more order of its kind. Entries wait for it, but it has not left, so it explains no difference."""
+        self.unsent.add(order.id)
+        try:
+            await asyncio.sleep(wait_s)
+        finally:
+            self.unsent.discard(order.id)
 
     async def alone(self, desk: GuardedDesk, order: VenueOrder) -> None:
         """Wait until no attached stop that may arrive once more covers the layer of a stop: both could fire before one ends."""

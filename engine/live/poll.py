@@ -272,7 +272,7 @@ class AccountPoll:
         if len(self._strangers) >= STRANGERS_KEPT:
             del self._strangers[next(iter(self._strangers))]
         who = self._strangers.setdefault(order, who)  # a large order executes in many parts: one page, which names the first
-        body = fill_body(trade, order) | {"instrument": self.instrument}
+        body = fill_body(trade, order) | {"instrument": self.instrument, "side": "buy" if trade.side > 0 else "sell"}
         self.desk.take("fill", body | ({"forced": trade.forced} if trade.forced else {}))
         what = f"an execution that is not ours: {who}; no entries: adopt it, close it by hand, or wait"
         if trade.forced:

@@ -157,7 +157,7 @@ class AccountReconcile:
                 self.desk.incident(f"{name} cannot be compared with the venue: {error.what}")
             return False
         orders = await self._orders(name, standing)
-        if set(self.desk.doubts(name)) - unfit_orders(self.desk.book.differences):
+        if set(self.desk.doubts(name)) - unfit_orders(self.desk.book.differences) - self.desk.lost.unsent:
             return False  # what is in doubt explains any difference, until it has been answered
         self._settings(name, held)
         return self._position(name, held.lots) and orders
@@ -262,7 +262,9 @@ class AccountReconcile:
                 continue
             if order is not None or is_own(self.desk, held.order):
                 fine = await self._left_behind(name, held, order) and fine
-            else:
+            elif (
+                foreign_order(name, held) not in book.adopted
+            ):  # a person lets it be: what it executes is a difference of its own
                 text = f"order {held.order or held.venue_id} of {held.lots} lots of {name} is not of this desk"
                 self._differs(foreign_order(name, held), text, {"instrument": name, "order": held.order or held.venue_id})
         there = {held.order for held in standing}

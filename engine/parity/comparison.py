@@ -17,14 +17,13 @@ from engine.errors import BadInput
 from engine.parity.basket import CAUSES as BASKET_CAUSES
 from engine.parity.basket import BasketToday, PairTables, moved, replay_basket, version_moved
 from engine.parity.replay import FEES, Given, Replayed, deviation, replay
-from engine.parity.tape import Tape
+from engine.parity.tape import Tape, closing_mark
 from engine.parity.today import Today
 from engine.parity.trip_pairs import CENT, TripPair, paired, residue
 from engine.sim.trips import trips
 from engine.watch.attribution import apportion
 from engine.watch.desk_trips import journal_rows, sleeves_of
 from engine.watch.pair_trips import basket_legs
-from engine.watch.window import mark_at
 
 CAUSES = {  # what is given, in order -> the class of what moves
     "data": "data",
@@ -242,7 +241,7 @@ def _journal_table(tape: Tape) -> pl.DataFrame:
 
 def _run_sleeves(tape: Tape) -> Any:
     """The desk's own sleeves with their marks at the end."""
-    mark = mark_at(tape.path, tape.end_ms)
+    mark = closing_mark(tape.path, tape.end_ms)
     return sleeves_of(tape.path, {} if mark is None else mark.body)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from engine.book.bodies import SIMULATED
 from engine.book.book import Book
 from engine.book.replay import require_format
 from engine.book.snapshot import from_json
@@ -18,7 +19,7 @@ from engine.errors import BadInput
 from engine.store.chain import Event
 from engine.store.runs import sha256_of_json
 from engine.watch.attribution import holdings
-from engine.watch.window import FAR_MS, JournalLine, between, journal_of, mark_at, raw_lines
+from engine.watch.window import FAR_MS, JournalLine, between, journal_of, mark_at, mode_of, raw_lines
 
 KINDS = {"config", "halt", "bar", "mark", "decision", "fill"}
 PEOPLES = ("paused", "resumes_ms", "stage", "version")  # of a configured sleeve: what people say of when it trades, not how
@@ -102,13 +103,25 @@ def own_bar(t_ms: int, bar_ms: int) -> int:
     return -(-t_ms // bar_ms) * bar_ms
 
 
+def closing_mark(path: Path, until_ms: int | None = None) -> Event | None:
+    """The mark of the last bar up to an instant. At an account others follow until the next close: what is executed meanwhile
+    falls into a bar that no backtest has yet."""
+    last = mark_at(path, until_ms)
+    if last is None or mode_of(path) in SIMULATED:
+        return last
+    found: Event | None = None
+    for event in between(path, last.t_event_ms - 1, last.t_event_ms, {"bar", "mark"}):
+        found = None if event.kind == "bar" else found or event
+    return found or last
+
+
 def tape_of(home: Path, since_ms: int | None = None, until_ms: int | None = None) -> Tape:
     """The days of a home's desk, from the day that `since_ms` is in, or from its first bar, up to `until_ms`, or its last one.
 
     Raises BadInput for a desk that has not run, or not since then.
     """
     path = journal_of(home)
-    mark = mark_at(path, until_ms)
+    mark = closing_mark(path, until_ms)
     book, seq = _begun(path, since_ms)
     if book is None or mark is None:
         raise BadInput(NEVER_RAN, "start it: nightdesk up")
@@ -189,7 +202,7 @@ class _Reading:
         self.keys = [self._key(spec.source) for spec in book.specs]
         self.waiting = [spec and self._key(spec.source) for spec in book.waiting]
         self.blocked, self.off = book.entries_blocked, tuple(book.off)
-        self.of_basket, self.unmarked = book.basket is not None, False  # whether the last event was a bar, whose mark comes
+        self.unmarked = False  # whether the last bar's mark is still to come
 
     def take(self, line: JournalLine) -> None:
         """The next event."""
@@ -198,15 +211,17 @@ class _Reading:
             self.blocked = b'"blocked":{' in line.text
             marked = line.event() if b'"off":{' in line.text else None
             self.off = () if marked is None else tuple(marked.body["off"])
-            if self.of_basket and self.unmarked:  # one that was withheld has no order that could be missed: its own mark says so
+            if (
+                self.unmarked
+            ):  # what was withheld at a close its own mark says: what was not well before may be over, or just begun
                 self.leads[-1] = self.leads[-1]._replace(blocked=self.blocked, off=self.off)
             self.unmarked = False
             return
         event = line.event()
         if event is None:
             return
-        self.unmarked = kind == "bar"
         if kind == "bar":
+            self.unmarked = True
             self.leads.append(Lead(kind, event.body, tuple(self.keys), tuple(self.waiting), self.blocked, self.off))
         elif kind == "config":
             self._configured(event)

@@ -170,7 +170,9 @@ class Today:
 
     @cached_property
     def as_traded(self) -> DeskBars:
-        """The loaded bars with those that the desk saw in the place of those corrected since."""
+        """The loaded bars with those that the desk saw in the place of those corrected since. A bar that did not come in time was
+        in its history once it was repaired: only its own close was without it.
+        """
         own = {ms: bars._replace(whole=_copied(bars.whole)) for ms, bars in self.loaded.own.items()}
         clock = self.plan.clock
         seen = {lead.body["close_ms"]: lead.body["bars"] for lead in self.tape.bars}
@@ -179,8 +181,8 @@ class Today:
             whole = own[timeframe_ms(timeframe)].whole
             t, k = int(np.searchsorted(whole.close_ms, close_ms)), whole.instruments.index(instrument)
             for name, value in zip(PRICES, seen[close_ms][column], strict=False):
-                if t < len(whole.close_ms):
-                    getattr(whole, name)[t, k] = np.nan if value is None else value
+                if t < len(whole.close_ms) and value is not None:
+                    getattr(whole, name)[t, k] = value
         return self.loaded._replace(own=own)
 
     @cached_property

@@ -12,7 +12,7 @@ from types import MappingProxyType, ModuleType
 from typing import Any, NamedTuple
 
 from engine.book.snapshot import restored
-from engine.clock import TIMEFRAMES, timeframe_ms, utc
+from engine.clock import LOCAL_TIMEFRAME, TIMEFRAMES, timeframe_ms, utc
 from engine.control.limits import HardLimits
 from engine.core.state import OFF, Limits
 from engine.data.align import Market
@@ -191,7 +191,7 @@ def plan(
 def validate_request(request: Request) -> None:
     """Raises BadInput for faults that no data can fix: timeframe, fills, funding, reversed dates, no sleeve, no cash."""
     for timeframe in (request.timeframe, *filter(None, (request.clock, *(spec.timeframe for spec in request.sleeves)))):
-        if timeframe not in TIMEFRAMES:
+        if timeframe not in (*TIMEFRAMES, LOCAL_TIMEFRAME):
             raise BadInput(f"unknown timeframe {timeframe!r}", f"use {', '.join(TIMEFRAMES)}")
     if request.fills not in FILLS:
         raise BadInput(f"unknown fills {request.fills!r}", f"use {', '.join(FILLS)}")

@@ -8,9 +8,9 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from engine.errors import BadInput
 from engine.venues.account_keys import VenueKeys
 from engine.venues.bounded import TIMEOUT_MS, bound_answers_async
+from engine.venues.installed import ccxt_class
 from engine.venues.outcome import code_of
 
 CLASSES = {"okx": "okx", "binance": "binanceusdm", "bybit": "bybit"}
@@ -49,12 +49,8 @@ class UnansweredCheck(Exception):
 
 def connect(at: AccountAddress, keys: VenueKeys, **more: Any) -> Any:
     """A ccxt.pro client; in shadow it sends questions alone. Raises BadInput where ccxt does not have the venue."""
-    import ccxt.pro
-
+    made = ccxt_class(CLASSES[at.venue], "ccxt.pro")
     logging.getLogger("ccxt").setLevel(logging.WARNING)  # its DEBUG lines hold headers
-    made = getattr(ccxt.pro, CLASSES[at.venue], None)
-    if made is None:
-        raise BadInput(f"ccxt {ccxt.__version__} has no {CLASSES[at.venue]}", "install the locked version: make setup")
     given: dict[str, Any] = {"apiKey": keys.key, "secret": keys.secret, "timeout": TIMEOUT_MS, "enableRateLimit": not at.rest_url}
     given |= {"password": keys.passphrase} if keys.passphrase else {}
     given |= {"options": OPTIONS[at.venue]}

@@ -14,6 +14,7 @@ from engine.errors import BadInput, DataError
 from engine.venues.answers import silent
 from engine.venues.bounded import TIMEOUT_MS, bound_answers_async
 from engine.venues.ccxt_data import CLASSES, NO_LIST, VENUES, Source, market_symbol, redirected
+from engine.venues.installed import ccxt_class
 from engine.venues.lines import hang_up, read_first
 
 T = TypeVar("T")
@@ -167,11 +168,9 @@ async def open_candles(venue: str, market: str, url: str = "", tap: Tap = lambda
 
     Raises BadInput for an unknown venue, DataError when it cannot be reached.
     """
-    import ccxt.pro
-
     if venue not in VENUES:
         raise BadInput(f"unknown venue {venue!r}", f"available: {', '.join(VENUES)}")
-    exchange = getattr(ccxt.pro, CLASSES.get((venue, market), venue))({"enableRateLimit": not url, "timeout": TIMEOUT_MS})
+    exchange = ccxt_class(CLASSES.get((venue, market), venue), "ccxt.pro")({"enableRateLimit": not url, "timeout": TIMEOUT_MS})
     exchange.options["fetchCurrencies"] = False  # a private call on some venues
     kinds = {"okx": {"types": ["swap" if market == "perp" else "spot"]}, "bybit": {"types": [BYBIT_TYPES[market]]}}
     exchange.options["fetchMarkets"] = kinds.get(venue, exchange.options.get("fetchMarkets", {}))

@@ -15,6 +15,7 @@ import polars as pl
 
 from engine.errors import BadInput, DataError
 from engine.venues.bounded import TIMEOUT_MS, bound_answers
+from engine.venues.installed import ccxt_class
 
 CLASSES = {("binance", "perp"): "binanceusdm", ("binance", "spot"): "binance"}  # else the venue's own name
 VENUES = ("binance", "okx", "bybit")
@@ -47,9 +48,8 @@ def open_venue(venue: str, market: str, url: str = "", attempts: int = 6, wait_s
     """
     if venue not in VENUES:
         raise BadInput(f"unknown venue {venue!r}", f"available: {', '.join(VENUES)}")
-    import ccxt
-
-    exchange = getattr(ccxt, CLASSES.get((venue, market), venue))({"enableRateLimit": not url, "timeout": TIMEOUT_MS})
+    made = ccxt_class(CLASSES.get((venue, market), venue))
+    exchange = made({"enableRateLimit": not url, "timeout": TIMEOUT_MS})
     exchange.options["fetchCurrencies"] = False  # a private call on some venues
     if (venue, market) in MARKET_LISTS:  # the venue has several, each a call or more
         exchange.options["fetchMarkets"] = {"types": [MARKET_LISTS[venue, market]]}
@@ -241,9 +241,7 @@ def redirected(api: Any, url: str) -> Any:
 
 def public_address(venue: str, section: str, path: str, query: dict[str, str], url: str = "") -> str:
     """The address of a public call that ccxt knows, without asking it; `url`: a mirror with the same paths."""
-    import ccxt
-
-    exchange = getattr(ccxt, CLASSES.get((venue, "perp"), venue))()
+    exchange = ccxt_class(CLASSES.get((venue, "perp"), venue))()
     if url:
         exchange.urls["api"] = redirected(exchange.urls["api"], url.rstrip("/"))
     return str(exchange.sign(path, [section], "GET", query)["url"])

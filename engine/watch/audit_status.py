@@ -52,4 +52,6 @@ def audited(desk: DeskObservation) -> Iterator[Finding]:
     what = f"{head}: {', '.join(began[:SHOWN_MAX])}{more}"
     numbers = {"fails": int(desk.audit["counts"]["fails"]), "cannot_say": int(desk.audit["counts"]["cannot_say"])}
     severity: Severity = "note" if first else "warn"
-    yield Finding("audit", "audit", severity, what, "desk", int(desk.audit["since_ms"]), ACTION, numbers)
+    sleeves = {key.rpartition(" of ")[2] for key in began}
+    place = sleeves.pop() if len(sleeves) == 1 else "desk"
+    yield Finding("audit", "audit", severity, what, place, int(desk.audit["since_ms"]), ACTION, numbers)

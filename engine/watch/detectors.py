@@ -22,11 +22,13 @@ from engine.watch.last_closes import steps_of
 from engine.watch.levels import levels
 from engine.watch.makers import makers
 from engine.watch.observation import (
+    RELEASE,
     DeskObservation,
     Finding,
     ProcessExit,
     Severity,
     blind_finding,
+    data_trouble,
     instrument_of,
     is_trading,
     open_positions,
@@ -37,7 +39,7 @@ from engine.watch.parity_result import desk_drift, parity
 from engine.watch.silence.status import silent_ones
 from engine.watch.tripped import in_force
 from engine.watch.unclosed import unclosed
-from engine.watch.venue_detectors import RELEASE, differences, liquidated, protective, reported, unconnected, unlisted, unmoved
+from engine.watch.venue_detectors import differences, liquidated, parted, protective, reported, unconnected, unlisted, unmoved
 
 ABSENT_MS = 10_000  # a worker may be absent this long: it is being started
 RECOVERED_MS = 60_000  # a restarted worker that has run this long has recovered
@@ -207,7 +209,8 @@ def bars(desk: DeskObservation) -> Iterator[Finding]:
             sleeves = [s["name"] for s in traded if own in ("", s.get("timeframe"))]
             open_ = [sleeve for sleeve in sleeves if desk.mark.body["sleeves"].get(sleeve, {}).get("position")]
             positions = ", ".join(position_text(desk, s) for s in sleeves) or "no sleeve trades it"
-            what = f"No price of {name} for three bars: {positions}"
+            why = data_trouble(desk, name)
+            what = f"No price of {name} for three bars{why and f' ({why})'}: {positions}"
             action = "no entries on missing bars; check the venue, and the position by hand if one is open"
             severity = "page" if open_ else "warn"
             yield Finding(f"bars:{name}", "bars", severity, what, name, desk.mark.t_recv_ms, action, {}, desk.mark.id)
@@ -357,8 +360,8 @@ def people(desk: DeskObservation) -> Iterator[Finding]:
         place, action = str(row["sleeve"]), "propose it again if it is still wanted"
         yield Finding(f"proposal:{row['id']}", "proposal", "note", what, place, row["expires_ms"], action)
     yield from reported(desk)
-    if desk.undelivered:
-        lost, sink = desk.undelivered, str(desk.undelivered["sink"])
+    for lost in desk.undelivered:
+        sink = str(lost["sink"])
         what = f"Messages not delivered to {sink} ({lost['failed']}): {lost['error']}"
         action = f"check {sink}'s settings; every alert is on the page and in nightdesk alerts list"
         yield Finding(f"delivery:{sink}", "delivery", "warn", what, sink, lost["since_ms"], action, {"failed": lost["failed"]})
@@ -369,6 +372,7 @@ DETECTORS: Mapping[str, tuple[Detector, tuple[str, ...]]] = {  # name -> detecto
     "processes": (restarts, ("worker",)),
     "account": (unconnected, ("worker",)),
     "bars": (bars, ("bars",)),
+    "venues": (parted, ("bars",)),
     "orders": (orders, ("refused", "rejected")),
     "breakers": (breakers, ("breaker",)),
     "drawdown": (drawdown, ("drawdown",)),

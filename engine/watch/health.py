@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+from engine.amounts import price_text
 from engine.book.quiet_close import pause_text, shut_text
 from engine.clock import timeframe_ms
 from engine.control import halt
@@ -200,6 +201,16 @@ def is_covered(layer: Mapping[str, Any]) -> bool:
     """Whether an order at the venue ends this layer: its protective order, also one filled in part, or the exit that is due."""
     leaves = layer.get("due") is not None and layer.get("exit_state", "working") in ("sent", "working", "partial")
     return leaves or layer["protective_state"] in ("working", "partial")
+
+
+def bare_text(layer: Mapping[str, Any]) -> str:
+    """Why the stop that is wanted is not at the venue: ` NOT WORKING (rejected)`, dust, not moved there; "" where it is."""
+    if layer.get("dust"):
+        return f" not at the venue: dust, it takes no order below {layer['dust']} lots"
+    if "stop_at" in layer and is_covered(layer):
+        there = f"{price_text(layer['stop_at'])} for {layer['stop_lots']} of {layer['lots']} lots"
+        return f" NOT MOVED: at the venue it is at {there}"
+    return "" if is_covered(layer) else f" NOT WORKING ({layer['protective_state']})"
 
 
 def unmoved_layers(mark: Event | None) -> list[tuple[str, dict[str, Any]]]:

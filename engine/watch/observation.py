@@ -47,6 +47,7 @@ RUNBOOKS = {
     "silence": "silence",
     "maker": "maker",
 }
+RELEASE = "find out why; nightdesk release --reason WHY --as NAME"
 ONE_OFF_KINDS = ("proposal", "incident")  # events rather than conditions: no recovery message
 
 
@@ -117,7 +118,7 @@ class DeskObservation(NamedTuple):
     incidents: tuple[Event, ...] = ()
     silent_instruments: tuple[str, ...] = ()  # instruments without prices
     expired: tuple[Mapping[str, Any], ...] = ()  # proposals that expired undecided
-    undelivered: Mapping[str, Any] = {}  # sink, failed, since_ms, error
+    undelivered: tuple[Mapping[str, Any], ...] = ()  # of each way that lost messages: sink, failed, since_ms, error
     watched: tuple[WatchedLevel, ...] = ()  # levels that people watch
     parity: Mapping[str, Any] = {}  # the last comparison with the backtest (parity_result.py)
     halt: Any = None  # engine.control.halt.Latch
@@ -162,6 +163,12 @@ def open_positions(desk: DeskObservation) -> list[str]:
     """Every open position as text."""
     sleeves = {} if desk.mark is None else desk.mark.body["sleeves"]
     return [position_text(desk, name) for name, sleeve in sleeves.items() if sleeve.get("position")]
+
+
+def data_trouble(desk: DeskObservation, instrument: str) -> str:
+    """Why an instrument, or its column of a longer timeframe, had no bar at a live feed's last close; "" where it had one."""
+    blocked: Mapping[str, str] = {} if desk.mark is None else desk.mark.body.get("blocked", {})
+    return str(blocked.get(f"data bar {instrument}", ""))
 
 
 def is_trading(desk: DeskObservation) -> bool:

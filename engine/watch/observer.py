@@ -204,14 +204,17 @@ class Observer:
             rows = session.exec(select(Proposal).where(*lately)).all()
             return tuple({"id": r.id, "sleeve": r.sleeve, "direction": r.direction, "expires_ms": r.expires_ms} for r in rows)
 
-    def _undelivered(self, now_ms: int) -> Mapping[str, Any]:
-        """Messages recently given up at a sink that has delivered nothing since; empty when none."""
+    def _undelivered(self, now_ms: int) -> tuple[Mapping[str, Any], ...]:
+        """Messages recently given up, of each way by itself that has brought nothing since."""
         lost = (col(Delivery.state) == "failed", col(Delivery.due_ms) > now_ms - FAILED_MS)
+        sent = select(Delivery.sink, func.max(Delivery.sent_ms)).group_by(Delivery.sink)
+        ways: dict[str, list[Delivery]] = {}
         with db.read(self.engine) as session:
-            rows = session.exec(select(Delivery).where(*lost).order_by(col(Delivery.due_ms))).all()
-            if not rows:
-                return {}
-            sent = session.exec(select(func.max(Delivery.sent_ms)).where(Delivery.sink == rows[-1].sink)).one()
-            if sent is not None and sent > rows[-1].due_ms:
-                return {}
-            return {"sink": rows[-1].sink, "failed": len(rows), "since_ms": rows[0].due_ms, "error": rows[-1].error}
+            for row in session.exec(select(Delivery).where(*lost).order_by(col(Delivery.due_ms))).all():
+                ways.setdefault(row.sink, []).append(row)
+            at = dict(session.exec(sent).all()) if ways else {}
+        silent = {sink: rows for sink, rows in ways.items() if (at[sink] or 0) <= rows[-1].due_ms}
+        return tuple(
+            {"sink": sink, "failed": len(rows), "since_ms": rows[0].due_ms, "error": rows[-1].error}
+            for sink, rows in silent.items()
+        )

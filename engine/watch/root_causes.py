@@ -101,7 +101,7 @@ PAGES: Mapping[str, CausePage] = {
         "the venue rejects protective orders", "protective-missing", "the venue's words, against its rules for stops", 6
     ),
     "turned_away": CausePage(
-        "the venue turns away every request", "orders-rejected", "the key's rights: nightdesk account check", 7
+        "the venue turns away every request", "orders-rejected", "the key's rights: nightdesk account check NAME", 7
     ),
     "exit_rejected": CausePage("the venue rejects exits", "orders-rejected", "the venue's words; close at its own page", 6),
     "stop_lost": CausePage(

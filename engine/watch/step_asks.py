@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 from sqlalchemy import Engine
 from sqlmodel import col, func, select
 
-from engine.book.bodies import SIMULATED
+from engine.book.bodies import SIMULATED, waits_for_person
+from engine.book.windows import EXECUTIONS
 from engine.clock import utc
 from engine.control import halt
 from engine.control.checklists import CANNOT_SAY, NO, YES, Says
@@ -28,6 +29,7 @@ from engine.watch.watch_beat import looks
 from engine.watch.window import journal_of, mark_at, mode_of
 
 GATE = "gate"
+UNREAD = (EXECUTIONS, "unexplained in ", "venue of ", "reconcile", "compare")  # of Book.health: what the venue holds is not known
 RELEASED = ("halt", "breakers")  # health checks that stay bad until a release
 
 
@@ -141,7 +143,7 @@ def _sleeve(ctx: CheckContext, mark: Event) -> str | None:
 
 
 def reconcile_clean(ctx: CheckContext, mark: Event) -> Found:
-    """Desk and venue agree, and no lots are left that no order explains."""
+    """Desk and venue agree, nothing waits for a person's word, and no lots are left that no order explains."""
     from engine.watch.folded_book import book_at
 
     path = journal_of(ctx.home)
@@ -151,9 +153,10 @@ def reconcile_clean(ctx: CheckContext, mark: Event) -> Found:
     if book is None:
         return CANNOT_SAY, "no book yet", ""
     orphans = [f"{found['lots']} lots of {name} that no order explains" for name, found in book.orphans.items() if found["lots"]]
-    if apart := [*book.differences.values(), *orphans]:
+    waiting = [f"{what}: {why}" for what, why in book.health.items() if waits_for_person(what)]
+    if apart := [*book.differences.values(), *orphans, *waiting]:
         return NO, "; ".join(map(str, apart)), mark.id
-    if why := next((why for what, why in book.health.items() if "compare" in what or "reconcile" in what), ""):
+    if why := next((why for what, why in book.health.items() if what.startswith(UNREAD)), ""):
         return CANNOT_SAY, f"desk and venue were not compared: {why}", mark.id
     return YES, "desk and venue agree", mark.id
 

@@ -10,13 +10,14 @@ from itertools import chain
 from shlex import quote
 
 from engine.amounts import price_text
-from engine.book.bodies import CASH, POSITION, position_of
+from engine.book.bodies import CASH, FEES, POSITION, REFUSALS, SETTINGS, position_of
 from engine.book.windows import EXECUTIONS
 from engine.core.orders import DONE
 from engine.store.chain import Event
 from engine.watch.halt_left import INCOMPLETE, KILLED
 from engine.watch.health import unmoved_layers, unprotected_layers
 from engine.watch.observation import (
+    RELEASE,
     DeskObservation,
     Finding,
     Severity,
@@ -30,6 +31,7 @@ from engine.watch.root_causes import PAGES, incident_kind
 NAKED_MS = 5_000  # an account's own watch (engine.live.health) pages at the same time
 ON_ITS_WAY = ("intended", "sent")
 UNCONNECTED_MS = 60_000
+PARTED = "data parted "  # how the feed's trouble of two venues begins in the mark
 NOT_CONNECTED = "the account is not connected"  # how app/processes/account_start.py begins its reason
 SHOWN = 3  # differences in one alert
 # incidents (root_causes.INCIDENTS) that quiet hours do not hold back: a position or cash is not what the desk counts
@@ -39,7 +41,8 @@ PAGED = {"halt_left", "naked", "stop_unseen", "turned_away", "fills", "orphan", 
     "settings",
 }
 ENDED = "The halt has ended: KILLED, neither a position nor an order of the desk is left at the venue"
-RELEASE = "find out why; nightdesk release --reason WHY --as NAME"
+# kinds of incidents of which a mark says that they last -> how it names them
+NAMED_WHILE = {"rejected": REFUSALS, "clock": "clock", "settings": SETTINGS, "other_fee": FEES}
 UNSEEN = ("away", "turned_away")  # incidents that page for an open position
 NONE_THERE = "the venue holds 0 lots of "  # how engine/live/reconcile.py begins it
 HALT_CLOSES = "nightdesk halt closes what is really there"
@@ -96,6 +99,18 @@ def unlisted(desk: DeskObservation) -> Iterator[Finding]:
     yield Finding("executions", "executions", "page", what, "venue", desk.mark.t_recv_ms, action, {}, desk.mark.id)
 
 
+def parted(desk: DeskObservation) -> Iterator[Finding]:
+    """Two venues of one desk whose prices or volumes disagree: nothing enters, and what is open is marked by one of them."""
+    if not is_trading(desk) or desk.mark is None:
+        return
+    for what, why in desk.mark.body.get("blocked", {}).items():
+        if what.startswith(PARTED):
+            named = why.partition(" against ")[0]
+            said = f"Two venues disagree, nothing enters: {why[:300]}; open: {', '.join(open_positions(desk)) or 'nothing'}"
+            action = f"look at the price and the unit of the volume of {named} at both venues; entries come back once they agree"
+            yield Finding(f"bars:{what}", "bars", "warn", said, named, desk.mark.t_recv_ms, action, {}, desk.mark.id)
+
+
 def unconnected(desk: DeskObservation) -> Iterator[Finding]:
     """A start that does not reach its account: what is open there is nobody's until it does. A page where something is."""
     why = str(desk.heartbeat.get("note") or "")
@@ -119,7 +134,7 @@ def reported(desk: DeskObservation) -> Iterator[Finding]:
     lasting = {"fills"} if any(what.startswith(EXECUTIONS) for what in body.get("blocked", {})) else set()
     for event in desk.incidents:
         kind = incident_kind(event.body)
-        if str(event.body.get("difference")) in body.get("differs", {}) or kind in lasting or _is_undone(desk, event):
+        if str(event.body.get("difference")) in body.get("differs", {}) or kind in lasting or _is_over(desk, event, kind):
             continue
         if event.seq in halts:
             if event.seq < halts[-1]:  # how it went on is said by the last
@@ -149,9 +164,13 @@ def _bare(desk: DeskObservation) -> str:
     return "".join(f", {count} lots of {sleeve} WITHOUT a stop" for sleeve, count in lots.items())
 
 
-def _is_undone(desk: DeskObservation, event: Event) -> bool:
-    """Whether an incident is of a difference that the mark, which is of later, would still name."""
-    return "difference" in event.body and desk.mark is not None and event.seq < desk.mark.seq
+def _is_over(desk: DeskObservation, event: Event, kind: str) -> bool:
+    """Whether what an incident is of has ended: the mark, which is of later, would still name it."""
+    if desk.mark is None or event.seq >= desk.mark.seq:
+        return False
+    begins = "gate" if "row" in event.body else NAMED_WHILE.get(kind)
+    ended = begins is not None and not any(what.startswith(begins) for what in desk.mark.body.get("blocked", {}))
+    return ended or "difference" in event.body
 
 
 def _layers(layers: Sequence[object]) -> str:
@@ -222,8 +241,6 @@ def liquidated(desk: DeskObservation) -> Iterator[Finding]:
         how = f"LIQUIDATED at {price_text(fill.body['price'])}: its margin was gone" if fill else "has no equity left"
         worth = "unknown" if equity is None else f"{equity:,.2f}"
         what = f"{sleeve} {how}; equity {worth}, no entry passes without equity; {position_text(desk, sleeve)}"
-        action = (
-            "compare with the venue's liquidation history; find out why its stop did not go first, then give it cash or retire it"
-        )
+        action = "compare with the venue's liquidation history; find out why its stop did not go first; new cash takes a new home"
         numbers, event = {"equity": equity, "price": fill.body["price"] if fill else None}, fill or desk.mark
         yield Finding(f"liquidation:{sleeve}", "liquidation", "page", what, sleeve, event.t_recv_ms, action, numbers, event.id)

@@ -195,6 +195,9 @@ def _valued(path: Path, mark: Event, earlier: Iterator[bytes]) -> Event:
         if bars == BARS_MAX or prices.keys() >= {*traded.values()}:
             break
     changed = {name: found for name, at in traded.items() if (found := _at_price(sleeves[name], prices.get(at)))}
+    idle = traded and not any("position" in sleeve or "order" in sleeve for sleeve in sleeves.values())
+    if idle and mark.body.get("gross"):  # what was left since the last close counts there until the next one with a bar
+        mark = mark._replace(body={**mark.body, "gross": 0.0, "correlated": 0.0})
     if not changed:
         return mark
     more = sum(found["equity"] - sleeves[name]["equity"] for name, found in changed.items())

@@ -53,6 +53,7 @@ def bare_feed(**source: Any) -> LiveFeed:
     """A feed of one column at a venue whose source answers so; nothing was seen of it."""
     feed = LiveFeed.__new__(LiveFeed)
     feed._now, feed._apart, feed._quiet_until, feed.troubles = (lambda: 10 * CLOCK_OLD_MS), {}, {}, {}
+    feed._pushed_ms, feed._unflagged = {}, {}
     feed.on_note = lambda _: None
     feed.is_off = feed.is_gone = lambda _: False
     feed._sources = {"okx": cast(Any, SimpleNamespace(**source))}

@@ -65,9 +65,31 @@ def test_the_sleeves_say_which_stop_does_not_work(db: Any, make_ctx: Any, state:
     made = make_ctx("operator", desk_ms=END)
     write_desk(made.home, last=last)
     result = call(made, "sleeves", {"sleeve": "trend-btc"})
-    assert (f"NOT WORKING: {state}" in str(result.table)) is loud
+    assert (f"NOT WORKING ({state})" in str(result.table)) is loud
     lines = sleeve_lines("trend-btc", {"stage": "paper"} | last["sleeves"]["trend-btc"])
     assert (f"stop at 95.00 NOT WORKING ({state})" in "\n".join(lines)) is loud
+
+
+def test_the_status_says_where_a_stop_is_that_the_venue_refuses_to_move() -> None:
+    """The wanted level alone would read as where it is; lots that it does not cover have no stop."""
+    last = mark(1000.0, 1.0, 95.0, layer={"protective_state": "working", "lots": 20, "stop_at": 93.0, "stop_lots": 12})
+    lines = "\n".join(sleeve_lines("trend-btc", {"stage": "paper"} | last["sleeves"]["trend-btc"]))
+    assert "stop at 95.00 NOT MOVED: at the venue it is at 93.00 for 12 of 20 lots" in lines
+
+
+def test_each_layer_has_its_stop_in_the_table(db: Any, make_ctx: Any) -> None:
+    """The first layer's stop works and the second's does not: the first alone would read as all is well."""
+    sleeve = SleeveConfig(name="trend-btc", strategy="trend", venue="binance", symbol="BTC-USDT")
+    write_first(db, validated(DeskConfig(sleeves=(sleeve,))), 0, "test")
+    last = mark(1000.0, 1.0, 95.0)
+    layers = last["sleeves"]["trend-btc"]["position"]["layers"]
+    layers.append(layers[0] | {"protective": 97.5, "protective_kind": "trail", "protective_state": "rejected"})
+    made = make_ctx("operator", desk_ms=END)
+    write_desk(made.home, last=last)
+    result = call(made, "sleeves", {"sleeve": "trend-btc"})
+    assert "{l1.protective} (stop); {l1.protective_2} (trail) NOT WORKING (rejected)" in str(result.table)
+    assert (made.facts["l1.protective"].value, made.facts["l1.protective_2"].value) == (95.0, 97.5)
+    resolves(made, result)
 
 
 def test_what_happened_since_yesterday(ctx: Any) -> None:

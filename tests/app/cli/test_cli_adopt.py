@@ -214,3 +214,22 @@ def test_a_person_lets_the_desk_go_on_after_refusals(stopped: Home, loop: Loop) 
     assert json.loads(ran("refusals of adds", "--keep", *WHO, "--json", "--yes").stdout)["state"] == "adopted", (
         "a second time, too"
     )
+
+
+@pytest.mark.parametrize(
+    ("all_of_them", "unwell", "says"),
+    [
+        (False, {}, "Entries are not blocked: desk and venue do not differ."),
+        (False, {"refusals of btc-trend": "5 refused in a row"}, "Entries of some sleeves are withheld:"),
+        (True, {"gate": "the desk was halted"}, "ENTRIES ARE BLOCKED:"),
+    ],
+)
+def test_reconcile_says_whose_entries_are_away(
+    stopped: Home, monkeypatch: pytest.MonkeyPatch, all_of_them: bool, unwell: dict[str, str], says: str
+) -> None:
+    """What is not well with one sleeve or instrument keeps its entries away, and no other's."""
+    nothing: dict[str, Any] = {"differences": [], "orphans": [], "dust": [], "windows": []}
+    found = nothing | {"entries_blocked": all_of_them, "blocked": unwell}
+    monkeypatch.setattr("app.views.incidents.reconciliation", lambda *_: found)
+    shown = CliRunner().invoke(main.app, ["reconcile"], catch_exceptions=False).output
+    assert shown.split("\n")[0] == says

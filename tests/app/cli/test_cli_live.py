@@ -79,6 +79,35 @@ def test_a_gate_of_an_earlier_run_is_named_as_that(
     assert first.startswith(f"{says}: the gate as it was at 2" if says else "CLOSED")
 
 
+@pytest.mark.parametrize(
+    ("what", "why", "code", "first"),
+    [
+        ("gate", "the desk was halted", 1, "CLOSED, the desk was halted: nothing enters (docs/runbooks/gate-closed.md)"),
+        ("data clock okx", "2000 ms from ours", 0, "open; what is not well keeps entries away"),
+        ("", "", 0, "open: sleeves may enter"),
+    ],
+)
+def test_an_open_gate_lets_nothing_in_while_something_is_not_well(
+    home: Home, monkeypatch: pytest.MonkeyPatch, what: str, why: str, code: int, first: str
+) -> None:
+    """Its rows are of the moment when it opened: a halt since has closed it, and a clock that is off keeps entries away."""
+    monkeypatch.setattr("engine.watch.health.worker_pid", lambda _: 7)
+    monkeypatch.setattr("engine.watch.heartbeat.heartbeat_of", lambda _: {"phase": "running"})
+    journal = Journal(home.desk_journal, "test")
+    journal.append([Event("gate", WALL_MS, {"open": True, "rows": []}, t_recv_ms=WALL_MS)])
+    if what:
+        journal.append([Event("health", WALL_MS, {"what": what, "state": "begun", "why": why}, t_recv_ms=WALL_MS + 1)])
+    journal.close()
+    found = run("gate")
+    assert (found.exit_code, found.stdout.split("\n")[0]) == (code, first)
+    body = json.loads(run("gate", "--json").stdout)
+    assert (body["open"], body["shut"], body["unwell"]) == (
+        not code,
+        why if code else "",
+        {what: why} if what and not code else {},
+    )
+
+
 def test_a_consent_is_to_what_was_shown_and_names_a_person(home: Home) -> None:
     """Asked first; a gate that waits for something else by then refuses it."""
     gated(home)
@@ -100,6 +129,15 @@ def test_the_stages_say_what_is_lacking(home: Home) -> None:
     assert "lacking" in run("stages").stdout
 
 
+def test_the_command_of_a_step_keeps_the_home_that_is_its_evidence(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is typed as it is shown is approved; without --after it would lack all of it."""
+    ready = {"sleeve": "btc", "stage": "paper", "next": "shadow", "lacking": [], "shadow": None}
+    monkeypatch.setattr(people_stages, "stage_rows", lambda *_: [ready])
+    typed = "nightdesk live stage btc shadow"
+    assert run("stages", "--after", "/a home").stdout.strip().endswith(f"{typed} --after '/a home' --as NAME")
+    assert run("stages").stdout.strip().endswith(f"{typed} --as NAME")
+
+
 def test_the_stages_of_all_sleeves_are_one_reading_of_the_journal(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     """The journal is folded once and searched once, however many sleeves there are: with a long one each costs seconds."""
     calls: list[str] = []
@@ -115,6 +153,21 @@ def test_the_stages_of_all_sleeves_are_one_reading_of_the_journal(home: Home, mo
     assert len(rows) > 1
     assert all(row["lacking"] for row in rows)
     assert sorted(calls) == ["between", "fold"]
+
+
+def test_fees_that_the_account_said_before_the_stage_count_in_it(tmp_path: Path) -> None:
+    """They are noted at a start and where they change; an order from before the stage is none of it."""
+    place = "binance:BTC-USDT:perp"
+    terms = {place: {"maker_frac": 0.0002, "taker_frac": 0.0005}}
+    order = {"what": "order", "sleeve": "btc", "instrument": place, "refused": "", "assumed_bps": 0.2, "book_bps": 0.1}
+    order |= {"spread_bps": 0.1, "behind_ms": 900, "thin": False, "unread": "", "units": 0.1, "price": 1.0}
+    (tmp_path / "journal").mkdir()
+    journal = Journal(tmp_path / "journal" / "desk.jsonl", "test")
+    said = Event("shadow", WALL_MS, {"what": "account", "terms": terms, "faults": [], "balance": 1.0})
+    journal.append([said, Event("shadow", WALL_MS, order), Event("shadow", WALL_MS + 2, order)])
+    journal.close()
+    found = people_stages.StageJournal(tmp_path).shadow_since(WALL_MS + 1)["btc"]
+    assert (found.orders, found.maker_frac, found.taker_frac) == (1, 0.0002, 0.0005)
 
 
 def test_a_stage_begins_where_no_other_has_been_since() -> None:
@@ -157,6 +210,8 @@ def test_a_step_towards_money_takes_a_listed_person_a_passphrase_and_evidence(
     monkeypatch.setattr(people_stages, "facts_of", lambda *_: facts._replace(place="paper_live"))
     approvals.approve(home, row.id, row.diff_sha256, ANN, WALL_MS, WORD)
     assert active(home.engine, home.path).config.sleeve("btc-trend").stage == "paper_live"
+    with pytest.raises(Refused, match="it is already applied by ann as version 2"):
+        approvals.approve(home, row.id, row.diff_sha256, ANN, WALL_MS, WORD)
 
 
 def test_a_rollback_is_no_way_around_the_evidence(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -94,3 +94,12 @@ def test_a_halt_waits_for_makers_no_longer_than_they_look(home: Path) -> None:
         (home / "making" / "deaf" / JOURNAL).touch()
         assert [one.stopped for one in waited_for(home, 0, slept.append)] == [False]
     assert sum(slept) == pytest.approx(2.0)
+
+
+def test_a_halt_of_the_word_status_alone_halts_nothing(typed: Typed, home: Path) -> None:
+    """Who types it wants to look; with more words, or with none, it halts."""
+    code, _, said = typed("status")
+    assert (code, halt.read(home).halted) == (1, False)
+    assert "nightdesk status" in said
+    typed("status", "looks", "wrong")
+    assert halt.read(home).reason == "status looks wrong"

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from app.processes.live_worker import trouble_text
 from engine.watch.heartbeat import heartbeat_of
 from tests.fakes.live_homes import LiveHome, lived
 
@@ -27,6 +28,24 @@ def test_a_close_is_walked_as_it_comes(own_home: Path) -> None:
         assert (beat["stamp"], beat["mode"], beat["source"], beat["bars"]) == ("PAPER", "paper", "live", 1)
 
     lived(own_home, "okx", script)
+
+
+@pytest.mark.parametrize(
+    ("troubles", "line"),
+    [
+        ({}, ""),
+        ({"data clock okx": "2000 ms from ours"}, "clock okx: 2000 ms from ours"),
+        ({"gate": "probe: not run yet"}, "probe: not run yet"),
+        ({"data rest okx": "okx asks for rest"}, "okx asks for rest"),
+        (
+            {f"data bar {PERP}": "no flag", "data bar okx:ETH-USDT:perp": "no flag", "halt": "x"},
+            f"bar {PERP}, bar okx:ETH-USDT:perp: no flag; x",
+        ),
+    ],
+)
+def test_the_note_says_whose_trouble_it_is(troubles: dict[str, str], line: str) -> None:
+    """Where the reason does not name it; a reason that several have comes once."""
+    assert trouble_text(troubles) == line
 
 
 @pytest.mark.long

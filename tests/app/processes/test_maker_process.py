@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from app.cli import making_live
+from app.cli import main, making_live
 from app.home.home import Home
 from app.people import approvals, makers
 from app.people.identity import Actor, add_person
@@ -144,12 +144,16 @@ def test_it_quotes_is_filled_is_halted_and_holds_nothing(
 def test_the_command_becomes_the_process_with_the_workers_environment(
     own_home: Path, planted: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its own interpreter and module; keys' variables pass, a model's key does not."""
+    """As typed: its own interpreter and module; keys' variables pass, a model's key does not; no other `making` has them."""
     with_accounts(own_home)
     monkeypatch.setenv("OPENAI_API_KEY", "sk-model")
     found: list[Any] = []
     monkeypatch.setattr(making_live.os, "execve", lambda *words: found.append(words))
-    making_live.live("m1", 5.0, as_json=True)
+    for typed in ("live m1 --minutes 5 --json", "list --json"):
+        monkeypatch.setattr(sys, "argv", ["nightdesk", "making", *typed.split()])
+        with pytest.raises(SystemExit, match="0"):
+            main.run()
+    assert "PLANTED_KEY" not in os.environ
     ((program, command, environment),) = found
     assert program == command[0] == sys.executable
     assert command[1:] == ["-P", "-m", "app.processes.maker", "m1", "--minutes", "5", "--json"]

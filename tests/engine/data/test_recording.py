@@ -10,7 +10,7 @@ import pytest
 
 from engine.data import recording as module
 from engine.data.recorded import recorded
-from engine.data.recording import ROW_BYTES, Recording, path_of
+from engine.data.recording import CHUNK, ROW_BYTES, Recording, path_of
 from engine.errors import BadInput, DataError
 from tests.fakes.exchange.stage import HandClock
 
@@ -69,6 +69,14 @@ def test_every_torn_end_leaves_what_was_synced(tmp_path: Path, clock: HandClock,
     os.truncate(path, len(full) - 3)
     written(begun(), clock, "c")
     assert [row.body for row in recorded(tmp_path, "okx")] == ["a", "b", "c"]
+
+
+def test_a_restart_goes_on_behind_large_members(tmp_path: Path, clock: HandClock, begun: Callable[[], Recording]) -> None:
+    """Members that unpack to more than is read at once, as a venue's list of instruments does, one behind the other."""
+    large = "x" * (3 * CHUNK)
+    written(begun(), clock, large, "a", large)
+    written(begun(), clock, "b")
+    assert [row.body for row in recorded(tmp_path, "okx")] == [large, "a", large, "b"]
 
 
 def test_nothing_is_written_before_it_is_due(tmp_path: Path, clock: HandClock, begun: Callable[[], Recording]) -> None:

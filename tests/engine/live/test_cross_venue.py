@@ -55,6 +55,27 @@ def test_the_feed_that_moved_is_named_first() -> None:
     assert parted(column(OKX, last=0.9), column(BYBIT), END).startswith(OKX)
 
 
+@pytest.mark.parametrize("count", [1, 10, 20, 25])
+def test_a_volume_that_leaps_is_named_for_as_long_as_it_lasts(count: int) -> None:
+    """A factor that holds for a part of the window is none of the whole of it."""
+    leapt = column(BYBIT, volumes=1.3)
+    for n in range(COUNT - count, COUNT):
+        *prices, volume = leapt.known[T + n * STEP]
+        leapt.known[T + n * STEP] = (*prices, volume * 1000)
+    assert "volume is" in parted(column(OKX), leapt, END)
+    if count == 1:
+        assert parted(column(OKX), leapt, END).startswith(BYBIT)
+        assert "in the 39 bars before" in parted(leapt, column(OKX), END)
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_the_number_is_of_the_one_that_is_named(turned: bool) -> None:
+    """A thousand times as much at one is a thousandth at the other."""
+    pair = [column(OKX, volumes=1_000.0), column(BYBIT)]
+    text = parted(*(reversed(pair) if turned else pair), END)
+    assert ("volume is 0.00" in text) is text.startswith(BYBIT)
+
+
 def test_a_crash_of_both_parts_nothing_and_a_missing_bar_is_not_compared() -> None:
     """Both fall alike; one lacks its bar."""
     assert parted(column(OKX, last=0.8), column(BYBIT, last=0.8), END) == ""

@@ -52,7 +52,7 @@ def test_while_one_is_not_traded_the_other_one_enters(path: Path, state: str, ki
         (page,) = bench.pages
         assert ETH_PERP in page
         assert "eth can enter nothing" in page
-        assert "nightdesk live stage eth retired" in page
+        assert "nightdesk live stage eth retired --as NAME" in page
 
     on_two(path, play)
 

@@ -8,7 +8,7 @@ import pytest
 from engine.errors import BadInput
 from engine.live.feed_live import LiveColumn, LiveFeed
 from engine.ports import BarFeed
-from engine.venues.candles import Prices
+from engine.venues.candles import CandleSource, Prices
 from tests.fakes.exchange.adapted import ADAPTED
 from tests.fakes.exchange.market import MINUTE_MS
 from tests.fakes.exchange.okx import streams as okx_streams
@@ -108,6 +108,31 @@ def test_a_fault_costs_bars_and_never_gives_a_wrong_one(venue: str, fault: str) 
         assert run.feed.troubles == {}
 
     live(venue, script)
+
+
+def test_a_subscription_that_was_lost_is_made_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The connection lives, its pings are answered, and nothing of the column comes: it is dialled anew after one bar."""
+    lost, take = [False], okx_streams.OkxLine.take
+
+    def taken(stream: Any, text: str) -> None:
+        if not (lost[0] and "subscribe" in text):
+            take(stream, text)
+
+    monkeypatch.setattr(okx_streams.OkxLine, "take", taken)
+    monkeypatch.setattr(CandleSource, "silent_since_ms", lambda _: None)  # as where pongs come
+
+    async def script(run: LiveRun) -> None:
+        await run.minutes(2)
+        lost[0] = True
+        run.faults.on("ws_cut", 20_000)
+        await run.played.wait(40_000)
+        lost[0] = False
+        await run.minutes(5)
+        assert run.missed(BTC.format("okx")) <= 2
+        assert len(run.decided(BTC.format("okx"))) >= 5
+        assert run.feed.troubles == {}
+
+    live("okx", script)
 
 
 def test_a_trouble_is_there_while_it_lasts(venue: str) -> None:

@@ -125,6 +125,22 @@ def test_a_clock_that_differs_stops_entries(path: Path, ahead_ms: int, what: str
     assert any("clock" in page for page in bench.pages)
 
 
+def test_a_clock_that_leaps_is_seen_within_a_minute_and_seconds_and_so_is_its_end(path: Path) -> None:
+    """Samples of a minute each would be three minutes, and what was said of it an old number."""
+
+    async def play(bench: LiveBench) -> None:
+        await bench.start()
+        await bench.after(200)
+        bench.venue_time_ms = 2_000
+        await bench.after(65)
+        assert bench.desk.book.health["clock offset"] == "the venue's clock differs by 2.0 s"
+        bench.venue_time_ms = 0
+        await bench.after(65)
+        assert "clock offset" not in bench.desk.book.health
+
+    on_bench(path, play)
+
+
 def test_one_slow_answer_is_no_wrong_clock(path: Path) -> None:
     """The median of five counts."""
 

@@ -141,6 +141,7 @@ def test_a_strangers_execution_is_never_traded_against(path: Path, order: str) -
     bench = on_bench(path, play)
     assert not bench.venue.asked_for("place")
     assert any("not ours" in page for page in bench.pages)
+    assert [event.body["side"] for event in bench.events("fill") if not event.body.get("sleeve")] == ["buy"]
 
 
 def test_an_order_that_fills_more_than_it_can_is_said_to_do_so_and_the_position_is_compared(path: Path) -> None:

@@ -115,6 +115,41 @@ def test_a_position_that_differs_is_shown_and_ends_when_both_agree_again(path: P
     assert bench.pages
 
 
+def test_a_position_closed_by_hand_is_seen_while_its_exits_are_refused(path: Path) -> None:
+    """An exit that waits to be tried again has not left: it explains nothing."""
+
+    async def play(bench: LiveBench) -> None:
+        await bench.start()
+        await bench.entered()
+        bench.venue.net = 0
+        bench.venue.script["place"] = ["rejected"] * 40
+        bench.desk.take("leave", {"sleeve": "adds", "why": "test"})
+        await bench.after(20)
+        for _ in range(2):
+            await bench.duties.reconcile.once()
+        assert f"position of {BTC_PERP}" in bench.desk.book.differences
+
+    on_bench(path, play)
+
+
+def test_nothing_enters_while_a_stop_waits_to_be_tried_again(path: Path) -> None:
+    """It has not left, and all the same the layer that it is of has none."""
+
+    async def play(bench: LiveBench) -> None:
+        await bench.start()
+        await bench.entered()
+        stop = next(o for o in bench.venue.orders.values() if o.order.slot == 1)
+        stop.state = "done"
+        bench.venue.script["place"] = ["rejected"] * 40
+        await bench.duties.reconcile.once()
+        await bench.after(5)  # the fourth attempt waits four seconds
+        bench.close(rests=long())
+        await bench.after(2)
+        assert [id_[14] for id_ in bench.venue.asked_for("place")].count("E") == 1
+
+    on_bench(path, play)
+
+
 def test_a_position_of_the_other_side_halts(path: Path) -> None:
     """Nothing that the desk did can have made it."""
 
@@ -182,6 +217,27 @@ def test_an_order_of_a_stranger_is_left_alone(path: Path) -> None:
 
     bench = on_bench(path, play)
     assert not bench.venue.asked_for("cancel")
+
+
+def test_an_order_of_a_stranger_that_a_person_lets_be_is_no_difference_again(path: Path) -> None:
+    """Entries go on, over a restart too; one that it executes is a difference of its own."""
+
+    async def play(bench: LiveBench) -> None:
+        await bench.start()
+        bench.venue.strange = [StandingOrder("", "v99", 1, 5, 0, 40_000.0, False, False)]
+        await bench.after(70)
+        (what,) = bench.desk.book.differences
+        told = {"request": 1, "difference": what, "by": "mara", "reason": "mine", "order": "v99", "lots": 0, "filled_lots": 0}
+        assert bench.desk.take("adopt", told)["adopted"]
+        await bench.after(200)
+        assert not bench.desk.book.differences
+        assert not bench.desk.book.entries_blocked
+        bench.venue.net = 5
+        bench.venue.trade("", "v99", 1, 5, 40_000.0)
+        await bench.after(70)
+        assert bench.desk.book.differences
+
+    on_bench(path, play)
 
 
 def test_an_order_that_the_venue_has_ended_is_placed_anew(path: Path) -> None:

@@ -13,14 +13,16 @@ from engine.book.bodies import OFF
 from engine.control import halt
 from engine.core.orders import REJECTED, VenueOrder
 from engine.core.state import DAY_MS, ENTRY, Bar
+from engine.live.feed import Feed
 from engine.live.loop import Loop
 from engine.live.signal_source import SignalReading
 from engine.parity.comparison import Comparison
 from engine.ports import Execution, OrderReport, Report
+from engine.store.journal import read
 from engine.venues.paper import Account, Deliver, PaperVenue
 from engine.watch.attribution import pnl_of_window
 from engine.watch.desk_trips import desk_trips
-from tests.fakes.papers import WALL_MS, advanced, advanced_until, holding, reconfigured
+from tests.fakes.papers import BAR_MS, WALL_MS, advanced, advanced_until, holding, reconfigured
 from tests.fakes.parity_desks import DAY_BARS, FORK_MS, LATER_MS, comparison, forked, in_usd, rewritten, share_of
 
 MOST = 0.9
@@ -103,6 +105,50 @@ def muted(loop: Loop) -> None:
     loop.signals.readings = lambda specs, *_, **__: [SignalReading(NO_SIGNAL, {}, "late: no answer") for _ in specs]  # type: ignore[method-assign]
     advanced(loop, DAY_BARS // 4)
     loop.signals.readings = readings  # type: ignore[method-assign]
+
+
+def unwell_by_turns(loop: Loop) -> None:
+    """Something is not well at every other close, and is well again before the next."""
+    for _ in range(DAY_BARS // 2 - 1):
+        loop.take("health", {"what": "data rest", "state": "begun", "why": "429"})
+        advanced(loop, 1)
+        loop.take("health", {"what": "data rest", "state": "over", "why": ""})
+        advanced(loop, 1)
+
+
+def test_what_was_not_well_withholds_the_entries_of_its_own_closes(home: Home) -> None:
+    """Not those of the close after it was over; what was ordered there and withdrawn when it began again was missed."""
+    found = since_fork(home, unwell_by_turns)
+    assert share_of(found, "blocked", "missed") >= MOST, in_usd(found)
+    assert found.cents("unexplained") == 0, in_usd(found)
+
+
+def without_bars(loop: Loop) -> None:
+    """No bar of any instrument comes at three closes of the morning; the history has them afterwards."""
+    real, first = Feed.bars, loop.book.close_ms + 8 * BAR_MS
+
+    def bars(feed: Feed, t: int) -> dict[str, list[float | None]]:
+        row = real(feed, t)
+        missing = first <= int(feed.span.close_ms[t]) < first + 3 * BAR_MS
+        return {name: [None] * 5 + list(values[5:]) for name, values in row.items()} if missing else row
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Feed, "bars", bars)
+        advanced(loop, 12)
+
+
+def test_bars_that_came_late_cost_their_own_closes_alone(home: Home) -> None:
+    """Missing when they were due, there for the features of every later close: no dollar of `feature` beside those of `data`."""
+    found = since_fork(home, without_bars)
+    assert any(lead_bars(home)), "no bar was missing"
+    assert (found.cents("feature"), found.cents("unexplained")) == (0, 0), in_usd(found)
+    for share in found.shares:
+        assert sum(share.classes.values()) == share.difference
+
+
+def lead_bars(home: Home) -> list[bool]:
+    """Of each bar of the journal whether its first instrument had none."""
+    return [next(iter(event.body["bars"].values()))[3] is None for event in read(home.desk_journal, {"bar"})]
 
 
 @pytest.mark.slow

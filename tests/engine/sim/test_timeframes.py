@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from engine.clock import HOUR_MS
+from engine.clock import HOUR_MS, LOCAL_MS, LOCAL_TIMEFRAME, MINUTE_MS
 from engine.core.state import Limits
 from engine.data.catalog import Catalog
 from engine.errors import BadInput
@@ -14,6 +14,7 @@ from engine.sim import explain
 from engine.sim.backtest import Backtest, simulate
 from engine.sim.request import Request, SleeveRequest, moment, plan, request_of
 from engine.store.runs import Runs
+from tests.fakes import recordings
 
 WIDE = Limits(0.9, 100.0, 100.0, 1_000)  # desk limits that do not bind: what one sleeve does changes no other
 SLEEVES = (
@@ -88,6 +89,18 @@ def test_what_cannot_be_marked_is_refused(market_data: Path) -> None:
         run(market_data, other, SLEEVES[1])
     with pytest.raises(BadInput, match="unknown timeframe '2h'"):
         run(market_data, SLEEVES[0]._replace(timeframe="2h"))
+
+
+def test_a_recording_of_a_local_venue_is_run_bar_by_bar(tmp_path: Path) -> None:
+    """Its bars of 15 s as those of any other timeframe: marked at each close, decided on between two minutes as well."""
+    bars = recordings.bars(8_000).with_columns(ts=recordings.FIRST_MS + pl.int_range(8_000, dtype=pl.Int64) * LOCAL_MS)
+    recordings.write(tmp_path, "binance_BTC-USDT_perp_15s", bars)
+    request = Request((SleeveRequest("trend", "BTC-USDT", name="btc"),), LOCAL_TIMEFRAME, limits=WIDE, funding="none")
+    found = simulate(plan(request, Catalog([(tmp_path, "recorded")])))
+    assert (found.report["timeframe"], set(np.diff(found.close_ms))) == ("15s", {LOCAL_MS})
+    decided = found.decisions["close_ms"].to_numpy()
+    assert len(decided) > 30
+    assert 0 < (decided % MINUTE_MS == 0).sum() < len(decided)
 
 
 @pytest.mark.slow

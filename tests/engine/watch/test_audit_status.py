@@ -54,6 +54,18 @@ def test_what_a_first_audit_finds_is_a_note(tmp_path: Path) -> None:
     assert [f.severity for f in audited(desk(audit=last_audit(tmp_path)))] == ["warn"]
 
 
+def test_the_alert_is_about_its_sleeve_where_it_is_of_one(tmp_path: Path) -> None:
+    """So that the runbook's step that pauses it can be decided by its check; of several it is the desk's."""
+    keep_audit(tmp_path, report(NOW, order="holds"))
+    keep_audit(tmp_path, report(NOW + 1, order="fails", gaps="fails"))
+    assert [f.place for f in audited(desk(audit=last_audit(tmp_path)))] == ["btc-trend"]
+    both = report(NOW + 2, order="fails", gaps="fails", there="fails")
+    both["points"][2]["sleeve"] = "eth-trend"
+    both["points"].append({"sleeve": "btc-trend", "name": "there", "state": "fails"})
+    keep_audit(tmp_path, both)
+    assert [f.place for f in audited(desk(audit=last_audit(tmp_path)))] == ["desk"]
+
+
 def test_what_cannot_be_read_claims_nothing(tmp_path: Path) -> None:
     """A torn file is no audit."""
     keep_audit(tmp_path, report(NOW, order="fails"))

@@ -234,7 +234,7 @@ def test_no_fault_hides_another(first: str) -> None:
         ({"exits": (ProcessExit("api", -11, NOW - 1_000),)}, "worker", "warn"),
         ({"expired": ({"id": "prop-1", "sleeve": "x", "direction": "tightens", "expires_ms": NOW},)}, "proposal", "note"),
         ({"incidents": (Event("incident", 0, {"what": "odd"}, t_recv_ms=NOW, id="d-4"),)}, "incident", "warn"),
-        ({"undelivered": {"sink": "slack", "failed": 2, "since_ms": NOW, "error": "x"}}, "delivery", "warn"),
+        ({"undelivered": ({"sink": "slack", "failed": 2, "since_ms": NOW, "error": "x"},)}, "delivery", "warn"),
     ],
     ids=str,
 )
@@ -381,6 +381,7 @@ def test_a_liquidation_pages_with_price_and_what_is_left() -> None:
     fill = Event("fill", DESK_MS, closed, t_recv_ms=NOW - 900, id="d-7", seq=7)
     found = only(desk(mark=mark({"equity": 0.0, "cash": 0.0, "position": None}), recent=(fill,)))
     assert (found.kind, found.severity, found.event, found.since_ms) == ("liquidation", "page", "d-7", NOW - 900)
+    assert "a new home" in found.action, "no cash reaches a sleeve of this one"
     assert "btc-trend LIQUIDATED at 80.8" in found.what
     stop = Event("fill", DESK_MS, {**closed, "reason": "stop"}, t_recv_ms=NOW, id="d-8", seq=8)
     assert evaluate(desk(recent=(stop,)))[0] == []

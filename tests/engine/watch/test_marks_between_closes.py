@@ -76,6 +76,17 @@ def test_the_money_adds_up_between_closes(tmp_path: Path) -> None:
         assert (found.gap, found.apart, found.equity, found.fees) == (0.0, 0.0, equity, -1.0 * (len(groups) - 2))
 
 
+@pytest.mark.parametrize(("more", "gross"), [({}, 0.0), ({"order": {"side": "long", "lots": 1}}, 102.0)])
+def test_a_desk_that_is_flat_has_no_exposure_while_bars_are_missing(tmp_path: Path, more: dict[str, Any], gross: float) -> None:
+    """What was sold since the last close counts on in the mark of a close without a bar; an order that works still counts."""
+    sold = (T, [fill("sell", 10, 103.0), marked(1_001.0, 1_001.0)])
+    left = marked(1_001.0, 1_001.0, **more)
+    left.body.update(gross=102.0, correlated=102.0)
+    mark = mark_at(journaled(tmp_path, *BOUGHT, sold, (T + BAR, [bar(None), left])))
+    assert mark is not None
+    assert (mark.body["gross"], mark.body["correlated"]) == (gross, gross)
+
+
 def test_a_day_that_ends_in_the_middle_of_an_order_has_nothing_unexplained(tmp_path: Path) -> None:
     """What was bought at midnight's close is of neither day's remainder."""
     sold = [fill("sell", 10, 104.0), marked(1_002.0, 1_002.0)]

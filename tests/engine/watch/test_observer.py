@@ -203,15 +203,20 @@ def delivery(n: int, state: str, due_ms: int, sent_ms: int | None = None, sink: 
 
 
 def test_undelivered_messages_count_until_their_sink_delivers_again(desk: Desk) -> None:
-    """Two given up at one sink; another sink's success says nothing of it, its own later success ends it."""
+    """Each way by itself: another one's success, or later loss, says nothing of it; its own later success ends it."""
     with database.write(desk.engine) as session:
         session.add_all([delivery(n, "failed", NOW - ms) for n, ms in ((1, FAILED_MS), (2, 60_000), (3, 30_000))])
         session.add(delivery(4, "sent", NOW, NOW, "mail"))
     lost = desk.observer.observe(NOW).undelivered
-    assert lost == {"sink": "slack", "failed": 2, "since_ms": NOW - 60_000, "error": "no route"}
+    slack = {"sink": "slack", "failed": 2, "since_ms": NOW - 60_000, "error": "no route"}
+    assert lost == (slack,)
     with database.write(desk.engine) as session:
-        session.add(delivery(5, "sent", NOW - 29_000, NOW - 29_000))
-    assert desk.observer.observe(NOW).undelivered == {}
+        session.add_all([delivery(5, "failed", NOW - 20_000, sink="telegram"), delivery(6, "failed", NOW - 10_000, sink="mail")])
+    telegram = {"sink": "telegram", "failed": 1, "since_ms": NOW - 20_000, "error": "no route"}
+    assert desk.observer.observe(NOW).undelivered == (slack, telegram), "what another way lost, or brings again, ends no alert"
+    with database.write(desk.engine) as session:
+        session.add(delivery(7, "sent", NOW - 29_000, NOW - 29_000))
+    assert desk.observer.observe(NOW).undelivered == (telegram,)
 
 
 def test_a_damaged_end_of_a_journal_is_bad_not_unknown(desk: Desk) -> None:

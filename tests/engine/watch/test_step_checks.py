@@ -173,14 +173,19 @@ def test_the_gate_is_read_as_the_journal_last_said_it(running: Any, engine: Engi
         ({"differences": {"t9": "trade t9 is of an order that this desk does not know"}}, "no"),
         ({"orphans": {"okx:BTC-USDT:perp": {"lots": 3}}}, "no"),
         ({"orphans": {"okx:BTC-USDT:perp": {"lots": 0}}}, "yes"),
+        ({"health": {"reduced by the venue: okx:BTC-USDT:perp": "it has closed lots by adl"}}, "no"),
         ({"health": {"compare": "the venue does not answer"}}, "cannot say"),
+        ({"health": {"executions": "order x says that more has filled than is listed"}}, "cannot say"),
+        ({"health": {"unexplained in okx:BTC-USDT:perp": "executions that no order explains yet"}}, "cannot say"),
+        ({"health": {"venue of okx:BTC-USDT:perp": "it does not say what was executed"}}, "cannot say"),
+        ({"health": {"not traded: okx:BTC-USDT:perp": "the venue lists it as suspend"}}, "yes"),
         (None, "cannot say"),
     ],
 )
 def test_desk_and_venue_agree_by_the_whole_book(
     running: Any, engine: Engine, monkeypatch: pytest.MonkeyPatch, book: dict[str, Any] | None, wanted: str
 ) -> None:
-    """A difference, lots without an order, a comparison that was not made; paper has no venue."""
+    """A difference, lots without an order, what waits for a person's word, executions that are missing; paper has no venue."""
     home = running(mode="live")
     made = None if book is None else SimpleNamespace(**({"differences": {}, "orphans": {}, "health": {}} | book))
     monkeypatch.setattr(folded_book, "book_at", lambda _path: made)

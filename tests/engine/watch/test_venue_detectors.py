@@ -31,6 +31,25 @@ def test_missing_executions_are_one_page_for_as_long_as_they_last() -> None:
     assert not evaluate(desk(mark=mark(blocked={"gate": "an incident of the fill path: executions"})))[0]
 
 
+def test_a_missing_bar_is_one_alert_that_says_why() -> None:
+    """Features that have no value because the bar is missing are no alert of their own; with the bar there they are."""
+    lacking = {"btc-trend": ["atr(14)", "sma(20)"]}
+    assert only(desk(lacking=lacking)).kind == "features"
+    why = "the clock of binance is 2000 ms from ours"
+    marked = mark(blocked={f"data bar {INSTRUMENT}": why, "data bar other": "x"})
+    found = only(desk(lacking=lacking, mark=marked, silent_instruments=(INSTRUMENT,)))
+    assert found.what.startswith(f"No price of {INSTRUMENT} for three bars ({why}): long 0.02")
+
+
+def test_two_venues_that_disagree_are_an_alert_that_names_the_feed() -> None:
+    """And says by how much, what is open, and that nothing enters; other troubles of the data are none of it."""
+    why = f"{INSTRUMENT} against okx:BTC-USDT:perp: volume is 1000 times the other's throughout"
+    found = only(desk(mark=mark(blocked={f"data parted okx:BTC-USDT:perp {INSTRUMENT}": why, "data rest okx": "429"})))
+    assert (found.kind, found.severity, found.place) == ("bars", "warn", INSTRUMENT)
+    assert found.what == f"Two venues disagree, nothing enters: {why}; open: long 0.02 {INSTRUMENT} (btc-trend)"
+    assert f"unit of the volume of {INSTRUMENT}" in found.action
+
+
 @pytest.mark.parametrize("later_s", [1, 6])
 def test_an_exit_that_is_filled_by_word_alone_asks_for_no_stop(later_s: int) -> None:
     """The venue may be flat: a stop by hand would be in the way. An execution that comes within seconds pages nobody."""
@@ -69,8 +88,30 @@ def test_an_exit_that_is_filled_by_word_alone_asks_for_no_stop(later_s: int) -> 
 )
 def test_an_incident_that_touches_money_pages_and_names_its_runbook(what: str, severity: str, check: str) -> None:
     """What quiet hours may hold back is a warning; either way the next look is said."""
-    found = only(desk(incidents=(reported(what),)))
+    found = only(desk(incidents=(reported(what)._replace(seq=10**6),)))  # of after the mark
     assert (found.severity, check in found.action, "nightdesk journal explain d-7" in found.action) == (severity, True, True)
+
+
+@pytest.mark.parametrize(
+    ("what", "lasts", "more"),
+    [
+        ("refusals of btc: 5 refused in a row: no margin", "refusals of btc", {}),
+        ("the venue's clock differs from ours by more than a second; no entries", "clock offset", {}),
+        (f"settings of {INSTRUMENT}: no entries until it is set back there: cross", f"settings of {INSTRUMENT}", {}),
+        ("the gate stays closed, no entries: reconcile: they differ", "gate", {"row": "reconcile"}),
+    ],
+)
+def test_an_incident_of_what_has_ended_asks_for_nobody(what: str, lasts: str, more: dict[str, str]) -> None:
+    """While the mark names it, it does; a mark from before it says nothing."""
+    said = reported(what, **more)._replace(seq=5)
+
+    def kinds(seq: int, **blocked: str) -> list[str]:
+        found, _ = evaluate(desk(mark=mark(blocked=blocked)._replace(seq=seq), incidents=(said,)))
+        return [one.kind for one in found]
+
+    assert kinds(9, **{lasts: "why"}) == ["incident"]
+    assert kinds(4) == ["incident"]
+    assert kinds(9) == []
 
 
 def test_a_halt_that_ended_well_is_a_word_until_its_release() -> None:
