@@ -147,12 +147,13 @@ def _sleeve_of(book: Book, instrument: str, card: Mapping[str, Any]) -> dict[str
 
 
 def _traded(book: Book, trade: Event) -> str:
-    """An execution that was not booked: units, price, when, and the order's name there."""
+    """An execution that was not booked: side, units, price, when, and the order's name there."""
     body = trade.body
     sizes = [spec.rules.lot_size for spec in book.specs if spec.source["instrument"] == body["instrument"]]
     size = f"{body['lots'] * sizes[0]:.10g}" if sizes else f"{body['lots']} lots"
     at = f", {utc(body['t_ms'] // 1000 * 1000)}" if body.get("t_ms") else ""
-    return f"{size} at {price_text(body['price'])}{at}, of order {body['order']}"
+    side = {"buy": "bought ", "sell": "sold "}.get(str(body.get("side")), "")  # older journals do not have it
+    return f"{side}{size} at {price_text(body['price'])}{at}, of order {body['order']}"
 
 
 def _row(window: IncidentWindow, book: Book | None) -> dict[str, Any]:

@@ -57,7 +57,7 @@ def test_what_can_be_done_about_a_difference_works_as_it_is_typed(path: Path) ->
     does = {what: {one["choice"]: one["does"] for one in found[what]["choices"]} for what in found}
     trade, position, order = "t1", f"position of {BTC_PERP}", f"{BTC_PERP} order v77"
     assert set(found) == {trade, position, order}
-    assert "of an order that this desk does not know: 0.01 at 60,000.00, " in found[trade]["text"]
+    assert "of an order that this desk does not know: sold 0.01 at 60,000.00, " in found[trade]["text"]
     assert found[trade]["text"].endswith("Z, of order stranger")
     assert f"nightdesk adopt {trade} --sleeve S --units U --as NAME" in does[trade]["adopt"]
     assert f"nightdesk adopt {BTC_PERP} --keep" in does[trade]["close"]
