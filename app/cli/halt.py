@@ -34,7 +34,7 @@ def halt_desk(
     """Halt the desk now: no new entries, positions flattened, latched until released. Needs nothing: no reason, no database."""
     if words == ["status"] and not reason:  # who types that wants to look, and a halt closes positions
         raise BadInput(
-            "NOT HALTED: `status` alone is no reason", "nightdesk status says whether it is halted; nightdesk halt halts"
+            "NOT HALTED: `status` alone gives no reason", "nightdesk status says whether it is halted; nightdesk halt halts"
         )
     now_ms, home = _now_ms(), desk_to_halt()
     by = Actor(as_name.strip() or os_user(), "claimed", os_user(), CHANNEL).as_json()

@@ -63,6 +63,8 @@ class LiveData:
         self.is_open: Callable[[str], bool] = lambda _instrument: False
         self.is_off: Callable[[str], bool] = lambda _instrument: False
         self.is_gone: Callable[[str], bool] = lambda _instrument: False
+        # without a file as this process begins: what the feed writes while the past of others is read is no past
+        self._new = {column for column in columns if not self._is_stored(column)}
         self._unlisted = set[str]()  # instruments that their venue did not list at the start
         self.feed: LiveFeed | None = None
         self._sources: dict[str, CandleSource] = {}
@@ -187,11 +189,13 @@ class LiveData:
             instrument, timeframe = parts_of(column, self.clock)
             venue, symbol, market = instrument.split(":")
             quarters = QUARTERS_MAX if timeframe_ms(timeframe) >= HOUR_MS else 1
-            there = self._is_stored(column)
             if self._is_unlisted(column):
                 continue
             # what a file lacks before its first row the venue may not have: that is asked for once, not at each start
-            start = None if there else str(anchor_ms(from_ms, quarters))
+            start = str(anchor_ms(from_ms, quarters)) if column in self._new else None
+            if start is not None:
+                self.pull(PullRequest(venue, symbol, timeframe, market, start, None, False, False, self.mirror))
+                self._new.discard(column)
             self.pull(PullRequest(venue, symbol, timeframe, market, start, None, instrument not in charged, False, self.mirror))
             charged.add(instrument)
 

@@ -1,6 +1,5 @@
 """Alerts with their runbooks, and the health checks. Called by desk.py and handover.py; the line on every tab: strips.py."""
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -21,9 +20,6 @@ DELIVERIES = {
     "failed": "NOT DELIVERED",
     "dropped": "not sent",
 }
-DOC = re.compile(
-    r"\[([^\[\]\n]+)\]\([^()\s]+\.md(?:#[\w-]*)?\)"
-)  # a runbook's link to another page of the docs: its words are enough
 NAMES = {"desk_ms": "desk time", "until_desk_ms": "until desk time"}
 SUBJECTS_MAX = 3  # of messages that did not arrive, named
 HIDDEN = ("level",)  # numbers that only the watch needs
@@ -207,7 +203,7 @@ def _book(api: PageClient, name: str, books: dict[str, str], ident: str) -> None
         return
     if bare not in books:
         try:
-            books[bare] = DOC.sub(r"\1", str(api.get(f"/api/runbooks/{bare}")["text"]))
+            books[bare] = checklist.DOC.sub(r"\1", str(api.get(f"/api/runbooks/{bare}")["text"]))
         except Trouble as trouble:
             st.caption(f"Runbook {words(name, 80)}: {trouble.markdown()}")
             return

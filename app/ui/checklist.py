@@ -4,6 +4,7 @@ its checks read now and the buttons that decide it. Called by alerts.py, inciden
 The API decides whose click counts and whether a step can be done; here nothing is a rule.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -18,6 +19,9 @@ SIGNS = {"yes": ("✓", "mut"), "no": ("■", "neg"), "cannot say": ("?", "wrn")
 STATES = {"done": "✓", "refused": "✕", "open": "○", "cannot say": "○"}
 WORDS_MAX = 1_000
 TITLE_MAX = 100  # of a step in the list of all
+DOC = re.compile(
+    r"\[([^\[\]\n]+)\]\([^()\s]+\.md(?:#[\w-]*)?\)"
+)  # a runbook's link to another page of the docs: its words are enough
 
 
 def open_ones(api: PageClient) -> list[Mapping[str, Any]]:
@@ -68,7 +72,7 @@ def card(api: PageClient, session: Mapping[str, Any], item: Mapping[str, Any]) -
             st.markdown(f"**Over: {words(item.get('state'), 20)}.**")
             _error(ident)
             return
-        st.markdown(f"**Step {at['number']} of {len(steps)}.** {markdown(one_line(at.get('text'), 1_500))}")
+        st.markdown(f"**Step {at['number']} of {len(steps)}.** {markdown(bare(at.get('text'), 1_500))}")
         if at.get("origin"):
             st.caption(words(at["origin"], 100))
         if at.get("readings"):
@@ -87,6 +91,11 @@ def line(item: Mapping[str, Any]) -> parts.Line:
     return parts.Line("▲", f"Runbook {item.get('runbook')}{about}:", what, "wrn", to)
 
 
+def bare(text: object, most: int) -> str:
+    """A step's text as one line; a link to another page of the docs leads nowhere here: its words are enough."""
+    return one_line(DOC.sub(r"\1", str(text or "")), most)
+
+
 def _reading(one: Mapping[str, Any]) -> parts.Line:
     """What a check reads now."""
     sign, look = SIGNS.get(str(one.get("says")), SIGNS["cannot say"])
@@ -98,7 +107,7 @@ def _reading(one: Mapping[str, Any]) -> parts.Line:
 def _line(step: Mapping[str, Any]) -> parts.Line:
     """A step with what became of it."""
     state, by = str(step.get("state")), (step.get("by") or {}).get("name")
-    what = f"{step.get('number')}. {one_line(step.get('text'), TITLE_MAX)}"
+    what = f"{step.get('number')}. {bare(step.get('text'), TITLE_MAX)}"
     made = f"{state} by {by} at {to_minute(step.get('t_ms'), clocks.wall_ms())}. {step.get('words') or ''}" if by else ""
     to = links.place("event", str(step.get("event") or ""))
     event = parts.Linked(str(step["event"]), to) if to else None
@@ -154,6 +163,9 @@ def _act(api: PageClient, ident: str, number: int, act: str) -> None:
         "look": {},
         "end": {"reason": said},
     }
+    if not said and act in ("refuse", "end"):
+        st.session_state[f"checklist_error_{ident}"] = "The field above is empty: it says why."
+        return
     try:
         api.post(f"/api/checklists/{ident}/{act}", bodies[act])
     except Trouble as trouble:

@@ -10,6 +10,7 @@ import streamlit as st
 
 from app.ui import jobs, parts, rights
 from app.ui.page_client import PageClient, Trouble
+from app.ui.urgent import brief
 
 DAYS = 730
 VENUES = ("binance", "okx", "bybit")
@@ -35,7 +36,7 @@ def button(api: PageClient, sleeves: Sequence[Mapping[str, Any]]) -> None:
         help="From the venues' public API, no key needed. A job: the desk goes on by itself when the bars are there.",
     )
     if pulls and pulls[0]["state"] != "done":
-        parts.soft(f"The last fetch: {pulls[0]['state']}. {str(pulls[0].get('error') or '')[:200]}")
+        parts.soft(f"The last fetch: {pulls[0]['state']}. {brief(str(pulls[0].get('error') or ''), 200)}")
     if refused := st.session_state.pop(REFUSED, None):
         st.error(refused)
 

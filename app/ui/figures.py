@@ -6,6 +6,7 @@ A minus is a real one; only a profit or a loss has a plus (`sign=True`), zero ha
 import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import Any, TypeGuard
 from zoneinfo import ZoneInfo
 
@@ -16,6 +17,7 @@ SIMULATED = ("paper", "shadow")  # modes of a desk of which no order leaves, in 
 MINUS, THIN = "\u2212", "\u202f"  # a minus as wide as the plus; a narrow space that keeps a unit at its number
 NAMES = {"resumes_ms": "pause ends:", "size_part": "part of the size:"}  # settings that the card names so, too
 ZONE_MAX = 60
+EXACT, LONG = 1e15, Context(prec=60)  # below it a half of the last digit shown can be seen
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
@@ -28,8 +30,15 @@ def number(value: Any, digits: int = 2, *, sign: bool = False) -> str:
     """`1,234.50` with a real minus; a plus only with `sign`, for a profit or a loss; zero has no sign."""
     if not is_number(value):
         return NONE
-    shown = f"{abs(value):,.{digits}f}"
+    shown = rounded(abs(value), digits)
     return shown if not shown.strip("0.,") else (MINUS if value < 0 else "+" if sign else "") + shown
+
+
+def rounded(value: float, digits: int) -> str:
+    """As a browser rounds, whose tables stand beside: 61,077.25, the mean of two ticks, is 61,077.3 in both."""
+    if not value < EXACT:  # infinite too
+        return f"{value:,.{digits}f}"
+    return f"{Decimal(repr(float(value))).quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP, LONG):,f}"
 
 
 def percent(value: Any, digits: int = 2, *, sign: bool = False) -> str:

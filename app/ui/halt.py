@@ -5,7 +5,7 @@ from typing import Any
 
 import streamlit as st
 
-from app.ui import links, parts, rights
+from app.ui import links, orders, parts, rights
 from app.ui.figures import SIMULATED, bar_ms, counted, is_number, price, pure, short
 from app.ui.page_client import PageClient, Trouble
 from app.ui.safe import one_line, words
@@ -89,7 +89,7 @@ def tries(found: Mapping[str, Any], now_ms: Any) -> str:
     if found.get("tried"):
         looks = "It looks every ten seconds and says when nothing is left."
         return f"The desk tried until {at} and tries no more: close the rest at the venue. {looks}"
-    return f"The desk tries until {at} at least, ten times after its own exits; then it says what is left for a person."
+    return f"The desk tries until about {at}, ten times after its own exits; then it says what is left for a person."
 
 
 def _progress(found: Mapping[str, Any], waits: str, now_ms: Any) -> None:
@@ -127,7 +127,7 @@ def _maker_state(maker: Mapping[str, Any]) -> tuple[str, bool]:
 
 def _step(step: Mapping[str, Any], now_ms: Any) -> Sequence[parts.Cell]:
     """One order that the halt has ended, in part or whole."""
-    of = parts.Linked(f"{step['sleeve']} {step['slot']}, {step['side']}", links.place("order", str(step["order"])) or {})
+    of = parts.Linked(f"{orders.named(step)}, {step['side']}", links.place("order", str(step["order"])) or {})
     return (short(step["at_ms"] // 1000 * 1000, now_ms), str(step["what"]), of, pure(step["quantity"]), price(step["price"]))
 
 

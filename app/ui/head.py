@@ -121,7 +121,12 @@ def _wrong(api: PageClient, session: Mapping[str, Any]) -> None:
 def _idle(desk: Mapping[str, Any]) -> bool:
     """Whether no bar is being decided, so that open positions are worth a word."""
     worker = desk.get("worker") or {}
-    return not worker.get("running") or worker.get("phase") == "waiting"
+    return not worker.get("running") or worker.get("phase") == "waiting" or any(map(_is_silent, desk.get("checks") or []))
+
+
+def _is_silent(check: Mapping[str, Any]) -> bool:
+    """Whether it says that the worker's process is there and writes no heartbeat."""
+    return check.get("name") == "worker" and check.get("state") == "bad"
 
 
 def badges(desk: Mapping[str, Any], alerts: Sequence[Mapping[str, Any]], zone: str) -> list[Badge]:
@@ -150,6 +155,8 @@ def _worker(desk: Mapping[str, Any]) -> Badge:
     note = str(worker.get("note") or "")
     if not worker.get("running"):
         return Badge("■ worker", note or "Nothing trades, and protective orders are not moved.", "neg", more="not running")
+    if found := next((check for check in desk.get("checks") or [] if _is_silent(check)), None):
+        return Badge("■ worker", f"{found.get('text')}.", "neg", more="silent")
     phase = str(worker.get("phase") or "running")
     sign, look = ("◐", "wrn") if phase == "waiting" else ("●", "")
     return Badge(f"{sign} worker", note or "It runs.", look, more="" if phase == "running" else phase)

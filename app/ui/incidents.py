@@ -14,7 +14,7 @@ from app.ui.figures import number, short, tone
 from app.ui.page_client import PageClient
 from app.ui.safe import typeset
 
-WINDOWS_MAX = 6
+WINDOWS_MAX, CENT = 6, 0.01
 _TRADE = re.compile(r"(?<![\w:])([a-z][a-z0-9]{1,20}:[A-Z0-9]{1,16}-[A-Z0-9]{1,12}:perp):([\w-]{1,40})")
 
 
@@ -64,6 +64,9 @@ def _windows(listed: Mapping[str, Any], now_ms: Any) -> None:
     text = (
         f"P&L since the start, USDT: {number(whole, sign=True)}: strategies {strategy}, incidents {number(incident, sign=True)}"
     )
+    of_sleeves = [of["whole"] for of in (pnl.get("sleeves") or {}).values()]
+    alone = pnl["whole"] - sum(of_sleeves) if of_sleeves else 0.0
+    text += f", {number(alone, sign=True)} of it of no sleeve and in no equity here" if abs(alone) >= CENT / 2 else ""
     parts.head("Incidents", text if pnl else "apart from the strategies")
     rows = [_row(window, now_ms) for window in listed["items"]]
     parts.table(("window", "from, to", "covers", "cause", "P&L, USDT"), rows, left=(0, 1, 2, 3), thin=(2,), wrap=(1, 3))

@@ -28,6 +28,7 @@ SIGNS = {
     "rejected": "✕",
 }
 LOUD = {"UNKNOWN": "wrn", "rejected": "neg"}
+CANCELLED = ("canceled", "cancelled", "deactivated")  # what a venue's words begin with
 STEPS_MAX = 6  # of a line; the middle of a longer one is counted
 MOVES = ("amending", "working")  # a stop that follows the price goes round these two
 FILLS_MAX = 20
@@ -122,12 +123,15 @@ def after(ms: int) -> str:
     return f"{ms} ms" if ms < 1_000 else f"{ms / 1000:.1f} s" if ms < 60_000 else length(ms / 1000)
 
 
-def fills(orders: Sequence[Mapping[str, Any]], *, wall: bool, now_ms: Any, named: bool = True) -> None:
-    """The newest executions of these orders; `named`: each says of which, else they are all of one."""
+def fills(orders: Sequence[Mapping[str, Any]], *, wall: bool, now_ms: Any, named: bool = True, most: int = 0) -> None:
+    """The newest executions of these orders; `named`: each says of which, else they are all of one. Of `most` orders and more
+    the older ones were not asked for.
+    """
     found = [(fill, order) for order in orders for fill in order["fills"]]
     found.sort(key=lambda one: -one[0]["received_ms"])
     if not found:
-        parts.soft("No execution in the last seven days of desk time.")
+        of = f"of the newest {most} orders" if 0 < most <= len(orders) else "in the last seven days of desk time"
+        parts.soft(f"No execution {of}.")
         return
     rows = [_fill(fill, order, wall, now_ms) for fill, order in found[:FILLS_MAX]]
     heads = ("executed, UTC", "order", "what", "price", "fee", "paid as", "heard after" if wall else "event")
@@ -190,6 +194,7 @@ def life(order: Mapping[str, Any], *, named: bool = True) -> None:
     what = f"{order['side']} {size(order, order['lots'])}, {part_of(order)} filled, {order['state']}"
     parts.head("Its life", f"{order['sleeve']}, {SLOTS.get(order['slot'], order['slot'])}: {what}" if named else "")
     rows = []
+    asked = any(state["state"] == "cancelling" for state in order["states"])
     for state in order["states"]:
         ident = event_link(state["event"])
         name = str(state["state"])
@@ -199,7 +204,7 @@ def life(order: Mapping[str, Any], *, named: bool = True) -> None:
                 stamp(state["received_ms"], True, clocks.wall_ms()),
                 short(state["t_ms"], clocks.desk_ms()),
                 cell,
-                typeset(_why(state)),
+                typeset(_why(state, asked=asked)),
                 ident,
             )
         )
@@ -207,9 +212,11 @@ def life(order: Mapping[str, Any], *, named: bool = True) -> None:
     parts.table(heads, rows, left=(0, 1, 2, 3), thin=(1,), wrap=(3,))
 
 
-def _why(state: Mapping[str, Any]) -> str:
-    """Why a state came; a time in it is written as times are."""
+def _why(state: Mapping[str, Any], *, asked: bool = True) -> str:
+    """Why a state came; a time in it is written as times are. `asked`: the desk has cancelled it."""
     why = str(state["why"])
+    if not asked and state["state"] == "done" and why.lower().partition(" ")[0] in CANCELLED:
+        return f"{why}: ended at the venue, this desk did not ask for it"
     first, _, rest = why.partition(" ")
     if first == "decided" and rest.isdigit() and len(rest) < 15:
         return f"decided at the close of {short(int(rest), clocks.desk_ms())}"

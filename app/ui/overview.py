@@ -179,8 +179,8 @@ def _equity(api: PageClient, desk: Mapping[str, Any], hold: Mapping[str, Any]) -
 
 def spec(curve: Mapping[str, Any], hold: Mapping[str, Any], since_ms: int) -> dict[str, Any]:
     """The chart: equity, holding as far as the curve goes, drawdown below."""
-    until = curve["close_ms"][-1]
-    held = [(x, y) for x, y in zip(hold.get("close_ms") or [], hold.get("equity") or [], strict=True) if since_ms <= x <= until]
+    begun, until = max(since_ms, curve["close_ms"][0]), curve["close_ms"][-1]
+    held = [(x, y) for x, y in zip(hold.get("close_ms") or [], hold.get("equity") or [], strict=True) if begun <= x <= until]
     lines: list[dict[str, Any]] = [{"name": "desk", "tone": "accent", "y": curve["equity"]}]
     if held:
         lines.append({"name": "hold", "tone": "hold", "dash": "dotted", "x": [x for x, _ in held], "y": [y for _, y in held]})
@@ -194,15 +194,31 @@ def spec(curve: Mapping[str, Any], hold: Mapping[str, Any], since_ms: int) -> di
     return made | {"x": curve["close_ms"], "lines": lines, "fall": fall}
 
 
+def _instrument(s: Mapping[str, Any]) -> str:
+    return f"{s['venue']}:{s['symbol']}:{s['market']}"
+
+
+def gone(found: Mapping[str, Any]) -> set[str]:
+    """Instruments of which the venue holds nothing and the desk something. `found`: /api/reconcile."""
+    return {str(one["instrument"]) for one in found["differences"] if (one.get("card") or {}).get("venue_lots") == 0}
+
+
 def positions(api: PageClient, desk: Mapping[str, Any], items: Sequence[Mapping[str, Any]]) -> None:
     """Every open layer between its stop and its target; what is unprotected first."""
     held = sorted((s for s in items if s.get("position")), key=lambda s: not sleeves.bare(s))
     gained = [s["unrealised"] for s in held if is_number(s.get("unrealised"))]
     made = f"; {number(sum(gained), sign=True)} unrealised" if gained else ""
     parts.head("Open positions", f"{len(held)} of {len(items)} sleeves; USDT{made}")
-    if bare := [str(s["name"]) for s in held if sleeves.bare(s)]:
-        rest = f"for {', '.join(bare)}: place a stop at the venue by hand, or HALT."
+    away = gone(api.last("/api/reconcile")) if desk.get("mode") not in SIMULATED else set()
+    bare = [s for s in held if sleeves.bare(s)]
+    if names := [str(s["name"]) for s in bare if _instrument(s) not in away]:
+        rest = f"for {', '.join(names)}: place a stop at the venue by hand, or HALT."
         parts.note("■ No protective order works", rest, "bad", to=parts.Linked("what to do", ALERTS))
+    if names := [str(s["name"]) for s in held if _instrument(s) in away]:
+        rest = (
+            f"{', '.join(names)}: it needs no stop, and its P&L here is of the desk's book alone. Adopt it, under Desk and venue."
+        )
+        parts.note("■ The venue holds nothing of", rest, "bad", to=parts.Linked("what to do", ALERTS))
     if not held:
         parts.soft("Flat: no open position.")
         return

@@ -8,6 +8,7 @@ links to our own ids.
 """
 
 import html
+import json
 import re
 from collections.abc import Sequence
 
@@ -16,6 +17,7 @@ from app.ui.figures import MONTHS, NONE, year_of
 from app.ui.links import href
 
 JOIN = "\u2060"  # a word joiner: invisible, and no URL, e-mail or directive is recognised across it
+COLON = "\ue000"  # of an instrument's name while the rest is escaped: no text has this character any more
 TEXT_MAX = 20_000
 WIDE = 6  # columns; a table of more, and of no more rows, is turned
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ue000-\uf8ff]")
@@ -36,23 +38,38 @@ _LIST = re.compile(r"^(\s{0,8})(?:[-*+]|(\d{1,3})[.)])\s+(.*)$")
 _QUOTE = re.compile(r"^(?:>\s?)+(?=\S)(.*)$")
 _HEADING = re.compile(r"^#{1,6}\s+(.*)$")
 _MINUS = re.compile(
-    r"(?:(?<=^)|(?<=[\s(\[]))-(?=[\d.,]*\d(?![\w-]))"
-)  # of a number that stands alone: no id, range, date or option
+    r"\b(?:nightdesk [a-z]|kill -)[^;,(\n]*|(?:(?<=^)|(?<=[\s(\[]))-(?=[\d.,]*\d(?![\w-]))"
+)  # of a number that stands alone: no id, range, date or option, and not in what is to be typed: kill -9, --units -0.1
 _PERCENT = re.compile(r"(?<=\d) ?%(?!\w)")
 _TIME = re.compile(r"\b(\d{4})-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01]) (\d{2}:\d{2}(?::\d{2})?Z)")
 # one in a command or in quotes is to be typed
 _INSTRUMENT = re.compile(
     r"\bnightdesk [a-z][^;,(\n]*|(?<![\w:'\"])([a-z][a-z0-9]{1,20}):([A-Z0-9]{1,16}-[A-Z0-9]{1,12}):(perp|spot)(?!\w|:\w)"
 )
+_NAME = re.compile(
+    r"(?<![\w:])[a-z][a-z0-9]{1,20}:[A-Z0-9]{1,16}-[A-Z0-9]{1,12}:(?:perp|spot)(?::[\w-]{1,40})?(?![\w:])"
+)  # of an instrument, of a trade
+_ANSWER = re.compile(r"\b(binanceusdm|binance|bybit|okx) (\{(?:[^{}]|\{[^{}]*\})*\})")  # as ccxt hands it on
 _RULE = re.compile(r"^\|?[\s:|-]+\|?$")
 
 
 def typeset(text: str) -> str:
     """A minus before a number as wide as a plus, a narrow space that keeps % at its number, `BTC-USDT perp (okx)`, an arrow, and
     times as the page has them: `20 Feb 14:15Z`, the year only where it is not the desk's."""
-    text = _TIME.sub(_short_time, text)
+    text = _TIME.sub(_short_time, _ANSWER.sub(_venue_says, text))
     text = _INSTRUMENT.sub(_short_instrument, text).replace(" -> ", " → ")
-    return _PERCENT.sub("\u202f%", _MINUS.sub("\u2212", text))
+    return _PERCENT.sub("\u202f%", _MINUS.sub(lambda found: found[0] if len(found[0]) > 1 else "\u2212", text))
+
+
+def _venue_says(found: re.Match[str]) -> str:
+    """`bybit {"retCode":110017,"retMsg":"current position is zero",...}` as a person reads it; one that was cut stays."""
+    try:
+        answer = json.loads(found[2])
+        said = next((answer[key] for key in ("retMsg", "msg") if answer.get(key)), "")
+        code = next((answer[key] for key in ("retCode", "code") if answer.get(key)), "")
+    except (ValueError, AttributeError):
+        return found[0]
+    return f"{found[1].removesuffix('usdm')} says: {str(said).rstrip('.')} ({code})" if said else found[0]
 
 
 def _short_instrument(found: re.Match[str]) -> str:
@@ -135,9 +152,10 @@ def _shape(found: re.Match[str]) -> str:
 def _escaped(text: str) -> str:
     """Text in which no character has a meaning in markdown."""
     bare = _UNESCAPED.sub(r"\1", text)
+    bare = _NAME.sub(lambda found: found[0].replace(":", COLON), bare)  # a name is copied from the page into a terminal
     bare = re.sub(r":(?=[^\s\d])", ":" + JOIN, bare)
     bare = re.sub(r"(?i)\bwww\.", lambda found: found[0][:-1] + JOIN + ".", bare).replace("@", "@" + JOIN)
-    return _PUNCTUATION.sub(r"\\\1", bare)
+    return _PUNCTUATION.sub(r"\\\1", bare).replace(COLON, "\\:")
 
 
 def turns(rows: Sequence[Sequence[str]]) -> bool:

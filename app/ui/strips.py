@@ -7,7 +7,7 @@ not wrong; the desk view says it.
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from app.ui import parts, sleeves, urgent
+from app.ui import data_pull, parts, sleeves, urgent
 from app.ui.figures import SIMULATED, bar_ms, is_number, length, short, since, when
 
 LATE_BARS = 3  # of the fastest sleeve: a worker that waits longer for its next bar is worth a line
@@ -52,8 +52,8 @@ def draw(found: Sequence[Strip], pull: Callable[[], None] | None = None) -> None
 def silent(since_ms: int, figures_ms: Any) -> Strip:
     """The API does not answer: since when (wall clock), and of when the figures are (desk time)."""
     of = f"Figures shown are of desk time {when(figures_ms)}." if is_number(figures_ms) else "No figures were read yet."
-    rest = f"{of} The worker is another process and may trade on; HALT above works without the API."
-    return Strip("bad", f"The desk's API does not answer since {_clock(since_ms)} (wall clock).", rest)
+    rest = f"{of} The worker is another process and may trade on; HALT above works without the API. In a terminal:"
+    return Strip("bad", f"The desk's API does not answer since {_clock(since_ms)} (wall clock).", rest, "nightdesk status")
 
 
 def found(desk: Mapping[str, Any], alerts: Sequence[Mapping[str, Any]], items: Sequence[Mapping[str, Any]]) -> list[Strip]:
@@ -61,11 +61,14 @@ def found(desk: Mapping[str, Any], alerts: Sequence[Mapping[str, Any]], items: S
     asking = urgent.asking(alerts, desk)
     said = [name for name, kinds in SAID_BY_PAGE.items() if any(page.get("kind") in kinds for page in asking)]
     checks = [check for check in desk.get("checks") or [] if check.get("name") not in said]
-    return [*pages(alerts, desk), *_worker(desk, items), *_checks(checks)]
+    is_said = any(page.get("kind") == "worker" for page in asking)
+    paged, of_worker = pages(alerts, desk), _worker(desk, items, is_said=is_said)
+    is_gone = not (desk.get("worker") or {}).get("running")  # a page about it may be of before, and nobody looks any more
+    return [*of_worker, *paged, *_checks(checks)] if is_gone else [*paged, *of_worker, *_checks(checks)]
 
 
-def _worker(desk: Mapping[str, Any], items: Sequence[Mapping[str, Any]]) -> Iterable[Strip]:
-    """No worker, a silent one, or one that waits for bars."""
+def _worker(desk: Mapping[str, Any], items: Sequence[Mapping[str, Any]], *, is_said: bool) -> Iterable[Strip]:
+    """No worker, a silent one, or one that waits for bars. `is_said`: a page above names it, with what to do."""
     worker, desk_ms, now_ms = desk.get("worker") or {}, desk.get("desk_ms"), desk.get("now_ms")
     at = short(desk_ms, desk_ms)
     if not worker.get("running"):
@@ -76,7 +79,9 @@ def _worker(desk: Mapping[str, Any], items: Sequence[Mapping[str, Any]]) -> Iter
         return
     for check in desk.get("checks") or []:
         if check.get("name") == "worker" and check.get("state") == "bad":
-            yield Strip("bad", "The worker is silent.", f"{check.get('text')}. Figures are of {at}. Next:", "nightdesk doctor")
+            rest = f"{_open(items, 'nobody moves {} protective orders')} Figures are of {at}."
+            rest, command = (rest, "") if is_said else (f"{check.get('text')}. {rest} Next:", "nightdesk doctor")
+            yield Strip("bad", "The worker is silent.", rest, command)
         elif check.get("name") == "worker" and check.get("state") == "warning":
             yield Strip("warn", "Two clocks are apart.", f"{check.get('text')}.")
     if worker.get("phase") == "waiting" and _late(desk_ms, now_ms, items):
@@ -84,8 +89,19 @@ def _worker(desk: Mapping[str, Any], items: Sequence[Mapping[str, Any]]) -> Iter
         why = str(worker.get("note") or "").partition(WAITS)[2].strip(" .;")  # what keeps it from bars that are there
         rest += f" {why[:1].upper()}{why[1:]}." if why else ""
         live = desk.get("source") == "live"  # its bars come by themselves or not at all
-        command = "nightdesk doctor" if live else "nightdesk data pull"
+        command = "nightdesk doctor" if live else _pull(items)
         yield Strip("warn", _ended(desk), f"{rest} Next:", command, pulls=desk.get("source") in PULLED)
+
+
+def _pull(items: Sequence[Mapping[str, Any]]) -> str:
+    """What fetches newer bars of each sleeve: the command alone is of one instrument, and the desk waits for all."""
+    of = [tuple(str(item.get(name) or "") for name in ("venue", "symbol", "timeframe")) for item in items]
+    pulls = [
+        f"nightdesk data pull --venue {venue} --symbol {symbol} --timeframe {timeframe}"
+        for venue, symbol, timeframe in dict.fromkeys(of)
+        if venue in data_pull.VENUES
+    ]
+    return " && ".join(pulls) or "nightdesk data pull"
 
 
 def _protected_by(desk: Mapping[str, Any]) -> str:

@@ -75,7 +75,7 @@ def _draw(api: PageClient, desk: Mapping[str, Any], wall: bool) -> None:
     left, right = places
     with left.container(key="panel_fills", height="stretch" if at_account else "content"):
         parts.head("Executions", "newest first; fee in USDT")
-        orders.fills(lives, wall=wall, now_ms=desk.get("desk_ms"))
+        orders.fills(lives, wall=wall, now_ms=desk.get("desk_ms"), most=ORDERS_MAX)
     if right is not None:
         with right.container(key="panel_latency", height="stretch"):
             _latency(account["latency"])
@@ -134,6 +134,10 @@ def _withheld(account: Mapping[str, Any], desk: Mapping[str, Any], found: Mappin
     """Why nothing enters, the heaviest reason alone, or how many there are; empty where entries are free."""
     if desk.get("halt", {}).get("halted"):
         return "halted"
+    if not (desk.get("worker") or {}).get("running", True):
+        return "no worker runs"
+    if any(check.get("name") == "worker" and check.get("state") == "bad" for check in desk.get("checks") or []):
+        return "the worker is silent"
     if _differ(found):
         return "desk and venue differ"
     wrong = [str(spell["what"]) for spell in account["spells"] if spell["over_ms"] is None] or list(map(str, found["blocked"]))
@@ -192,7 +196,8 @@ def _gate(gate: Mapping[str, Any] | None, unwell: bool) -> None:
     parts.table(("row", "state", "what it wants, or found"), rows, left=(0, 1, 2), wrap=(2,))
     waits = next((row for row in gate["rows"] if row["consent"] and not gate["open"]), None)
     if waits:
-        parts.note("▲ Waits for a person:", str(waits["why"]) + ".", "warn", command="nightdesk live consent --as NAME")
+        why, _, _ = str(waits["why"]).partition(": nightdesk ")  # the command follows
+        parts.note("▲ Waits for a person:", f"{why}.", "warn", command="nightdesk live consent --as NAME")
     elif not gate["open"]:
         parts.note(
             "▲ It tries again by itself.", "What each row wants, and what to do:", "warn", command="docs/runbooks/gate-closed.md"
@@ -250,14 +255,18 @@ def _poll(one: Mapping[str, Any], beat: Any) -> Sequence[parts.Cell]:
 def _orders(lives: Sequence[Mapping[str, Any]], wall: bool, now_ms: Any) -> None:
     """Open orders, then the newest that have ended."""
     still, over = [o for o in lives if o["open"]], [o for o in lives if not o["open"]]
-    parts.head("Orders", f"{len(still)} open, {len(over)} ended in the last seven days of desk time; a name opens its page")
+    ended = f"{len(over)} ended in the last seven days of desk time"
+    if len(lives) >= ORDERS_MAX:
+        ended = f"{len(over)} ended of the newest {ORDERS_MAX}"
+    parts.head("Orders", f"{len(still)} open, {ended}; a name opens its page")
     if not lives:
         parts.soft("No order in the last seven days of desk time.")
         return
     orders.listed([*still[:SHOWN_MAX], *over[:SHOWN_MAX]], wall=wall, now_ms=now_ms)
     hidden = max(0, len(still) - SHOWN_MAX) + max(0, len(over) - SHOWN_MAX)
     if hidden:
-        parts.soft(f"and {hidden} more: nightdesk orders list")
+        more = " and older ones" if len(lives) >= ORDERS_MAX else ""
+        parts.soft(f"and {hidden} more{more}: nightdesk orders list")
 
 
 def _latency(found: Sequence[Mapping[str, Any]]) -> None:

@@ -4,15 +4,20 @@ Called by app/cli/incidents.py, app/cli/reconcile.py, app/api/incidents.py. Clos
 from the book that the journal folds to (engine/watch/folded_book.py).
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from shlex import quote
 from typing import Any
 
+from engine.amounts import price_text
+from engine.book.bodies import CASH
 from engine.book.book import Book
 from engine.book.incident_money import incidents_of, parted, parted_sleeve, window_money
 from engine.book.order_events import stuck
 from engine.book.windows import lasting
+from engine.clock import utc
 from engine.errors import BadInput
+from engine.store.chain import Event
 from engine.store.lookback import last
 from engine.watch.folded_book import book_at
 from engine.watch.incidents import IncidentWindow, orders_in, pages_of, windows_of
@@ -24,6 +29,27 @@ CHOICES = {
     " a trade stays until it is adopted",
     "wait": "leave it as it is: no sleeve enters, stops stay, the desk goes on comparing;"
     " nightdesk reconcile --wait {what} --as NAME --reason WHY writes down that a person has looked",
+}
+BOOK = "nightdesk adopt {what} --sleeve {sleeve} --units {units}"
+OF_TRADE = {
+    "adopt": f"book it: {BOOK} --as NAME --reason WHY, U what its layer holds at the venue now, negative when short, 0 for none;"
+    " only what you have undone there by hand: nightdesk adopt {what} --keep --as NAME --reason WHY",
+    "close": "undo it by hand at the venue's own page, then nightdesk adopt {instrument} --keep --as NAME --reason WHY:"
+    " no trade ends by itself",
+}
+OF_POSITION = {
+    "adopt": f"book what the venue holds, {{venue}}: {BOOK} --price P --fee F --as NAME --reason WHY, P and F of what changed it,"
+    " as the venue shows them"
+}
+OF_CASH = {
+    "adopt": "once you know what it is (nightdesk cash list has the transfers by the venue's bills):"
+    " nightdesk adopt {what} --keep --as NAME --reason WHY",
+    "wait": "a bill that comes late ends it by itself. Else: " + CHOICES["wait"],
+}
+OF_ORDER = {
+    "adopt": "let it be: nightdesk adopt {what} --keep --as NAME --reason WHY; entries go on, and what it executes is another"
+    " difference",
+    "close": "cancel it by hand at the venue's own page: the difference ends when the desk compares again, within a minute",
 }
 
 
@@ -65,7 +91,7 @@ def reconciliation(path: Path) -> dict[str, Any]:
         if found["lots"]
     ]
     return {
-        "differences": [_difference(path, what, text) for what, text in book.differences.items()],
+        "differences": [_difference(path, book, what, text) for what, text in book.differences.items()],
         "entries_blocked": book.entries_blocked,
         "blocked": dict(book.health),
         "orphans": orphans,
@@ -78,14 +104,58 @@ def reconciliation(path: Path) -> dict[str, Any]:
     }
 
 
-def _difference(path: Path, what: str, text: str) -> dict[str, Any]:
-    """A difference with the card that came with it, and what a person can do."""
+def _difference(path: Path, book: Book, what: str, text: str) -> dict[str, Any]:
+    """A difference with the card that came with it, and what a person can do. A trade says how much it was, at what and when."""
     event = last(path, ("reconcile",), lambda e: what in e.body.get("differs", ()))
     card = dict(event.body.get("card") or {}) if event is not None else {}
-    names = card.pop("choices", None) or list(CHOICES)
-    choices = [{"choice": name, "does": CHOICES[name].format(what=quote(what))} for name in names if name in CHOICES]
+    trade = (
+        last(path, ("fill",), lambda e: e.body.get("trade") == what and "instrument" in e.body)
+        if event is not None and not card
+        else None
+    )
+    instrument = card.get("instrument") or (trade.body["instrument"] if trade is not None else None)
+    choices = choices_of(book, what, str(instrument), card, trade)
+    text = text if trade is None else f"{text}: {_traded(book, trade)}"
     where = {"since_ms": event.t_event_ms if event else None, "event": event.id if event else None}
-    return {"what": what, "text": text, "instrument": card.get("instrument"), **where, "card": card, "choices": choices}
+    return {"what": what, "text": text, "instrument": instrument, **where, "card": card, "choices": choices}
+
+
+def choices_of(book: Book, what: str, instrument: str, card: dict[str, Any], trade: Event | None) -> list[dict[str, str]]:
+    """What a person can do: {choice, does}, with the words to type. `card` loses its own list of them."""
+    names, does = card.pop("choices", None) or list(CHOICES), _does(what, card, trade)
+    values = {"what": quote(what), "instrument": instrument} | _sleeve_of(book, instrument, card)
+    return [{"choice": name, "does": does[name].format(**values)} for name in names if name in does]
+
+
+def _does(what: str, card: Mapping[str, Any], trade: Event | None) -> dict[str, str]:
+    """What each choice does: an order that rests is let be, or cancelled there; a position is booked in units."""
+    if what == CASH:
+        return OF_CASH
+    if trade is not None:
+        return CHOICES | OF_TRADE
+    if card.get("venue_lots") is not None and card["venue_lots"] * card["desk_lots"] >= 0:  # else it is flattened by hand first
+        return CHOICES | OF_POSITION
+    return CHOICES | OF_ORDER if card.get("order") else CHOICES
+
+
+def _sleeve_of(book: Book, instrument: str, card: Mapping[str, Any]) -> dict[str, str]:
+    """The one sleeve that trades it, with what the venue holds where that is of one layer; else letters."""
+    mine = [s for s, spec in enumerate(book.specs) if spec.source["instrument"] == instrument]
+    if len(mine) != 1 or book.basket is not None or book.sleeves[mine[0]].position.open_layers > 1:
+        return {"sleeve": "S", "units": "U", "venue": "U"}
+    held, lot_size = card.get("venue_lots"), book.specs[mine[0]].rules.lot_size
+    units = "U" if held is None else f"{held * lot_size:.10g}"
+    return {"sleeve": quote(book.names[mine[0]]), "units": units, "venue": "nothing" if units == "0" else units}
+
+
+def _traded(book: Book, trade: Event) -> str:
+    """An execution that was not booked: side, units, price, when, and the order's name there."""
+    body = trade.body
+    sizes = [spec.rules.lot_size for spec in book.specs if spec.source["instrument"] == body["instrument"]]
+    size = f"{body['lots'] * sizes[0]:.10g}" if sizes else f"{body['lots']} lots"
+    at = f", {utc(body['t_ms'] // 1000 * 1000)}" if body.get("t_ms") else ""
+    side = {"buy": "bought ", "sell": "sold "}.get(str(body.get("side")), "")  # older journals do not have it
+    return f"{side}{size} at {price_text(body['price'])}{at}, of order {body['order']}"
 
 
 def _row(window: IncidentWindow, book: Book | None) -> dict[str, Any]:

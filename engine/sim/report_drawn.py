@@ -125,7 +125,7 @@ def trip_list(trips: pl.DataFrame, count: int = TRIPS_MAX) -> dict[str, Any]:
         shown = [*own[:-4], *OF_LEGS, *own[-4:]]
     frame = with_r(trips).tail(count).reverse().select([column[2] for column in shown])
     money = ("net", "gross", "slippage", "fees", "funding", "r", "mae_r", "mfe_r")
-    rounded = [pl.col(name).round(4) for name in money if name in frame.columns]
+    rounded = [pl.col(name).round(6) for name in money if name in frame.columns]
     last = trips["entry_ms"].max() if len(trips) else None
     return {
         "columns": [[name, kind, pick, name not in PHONE] for name, kind, _, pick in shown],

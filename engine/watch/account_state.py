@@ -17,6 +17,7 @@ from engine.watch.window import mark_at
 
 LOOKED_AT = 5_000  # events at the journal's end, among which what was not well is looked for
 SPELLS_MAX = 30
+FIRST = "00"  # end of the id of a layer's first order of its kind
 PLACED, MOVED, CANCELLED, EXECUTED = "placed", "moved", "cancelled", "executed"
 ASKS = {"sent": PLACED, "amending": MOVED, "cancelling": CANCELLED}  # what the desk asks for -> what its answer times
 
@@ -66,8 +67,10 @@ def gate_seen(path: Path) -> Event | None:
 def spells(path: Path) -> list[Spell]:
     """What is not well, then what was, newest first."""
     open_, over = dict[str, Spell](), list[Spell]()
-    for event in tail(path, LOOKED_AT, {"health"}):
+    for event in tail(path, LOOKED_AT, {"health", "adopt"}):
         what, begins = str(event.body.get("what")), event.body.get("state") == "begun"
+        if event.kind == "adopt":  # a person has let the desk go on: nothing else says that it is over
+            what = str(event.body.get("difference")) if event.body.get("adopted") else ""
         if begins:
             open_[what] = _begun(event)
         elif (was := open_.pop(what, None)) is not None:
@@ -89,8 +92,10 @@ def latencies(lives: Iterable[OrderLife]) -> list[Latency]:
     """What requests and executions of these orders took. An order in doubt counts until the venue has said how it stands."""
     took: dict[str, list[tuple[int, str]]] = {what: [] for what in (PLACED, MOVED, CANCELLED, EXECUTED)}
     for life in lives:
+        waited = life.slot != "entry" and not life.cid.endswith(FIRST)  # up to 8 s before it is sent again: no latency
         for what, ms in _answered(life.states):
-            took[what].append((ms, life.cid))
+            if not (what == PLACED and waited):
+                took[what].append((ms, life.cid))
         fills = (fill for fill in life.fills if fill["t_ms"] is not None)
         took[EXECUTED] += [(max(0, fill["received_ms"] - fill["t_ms"]), life.cid) for fill in fills]
     return [_latency(what, sorted(found)) for what, found in took.items() if found]

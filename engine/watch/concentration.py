@@ -15,7 +15,7 @@ from engine.book.book import Book
 from engine.book.events import correlated_exposure
 from engine.book.replay import fold
 from engine.core.guardrails import exposure, held_side
-from engine.core.state import SIDES
+from engine.core.state import SIDES, TURNING
 from engine.watch.window import journal_of, mark_at
 
 ALIKE = 0.7  # a correlation from which two positions read as one bet
@@ -97,7 +97,7 @@ def exposure_of(book: Book, event: str, desk_ms: int) -> DeskExposure:
 
 def _share(name: str, parts: list[tuple[float, int]], equity: float) -> ExposureShare:
     amount, sides = sum(part for part, _ in parts), {side for _, side in parts if side != 0}
-    side = "mixed" if len(sides) > 1 else SIDES[sides.pop()] if sides else SIDES[0]
+    side = "mixed" if len(sides) > 1 or TURNING in sides else SIDES[sides.pop()] if sides else SIDES[0]
     return ExposureShare(name, side, amount, amount / equity if equity > 0.0 else None)
 
 

@@ -30,7 +30,7 @@ from engine.watch.incidents import windows_of
 from engine.watch.parity_result import UNEXPLAINED_FRAC_MAX, last_result
 from engine.watch.periods import Period, period_begin, periods
 from engine.watch.pruning import prunings
-from engine.watch.window import between, desk_ms, journal_of, start_of
+from engine.watch.window import between, desk_ms, journal_of, mode_of, start_of
 
 ReportUnit = Literal["week", "month"]
 TRIPS_MIN = 30  # fewer say little about a strategy
@@ -91,7 +91,7 @@ def make_report(
         "until_ms": chosen.until_ms,
         "whole": whole,
         "receipt": receipt,
-        "stamp": lived.end.body.get("stamp") or "PAPER",
+        "stamp": lived.end.body.get("stamp") or mode_of(path).upper(),
         "source": start_of(path).get("source") or "unknown",
         "versions": [lived.start.body.get("version"), lived.end.body.get("version")],
         "metrics": [figure._asdict() for figure in [*_money(lived, receipt), *_of_days(days, lived, receipt)]],

@@ -28,6 +28,7 @@ from engine.watch.kept_lines import trading_lines
 from engine.watch.pair_trips import basket_legs, pair_trips
 from engine.watch.window import FAR_MS, journal_of, mark_at, mode_of
 
+ENTRY = state.SLOTS[state.ENTRY]  # of a fill
 SIZED = b'"size":{'  # a decision without it has no approved size
 PLACE = ("n", "close_ms", "sleeve")
 JOURNALS_KEPT = 4
@@ -124,7 +125,7 @@ def journal_rows(path: Path, names: Sequence[str]) -> tuple[pl.DataFrame, pl.Dat
     empty = no_rows()
     columns: dict[str, list[Any]] = {name: [] for name in empty.columns}
     about: dict[str, list[Any]] = {
-        name: [] for name in ("n", "event", "version", "state", "predicted_by", "predicted", "of", "sized")
+        name: [] for name in ("n", "event", "version", "state", "predicted_by", "predicted", "of", "sized", "key")
     }
     for event in _wanted(path):
         kind, values = _row_of(event)
@@ -140,12 +141,15 @@ def journal_rows(path: Path, names: Sequence[str]) -> tuple[pl.DataFrame, pl.Dat
             ("predicted", predicted),
             ("of", event.body["sleeve"]),
             ("sized", event.kind == "decision"),
+            ("key", event.body.get("key") if event.body.get("slot") == ENTRY else None),
         )
         for name, value in (("n", event.seq), ("event", event.id), ("version", event.body.get("version")), *of_models):
             about[name].append(value)
     rows = pl.DataFrame(columns, schema=empty.schema, strict=False)
     kinds = {"n": pl.Int64, "event": pl.String, "version": pl.Int64, "state": pl.Float64, "predicted_by": pl.String}
-    return rows, pl.DataFrame(about, schema={**kinds, "predicted": pl.Float64, "of": pl.String, "sized": pl.Boolean})
+    return rows, pl.DataFrame(
+        about, schema={**kinds, "predicted": pl.Float64, "of": pl.String, "sized": pl.Boolean, "key": pl.Int64}
+    )
 
 
 def read_of(features: Mapping[str, Any]) -> tuple[float | None, str | None, float | None]:
@@ -214,7 +218,7 @@ def _with_events(found: pl.DataFrame, fills: pl.DataFrame, bar_ms: Mapping[str, 
     found = found.join(first, on="first_n", how="left", maintain_order="left").join(
         last, on="last_n", how="left", maintain_order="left"
     )
-    found = _with_read(found, fills)
+    found = _with_layers(_with_read(found, fills), fills)
     own = pl.DataFrame(
         {"sleeve": list(bar_ms), "own_ms": list(bar_ms.values())}, schema={"sleeve": pl.String, "own_ms": pl.Int64}
     )
@@ -226,6 +230,16 @@ def _with_events(found: pl.DataFrame, fills: pl.DataFrame, bar_ms: Mapping[str, 
     if at_account:  # sim/trips.py takes a fill's time for the close of its bar
         found = found.with_columns(pl.col("entry_ms") + pl.col("own_ms"), pl.col("closed_ms").alias("exit_ms"))
     return found.drop("own_ms")
+
+
+def _with_layers(found: pl.DataFrame, fills: pl.DataFrame) -> pl.DataFrame:
+    """Trips with how many layers they had by the keys of their entries: at a venue one entry may fill in parts."""
+    entries = fills.filter(pl.col("key").is_not_null()).select("n", pl.col("of").alias("sleeve"), "key")
+    firsts = found.select("sleeve", "first_n")
+    entries = entries.join_asof(firsts, left_on="n", right_on="first_n", by="sleeve", check_sortedness=False)
+    keys = entries.group_by("sleeve", "first_n").agg(pl.col("key").n_unique().cast(pl.Int64).alias("keys"))
+    found = found.join(keys, on=["sleeve", "first_n"], how="left", maintain_order="left")
+    return found.with_columns(pl.coalesce("keys", "layers").alias("layers")).drop("keys")
 
 
 def _with_read(found: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:

@@ -20,7 +20,7 @@ from engine.store.opened import head_of
 from engine.watch.alert_rows import list_alerts as alerts
 from engine.watch.attribution import WindowPnl, pnl_of_window
 from engine.watch.incidents import windows_of
-from engine.watch.window import between, journal_of, mark_at, start_of
+from engine.watch.window import between, journal_of, mark_at, mode_of, start_of
 
 LISTED = 8  # proposals and alerts listed one by one
 
@@ -63,7 +63,7 @@ def yesterday(home: Path, mark: Event) -> dict[str, Any]:
     refused = Counter(str(e.body["refused_by"]) for e in events if e.kind == "decision" and e.body["action"] == "refused")
     return {
         "source": start_of(path).get("source"),
-        "stamp": mark.body.get("stamp"),
+        "stamp": mark.body.get("stamp") or mode_of(path).upper(),  # the mark of a start, before the first bar, has none
         "day": utc_day(end - DAY_MS),
         "pnl": pnl_parts(pnl_of_window(home, end - DAY_MS, end)),
         "fills": sum(e.kind == "fill" for e in events),

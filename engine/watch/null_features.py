@@ -13,7 +13,7 @@ from engine.watch.last_closes import closes_of
 from engine.watch.observation import DeskObservation, Finding, data_trouble, instrument_of, is_trading, position_text
 
 SHOWN_MAX = 20  # sleeves with an alert of their own
-ACTION = "nightdesk data sources says which series count no longer; nightdesk data check looks at the bars"
+ACTION = "nightdesk data sources says which series count no longer; nightdesk data list from when on there are bars"
 
 
 def lacking_now(path: Path, mark: Event | None, config: Mapping[str, Any]) -> dict[str, list[str]]:

@@ -213,14 +213,20 @@ def differences(desk: DeskObservation) -> Iterator[Finding]:
         texts = [(texts_of | differs)[what][:300] for what in ([head, *joined] if last else [head])]
         rest = f"; and {len(texts) - SHOWN} more" if len(texts) > SHOWN else ""
         what = f"Desk and venue differ, no sleeve enters: {'; '.join(texts[:SHOWN])}{rest}; {held}"
-        action = (
-            f"nightdesk reconcile, compare with the venue, then: nightdesk adopt {quote(head)} --keep "
-            "(or --sleeve, --units) --as NAME --reason WHY"
-        )
         since, event = desk.mark.t_recv_ms, desk.mark.id
         level = max(0, sum(part in positions for part in joined) - 1) if last else 0  # one more position is worse
         level += len(trades.get(head, (head,))) - 1  # and so is one more trade
-        yield Finding(f"difference:{head}", "difference", "page", what, "desk", since, action, {}, event, level)
+        yield Finding(f"difference:{head}", "difference", "page", what, "desk", since, _way_on(head), {}, event, level)
+
+
+def _way_on(head: str) -> str:
+    """What to type for a difference, as `nightdesk reconcile` says it for each choice."""
+    adopt, by = f"nightdesk adopt {quote(head)}", "--as NAME --reason WHY"
+    if " order " in head:
+        return f"cancel it at the venue's own page, or let it be: {adopt} --keep {by}"
+    units = "--sleeve SLEEVE --units U --price P --fee F, as the venue holds it"
+    how = units if head.startswith(POSITION) else "--keep (or --sleeve, --units)"
+    return f"nightdesk reconcile, compare with the venue, then: {adopt} {how} {by}"
 
 
 def trades_of(differs: Iterable[str], instrument: str) -> list[str]:

@@ -46,6 +46,20 @@ def test_it_is_counted_as_the_guardrail_counts_it(desk: Any) -> None:
     assert [share["name"] for share in route["sleeves"]] == book.names
 
 
+def test_a_sleeve_that_turns_over_holds_both_sides(desk: Any) -> None:
+    """Between the close of a reversal and the next open: it holds one side and has ordered the other."""
+    _, book = desk
+    s = next(s for s, sleeve in enumerate(book.sleeves) if sleeve.position.open_layers)
+    before = book.sleeves[s]
+    order = before.order._replace(side=-before.position.side, lots=1, notional=100.0)
+    book.sleeves[s] = before._replace(order=order)
+    try:
+        found = {share.name: share.side for share in exposure_of(book, "d-1", 0).sleeves}
+    finally:
+        book.sleeves[s] = before
+    assert found[book.names[s]] == "mixed"
+
+
 @pytest.mark.parametrize(
     ("sides", "correlation", "reads"),
     [((1, 1), 0.9, "same bet"), ((-1, -1), 0.7, "same bet"), ((1, -1), 0.9, "hedge"), ((1, -1), -0.9, "same bet"),

@@ -24,8 +24,8 @@ ACTIONS = {
     "exit": "nightdesk drill says whether it can fire at all; then look at what the sleeve changed since",
     "guard": "nightdesk drill says whether it can fire at all",
     "entry": "nightdesk journal explain --sleeve {place}: which signal there was, and which rule refused",
-    "feature": "nightdesk data sources, nightdesk data check: which file or series it reads ended",
-    "bars": "check the venue and nightdesk data check; a position in it has no honest mark",
+    "feature": "nightdesk data sources, nightdesk data list: which file or series it reads ended",
+    "bars": "check the venue and nightdesk data list; a position in it has no honest mark",
     "funding": "compare with the venue's bills; nightdesk data pull fetches rates",
 }
 

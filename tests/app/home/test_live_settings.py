@@ -9,6 +9,7 @@ from app.home.settings import read_desk_toml
 from app.market_data.pulling import PullRequest, pull
 from app.processes.children import allowed_worker, traded_mode
 from app.processes.live_data import LiveData
+from engine.data.writer import file_name
 from engine.errors import BadInput
 from tests.fakes.live_homes import written
 
@@ -90,6 +91,29 @@ def test_a_home_on_fifteen_second_bars_cannot_be_turned_to_a_real_venue(own_home
         LiveData(open_home(), "15s", ["okx:BTC-USDT:perp"], None)
     with pytest.raises(BadInput, match="15s bars are a local venue's alone"):
         pull(PullRequest("okx", "BTC-USDT", "15s", "perp", None, None, False, False, ""))
+
+
+def test_the_past_of_a_second_instrument_is_read_though_the_feed_hears_it_already(own_home: Path) -> None:
+    """A first start reads one instrument after the other; the first bars of the others are in their files by then."""
+    written(own_home, "okx", account=False, timeframe="15m")
+    asked = list[tuple[str, str | None]]()
+
+    def pulled(request: PullRequest) -> None:
+        asked.append((request.symbol, request.start))
+        data._save()  # as it does each second
+
+    class Recorder:
+        def save(self, *, force: bool) -> None:
+            (own_home / "data" / file_name("okx", "ETH-USDT", "perp", "15m")).write_text("the last 200 bars")
+
+    data = LiveData(open_home(), "15m", ["okx:BTC-USDT:perp", "okx:ETH-USDT:perp"], None, pull=pulled)
+    data._recorder = Recorder()  # type: ignore[assignment]
+    data._pull_all(1_700_000_000_000)
+    assert {symbol for symbol, start in asked if start is not None} == {"BTC-USDT", "ETH-USDT"}
+    assert all(start is not None for _, start in asked), "none: only what follows the file's end"
+    asked.clear()
+    data._pull_all(1_700_000_000_000)
+    assert asked == [("BTC-USDT", None), ("ETH-USDT", None)], "once, and not at each try"
 
 
 def test_live_data_needs_the_way_out_and_no_key(tmp_path: Path) -> None:

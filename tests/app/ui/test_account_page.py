@@ -99,6 +99,21 @@ def test_the_first_tiles_never_say_that_all_is_well_while_something_withholds_en
     assert (compared["value"], compared["name"].endswith("agreed")) == (("differ", False) if differ else ("42 s ago", True))
 
 
+@pytest.mark.parametrize(
+    ("more", "why"),
+    [
+        ({"worker": {"running": False}}, "no worker runs"),
+        ({"checks": [{"name": "worker", "state": "bad"}]}, "the worker is silent"),
+        ({"checks": [{"name": "worker", "state": "warning"}]}, ""),
+    ],
+)
+def test_nothing_may_enter_without_a_worker(more: dict[str, Any], why: str) -> None:
+    """The account may be well as it was last read: who would enter is not there."""
+    answer = {"differences": [], "orphans": [], "blocked": {}}
+    shown = venue_account.tiles(account() | {"spells": [], "gate": None}, {"now_ms": NOW_MS, **more}, [], answer)
+    assert next(tile["note"] for tile in shown if tile["name"] == "Entries") == why
+
+
 @pytest.mark.parametrize("unwell", [True, False])
 def test_an_open_gate_claims_nothing_of_what_went_wrong_since(at_account: Fake, unwell: bool) -> None:
     """With an expired key its rows are of the hour in which it opened; each row that holds says what of."""
@@ -174,11 +189,13 @@ def test_a_halt_says_what_it_cancelled_and_closed_and_what_is_left(fake: Fake) -
     }
     steps = [
         step | {"at_ms": NOW_MS},
+        step | {"slot": "protective", "side": "sell", "at_ms": NOW_MS},
         step | {"what": "closed", "slot": "exit", "side": "sell", "price": 58_000.0, "at_ms": NOW_MS},
     ]
     fake.halt_progress = {"state": "KILL_INCOMPLETE", "left": ["okx:BTC-USDT:perp: 4 lots, 1 orders"], "steps": steps}
     seen = texts_of(page(tab="desk"))
-    assert "1 order cancelled, 1 exit has filled. Left: BTC-USDT perp (okx): 4 lots, 1 orders." in seen
+    assert "btc-trend stop, sell" in seen, "as in every other list"
+    assert "2 orders cancelled, 1 exit has filled. Left: BTC-USDT perp (okx): 4 lots, 1 orders." in seen
     assert "at the next open" in seen
     assert seen.count("booked when it closes: 21 Sep 14:28:20Z desk time.") == 1
     fake.desk["mode"] = "testnet"
@@ -206,6 +223,45 @@ def test_an_incomplete_halt_on_paper_says_what_it_waits_for_and_until_when(worke
     text = halt.waits_for(desk() | {"worker": worker}, sleeves)
     assert text == f"They leave at the open of the next bar, booked when it closes: 21 Sep 14:28:20Z desk time.{keeps}"
     assert halt.waits_for(desk() | {"desk_ms": None}, sleeves) == ""
+
+
+def test_what_waits_for_a_person_has_its_command_once(at_account: Fake) -> None:
+    """The worker's words end with it, too."""
+    held = account()
+    row = next(row for row in held["gate"]["rows"] if row["consent"])
+    row["why"] = "it costs money, so a person consents: nightdesk live consent --as NAME"
+    ROUTES["GET", "/api/account"] = lambda f, q, b: held
+    note = texts_of(page(tab="desk", view="account")).partition("Waits for a person:")[2][:300]
+    assert note.count("nightdesk live consent --as NAME") == 1
+
+
+@pytest.mark.parametrize(("count", "cut"), [(3, False), (200, True)])
+def test_a_list_that_is_cut_claims_nothing_of_what_it_leaves_out(at_account: Fake, count: int, cut: bool) -> None:
+    """A night of refused stops fills it: the executions of the evening are older, and not none."""
+    refused = [order(state="rejected", open=False, fills=[], filled_lots=0) for _ in range(count)]
+    ROUTES["GET", "/api/orders"] = lambda f, q, b: {"items": refused}
+    text = texts_of(page(tab="desk", view="account"))
+    assert ("No execution of the newest 200 orders." in text, "200 ended of the newest 200;" in text) == (cut, cut)
+    assert ("No execution in the last seven days" in text) is not cut
+
+
+@pytest.mark.parametrize(
+    ("steps", "why", "shown"),
+    [
+        ((("working", 0), ("done", 1)), "CANCELED", "ended at the venue, this desk did not ask for it"),
+        ((("working", 0), ("done", 1)), "Deactivated EC_PerCancelRequest", "ended at the venue, this desk did not ask for it"),
+        ((("working", 0), ("cancelling", 1), ("done", 2)), "Cancelled", ""),
+        ((("working", 0), ("done", 1)), "FILLED", ""),
+    ],
+)
+def test_an_order_that_somebody_else_ended_says_so(
+    at_account: Fake, steps: tuple[tuple[str, int], ...], why: str, shown: str
+) -> None:
+    """A stop cut by hand at the venue is put back at once: the life of the one that was cut says that it was not the desk."""
+    ROUTES["GET", f"/api/orders/{CID}"] = lambda f, q, b: order(states=states(*steps, why=why), state="done", open=False)
+    text = texts_of(page(tab="desk", view="account", order=CID))
+    assert (f"{why}: ended at the venue" in text) is bool(shown)
+    assert shown in text
 
 
 def test_prices_in_a_states_reason_are_written_as_prices() -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from app.people.authority import refusals
 from app.people.identity import Actor, add_person
+from app.ui import checklist as runbook_page
 from tests.app.ui.fake_api import ROUTES, Fake
 from tests.app.ui.fake_checklists import checklist, reading
 from tests.app.ui.fake_shapes import alert
@@ -71,11 +72,12 @@ def test_a_step_without_a_check_takes_the_persons_words(fake: Fake) -> None:
     fake.checklists = [checklist(at=2, says="yes")]
     at = page(**ALERTS)
     at.button(key="checklist_done_cl-1_2").click().run()
+    at.text_input(key="checklist_words_cl-1_2").set_value("over").run()
     at.button(key="checklist_end_cl-1_2").click().run()
     assert fake.asked == [
         ("POST", "/api/checklists/cl-1/done", {"step": 1, "evidence": "flat, d-4"}),
         ("POST", "/api/checklists/cl-1/done", {"step": 2, "evidence": ""}),
-        ("POST", "/api/checklists/cl-1/end", {"reason": ""}),
+        ("POST", "/api/checklists/cl-1/end", {"reason": "over"}),
     ]
 
 
@@ -88,6 +90,25 @@ def test_a_refusal_of_the_api_is_said_at_its_checklist(fake: Fake, monkeypatch: 
     at.button(key="checklist_done_cl-1_1").click().run()
     assert "step 1 of cl-1 was done by bob" in bare(texts_of(at))
     assert not at.exception
+
+
+@pytest.mark.parametrize("act", ["refuse", "end"])
+def test_what_needs_a_reason_asks_for_the_field_and_not_for_an_option(act: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`--reason WHY` is nothing that a page has."""
+    kept, api = dict[str, Any](), object()  # which is not asked
+    monkeypatch.setattr(runbook_page.st, "session_state", kept)
+    runbook_page._act(
+        api,  # type: ignore[arg-type]
+        "cl-1",
+        2,
+        act,
+    )
+    assert kept["checklist_error_cl-1"] == "The field above is empty: it says why."
+
+
+def test_a_step_has_no_link_that_leads_nowhere() -> None:
+    """A runbook's own links are to files of the docs."""
+    assert runbook_page.bare("since when. See [outside-data](outside-data.md).", 100) == "since when. See outside-data."
 
 
 def test_what_is_about_no_alert_of_the_page_has_a_place_of_its_own(fake: Fake) -> None:

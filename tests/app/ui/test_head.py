@@ -32,7 +32,8 @@ def test_ended_bars_say_when_what_stays_open_and_the_next_step() -> None:
     status["worker"] |= {"phase": "waiting", "note": "End of the recorded bars"}
     status |= {"now_ms": NOW_MS + 90 * 86_400_000}
     (line,) = strips.found(status, [], SLEEVES)
-    assert (line.kind, line.command) == ("warn", "nightdesk data pull")
+    pulls = [f"nightdesk data pull --venue binance --symbol {s['symbol']} --timeframe 15m" for s in SLEEVES]
+    assert (line.kind, line.command) == ("warn", " && ".join(dict.fromkeys(pulls))), "the desk waits for bars of each"
     assert line.strong == "The recorded bars end at 21 Sep 14:13:20Z: nothing trades."
     assert line.rest.startswith("1 position stays open, its protective orders stand.")
     assert any(badge.text == "◐ worker" and badge.look == "wrn" for badge in head.badges(status, [], ""))
@@ -70,6 +71,29 @@ def test_a_worker_that_is_gone_or_silent_is_red() -> None:
     assert lines(status) == [("warn", "Two clocks are apart.", "")]
     status["worker"] |= {"running": False, "phase": "not running"}
     assert lines(status) == [("bad", "No worker runs since 14:13:20Z (wall clock): nothing trades.", "nightdesk up")]
+
+
+def test_a_silent_worker_is_seen_in_the_head_and_says_what_is_open() -> None:
+    """Also from the middle of a phone's page; a page that names it, and what to do, is not said again."""
+    status = desk()
+    assert not any(badge.look == "neg" for badge in head.badges(status, [], ""))
+    status["checks"] = [{"name": "worker", "state": "bad", "text": "the worker (process 7) hangs", "event": ""}]
+    assert ("■ worker", "neg") in [(badge.text, badge.look) for badge in head.badges(status, [], "")]
+    assert head._idle(status), "so that the sleeves are asked for"
+    (line,) = strips.found(status, [], SLEEVES)
+    assert line.rest.startswith("the worker (process 7) hangs. 1 position stays open, nobody moves its protective orders.")
+    paged = alert("al-1") | {"kind": "worker", "severity": "page", "acked_by": None}
+    _, line = strips.found(status, [paged], SLEEVES)
+    assert (line.rest.startswith("1 position stays open"), line.command) == (True, "")
+
+
+def test_that_no_worker_runs_comes_before_a_page_of_before() -> None:
+    """Once it is gone nobody looks, and the last page may say that it is being restarted and that nothing is open."""
+    status = desk()
+    paged = alert("al-1") | {"kind": "worker", "what": "The worker exited and is being restarted; no open position"}
+    assert strips.found(status, [paged], SLEEVES)[0].strong.startswith("PAGE")
+    status["worker"] |= {"running": False, "phase": "not running"}
+    assert [strip.strong.split()[0] for strip in strips.found(status, [paged], SLEEVES)] == ["No", "PAGE:"]
 
 
 def test_a_failed_check_is_said_once_and_a_pause_by_rule_is_no_fault() -> None:
@@ -125,8 +149,8 @@ def test_a_silent_api_says_since_when_and_of_when_the_figures_are() -> None:
     line = strips.silent(NOW_MS, NOW_MS - 60_000)
     assert "since 14:13:20Z (wall clock)" in line.strong
     assert "Figures shown are of desk time 2026-09-21 14:12:20Z." in line.rest
-    assert line.rest.endswith("HALT above works without the API.")
-    assert not line.command, "the button is beside it"
+    assert line.rest.endswith("HALT above works without the API. In a terminal:")
+    assert line.command == "nightdesk status", "which asks no API"
 
 
 def test_a_halt_is_said_once() -> None:
@@ -179,6 +203,8 @@ def test_another_day_on_that_clock_is_named() -> None:
         (figures.percent(0.0345), "3.45\u202f%"),
         (figures.in_r(0.08), "+0.08\u202fR"),
         (figures.price(87_413.44), "87,413.4"),
+        (figures.price(61_077.25), "61,077.3"),  # as a browser's tables have it
+        (figures.number(float("inf")), "inf"),
         (figures.price(0.012345), "0.0123450"),
         (figures.price(0.0000123456), "0.0000123456"),
         (figures.price(0), "0.00000"),

@@ -74,6 +74,18 @@ def test_the_page_shows_both_parts_the_card_and_how_a_window_ends(fake: Fake) ->
     assert "<img src=x>" not in seen
 
 
+@pytest.mark.parametrize(("sleeves", "said"), [(-4.22, True), (-4.35, False)])
+def test_what_is_of_no_sleeve_is_said(sleeves: float, said: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A round trip's cost is in the windows and in no equity: the two figures beside each other differ by it."""
+    heads = list[str]()
+    monkeypatch.setattr(incidents.parts, "head", lambda _, text: heads.append(text))
+    monkeypatch.setattr(incidents.parts, "table", lambda *args, **more: None)
+    monkeypatch.setattr(incidents.parts, "soft", lambda _: None)
+    pnl = {"whole": -4.35, "incident": -1.21, "strategy": -3.14, "sleeves": {"a": {"whole": sleeves}}}
+    incidents._windows({"items": [], "total": 0, "pnl": pnl}, NOW_MS)
+    assert ("\u22120.13 of it of no sleeve and in no equity here" in heads[0]) is said
+
+
 def test_a_strategys_figure_leaves_incidents_out() -> None:
     """Where the API says the part of the strategies, that is shown; the desk's tile names the rest."""
     assert (of_strategy({"net": 5.0}), of_strategy({"net": 5.0, "strategy": -2.0})) == (5.0, -2.0)

@@ -29,6 +29,32 @@ def test_the_strip_says_what_was_made_and_what_holding_would_have(monkeypatch: p
     assert overview.holding({"equity": [], "return_frac": None}) is None
 
 
+def test_the_line_of_holding_begins_with_the_desk_s() -> None:
+    """It is bought at the first open, before the desk's first close: its first point would be left of the frame."""
+    begun = curve()["close_ms"][0]
+    hold = {"close_ms": [begun - 60_000, begun, begun + 1], "equity": [1.0, 2.0, 3.0]}
+    drawn = next(line for line in overview.spec(curve(), hold, 0)["lines"] if line["name"] == "hold")
+    assert drawn["x"] == [begun, begun + 1]
+
+
+@pytest.mark.parametrize(("venue_lots", "said"), [(0, "The venue holds nothing of"), (100, "No protective order works")])
+def test_a_position_that_the_venue_does_not_hold_asks_for_no_stop(
+    monkeypatch: pytest.MonkeyPatch, venue_lots: int, said: str
+) -> None:
+    """It was closed there by hand: a stop placed now would guard nothing, and the figures here are of no position."""
+    held = sleeve("btc-trend", with_position=True)
+    held["position"]["layers"][0] |= {"covered": False, "protective_state": "rejected"}
+    found = {"differences": [{"instrument": "binance:BTC-USDT:perp", "card": {"venue_lots": venue_lots}}]}
+    notes = list[str]()
+    monkeypatch.setattr(overview.parts, "note", lambda strong, *rest, **more: notes.append(strong))
+    for name in ("table", "head"):
+        monkeypatch.setattr(overview.parts, name, lambda *args, **more: None)
+    monkeypatch.setattr(overview, "_trips", lambda *args: [])
+    api: Any = type("Api", (), {"last": lambda self, path: found})()
+    overview.positions(api, desk() | {"mode": "testnet"}, [held])
+    assert notes == [f"■ {said}"]
+
+
 def test_the_drawdown_is_from_the_highest_equity_and_names_the_breakers_reference() -> None:
     """After a release the breaker measures from another peak: both are there. Without one its limit is. No figure has a sign."""
     moved = tile("Drawdown", desk())

@@ -31,7 +31,10 @@ def test_bars_that_a_venue_has_are_fetched_by_a_button(source: str, pulls: bool)
     """Synthetic bars have no newer ones, and live ones come by themselves."""
     waits = desk() | {"source": source, "worker": {"running": True, "phase": "waiting"}, "checks": [], "now_ms": NOW_MS * 2}
     (strip,) = strips.found(waits, [], [sleeve("btc-trend")])
-    assert (strip.pulls, strip.command) == (pulls, "nightdesk doctor" if source == "live" else "nightdesk data pull")
+    pull = "nightdesk data pull --venue binance --symbol BTC-USDT --timeframe 15m"
+    assert (strip.pulls, strip.command) == (pulls, "nightdesk doctor" if source == "live" else pull)
+    (strip,) = strips.found(waits | {"source": "synthetic"}, [], [sleeve("btc-trend") | {"venue": "synthetic"}])
+    assert strip.command == "nightdesk data pull", "a venue that has none"
 
 
 def test_newer_bars_are_those_of_the_sleeves() -> None:
@@ -115,7 +118,7 @@ def test_challengers_are_below_their_champion(monkeypatch: pytest.MonkeyPatch) -
     ((heads, rows),) = drawn
     assert [row[0] for row in rows] == ["vol-btc@1.2.0 ● champion of btc-vol", "vol-btc@1.3.0"]
     assert rows[1][1:4] == ("R2 0.450 (0.420 to 0.480)", "0.10, 0.42, 0.70", "HAR 0.430, better by 0.020 (0.010 to 0.030)")
-    assert (rows[1][4], rows[1][5]) == ("3.2 days, btc-vol", ("● every gate passed", ""))
+    assert (rows[1][4], rows[1][5]) == ("3.3 days, btc-vol", ("● every gate passed", ""))
     assert len(heads) == len(rows[0])
     inputs.challengers(lines[3:])
     assert len(drawn) == 1

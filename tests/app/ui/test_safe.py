@@ -15,6 +15,57 @@ ROOT = Path(__file__).resolve().parents[3]
 ALPHABET = st.text(alphabet="ab1 \n|*_~`[]()<>!:#\\/.@&;$-+=\"'{}w" + JOIN + "\u202e\x00", max_size=120)
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        "kill -9 4495",
+        "nightdesk adopt x --sleeve s --units -0.12 --price 5",
+        "nightdesk adopt 'position of okx:B-U:perp' --units -1",
+    ],
+)
+def test_a_minus_that_is_to_be_typed_stays_one(command: str) -> None:
+    """A wide minus in it is no option and no number in a terminal; after the command it is one."""
+    assert typeset(f"To do: {command}; it made -5.00") == f"To do: {command}; it made \u22125.00"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "binance:BTC-USDT:perp order theirs",
+        "position of bybit:BTC-USDT:perp",
+        "okx:BTC-USDT:spot",
+        "bybit:BTC-USDT:perp:a2ae69c-4edf",
+    ],
+)
+def test_a_name_that_is_copied_from_the_page_is_the_name(name: str) -> None:
+    """An invisible character in it would make it another one, which no command knows."""
+    command = f"nightdesk adopt '{name}' --keep"
+    for text in (markdown(command), words(command), markdown(f"**{command}**").strip("*")):
+        assert JOIN not in text
+        assert re.sub(r"\\(.)", r"\1", text) == command
+    assert JOIN in words(":material/home: of x:y-z:perp :red[x] :smile:")
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        (
+            '5 refused: bybit {"retCode":110017,"retMsg":"current position is zero","result":{},"time":17}; go on',
+            "5 refused: bybit says: current position is zero (110017); go on",
+        ),
+        (
+            'binanceusdm {"code":-2022,"msg":"ReduceOnly Order is rejected."}.',
+            "binance says: ReduceOnly Order is rejected (-2022).",
+        ),
+        ('okx {"msg":"Service unavailable","code":"50001"', 'okx {"msg":"Service unavailable","code":"50001"'),
+        ('okx {"code":"1"} and okx {[}', 'okx {"code":"1"} and okx {[}'),
+    ],
+)
+def test_what_a_venue_answered_is_a_sentence(text: str, shown: str) -> None:
+    """Of its JSON the words and the code; what was cut, or has no words, is as it came."""
+    assert typeset(text).replace("\u2212", "-") == shown
+
+
 def test_an_answer_keeps_its_shape() -> None:
     """Bold, struck, code, lists, tables and own links are what they were."""
     shown = markdown("**I understood:** `x`\n\n- a\n1. b\n\n| m | v |\n|---|---|\n| return | [-1.5 %](run:r-1) |\n\n~~0.31~~")

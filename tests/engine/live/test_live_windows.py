@@ -1,11 +1,17 @@
 """A live desk opens incident windows by itself, in the batch of what opened them; a start from its journal finds them open."""
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+from app.views import incidents
+from app.views.incidents import reconciliation
 from engine.book.incident_money import incidents_of, parted
+from engine.venues.live_port import StandingOrder
 from engine.watch import halt_left
+from engine.watch.desk_trips import desk_trips
 from engine.watch.halt_left import halt_state
 from engine.watch.incidents import orders_in, windows_of
 from tests.fakes.live_desks import BTC_PERP, LiveBench, on_bench
@@ -32,6 +38,78 @@ def test_a_strangers_execution_opens_one_over_its_instrument(path: Path) -> None
     opened = next(e for e in bench.events("window") if e.body["what"] == "open")
     batch = [e for e in bench.events("fill", "reconcile", "window") if e.seq <= opened.seq]
     assert [e.kind for e in batch][-3:] == ["fill", "reconcile", "window"]
+
+
+def test_what_can_be_done_about_a_difference_works_as_it_is_typed(path: Path) -> None:
+    """A trade says how much, at what and when; a position is booked in the venue's units, unless it is on the other side;
+    an order that rests is cancelled there, or let be.
+    """
+
+    async def play(bench: LiveBench) -> None:
+        await bench.start()
+        await bench.entered()
+        bench.venue.trade("stranger", "v9", -1, 100)
+        bench.venue.strange = [StandingOrder("", "v77", 1, 10, 0, 50_000.0, False, False)]
+        await bench.after(90)
+
+    on_bench(path, play)
+    found = {one["what"]: one for one in reconciliation(path)["differences"]}
+    does = {what: {one["choice"]: one["does"] for one in found[what]["choices"]} for what in found}
+    trade, position, order = "t1", f"position of {BTC_PERP}", f"{BTC_PERP} order v77"
+    assert set(found) == {trade, position, order}
+    assert "of an order that this desk does not know: sold 0.01 at 60,000.00, " in found[trade]["text"]
+    assert found[trade]["text"].endswith("Z, of order stranger")
+    assert f"nightdesk adopt {trade} --sleeve S --units U --as NAME" in does[trade]["adopt"]
+    assert f"nightdesk adopt {BTC_PERP} --keep" in does[trade]["close"]
+    assert f"nightdesk adopt '{position}' --sleeve S --units U --price P --fee F --as NAME" in does[position]["adopt"]
+    assert f"let it be: nightdesk adopt '{order}' --keep --as NAME" in does[order]["adopt"]
+    assert "cancel it by hand at the venue's own page" in does[order]["close"]
+
+
+@pytest.mark.parametrize(
+    ("lots", "sleeves", "said"),
+    [
+        (0, 1, "holds, nothing: nightdesk adopt 'position of X' --sleeve adds --units 0 --price P"),
+        (-120, 1, "holds, -0.12: nightdesk adopt 'position of X' --sleeve adds --units -0.12 --price P"),
+        (120, 1, "keep the desk's position"),
+        (0, 2, "holds, U: nightdesk adopt 'position of X' --sleeve S --units U --price P"),
+    ],
+)
+def test_the_units_of_one_sleeve_are_filled_in(lots: int, sleeves: int, said: str) -> None:
+    """What the venue holds is of the one sleeve that trades there; of the other side it is flattened first, not adopted."""
+    spec = SimpleNamespace(source={"instrument": "X"}, rules=SimpleNamespace(lot_size=0.001))
+    sleeve = SimpleNamespace(position=SimpleNamespace(open_layers=1))
+    book: Any = SimpleNamespace(specs=[spec] * sleeves, sleeves=[sleeve] * sleeves, names=["adds", "rests"], basket=None)
+    card = {"venue_lots": lots, "desk_lots": -200}
+    does = incidents.choices_of(book, "position of X", "X", card, None)
+    assert said in next(one["does"] for one in does if one["choice"] == "adopt")
+
+
+def test_cash_is_of_no_sleeve_and_is_not_closed() -> None:
+    """It is adopted once its bill is known; units and an order to cancel are no part of it."""
+    book: Any = SimpleNamespace(specs=[], sleeves=[], names=[], basket=None)
+    does = incidents.choices_of(book, "cash", "None", {"choices": ["adopt", "close", "wait"]}, None)
+    assert [one["choice"] for one in does] == ["adopt", "wait"]
+    assert "nightdesk adopt cash --keep --as NAME --reason WHY" in does[0]["does"]
+    assert "--units" not in does[0]["does"]
+
+
+def test_an_entry_that_fills_in_parts_is_one_layer(tmp_path: Path) -> None:
+    """A venue fills one order in many; a layer is an entry, of which the settings allow so many."""
+    (tmp_path / "journal").mkdir()
+
+    async def play(bench: LiveBench) -> None:
+        await bench.start()
+        entry = await bench.rested()
+        bench.venue.execute(entry, 120)
+        await bench.after(20)
+        bench.venue.execute(entry, 180)
+        await bench.after(20)
+        assert bench.lots() == 300
+
+    bench = on_bench(tmp_path / "journal" / "desk.jsonl", play)
+    assert len([e for e in bench.events("fill") if e.body["slot"] == "entry"]) == 2
+    assert desk_trips(tmp_path)["layers"].to_list() == [1]
 
 
 def test_an_orphan_s_money_is_the_windows(path: Path) -> None:

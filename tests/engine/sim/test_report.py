@@ -225,6 +225,13 @@ def many(count):
     )
 
 
+def test_a_figure_of_the_list_is_not_rounded_twice():
+    """-0.114992 is -0.11 beside the list; by way of -0.1150 a browser would make it -0.12."""
+    listed = report_drawn.trip_list(many(3).with_columns(pl.lit(-0.114992).alias("net")))
+    at = [column[0] for column in listed["columns"]].index("net")
+    assert [row[at] for row in listed["rows"]] == [-0.114992] * 3
+
+
 def test_the_list_holds_every_trip_and_says_when_it_cannot(parts):
     """All trips are in the table that sorts and filters; of too many the newest, and the page says so."""
     close_ms, curves, _, tripped = parts

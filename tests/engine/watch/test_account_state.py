@@ -38,6 +38,16 @@ def test_what_is_not_well_leads_and_what_was_says_how_long(tmp_path: Path) -> No
     ]
 
 
+def test_what_a_person_let_be_is_over(tmp_path: Path) -> None:
+    """Refusals, settings, a clock: the adoption ends them, and no word of the worker. One not taken ends none."""
+    taken = [
+        Event("adopt", T, {"difference": what, "adopted": done}, t_recv_ms=T + 4_000)
+        for what, done in (("refusals of a", True), ("clock", False))
+    ]
+    path = journaled(tmp_path, health("refusals of a", "begun", 1_000), health("clock", "begun", 2_000), *taken)
+    assert [(s.what, s.over_ms and s.over_ms - T) for s in spells(path)] == [("clock", None), ("refusals of a", 4_000)]
+
+
 def test_what_began_long_ago_and_lasts_is_still_found(tmp_path: Path, monkeypatch: Any) -> None:
     """The end of a journal alone is read, and the mark says what lasts."""
     mark = Event("mark", T, {"blocked": {"gate": "shut"}, "sleeves": {}}, t_recv_ms=T)
@@ -81,6 +91,14 @@ def test_each_kind_of_request_is_timed_and_doubt_counts_until_it_ends() -> None:
     assert (found["moved"].count, found["moved"].median_ms) == (1, 70)
     assert (found["executed"].median_ms, found["executed"].count) == (40, 1)
     assert "cancelled" not in found, "asked for and not answered yet"
+
+
+def test_the_wait_before_an_order_is_sent_again_is_no_latency() -> None:
+    """After a refusal the desk waits up to 8 s, with the next order down as sent; how long its cancellation took still counts."""
+    first = lived("ndbtct00000001X00", "exit", ("sent", 0), ("rejected", 50))
+    again = lived("ndbtct00000001X05", "exit", ("sent", 0), ("working", 8_000), ("cancelling", 8_100), ("done", 8_130))
+    found = {one.what: one for one in latencies(lives_of([*first, *again]).values())}
+    assert (found["placed"].count, found["placed"].worst_ms, found["cancelled"].worst_ms) == (1, 50, 30)
 
 
 def test_a_halt_says_what_it_cancelled_and_what_it_closed_at_what_price() -> None:

@@ -156,6 +156,18 @@ def test_a_desk_that_never_ran_hands_over_that(tmp_path: Path, sqlite: Engine) -
     assert "Journal heads: desk empty 0000000000000000, people empty 0000000000000000" in text
 
 
+def test_the_first_handover_of_an_account_is_not_called_paper(tmp_path: Path, sqlite: Engine) -> None:
+    """The mark of a start, before the first bar, has no stamp: what the desk trades has."""
+    started = mark(D0, sleeve(100.0), sleeve(100.0))
+    started.body.pop("stamp")
+    journal = Journal(journal_of(tmp_path), "worker")
+    journal.append([Event("config", D0, {**CONFIG, "start": CONFIG["start"] | {"mode": "live"}}), started], sync=False)
+    journal.close()
+    text, body = make_handover(tmp_path, sqlite, NOW)
+    assert body["stamp"] == "LIVE"
+    assert "(LIVE, recorded bars)" in text
+
+
 def test_its_heads_are_records_of_the_journals(home: Path, sqlite: Engine) -> None:
     """Whoever kept the message can look the record up: number and hash are those of the last whole group."""
     journal = Journal(home / "journal" / "people.jsonl", "cli")
