@@ -166,6 +166,15 @@ def cancel_forgives_refusals(plant: Plant) -> None:
     plant.setattr(AccountHealth, "_count_refusals", forgiving)
 
 
+def parents_are_not_asked(plant: Plant) -> None:
+    """An execution without a name is nobody's after ten seconds, whoever has not answered."""
+
+    async def sure(*_: Any) -> bool:
+        return True
+
+    plant.setattr(AccountPoll, "_all_answer", sure)
+
+
 def orphan_is_closed_by_any_order(plant: Plant) -> None:
     """What closes an orphan could open a position."""
     plant.setattr(halt, "EXIT_SLOT", ENTRY)

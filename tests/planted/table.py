@@ -106,6 +106,11 @@ OF_THE_BOOK = (
     PlantedBug(book.plans_against_a_doubt, "I4", (CORE + "test_orders.py::test_nothing_is_planned_against_an_order_in_doubt",)),
 )
 OF_THE_DUTIES = (
+    PlantedBug(
+        duties.parents_are_not_asked,
+        "I5",
+        (LIVE + "test_live_poll.py::test_an_execution_is_nobodys_only_once_every_parent_has_answered",),
+    ),
     PlantedBug(duties.exit_without_an_answer_is_sent_anew, "I3 I4 F3", (StormRun("I4", [window("timeout_after", 2, 12)]),)),
     PlantedBug(
         duties.cancel_without_an_answer_is_an_end,

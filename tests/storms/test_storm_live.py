@@ -175,13 +175,6 @@ def not_found_is_believed_at_once(plant: pytest.MonkeyPatch) -> None:
     plant.setattr(AccountPoll, "unread", lambda _: False)
 
 
-def parents_are_not_asked(plant: pytest.MonkeyPatch) -> None:
-    async def sure(*_: Any) -> bool:
-        return True
-
-    plant.setattr(AccountPoll, "_all_answer", sure)
-
-
 def nothing_is_read_back(plant: pytest.MonkeyPatch) -> None:
     async def none(*_: Any) -> None: ...
 
@@ -287,7 +280,6 @@ def attached_stops_stay(plant: pytest.MonkeyPatch) -> None:
 PLANTED: dict[Callable[[pytest.MonkeyPatch], None], tuple[list[Window], dict[str, Any], str]] = {
     unanswered_is_rejected: ([window("timeout_after", 2, 3)], {}, "declared rejected"),
     not_found_is_believed_at_once: ([window("late", 2, 4)], {}, "declared nonexistent"),
-    parents_are_not_asked: ([], {}, "I5"),
     nothing_is_read_back: ([window("partial_answer", 3, 4)], {}, "I5"),
     executions_come_by_streams_alone: ([], {}, "I5"),
     entries_are_not_stopped: ([window("stale_positions", 2, 6)], {}, "I7"),
