@@ -164,7 +164,7 @@ def _act(api: PageClient, ident: str, number: int, act: str) -> None:
         "end": {"reason": said},
     }
     if not said and act in ("refuse", "end"):
-        st.session_state[f"checklist_error_{ident}"] = "The field above is empty: it says why."
+        st.session_state[f"checklist_error_{ident}"] = "Nothing was done: write why into the field above, then press again."
         return
     try:
         api.post(f"/api/checklists/{ident}/{act}", bodies[act])

@@ -211,9 +211,8 @@ class _Reading:
             self.blocked = b'"blocked":{' in line.text
             marked = line.event() if b'"off":{' in line.text else None
             self.off = () if marked is None else tuple(marked.body["off"])
-            if (
-                self.unmarked
-            ):  # what was withheld at a close its own mark says: what was not well before may be over, or just begun
+            # what was withheld at a close its own mark says: what was not well before may be over, or just begun
+            if self.unmarked:
                 self.leads[-1] = self.leads[-1]._replace(blocked=self.blocked, off=self.off)
             self.unmarked = False
             return

@@ -103,7 +103,7 @@ def test_what_needs_a_reason_asks_for_the_field_and_not_for_an_option(act: str, 
         2,
         act,
     )
-    assert kept["checklist_error_cl-1"] == "The field above is empty: it says why."
+    assert kept["checklist_error_cl-1"] == "Nothing was done: write why into the field above, then press again."
 
 
 def test_a_step_has_no_link_that_leads_nowhere() -> None:
