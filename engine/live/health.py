@@ -21,6 +21,7 @@ from engine.core.orders import PARTIAL, REJECTED, STANDING, UNKNOWN, WORKING, Ve
 from engine.core.state import ENTRY, EXIT_SLOT, PROTECTIVE
 from engine.errors import DataError
 from engine.live.desk import LiveDesk, going_on
+from engine.live.lost_stops import withdraw_spent
 from engine.live.poll import AccountPoll, holders
 from engine.live.requests import forgives, refused_before
 from engine.live.wakes import woken
@@ -223,6 +224,7 @@ class AccountHealth:
         for (s, key), since in sorted(self.naked.items()):
             self._look_at_naked(s, key, now - since)
         self._ask_covers(now)
+        withdraw_spent(self.desk, self.missing)
         self._look_for_stops(now)
         self._wake_stops(now)
         for id_, since in self.missing.items():
@@ -356,8 +358,8 @@ class AccountHealth:
         """The venue's clock against ours, each minute; sooner while it is not certain: three samples of five turn the median."""
         while not self.desk.failed and self._venue_clock is not None:
             await self.look_at_clock(self._venue_clock)
-            few = len(self.offsets) < CLOCK_SAMPLES or abs(self.offsets[-1] - median(self.offsets)) > CLOCK_BLOCKS_MS
-            await asyncio.sleep(5 * LOOK_S if self._clock_unanswered else LOOK_S if few else CLOCK_S)
+            doubtful = len(self.offsets) < CLOCK_SAMPLES or abs(self.offsets[-1] - median(self.offsets)) > CLOCK_BLOCKS_MS
+            await asyncio.sleep(5 * LOOK_S if self._clock_unanswered else LOOK_S if doubtful else CLOCK_S)
 
     async def look_at_clock(self, venue_clock: VenueClock) -> None:
         """One sample; the median of five counts: one slow answer is not a wrong clock. Three in a row without a time stop entries

@@ -5,8 +5,8 @@ Called by engine.live.desk before each request. Each returns why the order is ke
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
 
 from engine.book import attached, basket_account
 from engine.book.book import Book, stage_of
@@ -45,6 +45,9 @@ class GuardedDesk(Protocol):
 
     async def ask(self, id_: str) -> bool:
         """Ask the venue about an order."""
+
+    def take(self, kind: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
+        """One thing from outside, through the book."""
 
 
 async def why_not_cover(desk: GuardedDesk, order: VenueOrder) -> str:
