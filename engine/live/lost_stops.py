@@ -99,11 +99,12 @@ class LostStops:
 
 def withdraw_spent(desk: GuardedDesk, missing: Collection[str]) -> None:
     """End the attached stops of entries whose lots have left before they were booked: one that does more than reduce would open
-    a position. `missing`: orders that say more than is booked. Decision XXXX.
+    a position. `missing`: orders that say more than is booked. Decision 0150.
     """
     open_ = desk.book.orders.open
     for stop in [order for order in open_.values() if order.attached and attached.may_end(order)]:
         entry = open_.get(attached.entry_id(stop.id))
-        spent = entry is not None and entry.state in ENDED and not attached.unread_lots(desk.book, entry)
-        if spent and entry.id in missing:
+        if entry is None or entry.state not in ENDED or entry.id not in missing:
+            continue
+        if not attached.unread_lots(desk.book, entry):
             desk.take("lapse", {"order": stop.id, "why": "what it covered has left, in executions that are not listed yet"})
