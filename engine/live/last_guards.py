@@ -97,6 +97,15 @@ def stops_of(desk: GuardedDesk, order: VenueOrder) -> list[VenueOrder]:
     return [o for o in mine if o.key == order.key or desk.book.basket is not None]
 
 
+def covers_alone(desk: GuardedDesk, stop: VenueOrder) -> bool:
+    """Whether a stop that the book has ended is all that could cover its layer."""
+    position, whole = desk.book.sleeves[stop.sleeve].position, desk.book.basket is not None
+    held = any(whole or layer.key == stop.key for layer in position.layers[: position.open_layers])
+    mine = (o for o in desk.book.orders.open.values() if o.sleeve == stop.sleeve and (whole or o.key == stop.key))
+    covers = (o for o in mine if o.slot in (PROTECTIVE, EXIT_SLOT) and (o.state in STANDING or o.reported > o.filled))
+    return stop.slot == PROTECTIVE and held and position.side == -stop.side and not any(covers)
+
+
 def why_not_leave(desk: GuardedDesk, order: VenueOrder) -> str:
     """Why an order that protects or leaves a layer is not sent: the layer has gone meanwhile, or its stop has fired."""
     if order.slot == EXIT_SLOT and any(stop.reported > stop.filled for stop in stops_of(desk, order)):

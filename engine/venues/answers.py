@@ -19,7 +19,7 @@ from engine.venues.outcome import UNKNOWN as UNPROVEN
 
 P = ParamSpec("P")
 R = TypeVar("R")
-LOOKS_S = (0.0, 0.5, 2.0)  # before each look whether an order has moved
+LOOKS_S = (0.0, 0.5, 2.0, 4.0)  # before each look whether an order has moved
 AS_IT_WAS = ("unchanged", "You must enter a price")  # Bybit's and OKX's words for an amendment to what is there already
 
 

@@ -109,7 +109,7 @@ def test_an_attached_stop_that_has_shrunk_covers_no_more_than_its_lots(way: str,
         bench.venue.orders.pop(own)
         await bench.desk.ask(own)
         await bench.after(8)
-        assert any("200 lots of layer 1 have no protective order" in page for page in bench.pages)
+        assert any("200 lots (0.02 BTC) of layer 1 have no protective order" in page for page in bench.pages)
         await bench.after(12)
         assert any(id_[-3] == "X" for id_ in bench.venue.asked_for("place"))
 
