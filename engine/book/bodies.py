@@ -42,6 +42,11 @@ def keep_command(what: str) -> str:
     return f"nightdesk adopt '{what}' --keep --as NAME --reason WHY"
 
 
+def going_on(what: str) -> str:
+    """How a person lets the desk go on, for a page about something that does not end by itself."""
+    return f"no entries until a person lets the desk go on: {keep_command(what)}"
+
+
 def unfit_orders(differences: Mapping[str, str]) -> set[str]:
     """Orders of which an execution is listed and fits no layer: a person decides about it, and nothing is missing."""
     return {text.partition(UNFIT)[2].removesuffix(" can") for text in differences.values() if UNFIT in text}

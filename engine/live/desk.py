@@ -12,12 +12,11 @@ what the venue answers to one that a request has overtaken is not heard, or two 
 import asyncio
 import re
 from collections import Counter, deque
-from collections.abc import Callable, Coroutine, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from engine.book import attached
-from engine.book.bodies import keep_command
 from engine.book.book import Book
 from engine.book.order_events import EventBody, is_entry, leaves
 from engine.book.snapshot import to_json
@@ -42,13 +41,7 @@ T = TypeVar("T")
 BACKOFF_S = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0)  # before the n-th order of its kind for one layer
 MOMENT = re.compile(r"\b1[5-9]\d{11}\b")  # UTC ms in a venue's words, as of the end of a ban: it makes no other page of one
 KNOWN_MAX = 2_000  # ids and times of requests that are remembered beside those of open orders
-
-
-class EventWatch(Protocol):
-    """A duty that wants to hear of every event once it is journaled."""
-
-    def __call__(self, kind: str, body: Mapping[str, Any]) -> None:
-        """What has led, with what the book made of it."""
+EventWatch = Callable[[str, Mapping[str, Any]], None]  # (kind, body as journaled): a duty that wants to hear of every event
 
 
 class LiveDesk:
@@ -97,6 +90,16 @@ class LiveDesk:
     def take(self, kind: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
         """One thing from outside: through the fold, durable, then acted on. Returns its body as journaled."""
         return self._led(kind, body, {}, {})
+
+    def take_together(self, kind: str, bodies: Sequence[Mapping[str, Any]]) -> None:
+        """Parts of one thing, as `take`, in one batch: a process that ends has journaled all of them, or none."""
+        with self._or_stops():
+            groups = [(kind, *step(self.book, kind, body, {}, {})) for body in bodies]
+            self._write(groups)
+        for _, led, following in groups:
+            for watch in self.watches:
+                watch(kind, led)
+            self._hand_over(following)
 
     def close(self, body: Mapping[str, Any], read: Any, read_next: Any) -> None:
         """A bar has closed: entry orders that have rested their time end, and the desk decides. Arguments as of `step`."""
@@ -393,8 +396,3 @@ class LiveDesk:
             state = DONE if order.filled else REJECTED
             self.note_answer(answer._replace(state=state, filled_lots=order.filled, why=f"never existed: {answer.why}"))
         return True  # an execution that waits for this order's answer has it: else each would wait for the other for ever
-
-
-def going_on(what: str) -> str:
-    """How a person lets the desk go on, for a page about something that does not end by itself."""
-    return f"no entries until a person lets the desk go on: {keep_command(what)}"

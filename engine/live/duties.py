@@ -22,6 +22,7 @@ from engine.live.reconcile import AGAIN_S, START, AccountReconcile, Cash
 from engine.live.requests import reported
 from engine.live.streams import AccountStreams
 from engine.live.transfers import AccountTransfers
+from engine.live.unpaged import page_unpaged
 from engine.ports import OrderReport
 from engine.redaction import redacted
 from engine.venues.gone import GoneVenue
@@ -79,6 +80,7 @@ class AccountDuties:
         if SPENT not in desk.book.cursors:
             desk.take("cursor", {"instrument": SPENT, "cursor": "1"})
         self.transfers.begin()
+        page_unpaged(desk)
         work += [
             self.health.run,
             self.health.run_clock,

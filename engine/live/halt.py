@@ -8,6 +8,7 @@ that is looked for, not tried for. Nothing here asks for a profit or a price.
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
 from engine.book.account_events import orphan_lots
@@ -72,7 +73,7 @@ class AccountHalt:
             elif not why:
                 self.result = None
             if not why:
-                await self.close_orphans()
+                await self._orphans_until_latched()
 
     async def halt(self, why: str) -> HaltResult:
         """The whole of it. The latch is durable before this is called."""
@@ -195,19 +196,36 @@ class AccountHalt:
 
     # ---- orders that close what no layer's exit closes ------------------------------------------------------------------------
 
+    async def _orphans_until_latched(self) -> None:
+        """Close orphans until a halt is latched: it waits for none of them. What was under way ends as the venue has it, and the
+        halt closes by what the venue says is there.
+        """
+        if not any(orphan_lots(self.desk.book, name) for name in self.venues):
+            return
+        work = asyncio.ensure_future(self.close_orphans())
+        while not work.done() and not self.desk.latched():
+            await asyncio.wait({work}, timeout=self.look_s)
+        if not work.done():
+            work.cancel()
+        with suppress(asyncio.CancelledError):
+            await work
+
     async def close_orphans(self) -> None:
         """Executions under our name that the journal does not know are closed, reduce-only; ten tries, then a page."""
-        for name in self.venues if not self.desk.probing else ():  # a probe closes what it has opened
-            while (lots := orphan_lots(self.desk.book, name)) and not self.desk.failed:
-                tries = self.desk.book.orphans[name]["tries"]
-                if tries >= TRIES_MAX:
-                    self.desk.incident(f"{name}: {lots} lots that no order explains could not be closed in {TRIES_MAX} tries")
-                    break
-                await asyncio.sleep(BACKOFF_S[min(tries - 1, len(BACKOFF_S) - 1)] if tries else 0.0)
-                if await self._is_closed_already(name):
-                    break
-                await self._close(name, lots, "orphan")
-                await self.reconcile.polls[name].look()
+        if not self.desk.probing:  # a probe closes what it has opened
+            await asyncio.gather(*map(self._close_orphans_of, self.venues))  # one that is away keeps no other waiting
+
+    async def _close_orphans_of(self, name: str) -> None:
+        while (lots := orphan_lots(self.desk.book, name)) and not self.desk.failed:
+            tries = self.desk.book.orphans[name]["tries"]
+            if tries >= TRIES_MAX:
+                self.desk.incident(f"{name}: {lots} lots that no order explains could not be closed in {TRIES_MAX} tries")
+                break
+            await asyncio.sleep(BACKOFF_S[min(tries - 1, len(BACKOFF_S) - 1)] if tries else 0.0)
+            if await self._is_closed_already(name):
+                break
+            await self._close(name, lots, "orphan")
+            await self.reconcile.polls[name].look()
 
     async def _is_closed_already(self, name: str) -> bool:
         """Whether the venue holds what the sleeves hold and no more: then the execution that closed the orphan is not listed yet,

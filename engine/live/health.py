@@ -14,14 +14,14 @@ from typing import Any, NamedTuple
 
 from engine.book.account_events import orphan_lots
 from engine.book.attached import attached_id, entry_id
-from engine.book.bodies import REFUSALS, position_of, unfit_orders
+from engine.book.bodies import REFUSALS, going_on, position_of, unfit_orders
 from engine.book.book import lots_text
 from engine.book.order_events import leaves, stuck
 from engine.book.windows import EXECUTIONS
 from engine.core.orders import PARTIAL, REJECTED, STANDING, UNKNOWN, WORKING, VenueOrder
 from engine.core.state import ENTRY, EXIT_SLOT, PROTECTIVE
 from engine.errors import DataError
-from engine.live.desk import LiveDesk, going_on
+from engine.live.desk import LiveDesk
 from engine.live.lost_stops import withdraw_spent
 from engine.live.poll import AccountPoll, holders
 from engine.live.requests import forgives, refused_before

@@ -3,8 +3,8 @@
 Called by engine.live.poll. The execution is booked like any other, without that fee: what it cost is in none of our sums.
 """
 
-from engine.book.bodies import FEES
-from engine.live.desk import LiveDesk, going_on
+from engine.book.bodies import FEES, going_on
+from engine.live.desk import LiveDesk
 from engine.venues.live_port import VenueTrade
 
 

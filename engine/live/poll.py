@@ -369,8 +369,7 @@ class AccountPoll:
         bills = await self.venue.bills(read_from(self.desk, int(since))) if since else []
         known = {id_.partition(":")[0] for id_ in self.desk.book.orders.trades}
         for bill in {bill.bill: bill for bill in bills if bill.bill not in known}.values():
-            for body in bill_shares(self.desk, holders(self.desk, self.instrument), bill):
-                self.desk.take("funding", body)
+            self.desk.take_together("funding", bill_shares(self.desk, holders(self.desk, self.instrument), bill))
         last = max([int(since or self.desk.now_ms()), *(bill.t_ms for bill in bills)])
         if since != str(last):
             self.desk.take("cursor", {"instrument": key, "cursor": str(last)})

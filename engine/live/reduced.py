@@ -8,9 +8,9 @@ is bookkeeping, never a trade. Nothing enters until a named person lets the desk
 from typing import Any
 
 from engine.book.account_events import orphan_lots
-from engine.book.bodies import REDUCED, position_of
+from engine.book.bodies import REDUCED, going_on, position_of
 from engine.book.book import lots_text
-from engine.live.desk import LiveDesk, going_on
+from engine.live.desk import LiveDesk
 from engine.venues.live_port import VenueTrade
 
 WORDS = {"adl": "auto-deleveraging", "liquidation": "a liquidation", "delivery": "its settlement of a delisted instrument"}

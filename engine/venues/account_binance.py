@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from engine.venues.account_facts import AccountSettings, KeyRights, OpenItem, VenueListing, side_text, steps_text
+from engine.venues.answers import rows_about
 
 MARGINS = {"ISOLATED": "isolated", "CROSSED": "cross", "CROSS": "cross"}
 
@@ -38,7 +39,8 @@ class BinanceAccount(NamedTuple):
         """positionSide/dual, accountConfig, symbolConfig."""
         dual = await self.client.fapiprivate_get_positionside_dual()
         config = await self.client.fapiprivate_get_accountconfig()
-        row = (await self.client.fapiprivate_get_symbolconfig({"symbol": name_of(symbol)}))[0]
+        rows = await self.client.fapiprivate_get_symbolconfig({"symbol": name_of(symbol)})
+        row = rows_about(rows, "symbol", name_of(symbol))[0]
         margin = MARGINS.get(row["marginType"].upper(), row["marginType"])
         shared = "multi-assets mode: one margin for all" if is_true(config["multiAssetsMargin"]) else margin
         return AccountSettings(not is_true(dual["dualSidePosition"]), shared, float(row["leverage"]))

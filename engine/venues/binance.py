@@ -27,6 +27,7 @@ from engine.venues.answers import (
     readable,
     row_about,
     row_of,
+    rows_about,
     silent,
     size_of,
     unasked,
@@ -263,8 +264,8 @@ class BinanceVenue(NamedTuple):
         """Every order that the venue holds for the instrument; a version that is being replaced is one of its own. One that fires
         covers nothing until it has placed something, so it does not stand.
         """
-        algos = [row for row in await self._data("openalgoorders", {}) if row.get("algoStatus") != FIRING]
-        return [*map(self._stands, await self._data("openorders", {})), *map(self._stands, algos)]
+        algos = [row for row in await self._mine("openalgoorders") if row.get("algoStatus") != FIRING]
+        return [*map(self._stands, await self._mine("openorders")), *map(self._stands, algos)]
 
     @readable("Binance", "trades")
     async def trades(self, cursor: str) -> tuple[Sequence[VenueTrade], str]:
@@ -275,7 +276,7 @@ class BinanceVenue(NamedTuple):
         an execution is of: each order is asked for once.
         """
         seen = {int(id_): int(t_ms) for id_, _, t_ms in (pair.partition("/") for pair in cursor.split(",") if pair)}
-        rows = await executions_from(self._data, min(seen, default=0))
+        rows = await executions_from(self._data, min(seen, default=0), self.symbol)
         new = each_apart([row for (id_, _), row in sorted(rows.items()) if id_ not in seen], "id")
         names = {row["orderId"]: await self._name(row) for row in {row["orderId"]: row for row in new}.values()}
         seen |= {id_: int(row["time"]) for (id_, _), row in rows.items() if id_ not in seen}
@@ -308,7 +309,7 @@ class BinanceVenue(NamedTuple):
     async def position(self) -> VenuePosition:
         """The net position. Raises DataError in hedge mode: the desk counts one side."""
         row = net_row(self.symbol, await self._data("positionrisk", {}, "v3"))
-        (config,) = await self._data("symbolconfig", {})
+        (config,) = await self._mine("symbolconfig")
         isolated, leverage = config["marginType"] == "ISOLATED", float(config["leverage"])
         if row is None:
             return VenuePosition(0, None, isolated, leverage, None)
@@ -363,6 +364,7 @@ class BinanceVenue(NamedTuple):
     async def _one(self, about: Mapping[str, Any], client: Any = None) -> Mapping[str, Any]:
         """One normal order, by the one id in `about`. Raises LookupError for an answer about another one."""
         row = row_of(await (client or self.polling).fapiprivate_get_order({"symbol": self.symbol, **about}))
+        row_about({"symbol": self.symbol, **row}, "symbol", self.symbol)  # orders are numbered by symbol
         ((name, id_),) = about.items()
         field = "orderId" if name == "orderId" else "clientOrderId"
         return row_about({**row, field: str(row[field])}, field, str(id_))
@@ -374,6 +376,10 @@ class BinanceVenue(NamedTuple):
     async def _data(self, name: str, about: Mapping[str, Any], version: str = "") -> list[Mapping[str, Any]]:
         """The rows of one list of the instrument. Raises DataError."""
         return await rows_of(self.polling, f"{version}_get_{name}", {"symbol": self.symbol, **about})
+
+    async def _mine(self, name: str) -> list[Mapping[str, Any]]:
+        """Those of them that are about the instrument: a list may mix others in. Raises DataError."""
+        return rows_about(await self._data(name, {}), "symbol", self.symbol)
 
     def _size(self, lots: int) -> str:
         """Lots as base units."""

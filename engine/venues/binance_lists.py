@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 from engine.errors import DataError
-from engine.venues.answers import silent
+from engine.venues.answers import rows_about, silent
 
 PAGE = 1_000  # rows of a list
 WEEK_MS = 7 * 86_400_000  # the longest window of a list by time
@@ -36,6 +36,7 @@ async def rows_since(
     while True:
         ends = start + WEEK_MS < now
         week = await _window(client, name, about, start, start + WEEK_MS - 1 if ends else 0)
+        week = rows_about(week, "symbol", about["symbol"]) if "symbol" in about else week
         rows |= {tuple(str(row[key]) for key in id_keys): row for row in week}
         if not ends:
             return list(rows.values())
@@ -56,13 +57,13 @@ async def _window(client: Any, name: str, about: Mapping[str, Any], start: int, 
     return await _window(client, name, about, start, middle) + await _window(client, name, about, middle + 1, end)
 
 
-async def executions_from(list_of: ListOf, first: int) -> dict[tuple[int, str], Mapping[str, Any]]:
+async def executions_from(list_of: ListOf, first: int, symbol: str) -> dict[tuple[int, str], Mapping[str, Any]]:
     """Executions from an id on, by id and side: where two orders of the account have met, both have one id. Raises DataError."""
     rows: dict[tuple[int, str], Mapping[str, Any]] = {}
     while True:
         listed = await list_of("usertrades", {"fromId": first, "limit": PAGE})
-        page = {(int(row["id"]), row["side"]): row for row in listed}
-        rows |= page
+        rows |= {(int(row["id"]), row["side"]): row for row in rows_about(listed, "symbol", symbol)}  # ids are a symbol's own
+        page = {(int(row["id"]), row["side"]) for row in listed}
         if len(page) < PAGE or (newest := max(page)[0]) == first:
             return rows
         first = newest  # once more: its other side may be on the next page
@@ -72,7 +73,7 @@ def net_row(symbol: str, rows: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]
     """The position of an instrument, None where nothing is held. Raises DataError in hedge mode, since the desk counts one side,
     and for two that differ: one-way mode has one, which may be shown twice.
     """
-    held = [row for row in rows if Decimal(row["positionAmt"])]
+    held = [row for row in rows_about(rows, "symbol", symbol) if Decimal(row["positionAmt"])]
     if any(row["positionSide"] != "BOTH" for row in held):
         raise DataError(f"{symbol}: the account is in hedge mode", "set one-way mode: Preferences > Position Mode")
     if len({row["positionAmt"] for row in held}) > 1:

@@ -367,3 +367,18 @@ def any_stop_covers_its_layer(plant: Plant) -> None:
     """However few lots it has."""
     layers = AccountHealth._layers
     plant.setattr(AccountHealth, "_layers", lambda self: (dict.fromkeys(layers(self)[0], 1), layers(self)[1]))
+
+
+def stop_outlives_what_it_covered(plant: Plant) -> None:
+    """The attached stop of lots that were flattened before they were booked stays at the venue, and may open a position."""
+    plant.setattr(health, "withdraw_spent", nothing)
+
+
+def last_stop_is_cancelled(plant: Plant) -> None:
+    """A stop that comes back is an order left behind, whatever else covers its layer."""
+    plant.setattr(reconcile, "covers_alone", lambda *_: False)
+
+
+def bare_again_and_again(plant: Plant) -> None:
+    """A venue that takes entries and no stops gets an entry a bar."""
+    plant.setattr(health, "NAKED_AGAIN_MS", -1)

@@ -272,6 +272,21 @@ OF_THE_DUTIES = (
         "I12",
         (LIVE + "test_lost_stops.py::test_a_stop_of_fewer_lots_than_its_layer_covers_no_more",),
     ),
+    PlantedBug(
+        duties.stop_outlives_what_it_covered,
+        "F6",
+        (LIVE + "test_attached_stops.py::test_the_stop_of_what_was_flattened_does_not_outlive_it",),
+    ),
+    PlantedBug(
+        duties.last_stop_is_cancelled,
+        "I12",
+        (LIVE + "test_live_reconcile.py::test_a_stop_that_the_book_believed_gone_stays_while_nothing_else_covers_its_layer",),
+    ),
+    PlantedBug(
+        duties.bare_again_and_again,
+        "I12",
+        (LIVE + "test_live_health.py::test_a_second_layer_that_is_left_for_want_of_a_stop_withholds_entries",),
+    ),
 )
 OF_THE_VENUES = (
     PlantedBug(venues.unknown_code_is_a_refusal, "I4 F3", (VENUES + "test_adapters.py::test_what_an_answer_proves",)),

@@ -59,7 +59,7 @@ def test_two_sides_that_a_page_parts_are_both_read() -> None:
     async def list_of(_name: str, about: Any) -> Any:
         return [row for row in rows if row["id"] >= about["fromId"]][: about["limit"]]
 
-    found = asyncio.run(executions_from(list_of, 0))
+    found = asyncio.run(executions_from(list_of, 0, "BTCUSDT"))
     assert len(found) == len(rows)
 
 
