@@ -1,5 +1,6 @@
 """What every test stands on: a home of its own, no inherited settings, and the folder of recorded market data if there is one."""
 
+import ctypes
 import gc
 import hashlib
 import os
@@ -55,6 +56,8 @@ SLOW_STORMS = (  # marked here: results of storms are kept for the files of test
 )
 DESCRIPTORS_MAX = 200  # of a process at its end; it has 20 without any test
 POLL_S = 0.02  # a local server looks so often whether it is to end; at Python's half a second every test with one waits for it
+# for glibc's mallopt: zeroed arrays of a megabyte come from the kernel. Once a large one was freed it would write the zeros itself,
+MAPPED = (-3, 1 << 20)  # 10 ms for each maker of a test
 LONG_S = 1_800.0  # a long test that takes more is red: a run has an end
 
 
@@ -103,6 +106,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def once_a_process() -> None:
     """Fakes in the place of what hundreds of tests would do again, of what was imported: each says what it is."""
     socketserver.BaseServer.serve_forever.__defaults__ = (POLL_S,)
+    with suppress(AttributeError, OSError):
+        ctypes.CDLL(None).mallopt(*MAPPED)
+    if "engine.data.synthetic" in sys.modules:
+        from tests.fakes import worked_out
+
+        worked_out.tomllib.loads, worked_out.synthetic.synthetic = worked_out.parsed, worked_out.market
     if "engine.store.db" in sys.modules:
         from tests.fakes import databases
 
