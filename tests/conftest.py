@@ -56,8 +56,8 @@ SLOW_STORMS = (  # marked here: results of storms are kept for the files of test
 )
 DESCRIPTORS_MAX = 200  # of a process at its end; it has 20 without any test
 POLL_S = 0.02  # a local server looks so often whether it is to end; at Python's half a second every test with one waits for it
-# for glibc's mallopt: zeroed arrays of a megabyte come from the kernel. Once a large one was freed it would write the zeros itself,
-MAPPED = (-3, 1 << 20)  # 10 ms for each maker of a test
+# for glibc: zeroed arrays of a megabyte come from the kernel. Once a large one was freed it would write the zeros itself,
+MAPPED = (-3, 1 << 20)  # 10 ms for each maker of a test. M_MMAP_THRESHOLD of mallopt
 LONG_S = 1_800.0  # a long test that takes more is red: a run has an end
 
 
