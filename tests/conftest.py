@@ -132,6 +132,7 @@ def once_a_process() -> None:
         from tests.app import made_routes
 
         made_routes.routing._EffectiveRouteContext.from_api_route = made_routes.made
+        made_routes.FastAPI.openapi = made_routes.described
     if "httpx" in sys.modules:
         from httpx._transports import default  # each client reads the certificates of all authorities, 20 ms of CPU
 
