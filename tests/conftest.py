@@ -14,13 +14,14 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from functools import cache, cached_property
+from itertools import count
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 from xdist.remote import Producer
 
-from tests.spread import ByFolder, InFewWords, mark_samples
+from tests.spread import ByFolder, InFewWords, argnames, fixtures, mark_samples
 
 # Bytecode is kept, whatever the shell says: without it each process of a run compiles what it imports, and pytest each test
 sys.dont_write_bytecode = False
@@ -73,6 +74,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(Passed(config), "passed")
     if hasattr(config, "workerinput"):
         config.pluginmanager.register(InFewWords(), "in-few-words")
+    fixtures.getfuncargnames = argnames
     gc.disable()  # nothing that a collection of tests makes is garbage: looking for it costs a third of its time
 
 
@@ -192,15 +194,31 @@ def bounded(request: pytest.FixtureRequest) -> Iterator[None]:
     signal.signal(signal.SIGALRM, before)
 
 
+@pytest.fixture(scope="session")
+def homes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The home of the next test that asks for no folder: most make none, and one costs a third of what an empty test does."""
+    folder = tmp_path_factory.mktemp("homes")
+    return (folder / str(n) / "home" for n in count())
+
+
 @pytest.fixture(autouse=True)
-def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def nothing_inherited(request: pytest.FixtureRequest, homes: Iterator[Path], monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A fresh NIGHTDESK_HOME; nothing of the user's settings, data or keys reaches a test."""
     for name in list(os.environ):
         if name.startswith(("NIGHTDESK_", "OPENAI_", "SLACK_", "LANGSMITH_", "LANGCHAIN_")):
             monkeypatch.delenv(name)
-    home = tmp_path / "home"
+    asked = "tmp_path" in request.fixturenames
+    home = request.getfixturevalue("tmp_path") / "home" if asked else next(homes)
     monkeypatch.setenv("NIGHTDESK_HOME", str(home))
-    return home
+    yield
+    if not asked:
+        shutil.rmtree(home.parent, ignore_errors=True)
+
+
+@pytest.fixture
+def own_home(tmp_path: Path) -> Path:
+    """The home of the test, not there yet."""
+    return tmp_path / "home"
 
 
 @pytest.fixture(scope="session", autouse=True)
