@@ -15,7 +15,7 @@ from agents.offline.words import Words
 KEPT_MAX = 512  # readings of a process; the oldest give way
 
 
-class Reading(NamedTuple):
+class KeptReading(NamedTuple):
     """A question as it was read, and the facts that were looked for: reference -> fact, None where there was none."""
 
     part: Part
@@ -40,10 +40,10 @@ class SeenFacts(Mapping[str, Any]):
         return len(self.facts)
 
 
-_KEPT: dict[tuple[Any, ...], Reading] = {}
+_KEPT: dict[tuple[Any, ...], KeptReading] = {}
 
 
-def keep(before: Sequence[PastTurn], asked: str, words: Words, tools: frozenset[str] | None, found: Reading) -> None:
+def keep(before: Sequence[PastTurn], asked: str, words: Words, tools: frozenset[str] | None, found: KeptReading) -> None:
     """Keep how a question was read behind those turns, where all of them are stored."""
     if all(turn.id for turn in before):
         while len(_KEPT) >= KEPT_MAX:
@@ -53,7 +53,7 @@ def keep(before: Sequence[PastTurn], asked: str, words: Words, tools: frozenset[
 
 def kept(
     before: Sequence[PastTurn], asked: str, words: Words, tools: frozenset[str] | None, facts: Mapping[str, Any]
-) -> Reading | None:
+) -> KeptReading | None:
     """How the question was read behind those turns; None where it was not, or with other facts."""
     found = _KEPT.get((*(turn.id for turn in before), asked, words, tools))
     return found if found is not None and all(facts.get(ref) == fact for ref, fact in found.seen.items()) else None

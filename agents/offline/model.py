@@ -20,7 +20,7 @@ from agents.offline.drafts import answered, nothing
 from agents.offline.entries import entries, stems
 from agents.offline.entries import entry_of as declared_entry
 from agents.offline.follow import bound
-from agents.offline.kept_readings import Reading, SeenFacts, keep
+from agents.offline.kept_readings import KeptReading, SeenFacts, keep
 from agents.offline.labels import FOLLOWS
 from agents.offline.learned import Guess
 from agents.offline.parts import ALIKE, Part
@@ -90,7 +90,7 @@ def parts_of(question: str, context: OfflineContext, tools: frozenset[str]) -> l
     if (question, tools) not in context.read:
         noted = SeenFacts(context.facts)
         read = context.read[question, tools] = understand(question, context.words, context.past, noted, tools)
-        keep(context.past[-PAST_MAX:], question, context.words, tools, Reading(read[-1], noted.seen))
+        keep(context.past[-PAST_MAX:], question, context.words, tools, KeptReading(read[-1], noted.seen))
     return context.read[question, tools]
 
 

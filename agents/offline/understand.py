@@ -14,7 +14,7 @@ from agents.offline import above, above_kinds, account, follow, measured, rules,
 from agents.offline.changes import scaled
 from agents.offline.choose import SHOWN, chosen_of, entry_of, likely, refined, sure, with_label
 from agents.offline.drafts import asks_back
-from agents.offline.kept_readings import Reading, SeenFacts, keep, kept
+from agents.offline.kept_readings import KeptReading, SeenFacts, keep, kept
 from agents.offline.labels import FOLLOWS, MORE, REPEAT, WHICH, AskLabel
 from agents.offline.learned import Guess
 from agents.offline.parts import ALIKE, CLAUSE_SURE, Part, bare_reading, beside, by_sleeve, with_first
@@ -41,7 +41,7 @@ class ThreadSoFar(NamedTuple):
     past: Sequence[PastTurn] = ()
     facts: Facts = MappingProxyType({})
     tools: frozenset[str] | None = None
-    read: dict[int, Reading] | None = None  # by number of turns: what was read of them, shared while one question is read
+    read: dict[int, KeptReading] | None = None  # by number of turns: what was read of them, shared while one question is read
 
     def turn(self, n: int) -> Part:
         """What was read of an earlier turn. Each is read once: reading one asks for those before it."""
@@ -50,7 +50,7 @@ class ThreadSoFar(NamedTuple):
             asked, before = self.past[n].asked, self.past[:n]
             if (found := kept(before, asked, self.words, self.tools, self.facts)) is None:
                 noted = SeenFacts(self.facts)
-                found = Reading(understand(asked, self.words, before, noted, self.tools, read)[-1], noted.seen)
+                found = KeptReading(understand(asked, self.words, before, noted, self.tools, read)[-1], noted.seen)
                 keep(before, asked, self.words, self.tools, found)
             read[n] = found
         if isinstance(self.facts, SeenFacts):
@@ -98,7 +98,7 @@ def understand(
     past: Sequence[PastTurn] = (),
     facts: Facts = MappingProxyType({}),
     tools: frozenset[str] | None = None,
-    read: dict[int, Reading] | None = None,
+    read: dict[int, KeptReading] | None = None,
 ) -> list[Part]:
     """The parts of a question; one part that is not understood when nothing is. `tools`: those of the role; None: all."""
     if read is None:

@@ -81,14 +81,14 @@ def test_a_fact_that_it_looked_for_is_the_same_one(words: Words, facts: Mapping[
     """Facts that are new are no matter; one that differs, is gone, or was missing and is there now, is."""
     seen = SeenFacts({"r1.net": 5})
     assert (seen["r1.net"], seen.get("r1.fees")) == (5, None)
-    keep([], "why", words, None, kept_readings.Reading(understand.understand("why", words)[-1], seen.seen))
+    keep([], "why", words, None, kept_readings.KeptReading(understand.understand("why", words)[-1], seen.seen))
     assert (kept([], "why", words, None, facts) is not None) == good
 
 
 def test_the_oldest_give_way(words: Words, monkeypatch: pytest.MonkeyPatch) -> None:
     """A process keeps so many and no more."""
     monkeypatch.setattr(kept_readings, "KEPT_MAX", 3)
-    found = kept_readings.Reading(understand.understand("why", words)[-1], {})
+    found = kept_readings.KeptReading(understand.understand("why", words)[-1], {})
     for n in range(9):
         keep([PastTurn("x", (), f"u-{n}")], "why", words, None, found)
     assert len(kept_readings._KEPT) == 3
