@@ -219,7 +219,7 @@ def _past(earlier: EarlierTurn) -> PastTurn:
         CallResult(c["name"], c["args"], c["status"], c["text"], _table(c), c["data"], tuple(c["evidence"]))
         for c in earlier.calls
     )
-    return PastTurn("" if earlier.posted else earlier.asked, results)  # "and for ETH?" continues what a person asked
+    return PastTurn("" if earlier.posted else earlier.asked, results, earlier.id)  # "and for ETH?" continues what a person asked
 
 
 def _table(stored: Mapping[str, Any]) -> Table | None:

@@ -1,5 +1,6 @@
 """What every test stands on: a home of its own, no inherited settings, and the folder of recorded market data if there is one."""
 
+import ctypes
 import gc
 import hashlib
 import os
@@ -13,13 +14,14 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from functools import cache, cached_property
+from itertools import count
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 from xdist.remote import Producer
 
-from tests.spread import ByFolder, InFewWords, mark_samples
+from tests.spread import ByFolder, InFewWords, argnames, fixtures, mark_samples
 
 # Bytecode is kept, whatever the shell says: without it each process of a run compiles what it imports, and pytest each test
 sys.dont_write_bytecode = False
@@ -55,6 +57,8 @@ SLOW_STORMS = (  # marked here: results of storms are kept for the files of test
 )
 DESCRIPTORS_MAX = 200  # of a process at its end; it has 20 without any test
 POLL_S = 0.02  # a local server looks so often whether it is to end; at Python's half a second every test with one waits for it
+# for glibc: zeroed arrays of a megabyte come from the kernel. Once a large one was freed it would write the zeros itself,
+MAPPED = (-3, 1 << 20)  # 10 ms for each maker of a test. M_MMAP_THRESHOLD of mallopt
 LONG_S = 1_800.0  # a long test that takes more is red: a run has an end
 
 
@@ -70,6 +74,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(Passed(config), "passed")
     if hasattr(config, "workerinput"):
         config.pluginmanager.register(InFewWords(), "in-few-words")
+    fixtures.getfuncargnames = argnames
     gc.disable()  # nothing that a collection of tests makes is garbage: looking for it costs a third of its time
 
 
@@ -103,6 +108,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def once_a_process() -> None:
     """Fakes in the place of what hundreds of tests would do again, of what was imported: each says what it is."""
     socketserver.BaseServer.serve_forever.__defaults__ = (POLL_S,)
+    with suppress(AttributeError, OSError):
+        ctypes.CDLL(None).mallopt(*MAPPED)
+    if "engine.data.synthetic" in sys.modules:
+        from tests.fakes import worked_out
+
+        worked_out.tomllib.loads, worked_out.synthetic.synthetic = worked_out.parsed, worked_out.market
     if "engine.store.db" in sys.modules:
         from tests.fakes import databases
 
@@ -123,6 +134,7 @@ def once_a_process() -> None:
         from tests.app import made_routes
 
         made_routes.routing._EffectiveRouteContext.from_api_route = made_routes.made
+        made_routes.FastAPI.openapi = made_routes.described
     if "httpx" in sys.modules:
         from httpx._transports import default  # each client reads the certificates of all authorities, 20 ms of CPU
 
@@ -182,15 +194,31 @@ def bounded(request: pytest.FixtureRequest) -> Iterator[None]:
     signal.signal(signal.SIGALRM, before)
 
 
+@pytest.fixture(scope="session")
+def homes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The home of the next test that asks for no folder: most make none, and one costs a third of what an empty test does."""
+    folder = tmp_path_factory.mktemp("homes")
+    return (folder / str(n) / "home" for n in count())
+
+
 @pytest.fixture(autouse=True)
-def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def nothing_inherited(request: pytest.FixtureRequest, homes: Iterator[Path], monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A fresh NIGHTDESK_HOME; nothing of the user's settings, data or keys reaches a test."""
     for name in list(os.environ):
         if name.startswith(("NIGHTDESK_", "OPENAI_", "SLACK_", "LANGSMITH_", "LANGCHAIN_")):
             monkeypatch.delenv(name)
-    home = tmp_path / "home"
+    asked = "tmp_path" in request.fixturenames
+    home = request.getfixturevalue("tmp_path") / "home" if asked else next(homes)
     monkeypatch.setenv("NIGHTDESK_HOME", str(home))
-    return home
+    yield
+    if not asked:
+        shutil.rmtree(home.parent, ignore_errors=True)
+
+
+@pytest.fixture
+def own_home(tmp_path: Path) -> Path:
+    """The home of the test, not there yet."""
+    return tmp_path / "home"
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -5,10 +5,12 @@ the same time. It looks for each test in the list of all, counts at each end of 
 messages of a test where two say the same: 25 s of CPU with 14,000 tests.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
+from typing import Any
 
 import pytest
+from _pytest import fixtures
 from _pytest.runner import runtestprotocol
 from xdist.scheduler import LoadFileScheduling
 from xdist.workermanage import WorkerController
@@ -61,6 +63,14 @@ class InFewWords:
                 item.ihook.pytest_runtest_logreport(report=report)
         item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
         return True
+
+
+names_of = fixtures.getfuncargnames
+
+
+def argnames(function: Callable[..., Any], *, name: str = "", cls: type | None = None) -> tuple[str, ...]:
+    """As pytest's, which makes the fixture `request` anew for each that asks for it, and looks each time what that takes."""
+    return () if name == "request" else names_of(function, name=name, cls=cls)
 
 
 def mark_samples(items: Sequence[pytest.Item]) -> None:

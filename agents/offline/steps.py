@@ -43,10 +43,11 @@ class CallResult(NamedTuple):
 
 
 class PastTurn(NamedTuple):
-    """An earlier turn of the thread: its question and its results."""
+    """An earlier turn of the thread: its question, its results, and its id where it is stored."""
 
     asked: str
     results: tuple[CallResult, ...]
+    id: str = ""
 
 
 class PlannedAnswer(NamedTuple):

@@ -14,6 +14,7 @@ from agents.offline import above, above_kinds, account, follow, measured, rules,
 from agents.offline.changes import scaled
 from agents.offline.choose import SHOWN, chosen_of, entry_of, likely, refined, sure, with_label
 from agents.offline.drafts import asks_back
+from agents.offline.kept_readings import KeptReading, SeenFacts, keep, kept
 from agents.offline.labels import FOLLOWS, MORE, REPEAT, WHICH, AskLabel
 from agents.offline.learned import Guess
 from agents.offline.parts import ALIKE, CLAUSE_SURE, Part, bare_reading, beside, by_sleeve, with_first
@@ -40,14 +41,21 @@ class ThreadSoFar(NamedTuple):
     past: Sequence[PastTurn] = ()
     facts: Facts = MappingProxyType({})
     tools: frozenset[str] | None = None
-    read: "dict[int, Part] | None" = None  # by number of turns: what was read of them, shared while one question is read
+    read: dict[int, KeptReading] | None = None  # by number of turns: what was read of them, shared while one question is read
 
     def turn(self, n: int) -> Part:
         """What was read of an earlier turn. Each is read once: reading one asks for those before it."""
         read = {} if self.read is None else self.read
         if n not in read:
-            read[n] = understand(self.past[n].asked, self.words, self.past[:n], self.facts, self.tools, read)[-1]
-        return read[n]
+            asked, before = self.past[n].asked, self.past[:n]
+            if (found := kept(before, asked, self.words, self.tools, self.facts)) is None:
+                noted = SeenFacts(self.facts)
+                found = KeptReading(understand(asked, self.words, before, noted, self.tools, read)[-1], noted.seen)
+                keep(before, asked, self.words, self.tools, found)
+            read[n] = found
+        if isinstance(self.facts, SeenFacts):
+            self.facts.seen.update(read[n].seen)
+        return read[n].part
 
     @property
     def older(self) -> Part | None:
@@ -90,7 +98,7 @@ def understand(
     past: Sequence[PastTurn] = (),
     facts: Facts = MappingProxyType({}),
     tools: frozenset[str] | None = None,
-    read: dict[int, Part] | None = None,
+    read: dict[int, KeptReading] | None = None,
 ) -> list[Part]:
     """The parts of a question; one part that is not understood when nothing is. `tools`: those of the role; None: all."""
     if read is None:

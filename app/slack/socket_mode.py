@@ -101,10 +101,27 @@ class SocketConnection:
         return None
 
 
+class Ended:
+    """The state of a session that has ended for good."""
+
+    @property
+    def terminated(self) -> bool:
+        """Always."""
+        return True
+
+    @terminated.setter
+    def terminated(self, _: bool) -> None: ...
+
+
 def hang_up(client: Any) -> None:
-    """Close a client of slack_sdk at once: by itself it waits up to 3 s for what Slack may still send."""
+    """Close a client of slack_sdk at once: by itself it waits up to 3 s for what Slack may still send.
+
+    Its thread that has just seen a new line says that this one has not ended, whoever has ended it meanwhile, and is then waited
+    for without end.
+    """
     client.auto_reconnect_enabled = False
-    client.current_session_state.terminated = True
+    state, client.current_session_state = client.current_session_state, Ended()
+    state.terminated = True
     line = getattr(client.current_session, "sock", None)
     if line is not None:
         with suppress(OSError):  # it has ended already

@@ -116,6 +116,8 @@ def faults_of(parse: Callable[[str], Any], pieces: Sequence[str] = REPEATED, *, 
         while size < MEGABYTE and taken < (2.0 if whole else JUDGED_S):
             size *= 2
             before, taken = taken, cpu_s(parse, text[:size])
+        if size == SMALLEST and taken > JUDGED_S:
+            before = cpu_s(parse, text[: size // 2])
         if taken <= max(JUDGED_S, RATIO_MAX * before):
             continue  # else it may be noise: measured again
         if measured := beyond_linear(parse, text[:size]):

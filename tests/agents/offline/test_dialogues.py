@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import count
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ ROWS = [
     {"row": 1, "run_id": "r-1", "changes": [{"key": "stop_atr", "value": 3}], "verdict": "cannot be told apart"},
     {"row": 2, "run_id": "r-2", "changes": [{"key": "stop_atr", "value": 4}], "verdict": "worse"},
 ]
+TURNS = count()  # of all threads
 COMPARED = {"sleeve": "btc-trend", "best": 1, "told_apart": False, "rows": ROWS}
 
 
@@ -29,6 +31,7 @@ class Desk:
         self.past: list[PastTurn] = []
         self.facts: Mapping[str, Any] = {}
         self.called: list[tuple[str, Mapping[str, Any]]] = []
+        self.stored = True  # as every turn of the product is, so that what was read of it is kept
 
     def ask(self, text: str) -> str:
         """Ask, answer the calls, return the draft."""
@@ -41,7 +44,7 @@ class Desk:
                 result = self.answers.get(call.name) or ok(call.name)
                 results.append(result._replace(args=call.args))
                 messages.append(Message("tool", "", call_id=call.id, data=results[-1]))
-        self.past.append(PastTurn(text, tuple(results)))
+        self.past.append(PastTurn(text, tuple(results), f"u-{next(TURNS)}" if self.stored else ""))
         return reply.text
 
 

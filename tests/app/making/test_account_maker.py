@@ -38,7 +38,7 @@ def test_it_quotes_both_sides_and_books_what_the_venue_fills(tmp_path: Path, ven
 
     async def script(bench: Bench) -> None:
         bench.begin()
-        await bench.after(180)
+        await bench.after(90)
         assert {order.side for order in bench.resting()} <= {1, -1}
         await bench.end()
         assert not bench.resting()
@@ -88,7 +88,7 @@ def test_what_is_not_answered_is_asked_about_and_never_sent_again(tmp_path: Path
         bench.begin()
         await bench.after(20)
         bench.played.venue.faults.on(kind, 60_000, 0.3)
-        await bench.after(240)
+        await bench.after(120)
         assert bench.task is not None
         assert not bench.task.done()
 
@@ -113,7 +113,7 @@ def test_a_venue_that_does_not_answer_ends_the_quoting(tmp_path: Path, venue: st
         bench.begin()
         await bench.after(30)
         bench.played.venue.faults.on(kind, 20_000)
-        await bench.after(90)
+        await bench.after(60)
         assert bench.book().halted
         assert bench.book().killed["state"] == KILLED
         assert (bench.lots(), bench.resting()) == (0, [])
@@ -138,8 +138,8 @@ def test_a_dead_stream_delays_and_loses_nothing(tmp_path: Path, venue: str, kind
         bench.begin()
         await bench.after(20)
         begun.append(bench.exchange.clock())
-        bench.played.venue.faults.on(kind, 60_000)
-        await bench.after(120)
+        bench.played.venue.faults.on(kind, 40_000)
+        await bench.after(80)
 
     bench = play(venue, tmp_path, script)
     bench.check()
@@ -333,7 +333,7 @@ def test_a_second_session_goes_on_and_other_terms_are_refused(tmp_path: Path) ->
     async def script(bench: Bench) -> None:
         for _ in range(3):
             bench.begin()
-            await bench.after(60)
+            await bench.after(30)
             await bench.end()
 
     bench = play("port-okx", tmp_path, script)

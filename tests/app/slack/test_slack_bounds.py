@@ -4,6 +4,7 @@ import json
 import random
 import socket
 import threading
+import time
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,7 +15,7 @@ from app.home.home import Home
 from app.slack import socket_mode
 from app.slack.signed_http import handle_form
 from app.slack.sink import Slack
-from app.slack.socket_mode import MESSAGE_MAX, WAITING_MAX, SocketConnection, bounded_client
+from app.slack.socket_mode import MESSAGE_MAX, WAITING_MAX, SocketConnection, bounded_client, hang_up
 from engine.control import halt
 from engine.store.journal import read
 from tests.fakes.slack_desks import ANN
@@ -115,4 +116,25 @@ def test_a_line_on_which_slack_says_nothing_is_closed_at_once(
     closing = threading.Thread(target=line.close, daemon=True)
     closing.start()
     closing.join(60.0)
+    assert not closing.is_alive()
+
+
+def test_a_line_that_opens_while_it_is_closed_ends_too(slack: Slack) -> None:
+    """slack_sdk's thread has seen that the line is open, and says that it has not ended only after it has."""
+    seen, closed = threading.Event(), threading.Event()
+
+    def is_active() -> bool:
+        seen.set()
+        return closed.wait(WAIT_S)
+
+    def run(state: Any) -> None:
+        while not state.terminated:
+            time.sleep(0.01)
+
+    client = bounded_client(slack)
+    client.current_session = SimpleNamespace(is_active=is_active, run_until_completion=run, close=closed.set, session_id="s")
+    assert seen.wait(WAIT_S)
+    closing = threading.Thread(target=hang_up, args=(client,), daemon=True)
+    closing.start()
+    closing.join(30.0)
     assert not closing.is_alive()
