@@ -1,7 +1,7 @@
 """What a process has withheld entries for until a person's word, and did not live to page. Called by duties.py at a start.
 
-The event that withholds is on the disk before its page is sent. The next process finds it in the book, where nothing would ask for
-the word that ends it.
+The event that withholds is on the disk before its page is sent. The next process finds it in the book, where nothing would ask
+for the word that ends it.
 """
 
 from functools import partial
