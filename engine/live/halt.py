@@ -30,6 +30,7 @@ OWN_EXITS_S = 10.0  # that the book's own exits have
 TRIES_MAX = 10
 BACKOFF_S = (0.5, 1.0, 2.0, 4.0, 8.0)
 LATCH_LOOK_S = 0.05
+LOOK_MAX_S = 1.0  # between two looks at an instrument whose own exits are still at work
 AGAIN_S = 10.0  # between two looks whether an incomplete halt has become complete
 LEFT_MAX = 20
 RELEASED = "a person has released it before its end"
@@ -133,11 +134,13 @@ class AccountHalt:
         """One instrument: what is left of it at the end, "" for nothing."""
         clock = asyncio.get_running_loop().time
         until, what = clock() + (OWN_EXITS_S if usable else 0.0), ""
+        wait_s = LATCH_LOOK_S if self.look_s < 1.0 else LOOK_MAX_S
         while clock() < until and not self._released():
             what = await self._left(name)
             if not what:
                 return ""
-            await asyncio.sleep(LATCH_LOOK_S if self.look_s < 1.0 else 1.0)
+            await asyncio.sleep(wait_s)
+            wait_s = min(2.0 * wait_s, LOOK_MAX_S)  # the venue counts looks as it counts the orders that follow
         for attempt in range(1 if self.desk.book.is_gone(name) else TRIES_MAX):
             if self._released():
                 return RELEASED

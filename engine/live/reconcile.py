@@ -35,6 +35,7 @@ READINGS = 2  # in a row before anything counts as equal, or as different
 YOUNG_MS = 5_000  # an order that was sent since may not be listed yet
 OLD_MS = 1_800_000  # since the last full agreement: what was compared longer ago says nothing of now
 BILL_LATE_MS = 60_000  # settlements are on full hours; by which one's bill may be listed after it
+BILLS_EVERY_MS = 10_000  # between two readings of all bills for a gap: Binance weighs those of an instrument as thirty questions
 CASH_TOLERANCE = 0.01  # quote units: sums of fees are rounded by the venue
 CHOICES = ("adopt", "close", "wait")
 START = "reconciled"
@@ -56,11 +57,9 @@ class AccountReconcile:
         self.equal: dict[str, int] = {}  # instrument -> equal readings in a row
         self.unequal: dict[str, int] = {}
         self.compared_ms = 0
-        self._differed_ms = 0  # when a difference was last open
         self._cash_differed = False
-        self._elsewhere: dict[
-            str, tuple[float, int]
-        ] = {}  # order -> where the venue had it at the last reading, not as in the book
+        self._differed_ms = self._bills_ms = 0  # when a difference was last open; when all bills were last read for a gap
+        self._elsewhere: dict[str, tuple[float, int]] = {}  # order -> where the venue had it last, not as in the book
         self.settings: dict[str, tuple[bool, float | None]] = {}  # instrument -> isolated, leverage, as they were or are accepted
         self._settings_said: dict[str, tuple[bool, float | None]] = {}
         self._soon = asyncio.Event()
@@ -351,6 +350,9 @@ class AccountReconcile:
         try:
             gap, first = await self._gap(cash), book.cursors.get(CASH)
             if first is None or abs(gap - float(first)) > CASH_TOLERANCE:
+                if first is not None and self.desk.now_ms() - self._bills_ms < BILLS_EVERY_MS:
+                    return False  # not compared yet
+                self._bills_ms = self.desk.now_ms()
                 for poll in [poll for name, poll in self.polls.items() if not book.is_gone(name)]:
                     await poll.bills()  # a settlement may not be booked yet, nor a transfer
                 if self._transfers is not None:

@@ -7,7 +7,7 @@ import pytest
 from engine.core.orders import SENT, UNKNOWN
 from engine.core.state import ENTRY, PROTECTIVE
 from engine.live.duties import AccountDuties
-from engine.live.halt import INCOMPLETE, KILLED, RELEASED
+from engine.live.halt import INCOMPLETE, KILLED, LATCH_LOOK_S, RELEASED
 from engine.live.poll import ORPHAN_CODE
 from tests.fakes.live_desks import BTC_PERP, LiveBench, long, on_bench
 
@@ -33,6 +33,21 @@ def test_a_halt_ends_flat_with_nothing_standing(path: Path) -> None:
     assert bench.venue.net == 0
     assert all(o.state == "done" for o in bench.venue.orders.values())
     assert bench.events("incident")[-1].body["state"] == KILLED
+
+
+def test_a_halt_asks_no_more_than_it_has_to(path: Path) -> None:
+    """It asked twenty times a second for ten seconds; three instruments were Binance's limit, and their exits were refused."""
+
+    async def play(bench: LiveBench) -> None:
+        await bench.start()
+        await bench.entered()
+        bench.duties.halt.look_s = LATCH_LOOK_S
+        bench.venue.script["place"] = ["rejected"] * 60
+        before = len(bench.venue.asked_for("position"))
+        await halted(bench, 9)
+        assert 8 <= len(bench.venue.asked_for("position")) - before <= 18
+
+    on_bench(path, play)
 
 
 def test_a_halt_that_a_person_releases_tries_nothing_more(path: Path) -> None:
