@@ -5,13 +5,14 @@ as `nightdesk data record` lets them: pages, backtests and the daily comparison 
 """
 
 import asyncio
+import threading
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple
 
-from app.market_data.pulling import PullRequest, pull
+from app.market_data.pulling import Progress, PullRequest, pull
 from app.market_data.recorder import SAVE_EVERY_S, FeedRecorder, RecordRequest
 from engine.clock import LOCAL_TIMEFRAME, timeframe_ms, utc
 from engine.data.catalog import Catalog
@@ -34,7 +35,7 @@ LATE_KEPT = 5_000  # of bars that wait for the next close
 STALE_BARS = 1.5  # a close that is handed over later than this was decided by nobody
 PULL_AGAIN_S = (5.0, 10.0, 30.0, 60.0)
 Connect = Callable[[str], Awaitable[CandleSource]]  # venue -> its candles
-Pull = Callable[[PullRequest], Any]  # blocks; a thread calls it
+Pull = Callable[[PullRequest, Progress], Any]  # blocks; a thread calls it
 
 
 class Close(NamedTuple):
@@ -72,6 +73,7 @@ class LiveData:
         self._tasks: list[asyncio.Task[Any]] = []
         self._recorder: FeedRecorder | None = None
         self._whole = False  # history is there
+        self._ending = threading.Event()  # a process waits for its threads: what reads the past ends at its next page
         self.on_account_wait: Callable[[str], None] = lambda _why: None  # who hears why an account is not connected
         self.replay_days = 0 if home.desk.mode == "shadow" else home.desk.worker.replay_days  # a past is not shadowed
 
@@ -177,6 +179,9 @@ class LiveData:
                 found = await asyncio.to_thread(self._read, seen_ms, policy)
                 self._whole = True
                 return found
+            except asyncio.CancelledError:
+                self._ending.set()
+                raise
             except (DataError, Busy) as error:
                 waits(f"history is not whole: {error}")
             await self.sleep(int(PULL_AGAIN_S[min(attempt, len(PULL_AGAIN_S) - 1)] * 1000))
@@ -194,10 +199,21 @@ class LiveData:
             # what a file lacks before its first row the venue may not have: that is asked for once, not at each start
             start = str(anchor_ms(from_ms, quarters)) if column in self._new else None
             if start is not None:
-                self.pull(PullRequest(venue, symbol, timeframe, market, start, None, False, False, self.mirror))
+                self.pull(PullRequest(venue, symbol, timeframe, market, start, None, False, False, self.mirror), self._paged)
                 self._new.discard(column)
-            self.pull(PullRequest(venue, symbol, timeframe, market, start, None, instrument not in charged, False, self.mirror))
+            charges = instrument not in charged
+            self.pull(PullRequest(venue, symbol, timeframe, market, start, None, charges, False, self.mirror), self._paged)
             charged.add(instrument)
+
+    @contextmanager
+    def _paged(self, _label: str, _total: float) -> Iterator[Callable[[float], None]]:
+        """The progress of a pull: it ends behind a page where the worker does; pages that it has are kept."""
+
+        def page(_done: float) -> None:
+            if self._ending.is_set():
+                raise DataError("the worker ends", "the next start goes on there")
+
+        yield page
 
     def _read(self, seen_ms: int | None, policy: Any) -> tuple[GrownFeed, Span]:
         catalog = Catalog(self.home.roots)
