@@ -20,6 +20,7 @@ from engine.live.gate import PROBE_REQUEST
 from engine.store.chain import Event
 from engine.store.journal import Journal, read
 from tests.app.cli.test_cli_account import desk_toml, planted, served
+from tests.fakes.own_strategies import SLEEVE, own_strategy, with_own
 from tests.fakes.papers import WALL_MS, advanced, feed_of, furnished, loop_of
 
 __all__ = ["planted"]
@@ -184,6 +185,17 @@ def test_a_stage_begins_where_no_other_has_been_since() -> None:
     assert people_stages.began(configs, "c", "paper") is None
 
 
+def test_days_and_trips_of_another_code_are_no_evidence() -> None:
+    """A strategy file that was edited under the same stage begins it anew."""
+
+    def of(seq: int, code: str) -> Event:
+        return Event("config", 0, {"sleeves": [{"name": "a", "stage": "live_small", "strategy_sha256": code}]}, seq=seq)
+
+    found = people_stages.began([of(1, "old"), of(2, "new"), of(3, "new")], "a", "live_small")
+    assert found is not None
+    assert found.seq == 2
+
+
 def proposed(home: Home, to: str) -> Any:
     """The row of a proposed step."""
     found = run("stage", "btc-trend", to, "--as", "ann", "--json")
@@ -211,6 +223,26 @@ def test_a_step_towards_money_takes_a_listed_person_a_passphrase_and_evidence(
     approvals.approve(home, row.id, row.diff_sha256, ANN, WALL_MS, WORD)
     assert active(home.engine, home.path).config.sleeve("btc-trend").stage == "paper_live"
     with pytest.raises(Refused, match="it is already applied by ann as version 2"):
+        approvals.approve(home, row.id, row.diff_sha256, ANN, WALL_MS, WORD)
+
+
+def test_a_step_towards_money_is_of_the_code_that_made_the_evidence(own_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A version takes the strategy's file as it is when it comes into force: one edited meanwhile has shown nothing."""
+    main.load_groups()
+    furnished(own_home)
+    home = with_own(open_home(WALL_MS), "direction = np.ones(len(f.close))")
+    loop = loop_of(home, feed_of(home))
+    advanced(loop, 3)
+    loop.journal.close()
+    facts = people_stages.facts_of(home.path, SLEEVE)._replace(place="paper_live")
+    monkeypatch.setattr(people_stages, "facts_of", lambda *_: facts)
+    assert people_stages.missing_for(home.path, SLEEVE, "paper_live", "", WALL_MS) == []
+    own_strategy(home.strategies, "direction = -np.ones(len(f.close))")
+    (why,) = people_stages.missing_for(home.path, SLEEVE, "paper_live", "", WALL_MS)
+    assert why.startswith("the code of own has changed since the desk took it")
+    monkeypatch.setenv("NIGHTDESK_TOKEN", add_person(home.path, "ann", WORD))
+    row = proposed(home, "paper_live")
+    with pytest.raises(Refused, match="the code of own has changed"):
         approvals.approve(home, row.id, row.diff_sha256, ANN, WALL_MS, WORD)
 
 

@@ -16,7 +16,9 @@ from engine.core.state import DAY_MS, ENTRY, Bar
 from engine.live.feed import Feed
 from engine.live.loop import Loop
 from engine.live.signal_source import SignalReading
-from engine.parity.comparison import Comparison
+from engine.parity.comparison import Comparison, compared
+from engine.parity.tape import tape_of
+from engine.parity.today import today_of
 from engine.ports import Execution, OrderReport, Report
 from engine.store.journal import read
 from engine.venues.paper import Account, Deliver, PaperVenue
@@ -251,6 +253,26 @@ def test_entries_that_people_paused(home: Home) -> None:
         advanced(loop, DAY_BARS // 2)
 
     check_class(since_fork(home, pause), "paused")
+
+
+def test_days_before_a_stage_with_money_at_a_home_of_money(home: Home) -> None:
+    """A home on a live account enters nothing until a person has approved live_small: no day of it is unexplained."""
+
+    def rest(loop: Loop) -> None:
+        for name in loop.book.names:
+            reconfigured(home, name, stage="draft")  # on paper nothing else rests by its stage
+
+    forked(home, DAY_BARS, rest)
+    tape = tape_of(home.path, FORK_MS)
+    at_paper = [
+        lead._replace(body={**lead.body, "sleeves": [{**one, "stage": "paper"} for one in lead.body["sleeves"]]})
+        if lead.kind == "config"
+        else lead
+        for lead in tape.leads
+    ]
+    tape.book.start["mode"] = "live"
+    found = compared(tape._replace(leads=tuple(at_paper)), today_of(tape, home.setup, home.catalog, lambda *_: None))
+    check_class(found, "paused")
 
 
 def test_a_halt_and_its_release(home: Home) -> None:
