@@ -109,6 +109,18 @@ def test_an_open_gate_lets_nothing_in_while_something_is_not_well(
     )
 
 
+def test_an_open_gate_names_the_sleeves_whose_stage_enters_nothing(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With money a sleeve enters nothing before live_small, however open the gate is."""
+    journal = Journal(home.desk_journal, "test")
+    journal.append([Event("gate", WALL_MS, {"open": True, "rows": []}, t_recv_ms=WALL_MS)])
+    journal.close()
+    assert "enters nothing" not in run("gate").stdout
+    monkeypatch.setattr("engine.watch.window.mode_of", lambda _: "live")
+    said = run("gate").stdout
+    assert "open; by their stage not all sleeves enter" in said
+    assert "btc-trend enters nothing at stage paper: nightdesk live stages" in said
+
+
 def test_a_consent_is_to_what_was_shown_and_names_a_person(home: Home) -> None:
     """Asked first; a gate that waits for something else by then refuses it."""
     gated(home)
@@ -254,6 +266,8 @@ def test_a_rollback_is_no_way_around_the_evidence(home: Home, monkeypatch: pytes
         patch.setattr(people_stages, "facts_of", lambda *_: facts._replace(place="paper_live"))
         row = proposed(home, "paper_live")
         approvals.approve(home, row.id, row.diff_sha256, ANN, WALL_MS, WORD)
+    said = run("stage", "btc-trend", "paper", "--as", "ann").stdout
+    assert "Approve it: nightdesk proposals approve" in said  # a step down asks for no passphrase
     down = proposed(home, "paper")
     assert down.direction == "tightens"
     approvals.approve(home, down.id, down.diff_sha256, ANN, WALL_MS)
