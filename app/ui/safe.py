@@ -8,7 +8,6 @@ links to our own ids.
 """
 
 import html
-import json
 import re
 from collections.abc import Sequence
 
@@ -49,27 +48,15 @@ _INSTRUMENT = re.compile(
 _NAME = re.compile(
     r"(?<![\w:])[a-z][a-z0-9]{1,20}:[A-Z0-9]{1,16}-[A-Z0-9]{1,12}:(?:perp|spot)(?::[\w-]{1,40})?(?![\w:])"
 )  # of an instrument, of a trade
-_ANSWER = re.compile(r"\b(binanceusdm|binance|bybit|okx) (\{(?:[^{}]|\{[^{}]*\})*\})")  # as ccxt hands it on
 _RULE = re.compile(r"^\|?[\s:|-]+\|?$")
 
 
 def typeset(text: str) -> str:
     """A minus before a number as wide as a plus, a narrow space that keeps % at its number, `BTC-USDT perp (okx)`, an arrow, and
     times as the page has them: `20 Feb 14:15Z`, the year only where it is not the desk's."""
-    text = _TIME.sub(_short_time, _ANSWER.sub(_venue_says, text))
+    text = _TIME.sub(_short_time, text)
     text = _INSTRUMENT.sub(_short_instrument, text).replace(" -> ", " → ")
     return _PERCENT.sub("\u202f%", _MINUS.sub(lambda found: found[0] if len(found[0]) > 1 else "\u2212", text))
-
-
-def _venue_says(found: re.Match[str]) -> str:
-    """`bybit {"retCode":110017,"retMsg":"current position is zero",...}` as a person reads it; one that was cut stays."""
-    try:
-        answer = json.loads(found[2])
-        said = next((answer[key] for key in ("retMsg", "msg") if answer.get(key)), "")
-        code = next((answer[key] for key in ("retCode", "code") if answer.get(key)), "")
-    except (ValueError, AttributeError):
-        return found[0]
-    return f"{found[1].removesuffix('usdm')} says: {str(said).rstrip('.')} ({code})" if said else found[0]
 
 
 def _short_instrument(found: re.Match[str]) -> str:

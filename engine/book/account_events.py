@@ -12,7 +12,7 @@ from engine.book import events
 from engine.book.basket_account import leaves_now, withdrawn
 from engine.book.book import Book
 from engine.book.executions import Led, withdraw_entries
-from engine.book.order_events import act, flattened
+from engine.book.order_events import act, flattened, stop_withdrawn
 from engine.book.transfers import READ_FROM, forget_bills
 from engine.core.exits import leave_all
 from engine.core.orders import find
@@ -30,8 +30,12 @@ def on_cursor(book: Book, body: Mapping[str, Any]) -> Led:
 
 
 def on_lapse(book: Book, body: Mapping[str, Any]) -> Led:
-    """An entry order is not wanted any longer: {order, why}. A venue keeps it until it is asked to end it."""
+    """An entry order is not wanted any longer, or the stop of one that has left: {order, why}. A venue keeps it until it is asked
+    to end it.
+    """
     order = find(book.orders, body["order"])
+    if order is not None and order.attached:
+        return body, stop_withdrawn(book, order)
     if order is not None and book.basket is not None:
         return body, act(book, [order.sleeve]) if withdrawn(book, order) else []
     if order is None or order.slot != ENTRY or book.sleeves[order.sleeve].order.key != order.key:

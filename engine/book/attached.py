@@ -83,7 +83,7 @@ def changes(book: Book, s: int, stops: Sequence[VenueOrder]) -> list[OrderReques
         unbooked = entry.left if entry is not None else 0
         if not _covered(book, s, stop.key):
             continue
-        if unbooked == 0 and stop.state in (SENT, UNKNOWN, *STANDING):
+        if unbooked == 0 and may_end(stop):
             requests.append(OrderRequest(CANCEL, stop, None))
         elif 0 < unbooked < stop.lots and stop.state in STANDING and _own_lots(book, s, stop.key):
             requests.append(OrderRequest(AMEND, stop, Want(PROTECTIVE, stop.key, stop.side, unbooked, stop.price)))
@@ -108,6 +108,11 @@ def _own_lots(book: Book, s: int, key: int) -> int:
     return sum(layer.lots for layer in layers if layer.key == key or book.basket is not None)
 
 
+def may_end(stop: VenueOrder) -> bool:
+    """Whether its venue may be asked to end it: it is there or in doubt, does not move, and has not fired."""
+    return stop.state in (SENT, UNKNOWN, *STANDING) and not stop.amending and max(stop.reported, stop.filled) == 0
+
+
 def fired(stops: Sequence[VenueOrder]) -> frozenset[int]:
     """Keys of the layers that leave by their attached stop."""
     return frozenset(stop.key for stop in stops if max(stop.reported, stop.filled) > 0)
@@ -115,6 +120,15 @@ def fired(stops: Sequence[VenueOrder]) -> frozenset[int]:
 
 def is_flattened(book: Book, entry: VenueOrder) -> bool:
     """Whether what an entry fills has been ordered to leave before it was booked."""
+    return entry.slot == ENTRY and bool(_flattening(book, entry))
+
+
+def unread_lots(book: Book, entry: VenueOrder) -> int:
+    """Lots that an entry has filled by the venue's word and that are neither booked nor have left by a flattening exit."""
+    gone = sum(max(order.reported, order.filled) for order in _flattening(book, entry))
+    return max(entry.reported - entry.filled - gone, 0)
+
+
+def _flattening(book: Book, entry: VenueOrder) -> list[VenueOrder]:
     orders = (*book.orders.open.values(), *book.orders.ended)
-    mine = (order for order in orders if (order.sleeve, order.key) == (entry.sleeve, entry.key))
-    return entry.slot == ENTRY and any(order.slot == EXIT_SLOT and order.flattens for order in mine)
+    return [order for order in orders if order.flattens and (order.sleeve, order.key) == (entry.sleeve, entry.key)]

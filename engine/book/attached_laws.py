@@ -7,6 +7,7 @@ Part of engine.book.order_laws, read by tests/storms after every run. Nothing he
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from engine.core.orders import FLATTENS
 from engine.store.chain import Event
 
 WORKS = ("working", "partial")
@@ -73,13 +74,16 @@ class AttachedLaws:
             self._ends(id_, event)
 
     def _ends(self, stop: str, event: Event) -> None:
-        """An attached stop is cancelled: does another order cover its layer, and is everything of its entry booked?"""
+        """An attached stop is cancelled: does another order cover its layer, and is everything of its entry booked, or gone by an
+        exit of what is not?
+        """
         layer, entry = self._of[stop][0], next(entry for entry, its in self._stop_of.items() if its == stop)
         if self._adopted:
             return
         if self._held.get(layer, 0) and not self._covering(layer, stop):
             self._wrong("I12", event, f"{stop} ends while {abs(self._held[layer])} lots have no other order")
-        if self._said.get(entry, 0) > self._booked.get(entry, 0):
+        gone = sum(said for id_, said in self._said.items() if id_[-3:-2] == FLATTENS and self._of[id_][0] == layer)
+        if self._said.get(entry, 0) - gone > self._booked.get(entry, 0):
             self._wrong("I12", event, f"{stop} ends while lots of {entry} are not booked")
 
     def _covering(self, layer: Layer, but: str) -> bool:

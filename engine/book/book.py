@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple
 
+from engine.amounts import quantity_text
 from engine.book.basket_book import BasketBook
 from engine.book.bodies import GONE, OFF, REFUSALS, SIMULATED, pause_holds, stage_rests
 from engine.core.guardrails import exposure
@@ -209,3 +210,10 @@ def paused_at(source: Mapping[str, Any], close_ms: int) -> bool:
 def flat(sleeve: Sleeve) -> bool:
     """No position, no order, none in doubt: the moment at which a sleeve changes its configuration."""
     return sleeve.position.open_layers == 0 and sleeve.order.side == 0 and sleeve.in_doubt == 0.0
+
+
+def lots_text(book: Book, instrument: str, lots: int) -> str:
+    """`200 lots (0.02 BTC)`: lots of an instrument as a person has them at the venue."""
+    rules = next((spec.rules for spec in book.specs if spec.source["instrument"] == instrument), None)
+    base = instrument.partition(":")[2].partition("-")[0]
+    return f"{lots} lots" + (f" ({quantity_text(lots * rules.lot_size)} {base})" if rules is not None and lots else "")

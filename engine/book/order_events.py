@@ -33,7 +33,7 @@ from engine.core.orders import (
     intended,
     taken,
 )
-from engine.core.plan import AMEND, ATTEMPTS_LAST, ATTEMPTS_MAX, PLACE, REFUSALS_MAX, Want, differs, plan, wants
+from engine.core.plan import AMEND, ATTEMPTS_LAST, ATTEMPTS_MAX, CANCEL, PLACE, REFUSALS_MAX, Want, differs, plan, wants
 from engine.core.state import ENTRY, EXIT_SLOT, PROTECTIVE, SLOTS, TARGET_SLOT, Layer
 
 EventBody = tuple[str, dict[str, Any]]
@@ -173,6 +173,11 @@ def flattened(book: Book, s: int, key: int, lots: int) -> list[EventBody]:
     following = [("intent", _intent(book, order)), ("sent", {"orders": [order.id]})]
     book.orders = heard(book.orders, order.id, SENT)
     return following
+
+
+def stop_withdrawn(book: Book, stop: VenueOrder) -> list[EventBody]:
+    """The end of an attached stop whose lots have left."""
+    return [_changed(book, CANCEL, stop, None)] if attached.may_end(stop) else []
 
 
 def _given_up(book: Book, s: int, *, opens: bool) -> frozenset[tuple[int, int]]:

@@ -27,7 +27,7 @@ from engine.live.desk import LiveDesk
 from engine.live.duties import AccountDuties
 from engine.live.feed import Span
 from engine.live.following import Following, Reread
-from engine.live.gate import AccountGate, passed_code
+from engine.live.gate import AccountGate, last_opened
 from engine.live.growing import GrownFeed
 from engine.live.health import VenueClock
 from engine.live.reconcile import Cash
@@ -160,7 +160,7 @@ class AccountLoop:
     def _lists(self, venues: Mapping[str, LiveVenue]) -> None:
         """Refuse an instrument that the venue does not list, unless the gate was open once: then it was there, and is gone."""
         gone = [name for name, venue in venues.items() if isinstance(venue, GoneVenue)]
-        if gone and not passed_code(self.home.journal.path):
+        if gone and not last_opened(self.home.journal.path):
             raise BadInput(f"the venue does not list {', '.join(gone)}", "symbols look like BTC-USDT; begin a new home")
 
     def _begun(self) -> Book:

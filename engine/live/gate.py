@@ -92,7 +92,7 @@ class AccountGate:
             GateCheck("round_trip", self._round_trip),
         ]
         self.rows = {check.name: GateRow(check.name) for check in self.checks}
-        self._passed: Mapping[str, Any] = passed_code(parts.journal)
+        self._passed: Mapping[str, Any] = last_opened(parts.journal).get("code", {})
         self._paged: set[str] = set()
         self._failing: dict[str, int] = {}  # row -> since when
         self._shut = ""  # why it has to close again
@@ -212,6 +212,7 @@ class AccountGate:
         body |= {"off": off} if (off := self.desk.book.off) else {}  # instruments that no row is about
         if opened:
             self._passed = body["code"] = dict(self.parts.code())
+            body["steps"] = dict(self.steps)
         self.desk.note("gate", body)
 
     def _consented(self, key: str) -> str:
@@ -375,10 +376,10 @@ def ended_well(journal: Path, instrument: str, since: Event) -> bool:
     return found is not None and found.seq > since.seq and bool(found.body["ok"])
 
 
-def passed_code(journal: Path) -> Mapping[str, Any]:
-    """The code under which the gate was last open; empty where it never was."""
+def last_opened(journal: Path) -> Mapping[str, Any]:
+    """{code, steps: instrument -> what its venue counted in} of when the gate was last open; empty where it never was."""
     event = last(journal, ("gate",), lambda e: bool(e.body.get("open")))
-    return {} if event is None else dict(event.body["code"])
+    return {} if event is None else {"code": dict(event.body["code"]), "steps": dict(event.body.get("steps", {}))}
 
 
 def code_under(book: Book, folder: Path) -> dict[str, str]:

@@ -7,7 +7,7 @@ that is looked for, not tried for. Nothing here asks for a profit or a price.
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from engine.book.account_events import orphan_lots
@@ -31,6 +31,7 @@ BACKOFF_S = (0.5, 1.0, 2.0, 4.0, 8.0)
 LATCH_LOOK_S = 0.05
 AGAIN_S = 10.0  # between two looks whether an incomplete halt has become complete
 LEFT_MAX = 20
+RELEASED = "a person has released it before its end"
 CLOSED_LOOK_MS = 2_000
 
 
@@ -53,6 +54,7 @@ class AccountHalt:
         self._closed_ms: dict[str, int] = {}  # instrument -> when the venue has said that an orphan is closed already
         self._again_s = 0.0  # when an incomplete end is looked at again
         self._soon = asyncio.Event()
+        self._released: Callable[[], bool] = lambda: False  # of the halt that is under way
 
     def soon(self) -> None:
         """The latch was set: look now."""
@@ -74,10 +76,13 @@ class AccountHalt:
 
     async def halt(self, why: str) -> HaltResult:
         """The whole of it. The latch is durable before this is called."""
-        usable = self._halt_book(why)
+        usable, latched = self._halt_book(why), bool(self.desk.latched())
+        self._released = lambda: latched and not self.desk.latched()
         found = await asyncio.gather(*(self._end(name, usable) for name in self.venues), return_exceptions=True)
         left = [f"{name}: {what}" for name, what in zip(self.venues, found, strict=True) if what]
-        if not left and usable and not await self._settled():
+        if self._released():
+            left = left or [RELEASED]
+        elif not left and usable and not await self._settled():
             differ = list(self.desk.book.differences.values())
             left = (self.reconcile.unsettled() or differ or ["venue and book could not be compared"])[:LEFT_MAX]
         return self._ended(left, why)
@@ -118,6 +123,8 @@ class AccountHalt:
         for _ in range(TRIES_MAX):
             if await self.reconcile.once() and self.reconcile.settled():
                 return True
+            if self._released():
+                break
             await asyncio.sleep(1.0)
         return False
 
@@ -125,12 +132,14 @@ class AccountHalt:
         """One instrument: what is left of it at the end, "" for nothing."""
         clock = asyncio.get_running_loop().time
         until, what = clock() + (OWN_EXITS_S if usable else 0.0), ""
-        while clock() < until:
+        while clock() < until and not self._released():
             what = await self._left(name)
             if not what:
                 return ""
             await asyncio.sleep(LATCH_LOOK_S if self.look_s < 1.0 else 1.0)
         for attempt in range(1 if self.desk.book.is_gone(name) else TRIES_MAX):
+            if self._released():
+                return RELEASED
             what = await self._try(name)
             if not what:
                 return ""

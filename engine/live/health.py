@@ -15,18 +15,20 @@ from typing import Any, NamedTuple
 from engine.book.account_events import orphan_lots
 from engine.book.attached import attached_id, entry_id
 from engine.book.bodies import REFUSALS, position_of, unfit_orders
+from engine.book.book import lots_text
 from engine.book.order_events import leaves, stuck
 from engine.book.windows import EXECUTIONS
 from engine.core.orders import PARTIAL, REJECTED, STANDING, UNKNOWN, WORKING, VenueOrder
 from engine.core.state import ENTRY, EXIT_SLOT, PROTECTIVE
 from engine.errors import DataError
 from engine.live.desk import LiveDesk, going_on
+from engine.live.lost_stops import withdraw_spent
 from engine.live.poll import AccountPoll, holders
 from engine.live.requests import forgives, refused_before
 from engine.live.wakes import woken
 
 ALL_LOTS = 1 << 40  # more than any layer has
-NAKED_PAGE_MS, NAKED_LEAVE_MS = 5_000, 15_000
+NAKED_PAGE_MS, NAKED_LEAVE_MS, NAKED_AGAIN_MS = 5_000, 15_000, 3_600_000
 MISSING_ASK_MS, MISSING_PAGE_MS = 5_000, 60_000
 SEEN_ASK_MS, UNSEEN_PAGE_MS = 1_000, 15_000  # a stop that was acknowledged and not seen
 SLEEPS_MS = 1_000  # that a part of a resting entry may be unlisted while its stop sleeps
@@ -65,6 +67,7 @@ class AccountHealth:
         self.refused = refused_before(desk.journal.path, desk.book.names, desk.now_ms())  # sleeve -> times of refusals in a row
         self._asked: dict[str, int] = {}  # attached stop that covers what is not booked -> when it was asked last
         self._flattening: set[tuple[int, int]] = set()
+        self._left_ms: dict[str, int] = {}  # sleeve -> when it was left last for want of a stop
         self._minute: dict[str, deque[int]] = {}
         self.offsets: deque[float] = deque(maxlen=CLOCK_SAMPLES)
         self._clock_unanswered = 0  # questions in a row without a time
@@ -223,6 +226,7 @@ class AccountHealth:
         for (s, key), since in sorted(self.naked.items()):
             self._look_at_naked(s, key, now - since)
         self._ask_covers(now)
+        withdraw_spent(self.desk, self.missing)
         self._look_for_stops(now)
         self._wake_stops(now)
         for id_, since in self.missing.items():
@@ -254,15 +258,18 @@ class AccountHealth:
         if key in stuck(self.desk.book, s):
             self._name_dust(s, key, lots)
         elif for_ms >= NAKED_PAGE_MS and not (lots and self._closed_there(s)):
-            self.desk.incident(f"{name}: {lots or 'unread'} lots of layer {key} have no protective order at the venue", layer=key)
+            held = lots_text(self.desk.book, self._instrument(s), lots) if lots else "unread lots"
+            self.desk.incident(f"{name}: {held} of layer {key} have no protective order at the venue", layer=key)
         if for_ms >= NAKED_LEAVE_MS and lots == 0:
             self.desk.spawn(self._flatten(s, key))
             return
         left = all(leaves(self.desk.book, s, layer) for layer in sleeve.position.layers[: sleeve.position.open_layers])
         if for_ms >= NAKED_LEAVE_MS and not left:
-            self.desk.take(
-                "leave", {"sleeve": name, "why": f"layer {key} had no protective order for {NAKED_LEAVE_MS // 1000} s"}
-            )
+            why = f"layer {key} had no protective order for {NAKED_LEAVE_MS // 1000} s"
+            self.desk.take("leave", {"sleeve": name, "why": why})
+            before, self._left_ms[name] = self._left_ms.get(name), self.desk.now_ms()
+            if before is not None and self._left_ms[name] - before <= NAKED_AGAIN_MS:
+                self.begin(f"{REFUSALS}{name}", f"{why}, for the second time within an hour", page=True)
 
     def _name_dust(self, s: int, key: int, lots: int) -> None:
         """Lots that the venue takes no order of are said once: nothing here can change them, and each close shows them."""
@@ -356,8 +363,8 @@ class AccountHealth:
         """The venue's clock against ours, each minute; sooner while it is not certain: three samples of five turn the median."""
         while not self.desk.failed and self._venue_clock is not None:
             await self.look_at_clock(self._venue_clock)
-            few = len(self.offsets) < CLOCK_SAMPLES or abs(self.offsets[-1] - median(self.offsets)) > CLOCK_BLOCKS_MS
-            await asyncio.sleep(5 * LOOK_S if self._clock_unanswered else LOOK_S if few else CLOCK_S)
+            doubtful = len(self.offsets) < CLOCK_SAMPLES or abs(self.offsets[-1] - median(self.offsets)) > CLOCK_BLOCKS_MS
+            await asyncio.sleep(5 * LOOK_S if self._clock_unanswered else LOOK_S if doubtful else CLOCK_S)
 
     async def look_at_clock(self, venue_clock: VenueClock) -> None:
         """One sample; the median of five counts: one slow answer is not a wrong clock. Three in a row without a time stop entries

@@ -5,8 +5,8 @@ Called by engine.live.desk before each request. Each returns why the order is ke
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
 
 from engine.book import attached, basket_account
 from engine.book.book import Book, stage_of
@@ -45,6 +45,9 @@ class GuardedDesk(Protocol):
 
     async def ask(self, id_: str) -> bool:
         """Ask the venue about an order."""
+
+    def take(self, kind: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
+        """One thing from outside, through the book."""
 
 
 async def why_not_cover(desk: GuardedDesk, order: VenueOrder) -> str:
@@ -92,6 +95,15 @@ def stops_of(desk: GuardedDesk, order: VenueOrder) -> list[VenueOrder]:
     """The protective orders of the layer that an order is of."""
     mine = (o for o in desk.book.orders.open.values() if (o.slot, o.sleeve) == (PROTECTIVE, order.sleeve))
     return [o for o in mine if o.key == order.key or desk.book.basket is not None]
+
+
+def covers_alone(desk: GuardedDesk, stop: VenueOrder) -> bool:
+    """Whether a stop that the book has ended is all that could cover its layer."""
+    position, whole = desk.book.sleeves[stop.sleeve].position, desk.book.basket is not None
+    held = any(whole or layer.key == stop.key for layer in position.layers[: position.open_layers])
+    mine = (o for o in desk.book.orders.open.values() if o.sleeve == stop.sleeve and (whole or o.key == stop.key))
+    covers = (o for o in mine if o.slot in (PROTECTIVE, EXIT_SLOT) and (o.state in STANDING or o.reported > o.filled))
+    return stop.slot == PROTECTIVE and held and position.side == -stop.side and not any(covers)
 
 
 def why_not_leave(desk: GuardedDesk, order: VenueOrder) -> str:

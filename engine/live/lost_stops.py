@@ -9,10 +9,11 @@ ended frees its id, and no other stop takes its place beside it. Decision 0134.
 """
 
 import asyncio
+from collections.abc import Collection
 from collections.abc import Set as AbstractSet
 
 from engine.book import attached
-from engine.core.orders import CANCELLING, STANDING, UNKNOWN, VenueOrder, find
+from engine.core.orders import CANCELLING, ENDED, STANDING, UNKNOWN, VenueOrder, find
 from engine.core.state import PROTECTIVE
 from engine.live.last_guards import LOOKS_S, GuardedDesk, stops_of, why_not_leave
 
@@ -90,7 +91,20 @@ class LostStops:
     def _is_needed(self, desk: GuardedDesk, order: VenueOrder) -> bool:
         """Whether an attached stop goes out by itself, once: its entry has filled what could not be booked."""
         entry = find(desk.book.orders, attached.entry_id(order.id)) if order.attached else None
-        if entry is None or entry.reported <= entry.filled or order.id in self._needed:
+        if entry is None or attached.unread_lots(desk.book, entry) == 0 or order.id in self._needed:
             return False
         self._needed.add(order.id)
         return True
+
+
+def withdraw_spent(desk: GuardedDesk, missing: Collection[str]) -> None:
+    """End the attached stops of entries whose lots have left before they were booked: one that does more than reduce would open
+    a position. `missing`: orders that say more than is booked. Decision 0150.
+    """
+    open_ = desk.book.orders.open
+    for stop in [order for order in open_.values() if order.attached and attached.may_end(order)]:
+        entry = open_.get(attached.entry_id(stop.id))
+        if entry is None or entry.state not in ENDED or entry.id not in missing:
+            continue
+        if not attached.unread_lots(desk.book, entry):
+            desk.take("lapse", {"order": stop.id, "why": "what it covered has left, in executions that are not listed yet"})

@@ -18,7 +18,7 @@ from engine.core.state import ENTRY, EXIT_SLOT, PROTECTIVE
 from engine.live.bills import bill_shares, read_from
 from engine.live.desk import LiveDesk
 from engine.live.other_fees import withhold_for_fee
-from engine.live.reduced import book_reduced, closed_by_halt, page_reduced, shares_of, word_of
+from engine.live.reduced import book_reduced, closed_by_halt, executed_text, page_reduced, shares_of, word_of
 from engine.live.requests import Unanswered
 from engine.live.wakes import woken
 from engine.redaction import redacted
@@ -260,14 +260,13 @@ class AccountPoll:
         """No order explains it. Under our own name it is an orphan, which we close; everything else is a person's to look at."""
         self.pending.pop(trade.trade, None)
         order = trade.order or trade.venue_id
-        who = f"{self.instrument}: {trade.side * trade.lots} lots at {trade.price}, order {order}"
+        who = f"{executed_text(self.desk, self.instrument, trade)}, order {order}"
         if is_own(self.desk, trade.order) and not issued(self.desk.book, trade.order):
             self.desk.take("orphan", {"what": "found", **self._orphan_body(trade)})
             if trade.order in self.desk.probed:
                 return  # of a round trip that a person pays for: the probe closes it, and says so when it cannot
-            self.desk.incident(
-                f"an execution under our name that the journal does not know: {who}; it is closed", trade=trade.trade
-            )
+            what = f"an execution under our name that the journal does not know: {who}; it is closed"
+            self.desk.incident(what, trade=trade.trade)
             return
         if len(self._strangers) >= STRANGERS_KEPT:
             del self._strangers[next(iter(self._strangers))]
@@ -282,7 +281,7 @@ class AccountPoll:
     def _unfit(self, trade: VenueTrade, id_: str) -> None:
         """Of an order of ours, whose layer has left already: a difference, and a person decides."""
         if trade.trade in self.desk.book.differences:
-            lots = f"{self.instrument}: {trade.side * trade.lots} lots at {trade.price} of our own {id_}"
+            lots = f"{executed_text(self.desk, self.instrument, trade)} of our own {id_}"
             what = f"{lots} fit no layer any more; no entries: adopt it, close it by hand, or wait"
             self.desk.incident(what, trade=trade.trade, difference=trade.trade)
 

@@ -21,7 +21,7 @@ from engine.live.poll import PROBE_CODE
 from engine.live.probe_result import FAILED, OK, SPARE_FRAC, UNTRIED, ProbeLeg, ProbeOf, ProbeResult
 from engine.redaction import redacted
 from engine.venues.live_port import LiveAnswer, LiveVenue, VenueTrade
-from engine.venues.outcome import NOT_FOUND, NOT_TAKEN, code_of
+from engine.venues.outcome import NOT_FOUND, NOT_TAKEN
 
 FAR_FRACS = (0.30, 0.15, 0.07)  # of price: the farthest that the venue takes; none of them is a fill away
 MOVED_FRAC = 0.01  # of price, away from the market: where an amended order stands
@@ -195,7 +195,7 @@ class AccountProbe:
             answer = await self._send(order)
             if answer.state in STANDING:
                 return ""
-            if slot == PROTECTIVE and code_of(RuntimeError(answer.why)) in NOTHING_TO_REDUCE:
+            if slot == PROTECTIVE and any(f"({code})" in answer.why for code in NOTHING_TO_REDUCE):
                 raise UntriedLeg(f"the venue takes no reduce-only stop while nothing is held: {answer.why}")
             if answer.state != REJECTED:
                 return f"{answer.state}: {answer.why}"

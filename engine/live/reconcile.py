@@ -13,13 +13,14 @@ from typing import Any
 
 from engine.book.account_events import orphan_lots
 from engine.book.bodies import CASH, GONE, SETTINGS, keep_command, position_of, stage_rests, unfit_orders
-from engine.book.book import settled_at, stage_of
+from engine.book.book import lots_text, settled_at, stage_of
 from engine.book.transfers import explained
 from engine.core.orders import DONE, ENDED, STANDING, VenueOrder, find
 from engine.core.state import ENTRY, EXIT_SLOT, HOUR_MS, PROTECTIVE
 from engine.errors import DataError
 from engine.live.announced import LATE_MS
 from engine.live.desk import LiveDesk
+from engine.live.last_guards import covers_alone
 from engine.live.listed import gone_flat
 from engine.live.lost_stops import LIFE_MS
 from engine.live.poll import AccountPoll, holders, is_own
@@ -176,7 +177,7 @@ class AccountReconcile:
             if order.in_doubt and old and order.id not in self.desk.busy:
                 self.desk.note_answer(LiveAnswer(order.id, DONE, order.filled, GONE))
         if lots:
-            text = f"the venue does not list {name} and says nothing of it, the desk holds {lots} lots"
+            text = f"the venue does not list {name} and says nothing of it, the desk holds {lots_text(book, name, lots)}"
             self._differs(what, text, {"instrument": name, "venue_lots": None, "desk_lots": lots})
         elif what in book.differences:
             self.desk.take("reconcile", {"differs": {}, "agrees": [what]})
@@ -233,7 +234,8 @@ class AccountReconcile:
         self.equal[name] = 0
         self.unequal[name] = self.unequal.get(name, 0) + 1
         if self.unequal[name] >= READINGS:
-            text = f"the venue holds {lots} lots of {name}, the desk {ours}"
+            there, here = (lots_text(self.desk.book, name, held) for held in (lots, ours))
+            text = f"the venue holds {there} of {name}, the desk {here}"
             self._differs(what, text, {"instrument": name, "venue_lots": lots, "desk_lots": ours})
             if lots * ours < 0 and not self._may_have_turned(name, lots):
                 self.desk.latch(f"position flipped: {text}")
@@ -265,7 +267,7 @@ class AccountReconcile:
             elif (
                 foreign_order(name, held) not in book.adopted
             ):  # a person lets it be: what it executes is a difference of its own
-                text = f"order {held.order or held.venue_id} of {held.lots} lots of {name} is not of this desk"
+                text = f"order {held.order or held.venue_id} of {lots_text(book, name, held.lots)} of {name} is not of this desk"
                 self._differs(foreign_order(name, held), text, {"instrument": name, "order": held.order or held.venue_id})
         there = {held.order for held in standing}
         foreign = {foreign_order(name, held) for held in standing}
@@ -323,7 +325,14 @@ class AccountReconcile:
         return [o for o in mine if o.id not in there and self.desk.sent_ms.get(o.id, 0) < old and not o.amending]
 
     async def _left_behind(self, name: str, held: StandingOrder, order: VenueOrder | None) -> bool:
-        """An order under our name that the book has ended, or never made: asked once more, then cancelled."""
+        """An order under our name that the book has ended, or never made: asked once more, then cancelled. A stop that the book
+        believed gone stays while nothing else covers its layer.
+        """
+        if order is not None and covers_alone(self.desk, order):
+            self.desk.incident(
+                f"{name}: stop {order.id} stands at the venue and not in the book: it stays, its layer has no other"
+            )
+            return False
         slot = PROTECTIVE if held.conditional else EXIT_SLOT if held.reduce_only else ENTRY
         about = order or VenueOrder(held.order, 0, slot, 0, held.side, held.lots, held.price, 0, 0, 0.0, 0.0, 0)
         if (await self.desk.venues[name].ask(about)).state not in STANDING:

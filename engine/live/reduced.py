@@ -9,6 +9,7 @@ from typing import Any
 
 from engine.book.account_events import orphan_lots
 from engine.book.bodies import REDUCED, position_of
+from engine.book.book import lots_text
 from engine.live.desk import LiveDesk, going_on
 from engine.venues.live_port import VenueTrade
 
@@ -36,6 +37,11 @@ def shares_of(desk: LiveDesk, instrument: str, trade: VenueTrade) -> list[Share]
 def word_of(trade: VenueTrade) -> str:
     """What has closed it, for people."""
     return WORDS.get(trade.forced, trade.forced)
+
+
+def executed_text(desk: LiveDesk, instrument: str, trade: VenueTrade) -> str:
+    """`okx:BTC-USDT:perp: -200 lots (-0.02 BTC) at 60531.9`, for people."""
+    return f"{instrument}: {lots_text(desk.book, instrument, trade.side * trade.lots)} at {trade.price}"
 
 
 def layers_of(desk: LiveDesk, instrument: str, side: int) -> list[Share]:
@@ -91,6 +97,7 @@ def book_reduced(desk: LiveDesk, instrument: str, trade: VenueTrade, shares: lis
 def page_reduced(desk: LiveDesk, instrument: str, closed: dict[str, int], left: int) -> None:
     """One page for all that one reading has brought: `closed` is emptied. `left`: lots that the book still holds."""
     for word, lots in closed.items():
-        what = f"the venue has closed {lots} lots of {instrument} by {word}, {left} are left; the book and its stops follow"
+        share = f"{lots_text(desk.book, instrument, lots)} of {instrument} by {word}, {left} are left"
+        what = f"the venue has closed {share}; the book and its stops follow"
         desk.incident(f"{what}, nothing was ordered; {going_on(REDUCED + instrument)}", lots=lots, left=left)
     closed.clear()

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from engine.venues.account_keys import VenueKeys
 from engine.venues.bounded import TIMEOUT_MS, bound_answers_async
 from engine.venues.installed import ccxt_class
-from engine.venues.outcome import code_of
+from engine.venues.outcome import code_of, words_of
 
 CLASSES = {"okx": "okx", "binance": "binanceusdm", "bybit": "bybit"}
 OPTIONS = {  # USDT perpetuals alone: other lists cost a call each, and are not traded
@@ -188,7 +188,7 @@ def refusal_of(error: BaseException, client: Any, venue: str, keys: VenueKeys) -
         return CheckRefusal(f"{name} does not accept the key{f' ({code})' if code else ''}: {EITHER}", ends=True)
     if status == 0 and isinstance(error, ccxt.NetworkError):
         return CheckRefusal(f"{name} cannot be reached: {type(error).__name__}; check network and proxy", ends=True)
-    shown = keys.without(" ".join(text.split()))[:SHOWN_MAX]
+    shown = keys.without(" ".join(words_of(text).split()))[:SHOWN_MAX]
     if isinstance(error, ccxt.BaseError):
         return CheckRefusal(f"{name} refused the question: {shown}")
     return CheckRefusal(f"{name} answered something else than it documents ({type(error).__name__}: {shown})")

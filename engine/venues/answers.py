@@ -14,12 +14,12 @@ from engine.core.orders import DONE, PARTIAL, REJECTED, UNKNOWN, WORKING, VenueO
 from engine.errors import DataError
 from engine.redaction import redacted
 from engine.venues.live_port import LiveAnswer, VenuePosition, VenueTrade
-from engine.venues.outcome import NOT_FOUND, REFUSALS, Outcome, outcome_of
+from engine.venues.outcome import NOT_FOUND, REFUSALS, Outcome, outcome_of, words_of
 from engine.venues.outcome import UNKNOWN as UNPROVEN
 
 P = ParamSpec("P")
 R = TypeVar("R")
-LOOKS_S = (0.0, 0.5, 2.0)  # before each look whether an order has moved
+LOOKS_S = (0.0, 0.5, 2.0, 4.0)  # before each look whether an order has moved
 AS_IT_WAS = ("unchanged", "You must enter a price")  # Bybit's and OKX's words for an amendment to what is there already
 
 
@@ -27,7 +27,7 @@ def failed(order: VenueOrder, error: BaseException, table: Mapping[str, Outcome]
     """What the error of a request says of its order, by the venue's table of codes."""
     outcome = outcome_of(error, table)
     state = REJECTED if outcome in REFUSALS else UNKNOWN
-    return LiveAnswer(order.id, state, order.filled, redacted(str(error))[:200], outcome=outcome)
+    return LiveAnswer(order.id, state, order.filled, redacted(words_of(error))[:200], outcome=outcome)
 
 
 def unasked(order: VenueOrder, error: BaseException, table: Mapping[str, Outcome]) -> LiveAnswer:
@@ -80,7 +80,7 @@ def together(parts: Sequence[LiveAnswer]) -> LiveAnswer:
 
 def silent(venue: str, question: str, error: BaseException) -> DataError:
     """A question without an answer."""
-    what = f"{venue} did not answer {question}: {redacted(str(error))[:200]}"
+    what = f"{venue} did not answer {question}: {redacted(words_of(error))[:200]}"
     return DataError(what, "nothing is assumed of it; check the venue's status page and the key's rights")
 
 

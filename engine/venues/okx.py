@@ -6,6 +6,7 @@ another endpoint, forgets `algoClOrdId` when it cancels one, and lists `trigger`
 OKX counts contracts: `contracts` is how many of them are one lot of the desk.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -227,7 +228,9 @@ class OkxVenue(NamedTuple):
         except Exception as error:  # noqa: BLE001 - whatever it is: the table says what it proves, and else nothing
             return failed(order, error, OUTCOMES)
         if answer.get("sCode", "0") != "0":
-            return failed(order, DataError(f'{{"sCode":"{answer["sCode"]}"}} {answer.get("sMsg", "")}'), OUTCOMES)
+            return failed(
+                order, DataError(f"okx {json.dumps({name: answer.get(name, '') for name in ('sCode', 'sMsg')})}"), OUTCOMES
+            )
         return LiveAnswer(order.id, WORKING, order.filled, venue_id=answer.get("algoId") or answer.get("ordId") or "")
 
     def _normal(self, order: VenueOrder, row: Mapping[str, Any]) -> LiveAnswer:

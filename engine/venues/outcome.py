@@ -4,6 +4,7 @@ Called by the venue adapters with the error that ccxt raised. Only a code of the
 it - a timeout, a page of HTML, a code that is new - proves nothing: the order may be there, and is asked about.
 """
 
+import json
 import re
 from collections.abc import Mapping
 from typing import Literal
@@ -21,8 +22,27 @@ UNKNOWN: Outcome = "unknown"
 
 ORDER_CODE, CODE = re.compile(r'"sCode":\s*"?(\d+)'), re.compile(r'"(?:code|retCode)":\s*"?(-?\d+)')
 
+OWN_WORDS, WORDS = (re.compile(rf'"(?:{names})":\s*("(?:[^"\\]|\\.)+")') for names in ("sMsg", "retMsg|msg"))
+ANSWER = re.compile(r"(binanceusdm|binance|bybit|okx) (?=\{)")  # as ccxt begins what a venue has answered
 
-def code_of(error: BaseException) -> str:
+
+def words_of(error: BaseException | str) -> str:
+    """What the venue says and its code, of JSON as ccxt hands it on: `okx says: no position to reduce (51169)`. The words about
+    the order before those about the request; all of the text where it has none.
+    """
+    text = str(error)
+    code, venue = code_of(text), ANSWER.search(text)
+    found = OWN_WORDS.search(text) or WORDS.search(text)
+    if not code or venue is None or found is None:
+        return text
+    try:
+        words = " ".join(str(json.loads(found[1], strict=False)).split())
+    except ValueError:
+        return text
+    return f"{venue[1].removesuffix('usdm')} says: {words.rstrip('.')} ({code})"
+
+
+def code_of(error: BaseException | str) -> str:
     """The venue's own code in an error of ccxt's: that of the order before that of the request; empty where there is none."""
     text = str(error)
     own = [found for found in ORDER_CODE.findall(text) if found != "0"]

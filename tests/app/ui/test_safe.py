@@ -46,26 +46,6 @@ def test_a_name_that_is_copied_from_the_page_is_the_name(name: str) -> None:
     assert JOIN in words(":material/home: of x:y-z:perp :red[x] :smile:")
 
 
-@pytest.mark.parametrize(
-    ("text", "shown"),
-    [
-        (
-            '5 refused: bybit {"retCode":110017,"retMsg":"current position is zero","result":{},"time":17}; go on',
-            "5 refused: bybit says: current position is zero (110017); go on",
-        ),
-        (
-            'binanceusdm {"code":-2022,"msg":"ReduceOnly Order is rejected."}.',
-            "binance says: ReduceOnly Order is rejected (-2022).",
-        ),
-        ('okx {"msg":"Service unavailable","code":"50001"', 'okx {"msg":"Service unavailable","code":"50001"'),
-        ('okx {"code":"1"} and okx {[}', 'okx {"code":"1"} and okx {[}'),
-    ],
-)
-def test_what_a_venue_answered_is_a_sentence(text: str, shown: str) -> None:
-    """Of its JSON the words and the code; what was cut, or has no words, is as it came."""
-    assert typeset(text).replace("\u2212", "-") == shown
-
-
 def test_an_answer_keeps_its_shape() -> None:
     """Bold, struck, code, lists, tables and own links are what they were."""
     shown = markdown("**I understood:** `x`\n\n- a\n1. b\n\n| m | v |\n|---|---|\n| return | [-1.5 %](run:r-1) |\n\n~~0.31~~")

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from engine.book.attached import attached_id
-from engine.core.orders import DONE, WORKING
+from engine.core.orders import DONE, UNKNOWN, WORKING, VenueOrder
 from engine.core.state import PROTECTIVE
-from engine.venues.live_port import VenueTrade
+from engine.venues.live_port import LiveAnswer, VenueTrade
 from tests.fakes.live_desks import BTC_PERP, LiveBench, long, on_bench
 
 LEVEL = 59_880.0  # two ATR below the close at which the entry was decided
@@ -109,7 +109,7 @@ def test_an_attached_stop_that_has_shrunk_covers_no_more_than_its_lots(way: str,
         bench.venue.orders.pop(own)
         await bench.desk.ask(own)
         await bench.after(8)
-        assert any("200 lots of layer 1 have no protective order" in page for page in bench.pages)
+        assert any("200 lots (0.02 BTC) of layer 1 have no protective order" in page for page in bench.pages)
         await bench.after(12)
         assert any(id_[-3] == "X" for id_ in bench.venue.asked_for("place"))
 
@@ -184,6 +184,36 @@ def test_what_nothing_covers_is_flattened_and_sums_exactly(first: str, path: Pat
     assert (letters(bench, "place"), len(bench.events("fill"))) == ("EF", 2)
     (leave,) = bench.events("leave")
     assert (leave.body["key"], leave.body["lots"]) == (1, 300)
+
+
+def test_the_stop_of_what_was_flattened_does_not_outlive_it(path: Path) -> None:
+    """Nobody can see the attached stop, so its lots leave; it is there all the same, and would open a position where a venue
+    lets it do more than reduce.
+    """
+
+    async def play(bench: LiveBench) -> None:
+        answers, blind = bench.venue.ask, True
+
+        async def ask(order: VenueOrder) -> LiveAnswer:
+            return LiveAnswer(order.id, UNKNOWN, 0, "no answer") if blind and order.attached else await answers(order)
+
+        bench.venue.ask = ask  # type: ignore[method-assign]
+        entry, hidden = await filled_unlisted(bench, "with")
+        stop = attached_id(entry)
+        await bench.after(10)
+        assert bench.venue.orders[stop].state == WORKING
+        bench.venue.fills = True
+        await bench.after(20)
+        assert (bench.venue.net, bench.venue.orders[stop].state) == (0, DONE)
+        blind, exits = False, bench.venue.hide()
+        bench.venue.executions.extend([*hidden, *exits])
+        await bench.after(20)
+        assert (bench.lots(), bench.desk.book.orders.open, bench.desk.book.differences) == (0, {}, {})
+
+    bench = on_bench(path, play)
+    assert letters(bench, "place") == "EF"
+    (lapse,) = bench.events("lapse")
+    assert lapse.body["order"][-3] == "A"
 
 
 def test_a_position_that_is_not_there_is_not_flattened(path: Path) -> None:

@@ -7,7 +7,8 @@ import pytest
 from engine.core.orders import SENT, UNKNOWN
 from engine.core.state import ENTRY, PROTECTIVE
 from engine.live.duties import AccountDuties
-from engine.live.halt import INCOMPLETE, KILLED
+from engine.live.halt import INCOMPLETE, KILLED, RELEASED
+from engine.live.poll import ORPHAN_CODE
 from tests.fakes.live_desks import BTC_PERP, LiveBench, long, on_bench
 
 
@@ -32,6 +33,24 @@ def test_a_halt_ends_flat_with_nothing_standing(path: Path) -> None:
     assert bench.venue.net == 0
     assert all(o.state == "done" for o in bench.venue.orders.values())
     assert bench.events("incident")[-1].body["state"] == KILLED
+
+
+def test_a_halt_that_a_person_releases_tries_nothing_more(path: Path) -> None:
+    """Its tries went on beside a desk that traded again, and could have closed what that had entered."""
+
+    async def play(bench: LiveBench) -> None:
+        await bench.start()
+        await bench.entered()
+        bench.venue.script["place"] = ["rejected"] * 60
+        await halted(bench, 12)
+        bench.latch = ""
+        calls = len(bench.venue.asked_for("place"))
+        bench.venue.script["place"].clear()
+        await bench.after(3)
+        assert not [id_ for id_ in bench.venue.asked_for("place")[calls:] if ORPHAN_CODE in id_]
+
+    bench = on_bench(path, play)
+    assert any(f"left: {BTC_PERP}: {RELEASED}" in page for page in bench.pages)
 
 
 def test_a_second_halt_within_ten_minutes_is_seen_to_its_end_as_well(path: Path) -> None:

@@ -41,6 +41,23 @@ def test_a_layer_without_a_stop_is_left(path: Path) -> None:
     assert bench.events("fill")[-1].body["slot"] == "exit"
 
 
+def test_a_second_layer_that_is_left_for_want_of_a_stop_withholds_entries(path: Path) -> None:
+    """A venue that takes entries and no stops: without it each bar entered, and was left again after 15 s."""
+
+    async def play(bench: LiveBench) -> None:
+        await bench.start()
+        for blocked in (False, True):
+            await bench.to_close()
+            bench.venue.script["place"] = ["ok", "lost"]
+            bench.close(adds=long())
+            await bench.after(25)
+            assert bench.lots() == 0
+            assert ("refusals of adds" in bench.desk.book.health) == blocked
+
+    bench = on_bench(path, play)
+    assert any("for the second time within an hour" in page and "adopt 'refusals of adds' --keep" in page for page in bench.pages)
+
+
 def test_a_process_that_begins_sees_what_has_no_stop(path: Path) -> None:
     """The one before has ended as soon as it began: nothing is journaled by this one. It pages and leaves."""
 

@@ -158,11 +158,14 @@ def test_an_order_that_fills_more_than_it_can_is_said_to_do_so_and_the_position_
         await bench.after(200)
         await bench.again()
         await bench.after(700)
-        assert bench.desk.book.differences[f"position of {BTC_PERP}"] == f"the venue holds -100 lots of {BTC_PERP}, the desk 0"
+        assert (
+            bench.desk.book.differences[f"position of {BTC_PERP}"]
+            == f"the venue holds -100 lots (-0.01 BTC) of {BTC_PERP}, the desk 0 lots"
+        )
         assert "executions" not in bench.desk.book.health
 
     bench = on_bench(path, play)
-    assert any("-100 lots at 59700.0 of our own" in page and "fit no layer any more" in page for page in bench.pages)
+    assert any("-100 lots (-0.01 BTC) at 59700.0 of our own" in page and "fit no layer any more" in page for page in bench.pages)
     assert not any("than the venue lists" in page for page in bench.pages)
 
 
@@ -212,7 +215,7 @@ def test_a_strangers_order_wakes_once_however_many_parts_it_executes_in(path: Pa
     bench = on_bench(path, play)
     woken = [page for page in bench.pages if "not ours" in page]
     assert len(woken) == 2
-    assert ("40 lots at 60000.0" in woken[0], "43 lots at 60003.0" in woken[1]) == (True, True)
+    assert ("40 lots (0.004 BTC) at 60000.0" in woken[0], "43 lots (0.0043 BTC) at 60003.0" in woken[1]) == (True, True)
 
 
 def test_names_of_this_desk(path: Path) -> None:

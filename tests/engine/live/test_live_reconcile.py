@@ -101,7 +101,9 @@ def test_a_position_that_differs_is_shown_and_ends_when_both_agree_again(path: P
         await bench.start()
         bench.venue.net = 25
         await bench.after(90)
-        assert bench.desk.book.differences == {f"position of {BTC_PERP}": f"the venue holds 25 lots of {BTC_PERP}, the desk 0"}
+        assert bench.desk.book.differences == {
+            f"position of {BTC_PERP}": f"the venue holds 25 lots (0.0025 BTC) of {BTC_PERP}, the desk 0 lots"
+        }
         bench.close(adds=long())
         await bench.after(60)
         bench.venue.net = 0
@@ -268,6 +270,27 @@ def test_an_order_that_the_book_has_ended_and_the_venue_holds_is_cancelled(path:
 
     bench = on_bench(path, play)
     assert any("stands at the venue and not in the book" in page for page in bench.pages)
+
+
+def test_a_stop_that_the_book_believed_gone_stays_while_nothing_else_covers_its_layer(path: Path) -> None:
+    """The venue listed nothing for a minute and then refused each new stop: the old one came back, and was cancelled."""
+
+    async def play(bench: LiveBench) -> None:
+        await bench.start()
+        await bench.entered()
+        stop = next(o for o in bench.venue.orders.values() if o.order.slot == 1)
+        bench.venue.script["place"] = ["rejected"] * 60
+        bench.desk.take("order", {"order": stop.order.id, "state": "done", "filled_lots": 0, "why": "canceled"})
+        await bench.after(75)
+        assert (bench.lots(), stop.state) == (300, "working")
+        bench.venue.script["place"].clear()
+        await bench.to_close()
+        bench.close()
+        await bench.after(75)
+        assert (bench.lots(), bench.venue.net, stop.state) == (0, 0, "done")
+
+    bench = on_bench(path, play)
+    assert any("it stays, its layer has no other" in page for page in bench.pages)
 
 
 def test_an_order_left_behind_that_has_filled_in_part_is_cancelled(path: Path) -> None:

@@ -60,7 +60,7 @@ def test_a_stop_that_is_lost_again_and_again_is_a_page_and_the_layer_leaves(path
         await bench.after(60)
         assert (bench.lots(), {o.state for o in bench.venue.orders.values()}) == (0, {DONE})
 
-    assert "300 lots of layer 1 have no protective order" in on_bench(path, play).pages[0]
+    assert "300 lots (0.03 BTC) of layer 1 have no protective order" in on_bench(path, play).pages[0]
 
 
 def test_a_stop_that_is_there_is_not_placed_twice_by_a_rest_that_is_late(path: Path) -> None:

@@ -296,7 +296,7 @@ def test_a_venue_that_takes_no_stop_while_flat_has_answered(code: str, found: st
             answer = await place(order)
             if order.slot == 1:
                 del venue.orders[order.id]
-                return answer._replace(state="rejected", why=f'venue {{"code":"{code}","msg":"no"}}')
+                return answer._replace(state="rejected", why=f"okx says: no ({code})")
             return answer
 
         venue.place = refuses  # type: ignore[method-assign]

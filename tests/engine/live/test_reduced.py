@@ -10,6 +10,7 @@ from engine.core.state import PROTECTIVE, TARGET_SLOT
 from engine.live.reduced import parted
 from engine.store.journal import read
 from engine.venues.live_port import VenueTrade
+from engine.watch.venue_detectors import NONE_THERE
 from tests.fakes.live_desks import BTC_PERP, PRICE, LiveBench, long, on_bench
 
 WELL = f"{REDUCED}{BTC_PERP}"
@@ -248,7 +249,7 @@ def test_a_target_that_fills_while_it_is_cancelled_is_named_and_the_position_is_
         assert any(f"of our own {target} fit no layer any more" in page for page in bench.pages)
         assert not any("than the venue lists" in page for page in bench.pages)
         assert "executions" not in bench.desk.book.health
-        assert bench.desk.book.differences[f"position of {BTC_PERP}"] == f"the venue holds 0 lots of {BTC_PERP}, the desk 200"
+        assert bench.desk.book.differences[f"position of {BTC_PERP}"] == f"{NONE_THERE}{BTC_PERP}, the desk 200 lots (0.02 BTC)"
 
     on_bench(path, play)
 

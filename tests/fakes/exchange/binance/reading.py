@@ -286,14 +286,17 @@ def premium(venue: BinanceVenue, fields: Fields) -> Any:
 
 
 def funding_history(venue: BinanceVenue, fields: Fields) -> list[Row]:
-    """fundingRate: the same rate at each settlement since the path began."""
+    """fundingRate: the same rate at each settlement since the path began; the venue bounds it by rows, not by days."""
     rows: list[Row] = []
     for inst in venue.wanted(fields):
         market = venue.market(inst)
         fixed = {"symbol": inst.symbol, "fundingRate": rate(market), "markPrice": inst.price(market.mark)}
         first = market.minutes[0].open_ms // FUNDING_MS + 1
         rows += [fixed | {"fundingTime": n * FUNDING_MS} for n in range(first, venue.now // FUNDING_MS + 1)]
-    return page(venue, rows, fields, "fundingTime", default=100)
+    start, end = whole(fields, "startTime"), whole(fields, "endTime")
+    limit = min(whole(fields, "limit") or 100, ROWS_MAX)
+    found = [row for row in rows if (start or 0) <= row["fundingTime"] <= (venue.now if end is None else end)]
+    return found[-limit:] if start is None else found[:limit]
 
 
 def tickers(venue: BinanceVenue, fields: Fields) -> Any:
