@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple
 
-from app.market_data.pulling import Progress, PullRequest, pull
+from app.market_data.pulling import PullRequest, pull
 from app.market_data.recorder import SAVE_EVERY_S, FeedRecorder, RecordRequest
 from engine.clock import LOCAL_TIMEFRAME, timeframe_ms, utc
 from engine.data.catalog import Catalog
@@ -35,7 +35,7 @@ LATE_KEPT = 5_000  # of bars that wait for the next close
 STALE_BARS = 1.5  # a close that is handed over later than this was decided by nobody
 PULL_AGAIN_S = (5.0, 10.0, 30.0, 60.0)
 Connect = Callable[[str], Awaitable[CandleSource]]  # venue -> its candles
-Pull = Callable[[PullRequest, Progress], Any]  # blocks; a thread calls it
+Pull = Callable[[PullRequest], Any]  # blocks; a thread calls it
 
 
 class Close(NamedTuple):
@@ -56,7 +56,7 @@ class LiveData:
         self.now_ms: Callable[[], int] = more.get("now_ms", _now_ms)
         self.sleep: Callable[[int], Awaitable[None]] = more.get("sleep", _sleep)
         self.connect: Connect = more.get("connect", lambda venue: open_candles(venue, "perp", self.mirror))
-        self.pull: Pull = more.get("pull", pull)
+        self.pull: Pull = more.get("pull", lambda request: pull(request, self._paged))
         if clock == LOCAL_TIMEFRAME and not self.mirror:
             raise BadInput(f"{clock} bars are a local venue's alone", "write rest_url of this machine under [data]")
         self.step_ms = timeframe_ms(clock)
@@ -199,10 +199,9 @@ class LiveData:
             # what a file lacks before its first row the venue may not have: that is asked for once, not at each start
             start = str(anchor_ms(from_ms, quarters)) if column in self._new else None
             if start is not None:
-                self.pull(PullRequest(venue, symbol, timeframe, market, start, None, False, False, self.mirror), self._paged)
+                self.pull(PullRequest(venue, symbol, timeframe, market, start, None, False, False, self.mirror))
                 self._new.discard(column)
-            charges = instrument not in charged
-            self.pull(PullRequest(venue, symbol, timeframe, market, start, None, charges, False, self.mirror), self._paged)
+            self.pull(PullRequest(venue, symbol, timeframe, market, start, None, instrument not in charged, False, self.mirror))
             charged.add(instrument)
 
     @contextmanager

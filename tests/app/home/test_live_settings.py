@@ -100,7 +100,7 @@ def test_the_past_of_a_second_instrument_is_read_though_the_feed_hears_it_alread
     written(own_home, "okx", account=False, timeframe="15m")
     asked = list[tuple[str, str | None]]()
 
-    def pulled(request: PullRequest, _progress: Progress) -> None:
+    def pulled(request: PullRequest) -> None:
         asked.append((request.symbol, request.start))
         data._save()  # as it does each second
 
@@ -118,7 +118,7 @@ def test_the_past_of_a_second_instrument_is_read_though_the_feed_hears_it_alread
     assert asked == [("BTC-USDT", None), ("ETH-USDT", None)], "once, and not at each try"
 
 
-def test_a_worker_that_ends_does_not_wait_for_the_whole_past(own_home: Path) -> None:
+def test_a_worker_that_ends_does_not_wait_for_the_whole_past(own_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It waits for its threads: what reads half a year, page by page, ends behind the page that it is at."""
     written(own_home, "okx", account=False, timeframe="15m")
     begun, went_on, pages = threading.Event(), threading.Event(), list[int]()
@@ -131,8 +131,10 @@ def test_a_worker_that_ends_does_not_wait_for_the_whole_past(own_home: Path) -> 
                 assert went_on.wait(20)
                 advance(page)
 
+    monkeypatch.setattr("app.processes.live_data.pull", pulled)
+
     async def ended() -> None:
-        data = LiveData(open_home(), "15m", ["okx:BTC-USDT:perp"], None, pull=pulled)
+        data = LiveData(open_home(), "15m", ["okx:BTC-USDT:perp"], None)
         reading = asyncio.create_task(data.past(1_700_000_000_000, None, "none", lambda _why: None))
         await asyncio.to_thread(begun.wait, 20)
         reading.cancel()
