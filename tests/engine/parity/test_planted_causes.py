@@ -9,7 +9,7 @@ import pytest
 
 from app.home.home import Home, open_home
 from engine.book.bar_signals import NO_SIGNAL
-from engine.book.bodies import OFF
+from engine.book.bodies import OFF, stage_rests
 from engine.control import halt
 from engine.core.orders import REJECTED, VenueOrder
 from engine.core.state import DAY_MS, ENTRY, Bar
@@ -17,6 +17,7 @@ from engine.live.feed import Feed
 from engine.live.loop import Loop
 from engine.live.signal_source import SignalReading
 from engine.parity.comparison import Comparison, compared
+from engine.parity.replay import World
 from engine.parity.tape import tape_of
 from engine.parity.today import today_of
 from engine.ports import Execution, OrderReport, Report
@@ -271,8 +272,10 @@ def test_days_before_a_stage_with_money_at_a_home_of_money(home: Home) -> None:
         for lead in tape.leads
     ]
     tape.book.start["mode"] = "live"
-    found = compared(tape._replace(leads=tuple(at_paper)), today_of(tape, home.setup, home.catalog, lambda *_: None))
-    check_class(found, "paused")
+    today = today_of(tape, home.setup, home.catalog, lambda *_: None)
+    check_class(compared(tape._replace(leads=tuple(at_paper)), today), "paused")
+    enters = World(tape, today, frozenset()).source(at_paper[0].body["sleeves"][0])
+    assert not stage_rests(enters["stage"], "live"), "what people did not let enter, the backtest does"
 
 
 def test_a_halt_and_its_release(home: Home) -> None:
