@@ -136,6 +136,8 @@ def journal_search(ctx: ToolContext, args: SearchArgs) -> ToolResult:
         values["equity_change"] = (after.body["equity"] - before.body["equity"], "usd")
     pnls = [stretch.first.body.get("round_trip_pnl") for stretch in found if stretch.kind == "fill"]
     closed = [pnl for pnl in pnls if pnl is not None]
+    corrected = [] if args.kinds or args.sleeve else corrections(path, low, high)
+    values |= {"corrections": (len(corrected), "count")} if corrected else {}
     values |= {"round_trips_closed": (len(closed), "count"), "round_trip_pnl": (sum(closed) if closed else None, "usd")}
     facts = make_facts(
         handle,
@@ -152,13 +154,23 @@ def journal_search(ctx: ToolContext, args: SearchArgs) -> ToolResult:
     text = sentence(handle, counts, found, len(closed), "equity_change" in values)
     if len(shown) < len(found):
         text += f" The table has {len(shown)} of {len(found)} rows, the important kinds first: a shorter window shows the others."
+    if corrected:
+        text += f" Corrected by their venue after they were decided on: {{{handle}.corrections}} bars, the last: "
+        text += f"{clean(corrected[-1].body['why'], 240)} ({corrected[-1].id})."
     if people:
         text += f" Actions by people meanwhile: {len(people)} (wall time)."
-    evidence = tuple(Evidence("event", e.id) for e in (*(s.first for s in shown), *people[-args.limit :]))
+    evidence = tuple(Evidence("event", e.id) for e in (*(s.first for s in shown), *corrected[-1:], *people[-args.limit :]))
     table = Table(("desk time", "event", "kind", "sleeve", "what"), tuple(rows)) if rows else None
     data = {"from_ms": low, "to_ms": high, "counts": dict(counts), "events": [s.first.id for s in shown]}
     result = ToolResult("ok", text, facts, evidence, table, data)
     return result if args.kinds or args.sleeve or args.text else caused(result, cause_text(ctx, low, high))
+
+
+def corrections(path: Any, low: int, high: int) -> list[Event]:
+    """Bars that a venue's REST lists with other numbers since, oldest first."""
+    from engine.watch.window import between
+
+    return [e for e in between(path, low, high, {"health"}) if str(e.body.get("what", "")).startswith("correction of ")]
 
 
 def chosen(found: Sequence[RefusalRun], limit: int) -> list[RefusalRun]:

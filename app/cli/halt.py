@@ -123,14 +123,16 @@ def release_desk(
     if passphrase_needed(home.path):
         before_passphrase(home, actor, _now_ms(), act="release")  # nor ask for one during a lockout
         word = typer.prompt("passphrase", hide_input=True, err=True)
+    latch = halt.read(home.path, home.engine)
+    left = _state(home.path, latch.since_ms)[1] if latch.since_ms is not None else []
     effect = release_effect(desk_view(home.path, home.engine), limits_of(home.path).drawdown_frac_max)
     if effect and not as_json:
         typer.echo(effect, err=True)
     seen = release(home, actor, reason, lambda: healthy(home), _now_ms(), word)
     value = {"halted": False, "released": {"reason": seen.reason, "since_ms": seen.since_ms}, "actor": actor.as_json()}
-    out.emit(
-        value, as_json=as_json, text=lambda: f"Released by {actor.name} ({actor.assurance}). The desk may open positions again."
-    )
+    lines = [f"Released by {actor.name} ({actor.assurance}). The desk may open positions again."]
+    lines += ["The halt had not come to its end; still there then:", *(f"  {shown(line)}" for line in left)] if left else []
+    out.emit(value | {"left": left}, as_json=as_json, text=lambda: "\n".join(lines))
 
 
 def _now_ms() -> int:

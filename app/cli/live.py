@@ -9,6 +9,7 @@ import json
 import os
 import subprocess
 import time
+from pathlib import Path
 from shlex import quote
 from typing import Any
 
@@ -167,7 +168,7 @@ def gate(as_json: bool = JSON) -> None:
     unwell = {spell.what: spell.why for spell in spells(home.desk_journal) if spell.over_ms is None}
     shut = unwell.pop("gate", "")  # it closes before it has asked any row: at a halt, at an incident
     value = {"open": event.body["open"] and not shut, "t_ms": event.t_recv_ms, "rows": event.body["rows"], "shut": shut}
-    value |= {"off": event.body.get("off", {}), "unwell": unwell}
+    value |= {"off": event.body.get("off", {}), "unwell": unwell, "resting": resting(home.desk_journal)}
     beat = heartbeat_of(home.path) if worker_pid(home.path) is not None else {}
     before = "no worker runs" if not beat else "the worker is starting" if beat.get("phase") == "starting" else ""
     was = f"{before}: the gate as it was at {utc(event.t_recv_ms)}\n" if before else ""
@@ -176,16 +177,30 @@ def gate(as_json: bool = JSON) -> None:
         raise typer.Exit(1)
 
 
+def resting(journal: Path) -> dict[str, str]:
+    """Sleeves that enter nothing by their stage, whatever the gate says: name -> stage. With money it is most of them."""
+    from engine.book.bodies import stage_rests
+    from engine.watch.window import mark_at, mode_of
+
+    mark = mark_at(journal)
+    stages = {name: one.get("stage", "paper") for name, one in (mark.body["sleeves"] if mark else {}).items()}
+    return {name: stage for name, stage in stages.items() if stage_rests(stage, mode_of(journal))}
+
+
 def gate_text(value: dict[str, Any]) -> str:
     """A line a row."""
     words = {True: "ok", False: "CLOSED", None: "not asked"}
-    opened = "open; what is not well keeps entries away" if value["unwell"] else "open: sleeves may enter"
+    entering = "open; by their stage not all sleeves enter" if value["resting"] else "open: sleeves may enter"
+    opened = "open; what is not well keeps entries away" if value["unwell"] else entering
     shut = f", {shown(value['shut'])}" if value["shut"] else ""
     lines = [opened if value["open"] else f"CLOSED{shut}: nothing enters (docs/runbooks/gate-closed.md)"]
     for row in value["rows"]:
         tries = f", tried {row['tries']} times" if row["tries"] > 1 else ""
         lines.append(f"  {words[row['ok']]:<10}{row['name']}{tries}{': ' + shown(row['why']) if row['why'] else ''}")
     lines += [f"  not well  {shown(name)}: {shown(why)}" for name, why in value["unwell"].items()]
+    lines += [
+        f"  note      {shown(name)} enters nothing at stage {at}: nightdesk live stages" for name, at in value["resting"].items()
+    ]
     lines += [f"  note      {shown(name)} is off, its sleeves alone: {shown(why)}" for name, why in value["off"].items()]
     return "\n".join(lines)
 
@@ -316,4 +331,5 @@ def proposed_text(value: dict[str, Any]) -> str:
     lines = [f"{value['proposal']}: {shown(value['sleeve'])} to {value['stage']} ({value['direction']}); nothing has changed yet"]
     lines += [f"  {shown(line)}" for line in value["watched"]]
     lines += [f"  lacking: {shown(line)}" for line in value["lacking"]]
-    return "\n".join([*lines, f"Approve it with your passphrase: nightdesk proposals approve {value['proposal']} --as NAME"])
+    how = "" if value["direction"] == "tightens" else " with your passphrase"
+    return "\n".join([*lines, f"Approve it{how}: nightdesk proposals approve {value['proposal']} --as NAME"])

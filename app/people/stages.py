@@ -82,9 +82,21 @@ def missing_for(
     try:
         facts = facts_of(home, sleeve, here)
         before = facts_of(home_before(after), sleeve, there) if after and to in STEPS and STEPS[to].home_before else None
+        found = lacking(to, facts, before, now_ms)
+        return found + (other_code(home, facts) if to in STEPS else [])
     except DeskError as error:
         return [error.what]
-    return lacking(to, facts, before, now_ms)
+
+
+def other_code(home: Path, facts: StageFacts) -> list[str]:
+    """That a sleeve's strategy file is another code by now than the desk has run: a version takes the file as it is then."""
+    from engine.strategies.base import code_sha256  # brings numpy
+    from engine.strategies.isolated.described import read_strategy
+
+    now = code_sha256(read_strategy(str(facts.sleeve["strategy"]), home / "strategies"))
+    if now == facts.sleeve["strategy_sha256"]:
+        return []
+    return [f"the code of {facts.sleeve['strategy']} has changed since the desk took it: put it back, or start the worker anew"]
 
 
 def require_people(home: Home, actor: Actor) -> None:
@@ -227,13 +239,15 @@ def open_incidents(book: Book) -> tuple[str, ...]:
 
 
 def began(configs: Sequence[Event], sleeve: str, stage: str) -> Event | None:
-    """Of a journal's config events the one from which on a sleeve has been at its stage without a break."""
-    found: Event | None = None
+    """Of a journal's config events the one from which on a sleeve has been at its stage without a break, by one code."""
+    found, code = None, None
     for event in reversed(configs):
-        stages = {one["name"]: one.get("stage", "paper") for one in event.body.get("sleeves", ()) if isinstance(one, Mapping)}
-        if stages.get(sleeve, stage) != stage:
+        sleeves = (one for one in event.body.get("sleeves", ()) if isinstance(one, Mapping))
+        if (own := next((one for one in sleeves if one["name"] == sleeve), None)) is None:
+            continue
+        if own.get("stage", "paper") != stage or (found is not None and own.get("strategy_sha256") != code):
             break
-        found = event if sleeve in stages else found
+        found, code = event, own.get("strategy_sha256")
     return found
 
 

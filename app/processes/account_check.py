@@ -8,6 +8,7 @@ import asyncio
 import json
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +25,15 @@ from engine.errors import BadInput, DeskError
 from engine.strategies.base import parse_params
 from engine.strategies.isolated.described import read_strategy
 from engine.strategies.rules import rules_of
-from engine.venues.account import AccountReport, AccountWants, SymbolWants, checked, reader_of
+from engine.venues.account import AccountCheck, AccountReport, AccountWants, SymbolWants, checked, reader_of
 from engine.venues.account_client import AccountAddress, connect, read_only, refusal_of
+from engine.venues.account_instruments import listed_market
 from engine.venues.account_keys import VenueKeys, read_keys
-from engine.venues.instruments import costs_of, instrument_of
+from engine.venues.answers import silent
+from engine.venues.instruments import Instrument, costs_of, instrument_of
 
 STOP_FRAC = 0.05  # of price: how far the stop of the smallest layer is taken to be
+STEPS = "whole steps of the venue's"
 UNBOUND = 1e12  # base units: volume does not bind the smallest layer
 
 
@@ -94,14 +98,36 @@ def smallest_layer(cash: float, rules: Rules, price: float) -> float:
     return size(ledger, rules, signal, price, STOP_FRAC * price, UNBOUND).lots * rules.lot_size * price
 
 
-async def asked_of(account: AccountEntry, keys: VenueKeys, wanted: AccountWants) -> AccountReport:
-    """The report of an account. Raises BadInput where ccxt does not have the venue."""
+async def asked_of(
+    account: AccountEntry, keys: VenueKeys, wanted: AccountWants, counted: Mapping[str, Instrument] | None = None
+) -> AccountReport:
+    """The report of an account; `counted`: symbol -> as the desk counts it, where a start is to be foreseen too. Raises BadInput
+    where ccxt does not have the venue.
+    """
     client = read_only(connect(AccountAddress(account.venue, account.mode, account.rest_url, account.ws_url), keys))
     try:
         reader = reader_of(account.venue, client, wanted.plays and not account.rest_url)
-        return await checked(reader, wanted, now_ms, lambda error: refusal_of(error, client, account.venue, keys))
+        report = await checked(reader, wanted, now_ms, lambda error: refusal_of(error, client, account.venue, keys))
+        return report if counted is None or not report.ok else await with_steps(report, client, account.venue, counted)
     finally:
         await client.close()
+
+
+async def with_steps(report: AccountReport, client: Any, venue: str, counted: Mapping[str, Instrument]) -> AccountReport:
+    """The report of a fit account with a row an instrument: lots that are no whole number of the venue's refuse a start."""
+    rows = []
+    try:
+        await client.load_markets()
+        for symbol, one in counted.items():
+            try:
+                listed_market(venue, symbol, client, one)
+                rows.append(AccountCheck(f"steps {symbol}", True, f"lots of {one.lot_size:g} at ticks of {one.tick:g}", STEPS))
+            except BadInput as error:
+                rows.append(AccountCheck(f"steps {symbol}", False, error.what, error.hint))
+    except Exception as error:  # noqa: BLE001 - a list that cannot be read is no fit account
+        rows = [AccountCheck("steps", False, silent(venue, "for its instruments", error).what, STEPS)]
+    ok = all(row.ok for row in rows)
+    return AccountReport((*report.checks, *rows), ok, report.may if ok else "nothing")
 
 
 def now_ms() -> int:
@@ -115,7 +141,9 @@ def report_of(name: str) -> dict[str, Any]:
     account = account_of(home, name)
     wanted = wanted_of(home, name, account)
     keys = read_keys(key_source(name, account), Path(home.path))
-    report = asyncio.run(asked_of(account, keys, wanted))
+    overrides = home.desk.overrides()
+    counted = {one.symbol: instrument_of(account.venue, one.symbol, "perp", overrides) for one in wanted.symbols}
+    report = asyncio.run(asked_of(account, keys, wanted, counted))
     about = {"account": name, "venue": account.venue, "mode": account.mode}
     return about | {"checks": [row._asdict() for row in report.checks], "ok": report.ok, "may": report.may}
 

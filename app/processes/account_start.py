@@ -7,19 +7,20 @@ what the gate asks.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from app.home.accounts import AccountEntry
 from app.processes.account_check import asked_of
 from app.processes.account_claims import key_source
-from engine.errors import DataError
+from engine.errors import BadInput, DataError
 from engine.live.account_loop import AccountConnection
 from engine.venues.account import AccountReport, AccountWants, reader_of
 from engine.venues.account_client import AccountAddress, connect, corrected_clock
-from engine.venues.account_instruments import CASH, adapter_of, lists
+from engine.venues.account_instruments import CASH, adapter_of, listed_market, lists
 from engine.venues.account_keys import VenueKeys, read_keys
 from engine.venues.answers import silent
 from engine.venues.gone import GoneVenue
@@ -52,10 +53,12 @@ async def connected(
     overrides: Any,
     waits: Callable[[str], None],
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    counted: Mapping[str, str] | None = None,
 ) -> AccountConnection:
     """The account once its venue has listed its markets; tried again for as long as that takes, `waits` hears why.
 
-    An instrument that the venue does not list is a GoneVenue. Raises BadInput for one that it counts in other steps.
+    An instrument that the venue does not list is a GoneVenue. Raises BadInput for one that it counts in other steps, or in other
+    contracts than what is open there was (`counted`: the steps of those with lots or orders, as the gate had them last).
     """
     logging.getLogger("ccxt").setLevel(logging.WARNING)  # its DEBUG lines hold headers
     clients = [client() for _ in range(5)]
@@ -78,6 +81,9 @@ async def connected(
             if not lists(venue, symbol, trading):
                 found[0][name] = found[1][name] = GoneVenue(name)
                 continue
+            require_same_contract(
+                name, listed_market(venue, symbol, trading, instrument)[0], (counted or {}).get(name, ""), overrides
+            )
             found[0][name] = adapter_of(venue, symbol, trading, polling, instrument)
             found[1][name] = adapter_of(venue, symbol, halt_trading, halt_polling, instrument, found[0][name])
     except BaseException:
@@ -86,6 +92,21 @@ async def connected(
     source, reader = PrivateSource(venue, client), reader_of(venue, asking)
     clock = corrected_clock(polling, clients)
     return AccountConnection(found[0], found[1], clock, lambda: CASH[venue](polling), source, reader, close)
+
+
+def require_same_contract(name: str, market: Mapping[str, Any], before: str, overrides: Mapping[str, Mapping[str, Any]]) -> None:
+    """Refuse a contract of another size than what is open was counted in: executions between two processes would be booked at a
+    part of themselves, and exits sized by it. desk.toml's contract_size of the new one is a person's word that all of it fits.
+    """
+    now = Decimal(str(market["contractSize"])).normalize()
+    said = overrides.get(name, {}).get("contract_size")
+    if not before or before.startswith(f"contracts of {now:f},") or (said is not None and Decimal(str(said)) == now):
+        return
+    what = (
+        f"{name}: the venue counts contracts of {now:f} by now, and what is open here was counted in {before.partition(',')[0]}"
+    )
+    way = f'if position and orders there are the desk\'s: contract_size = {now:f} under [instruments."{name}"] in desk.toml'
+    raise BadInput(f"{what}; nothing was read or sent", way)
 
 
 async def load_markets_of(

@@ -5,10 +5,11 @@ as `nightdesk data record` lets them: pages, backtests and the daily comparison 
 """
 
 import asyncio
+import threading
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple
 
 from app.market_data.pulling import PullRequest, pull
@@ -55,7 +56,7 @@ class LiveData:
         self.now_ms: Callable[[], int] = more.get("now_ms", _now_ms)
         self.sleep: Callable[[int], Awaitable[None]] = more.get("sleep", _sleep)
         self.connect: Connect = more.get("connect", lambda venue: open_candles(venue, "perp", self.mirror))
-        self.pull: Pull = more.get("pull", pull)
+        self.pull: Pull = more.get("pull", lambda request: pull(request, self._paged))
         if clock == LOCAL_TIMEFRAME and not self.mirror:
             raise BadInput(f"{clock} bars are a local venue's alone", "write rest_url of this machine under [data]")
         self.step_ms = timeframe_ms(clock)
@@ -72,6 +73,7 @@ class LiveData:
         self._tasks: list[asyncio.Task[Any]] = []
         self._recorder: FeedRecorder | None = None
         self._whole = False  # history is there
+        self._ending = threading.Event()  # a process waits for its threads: what reads the past ends at its next page
         self.on_account_wait: Callable[[str], None] = lambda _why: None  # who hears why an account is not connected
         self.replay_days = 0 if home.desk.mode == "shadow" else home.desk.worker.replay_days  # a past is not shadowed
 
@@ -177,6 +179,9 @@ class LiveData:
                 found = await asyncio.to_thread(self._read, seen_ms, policy)
                 self._whole = True
                 return found
+            except asyncio.CancelledError:
+                self._ending.set()
+                raise
             except (DataError, Busy) as error:
                 waits(f"history is not whole: {error}")
             await self.sleep(int(PULL_AGAIN_S[min(attempt, len(PULL_AGAIN_S) - 1)] * 1000))
@@ -198,6 +203,16 @@ class LiveData:
                 self._new.discard(column)
             self.pull(PullRequest(venue, symbol, timeframe, market, start, None, instrument not in charged, False, self.mirror))
             charged.add(instrument)
+
+    @contextmanager
+    def _paged(self, _label: str, _total: float) -> Iterator[Callable[[float], None]]:
+        """The progress of a pull: it ends behind a page where the worker does; pages that it has are kept."""
+
+        def page(_done: float) -> None:
+            if self._ending.is_set():
+                raise DataError("the worker ends", "the next start goes on there")
+
+        yield page
 
     def _read(self, seen_ms: int | None, policy: Any) -> tuple[GrownFeed, Span]:
         catalog = Catalog(self.home.roots)

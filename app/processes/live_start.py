@@ -6,6 +6,7 @@ Without an account the desk is on paper; with one it is the account's (app.proce
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 from app.processes.account_check import wanted_of
@@ -19,13 +20,14 @@ from app.processes.shadow_start import shadow_home
 from app.processes.unattended import say
 from engine.book.bodies import SIMULATED
 from engine.book.book import Book
+from engine.book.replay import fold
 from engine.data.catalog import Catalog
 from engine.data.loading import policy_of
 from engine.errors import BadInput
 from engine.live.account_loop import AccountConnection, AccountHome, AccountLoop
 from engine.live.controls import Controls
 from engine.live.duties import AccountDuties
-from engine.live.gate import AccountGate, GateParts, code_under
+from engine.live.gate import AccountGate, GateParts, code_under, last_opened
 from engine.live.loop import Loop
 from engine.live.paper_live import PaperLive
 from engine.live.shadow import ShadowLive
@@ -65,7 +67,9 @@ def account_desk(home: Any, journal: Any, data: LiveData, chain: ChainCheck, log
         say(what)
 
     async def connect(instruments: Sequence[str]) -> AccountConnection:
-        return await connected(account.venue, instruments, keys.client, home.desk.overrides(), data.account_waits)
+        counted = await asyncio.to_thread(counted_before, home.desk_journal)
+        overrides = home.desk.overrides()
+        return await connected(account.venue, instruments, keys.client, overrides, data.account_waits, counted=counted)
 
     # funding: what the daily comparison is to count with; the account's own settlements are bills
     about = {"home_id": home.id, "source": "live", "funding": "recorded", "notes": [], "account": name, "mode": account.mode}
@@ -87,6 +91,14 @@ def account_desk(home: Any, journal: Any, data: LiveData, chain: ChainCheck, log
     data.is_off = lambda instrument: loop.book is not None and instrument in loop.book.off
     data.is_gone = lambda instrument: loop.book is not None and loop.book.is_gone(instrument)
     return loop
+
+
+def counted_before(journal: Path) -> dict[str, str]:
+    """Instrument -> what its venue counted in when the gate was last open, of those that have lots or orders since."""
+    if not (steps := last_opened(journal).get("steps")) or (book := fold(journal)) is None:
+        return {}
+    ordered = {book.specs[order.sleeve].source["instrument"] for order in book.orders.open.values()}
+    return {name: text for name, text in steps.items() if name in ordered or holds(book, name)}
 
 
 def ids_from(home_id: str) -> int:

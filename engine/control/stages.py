@@ -148,7 +148,7 @@ def _parity(facts: StageFacts, now_ms: int) -> str:
     if facts.parity_frac is None:
         return "no round trip to compare with the backtest"
     if not facts.parity_frac <= PARITY_FRAC_MAX:
-        share = percent_text(facts.parity_frac, 1)
+        share = percent_text(facts.parity_frac, 2)
         return f"{share} of what round trips moved differs from the backtest and nothing explains it, at most 1 %"
     return ""
 
@@ -168,7 +168,7 @@ def _probe(facts: StageFacts, now_ms: int) -> str:
     return (
         ""
         if 0 <= age_ms <= PROBE_AGE_MS
-        else f"the last probe is {age_ms // MINUTE_MS} minutes old, at most {PROBE_AGE_MS // MINUTE_MS}"
+        else f"the last probe is {age_ms / MINUTE_MS:.1f} minutes old, at most {PROBE_AGE_MS // MINUTE_MS}"
     )
 
 

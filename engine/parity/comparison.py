@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
+from engine.book.bodies import stage_rests
+from engine.book.book import stage_of
 from engine.errors import BadInput
 from engine.parity.basket import CAUSES as BASKET_CAUSES
 from engine.parity.basket import BasketToday, PairTables, moved, replay_basket, version_moved
@@ -293,7 +295,7 @@ def _paused(tape: Tape, _today: Today) -> bool:
     """Whether people's pause or stage has kept any sleeve from entering."""
     sources = [spec.source for spec in (*tape.book.specs, *tape.book.waiting) if spec is not None]
     sources += [source for lead in tape.leads if lead.kind == "config" for source in lead.body["sleeves"]]
-    return any(source["paused"] or source.get("stage", "paper") != "paper" for source in sources)
+    return any(source["paused"] or stage_rests(stage_of(source), tape.book.mode) for source in sources)
 
 
 MOVED: Mapping[str, Callable[[Tape, Today], bool]] = {  # cause -> whether a replay that is given it could differ at all

@@ -55,7 +55,7 @@ class World:
         """
         key = version_key(source)
         found = {**source, "key": key, "rules": as_json_fields(self.rules(key))}
-        return found if "paused" in self.given else found | {"paused": False, "stage": "paper"}
+        return found if "paused" in self.given else found | {"paused": False, "stage": "live"}  # enters in every mode
 
     def spec(self, spec: Spec) -> Spec:
         """The same of what governs a sleeve."""
@@ -210,7 +210,7 @@ def _bar(world: World, book: Book, lead: Lead) -> list[Row]:
 def _pause(world: World, book: Book, lead: Lead) -> None:
     """Sleeves that enter nothing at this bar: by people's pause or stage, and because the desk's entries were blocked."""
     for s, sleeve in enumerate(book.sleeves):
-        paused = "paused" in world.given and book.latest(s).enters_nothing(lead.body["close_ms"])
+        paused = "paused" in world.given and book.latest(s).enters_nothing(lead.body["close_ms"], book.mode)
         blocked = "blocked" in world.given and (lead.blocked or book.specs[s].source["instrument"] in lead.off)
         book.sleeves[s] = sleeve._replace(guard=sleeve.guard._replace(paused=int(paused or blocked)))
 

@@ -14,7 +14,7 @@ from engine.control.config import DeskConfig, SleeveConfig, validated, write_fir
 from engine.store.chain import Event
 from engine.store.journal import Journal
 from engine.watch.health import checks, holder
-from tests.tools.desk_journal import BEGIN, DAY, END, START, bar, mark, write_desk
+from tests.tools.desk_journal import BAR, BEGIN, DAY, END, START, bar, mark, write_desk
 from tools.catalog import call
 
 
@@ -103,6 +103,23 @@ def test_what_happened_since_yesterday(ctx: Any) -> None:
     assert ctx.facts["j1.fills"].value == 1
     assert ctx.facts["j1.round_trip_pnl"].value == -5.41
     resolves(ctx, result)
+
+
+def test_bars_that_their_venue_corrected_are_named(ctx: Any) -> None:
+    """They change nothing that was decided, and a person who asks what happened hears of them."""
+    assert "Corrected" not in call(ctx, "journal_search", {"since": "2025-03-04"}).text
+    journal = Journal(ctx.home / "journal" / "desk.jsonl", "worker")
+    for price in (99.0, 98.0):
+        why = f"binance:BTC-USDT:perp 2025-03-04 00:15Z: corrected: it was (100.0), REST now lists ({price})"
+        body = {"what": "correction of binance:BTC-USDT:perp", "state": "over", "why": why}
+        journal.append([Event("health", START + BAR, body)], sync=False)
+    journal.close()
+    result = call(ctx, "journal_search", {"since": "2025-03-04"})
+    assert "Corrected by their venue after they were decided on: {j" in result.text
+    assert "REST now lists (98.0)" in result.text
+    assert [fact.value for fact in result.facts if fact.ref.endswith("corrections")] == [2]
+    resolves(ctx, result)
+    assert "Corrected" not in call(ctx, "journal_search", {"since": "2025-03-04", "kinds": ["fill"]}).text
 
 
 def test_search_by_kind_sleeve_and_word(ctx: Any) -> None:

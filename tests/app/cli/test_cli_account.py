@@ -116,8 +116,13 @@ def test_the_other_venues_over_sockets(
         value = report(capsys)
         assert (value["ok"], value["may"]) == (True, "trade"), value
         assert {"name", "ok", "found", "wanted"} <= set(value["checks"][0])
+        local.recounted = {"tickSize": "5"}
+        uneven = report(capsys)
         assert {method for method, *_ in local.calls} == {"GET"}
     assert not [key for key in PLANTED.values() if key in caplog.text]
+    assert (uneven["ok"], uneven["may"]) == (False, "nothing")
+    (bad,) = [row for row in uneven["checks"] if row["must"] and not row["ok"]]
+    assert (bad["name"], bad["found"].partition(":")[0]) == ("steps BTC-USDT", "BTC-USDT"), "as the start that it would refuse"
     rows = {row["name"]: row for row in value["checks"]}
     assert "; the smallest layer of btc is 1" in rows["least_order BTC-USDT"]["found"]
 

@@ -20,6 +20,7 @@ from engine.live.gate import PROBE_REQUEST
 from engine.store.chain import Event
 from engine.store.journal import Journal, read
 from tests.app.cli.test_cli_account import desk_toml, planted, served
+from tests.fakes.own_strategies import SLEEVE, own_strategy, with_own
 from tests.fakes.papers import WALL_MS, advanced, feed_of, furnished, loop_of
 
 __all__ = ["planted"]
@@ -108,6 +109,18 @@ def test_an_open_gate_lets_nothing_in_while_something_is_not_well(
     )
 
 
+def test_an_open_gate_names_the_sleeves_whose_stage_enters_nothing(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With money a sleeve enters nothing before live_small, however open the gate is."""
+    journal = Journal(home.desk_journal, "test")
+    journal.append([Event("gate", WALL_MS, {"open": True, "rows": []}, t_recv_ms=WALL_MS)])
+    journal.close()
+    assert "enters nothing" not in run("gate").stdout
+    monkeypatch.setattr("engine.watch.window.mode_of", lambda _: "live")
+    said = run("gate").stdout
+    assert "open; by their stage not all sleeves enter" in said
+    assert "btc-trend enters nothing at stage paper: nightdesk live stages" in said
+
+
 def test_a_consent_is_to_what_was_shown_and_names_a_person(home: Home) -> None:
     """Asked first; a gate that waits for something else by then refuses it."""
     gated(home)
@@ -184,6 +197,17 @@ def test_a_stage_begins_where_no_other_has_been_since() -> None:
     assert people_stages.began(configs, "c", "paper") is None
 
 
+def test_days_and_trips_of_another_code_are_no_evidence() -> None:
+    """A strategy file that was edited under the same stage begins it anew."""
+
+    def of(seq: int, code: str) -> Event:
+        return Event("config", 0, {"sleeves": [{"name": "a", "stage": "live_small", "strategy_sha256": code}]}, seq=seq)
+
+    found = people_stages.began([of(1, "old"), of(2, "new"), of(3, "new")], "a", "live_small")
+    assert found is not None
+    assert found.seq == 2
+
+
 def proposed(home: Home, to: str) -> Any:
     """The row of a proposed step."""
     found = run("stage", "btc-trend", to, "--as", "ann", "--json")
@@ -214,6 +238,26 @@ def test_a_step_towards_money_takes_a_listed_person_a_passphrase_and_evidence(
         approvals.approve(home, row.id, row.diff_sha256, ANN, WALL_MS, WORD)
 
 
+def test_a_step_towards_money_is_of_the_code_that_made_the_evidence(own_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A version takes the strategy's file as it is when it comes into force: one edited meanwhile has shown nothing."""
+    main.load_groups()
+    furnished(own_home)
+    home = with_own(open_home(WALL_MS), "direction = np.ones(len(f.close))")
+    loop = loop_of(home, feed_of(home))
+    advanced(loop, 3)
+    loop.journal.close()
+    facts = people_stages.facts_of(home.path, SLEEVE)._replace(place="paper_live")
+    monkeypatch.setattr(people_stages, "facts_of", lambda *_: facts)
+    assert people_stages.missing_for(home.path, SLEEVE, "paper_live", "", WALL_MS) == []
+    own_strategy(home.strategies, "direction = -np.ones(len(f.close))")
+    (why,) = people_stages.missing_for(home.path, SLEEVE, "paper_live", "", WALL_MS)
+    assert why.startswith("the code of own has changed since the desk took it")
+    monkeypatch.setenv("NIGHTDESK_TOKEN", add_person(home.path, "ann", WORD))
+    row = proposed(home, "paper_live")
+    with pytest.raises(Refused, match="the code of own has changed"):
+        approvals.approve(home, row.id, row.diff_sha256, ANN, WALL_MS, WORD)
+
+
 def test_a_rollback_is_no_way_around_the_evidence(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     """Going back to a version with a higher stage is a step up like any other; the step down takes nothing."""
     monkeypatch.setenv("NIGHTDESK_TOKEN", add_person(home.path, "ann", WORD))
@@ -222,6 +266,8 @@ def test_a_rollback_is_no_way_around_the_evidence(home: Home, monkeypatch: pytes
         patch.setattr(people_stages, "facts_of", lambda *_: facts._replace(place="paper_live"))
         row = proposed(home, "paper_live")
         approvals.approve(home, row.id, row.diff_sha256, ANN, WALL_MS, WORD)
+    said = run("stage", "btc-trend", "paper", "--as", "ann").stdout
+    assert "Approve it: nightdesk proposals approve" in said  # a step down asks for no passphrase
     down = proposed(home, "paper")
     assert down.direction == "tightens"
     approvals.approve(home, down.id, down.diff_sha256, ANN, WALL_MS)

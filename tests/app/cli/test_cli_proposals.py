@@ -24,6 +24,7 @@ from engine.control import halt, proposals
 from engine.control.config import active
 from engine.errors import BadInput, Refused
 from engine.store.journal import Event, Journal, read
+from engine.watch.halt_left import HaltState
 from tests.fakes.waiting import WAIT_S
 
 PROGRAM = """
@@ -333,6 +334,17 @@ def test_the_reason_of_a_halt_may_follow(home: Home) -> None:
         assert (latch.reason, latch.since_ms) == ("the feed froze", first["since_ms"])
     (home.path / "HALT").unlink()
     assert halt.read(home.path, home.engine).reason == "the feed froze"
+
+
+def test_a_release_before_a_halt_has_ended_says_what_was_left(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An account's positions are being closed while its venue is away: a person who releases hears of them."""
+    line = "btc-trend: long 0.331, is being closed at the venue"
+    monkeypatch.setattr("engine.watch.halt_left.halt_state", lambda _path, _since_ms: HaltState("KILL_INCOMPLETE", [line]))
+    _call("halt", "--reason", "tried")
+    said = _call("release", "--reason", "looked", "--as", "bob")
+    assert said.endswith(f"still there then:\n  {line}\n")
+    _call("halt", "--reason", "tried")
+    assert _json("release", "--reason", "looked", "--as", "bob")["left"] == [line]
 
 
 def test_release_is_refused_while_a_journal_does_not_verify(home: Home) -> None:

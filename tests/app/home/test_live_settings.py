@@ -1,12 +1,14 @@
 """[data] source = "live" and a desk that names an account: what fits together, and the line for what does not."""
 
+import asyncio
+import threading
 from pathlib import Path
 
 import pytest
 
 from app.home.home import open_home
 from app.home.settings import read_desk_toml
-from app.market_data.pulling import PullRequest, pull
+from app.market_data.pulling import Progress, PullRequest, pull
 from app.processes.children import allowed_worker, traded_mode
 from app.processes.live_data import LiveData
 from engine.data.writer import file_name
@@ -114,6 +116,33 @@ def test_the_past_of_a_second_instrument_is_read_though_the_feed_hears_it_alread
     asked.clear()
     data._pull_all(1_700_000_000_000)
     assert asked == [("BTC-USDT", None), ("ETH-USDT", None)], "once, and not at each try"
+
+
+def test_a_worker_that_ends_does_not_wait_for_the_whole_past(own_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It waits for its threads: what reads half a year, page by page, ends behind the page that it is at."""
+    written(own_home, "okx", account=False, timeframe="15m")
+    begun, went_on, pages = threading.Event(), threading.Event(), list[int]()
+
+    def pulled(_request: PullRequest, progress: Progress) -> None:
+        with progress("okx BTC-USDT 15m", 50.0) as advance:
+            for page in range(50):
+                pages.append(page)
+                begun.set()
+                assert went_on.wait(20)
+                advance(page)
+
+    monkeypatch.setattr("app.processes.live_data.pull", pulled)
+
+    async def ended() -> None:
+        data = LiveData(open_home(), "15m", ["okx:BTC-USDT:perp"], None)
+        reading = asyncio.create_task(data.past(1_700_000_000_000, None, "none", lambda _why: None))
+        await asyncio.to_thread(begun.wait, 20)
+        reading.cancel()
+        await asyncio.gather(reading, return_exceptions=True)
+        went_on.set()
+
+    asyncio.run(ended())
+    assert pages == [0]
 
 
 def test_live_data_needs_the_way_out_and_no_key(tmp_path: Path) -> None:

@@ -6,8 +6,10 @@ from typing import Any
 import pytest
 
 from app.processes.account_start import connected
+from engine.errors import BadInput
 from engine.venues.binance import BinanceVenue
 from engine.venues.gone import GoneVenue
+from engine.venues.okx import OkxVenue
 
 NAME = "binance:BTC-USDT:perp"
 BTC = {"BTC/USDT:USDT": {"id": "BTCUSDT", "precision": {"amount": 0.001, "price": 0.1}, "contractSize": 1}}
@@ -60,3 +62,39 @@ def test_an_instrument_is_gone_by_two_lists_that_have_others(lists: list[dict[st
     assert len(waited) == pauses
     assert said[-1] == ""
     assert sum("lists no instrument" in line for line in said) == lists.count({})
+
+
+@pytest.mark.parametrize(
+    ("before", "own", "fits"),
+    [
+        ("", {}, True),
+        ("contracts of 0.01, 0.01 at a time, at ticks of 0.1", {}, False),
+        ("contracts of 0.001, 1 at a time, at ticks of 0.5", {}, True),
+        ("contracts of 0.01, 0.01 at a time, at ticks of 0.1", {"contract_size": 0.001}, True),
+        ("contracts of 0.01, 0.01 at a time, at ticks of 0.1", {"contract_size": 0.01}, False),
+    ],
+)
+def test_lots_that_were_counted_in_another_contract_refuse_the_start(before: str, own: dict[str, float], fits: bool) -> None:
+    """A contract that shrank between two processes still divides a lot: an execution of two contracts would be a tenth of itself.
+    desk.toml says that a person has looked.
+    """
+    name = "okx:BTC-USDT:perp"
+    lists = [{"BTC/USDT:USDT": {"id": "BTC-USDT-SWAP", "precision": {"amount": 0.01, "price": 0.1}, "contractSize": 0.001}}]
+    clients = list[Client]()
+
+    def client() -> Client:
+        clients.append(Client(lists))
+        return clients[-1]
+
+    async def sleep(_for_s: float) -> None:
+        return
+
+    start = connected("okx", [name], client, {name: own} if own else {}, lambda _: None, sleep, {name: before} if before else {})
+    if fits:
+        assert isinstance(asyncio.run(start).venues[name], OkxVenue)
+        return
+    with pytest.raises(
+        BadInput, match=r"counts contracts of 0.001 by now, and what is open here was counted in contracts of 0.01"
+    ):
+        asyncio.run(start)
+    assert all(one.closed for one in clients)

@@ -124,6 +124,34 @@ def test_a_position_outlives_its_worker_and_a_halt_ends_it(own_home: Path, venue
 
 
 @pytest.mark.long
+def test_a_contract_that_changed_between_two_processes_refuses_the_second(own_home: Path) -> None:
+    """A lot is still a whole number of its steps. While a position is open nothing is read or sent; flat it is any contract."""
+
+    async def script(home: LiveHome) -> None:
+        await entered(home)
+        await home.stop()
+        venue = home.played.venue
+        sent = [call for call in venue.calls if call[0] == "POST"]
+        venue.recounted = {"ctVal": "0.001"}
+        home.start()
+        with pytest.raises(BadInput, match=r"contracts of 0.001 by now, and what is open here was counted in contracts of 0.01"):
+            await asyncio.wait_for(home.ended(), 600)
+        assert [call for call in venue.calls if call[0] == "POST"] == sent
+        venue.recounted = {}
+        home.start()
+        await home.minutes(1)
+        halt.set(home.path, "a drill", {"name": "ann"}, home.clock())
+        await home.minutes(2)
+        assert at_venue(home) == (0, 0)
+        await home.stop()
+        venue.recounted = {"ctVal": "0.001"}
+        home.start()
+        await home.minutes(1)
+
+    lived(own_home, "okx", script, account=True)
+
+
+@pytest.mark.long
 def test_what_closed_while_nobody_was_there_is_walked_and_not_decided(own_home: Path) -> None:
     """Three closes without a worker: no entry from them, each in the journal with its bar and why nobody was asked."""
 

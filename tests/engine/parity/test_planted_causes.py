@@ -9,14 +9,17 @@ import pytest
 
 from app.home.home import Home, open_home
 from engine.book.bar_signals import NO_SIGNAL
-from engine.book.bodies import OFF
+from engine.book.bodies import OFF, stage_rests
 from engine.control import halt
 from engine.core.orders import REJECTED, VenueOrder
 from engine.core.state import DAY_MS, ENTRY, Bar
 from engine.live.feed import Feed
 from engine.live.loop import Loop
 from engine.live.signal_source import SignalReading
-from engine.parity.comparison import Comparison
+from engine.parity.comparison import Comparison, compared
+from engine.parity.replay import World
+from engine.parity.tape import tape_of
+from engine.parity.today import today_of
 from engine.ports import Execution, OrderReport, Report
 from engine.store.journal import read
 from engine.venues.paper import Account, Deliver, PaperVenue
@@ -251,6 +254,28 @@ def test_entries_that_people_paused(home: Home) -> None:
         advanced(loop, DAY_BARS // 2)
 
     check_class(since_fork(home, pause), "paused")
+
+
+def test_days_before_a_stage_with_money_at_a_home_of_money(home: Home) -> None:
+    """A home on a live account enters nothing until a person has approved live_small: no day of it is unexplained."""
+
+    def rest(loop: Loop) -> None:
+        for name in loop.book.names:
+            reconfigured(home, name, stage="draft")  # on paper nothing else rests by its stage
+
+    forked(home, DAY_BARS, rest)
+    tape = tape_of(home.path, FORK_MS)
+    at_paper = [
+        lead._replace(body={**lead.body, "sleeves": [{**one, "stage": "paper"} for one in lead.body["sleeves"]]})
+        if lead.kind == "config"
+        else lead
+        for lead in tape.leads
+    ]
+    tape.book.start["mode"] = "live"
+    today = today_of(tape, home.setup, home.catalog, lambda *_: None)
+    check_class(compared(tape._replace(leads=tuple(at_paper)), today), "paused")
+    enters = World(tape, today, frozenset()).source(at_paper[0].body["sleeves"][0])
+    assert not stage_rests(enters["stage"], "live"), "what people did not let enter, the backtest does"
 
 
 def test_a_halt_and_its_release(home: Home) -> None:
