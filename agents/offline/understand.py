@@ -160,7 +160,12 @@ def part_of(text: str, thread: ThreadSoFar, earlier: Sequence[Part] = ()) -> Par
     if waits is not None and (meant := _meant(read, waits)) is not None:
         return _as_read(waits.text, waits.slots, meant, thread._replace(past=thread.past[:-1], read={}), earlier)
     older = thread.older if thread.past and not earlier else None
-    read = read if older is None else follow.in_window_above(read, older.slots)
+    frames = older is not None and older.chosen is not None and older.chosen.entry.takes("timeframe")
+    above = slots.Slots() if older is None else older.slots
+    windowed = slots.in_window_above(read, above, frames=frames or older is None, desk_ms=thread.words.desk_ms)
+    if windowed is None:
+        return Part(text, read, call=asks_back("Before which window? Name it with its days, such as `from 1 to 30 november`."))
+    read = windowed if older is None else follow.in_window_above(windowed, older.slots)
     if older is not None and (dropped := follow.unsplit(text, read, older)) is not None:
         return dropped
     if older is not None and read.common and not read.symbols and re.search(r"\bboth\b", read.text):

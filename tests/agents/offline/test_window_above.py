@@ -59,7 +59,7 @@ def test_on_hold_until_a_time_is_a_pause(text: str, words: Words) -> None:
     desk = Desk("operator", words)
     desk.ask(text)
     ((name, args),) = desk.called
-    assert (name, args["sleeve"], args["ends"]) == ("propose_pause", "eth-trend", "until tomorrow 8:00")
+    assert (name, args["sleeve"], args["ends"]) == ("propose_pause", "eth-trend", "until tomorrow 08:00")
 
 
 @pytest.mark.parametrize(
