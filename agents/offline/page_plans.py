@@ -152,6 +152,18 @@ def note(q: Question) -> Plan:
     return (yield from made([PlannedCall("note", args | ({"evidence": ids[:10]} if ids else {}))]))
 
 
+def _moves(q: Question, share: float) -> Plan:
+    """A watch of a price by a share of its last close."""
+    text, symbol = q.slots.text, q.slots.symbol
+    below, above = says("page_plans.below", text), says("page_plans.above", text)
+    if symbol is None or says("page_plans.within", text):
+        return asks_back(SAY["no_percent_watch"])
+    if bool(below) == bool(above):
+        return asks_back(f"Up or down by {share:.10g} of its last close? Say which, such as `if {symbol} drops {share * 100:.10g} %`.")
+    args = {"metric": "price", "subject": symbol, "beyond": "below" if below else "above", "move_frac": -share if below else share}
+    return (yield from made([PlannedCall("propose_watch", args)]))
+
+
 def watch(q: Question) -> Plan:
     """A watch asked for in words, `tell me when btc falls below 80000`; asked back for what they leave open."""
     text = q.slots.text
@@ -160,7 +172,7 @@ def watch(q: Question) -> Plan:
         return asks_back(SAY["no_drawdown_watch"])
     share = re.search(r"(\d+(?:\.\d+)?) ?(?:%|percent|pct)", text) if not numbers else None
     if share is not None:
-        return asks_back(SAY["no_percent_watch"])
+        return (yield from _moves(q, float(share[1]) / 100))
     if len(numbers) != 1:
         return asks_back("At which level? Name one number, such as `tell me when BTC falls below 80000`.")
     sleeve, level = q.sleeve(), numbers[0]

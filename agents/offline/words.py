@@ -152,7 +152,12 @@ def tidy(text: str, words: Words, more: frozenset[str] = frozenset()) -> str:
     low = re.sub(r"(?<![\w.=/'-])[a-z-]+(?![\w=/'-])", lambda found: SHORT.get(found[0], found[0]), low).strip()
     names = [*(sleeve.name for sleeve in words.sleeves), *words.models]
     low = re.sub(r"(?<![\w.=/'-])[a-z]{2,6}-[a-z]{4,}(?![\w=/-])", lambda found: _near(found[0], names, 0.75) or found[0], low)
-    low = re.sub(r"(?<![\w.=/'-])[a-z]{4,}(?![\w=/-])", lambda found: _corrected(found[0], words.vocabulary, more), low)
+    glued = {name.replace("-", ""): name for name in names if "-" in name}  # `ethtrend`
+    low = re.sub(
+        r"(?<![\w.=/'-])[a-z]{4,}(?![\w=/-])",
+        lambda found: glued.get(found[0]) or _corrected(found[0], words.vocabulary, more),
+        low,
+    )
     low = clocks_written(lengths_written(low))  # now that its units and the times of day are read
     low = _SYNONYM.sub(lambda found: SYNONYMS[found[0]], low)
     for pattern, plain in _OF_RUNS if _A_RUN.search(low) else ():
