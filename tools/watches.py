@@ -39,7 +39,9 @@ class ProposeWatchArgs(Args):
     subject: str = Field("desk", max_length=60)
     beyond: Literal["below", "above"]
     level: float | None = None
-    move_frac: float | None = Field(None, gt=-1.0, lt=10.0, description="of a price, instead of level: -0.03 is 3 % below its last close")
+    move_frac: float | None = Field(
+        None, gt=-1.0, lt=10.0, description="of a price, instead of level: -0.03 is 3 % below its last close"
+    )
 
 
 @tool(
@@ -95,7 +97,9 @@ def _from_close(ctx: ToolContext, wish: WatchWish, move_frac: float | None) -> f
     if move_frac is None or wish.metric != "price":
         raise BadInput("a watch needs its level", "level: a number; move_frac: of a price, from its last close")
     path = journal_of(ctx.home)
-    (now,) = watched(path, mark_at(path), [LevelWatch(id="", **wish._asdict(), state="asked", asked_by="", asked_ms=0)]) or (None,)
+    (now,) = watched(path, mark_at(path), [LevelWatch(id="", **wish._asdict(), state="asked", asked_by="", asked_ms=0)]) or (
+        None,
+    )
     if now is None or now.value is None:
         raise BadInput(f"{wish.subject} has no close yet", "name the level itself")
     return float(f"{now.value * (1.0 + move_frac):.5g}")
@@ -118,7 +122,9 @@ def propose_watch(ctx: ToolContext, args: ProposeWatchArgs) -> ToolResult:
     from engine.control.watches import ask, text_of, wish_of
 
     wish = wish_of(ctx.engine, ctx.home, args.metric, args.subject, args.beyond, 1.0 if args.level is None else args.level)
-    if args.level is None:
+    if args.level is None or args.move_frac is not None:
+        if args.level is not None:
+            raise BadInput("a watch has a level or a move, not both", "leave out one of level and move_frac")
         wish = wish._replace(level=_from_close(ctx, wish, args.move_frac))
     by = {"role": ctx.role, "thread": ctx.thread, "turn": ctx.turn, "person": clean(ctx.person, 80), "model": ctx.model}
     row = ask(ctx.engine, wish, by, ctx.now_ms)

@@ -115,7 +115,9 @@ def scaled(text: str, own: Mapping[str, Param], params: Mapping[str, Any]) -> di
     at = {key: value for key in own if isinstance(value := params.get(key, own[key].default), int | float) and value}
     unit = (found.groupdict().get("unit") or "").rstrip("s")
     fits = [key for key in at if unit not in ("atr", "bar") or key.endswith(f"_{unit}" if unit == "atr" else "_bars")]
-    near = {key: min(_gap(place, found.span()) for place in places) for key, places in keys_named(rest, own).items() if key in fits}
+    near = {
+        key: min(_gap(place, found.span()) for place in places) for key, places in keys_named(rest, own).items() if key in fits
+    }
     risk = [f"risk_{part}_frac" for part in ("start", "floor", "max")] if says("moves.of_risk", rest) else []
     keys = [key for key in risk if key in fits] or [key for key in near if near[key] == min(near.values())][:1]
     return {key: _within(_moved(at[key], found), own[key]) for key in keys}
@@ -163,7 +165,9 @@ def moved_of(q: Question) -> tuple[dict[str, Any], str]:
     own = q.words.params_of((strategy,))
     live = sleeve.params if sleeve else {}
     moved = scaled(q.slots.text, own, live)
-    said = ", ".join(f"{key} {value_text(live.get(key, own[key].default))} -> {value_text(value)}" for key, value in moved.items())
+    said = ", ".join(
+        f"{key} {value_text(live.get(key, own[key].default))} -> {value_text(value)}" for key, value in moved.items()
+    )
     return moved, f"Moved from where it is: {said}." if said else ""
 
 

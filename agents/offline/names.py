@@ -204,17 +204,18 @@ def move_of(s: Sentence) -> str | None:
     """Whether a setting is to be moved, `sized` by an amount (`5 lower`, `halve`) or `bare`; the amount is no value."""
     sized = next((m for name in ("sized", "verb") if (m := says(f"moves.{name}", s.rest))), None)
     times = None if sized or says("account.other_costs", s.rest) else says("moves.times", s.rest)
+    s.note("move", [sized.span("way")] if sized else [])
     s.take("move", [sized.span("size")] if sized else [times.span()] if times and (times["x"] or times["word"]) else [])
     return "sized" if sized or times else "bare" if says("moves.bare", s.rest) else None
-
-
 
 
 def not_here(text: str, words: Words) -> str:
     """What a sentence names as a sleeve, a coin or a venue that this desk does not have, and what it has; empty where all is here."""
     sleeves, kinds = {sleeve.name.lower() for sleeve in words.sleeves}, _KINDS | {name.lower() for name in words.strategies}
     coins = {symbol.split("-")[0].lower() for symbol in words.symbols} | {coin.lower() for coin in COINS.values()}
-    named = re.finditer(rf"(?<![\w-])({'|'.join(sorted(map(re.escape, coins), key=len, reverse=True))})([-_ ]?)([a-z]{{2,14}})(?![\w-])", text)
+    named = re.finditer(
+        rf"(?<![\w-])({'|'.join(sorted(map(re.escape, coins), key=len, reverse=True))})([-_ ]?)([a-z]{{2,14}})(?![\w-])", text
+    )
     for coin, joint, kind in (m.groups() for m in named):
         name = f"{coin}-{kind}"
         at = says("names.of_volatility", text) if kind == "vol" else None
@@ -224,5 +225,8 @@ def not_here(text: str, words: Words) -> str:
             have = ", ".join(sleeve.name for sleeve in words.sleeves)
             return f"There is no sleeve {name} here; sleeves: {have}."
     if words.venues and (venue := says("names.venue", text)) and venue[0] not in words.venues:
-        return f"There is no venue {venue[0]} here; the desk's: {', '.join(words.venues)}."
+        trades = ", ".join(dict.fromkeys(sleeve.venue for sleeve in words.sleeves))
+        return (
+            f"There is no venue {venue[0]} here; the sleeves trade on {trades}, and data is stored of {', '.join(words.venues)}."
+        )
     return ""

@@ -160,11 +160,9 @@ def part_of(text: str, thread: ThreadSoFar, earlier: Sequence[Part] = ()) -> Par
     if waits is not None and (meant := _meant(read, waits)) is not None:
         return _as_read(waits.text, waits.slots, meant, thread._replace(past=thread.past[:-1], read={}), earlier)
     older = thread.older if thread.past and not earlier else None
-    frames = older is not None and older.chosen is not None and older.chosen.entry.takes("timeframe")
-    above = slots.Slots() if older is None else older.slots
-    windowed = slots.in_window_above(read, above, frames=frames or older is None, desk_ms=thread.words.desk_ms)
-    if windowed is None:
-        return Part(text, read, call=asks_back("Before which window? Name it with its days, such as `from 1 to 30 november`."))
+    windowed = _in_window(read, older, thread)
+    if isinstance(windowed, Part):
+        return windowed._replace(text=text)
     read = windowed if older is None else follow.in_window_above(windowed, older.slots)
     if older is not None and (dropped := follow.unsplit(text, read, older)) is not None:
         return dropped
@@ -201,6 +199,15 @@ def part_of(text: str, thread: ThreadSoFar, earlier: Sequence[Part] = ()) -> Par
             return _as_read(text, read, fresh, thread, earlier)
         return part._replace(call=wider.not_narrowed(read, thread.older)) if thread.older is not None else part
     return part
+
+
+def _in_window(read: slots.Slots, older: Part | None, thread: ThreadSoFar) -> "slots.Slots | Part":
+    """A sentence with a window that is named beside the one above; asked back where there is none."""
+    chosen = older.chosen if older is not None else None
+    frames = chosen is None or chosen.entry.takes("timeframe")
+    found = slots.in_window_above(read, older.slots if older else slots.Slots(), frames=frames, desk_ms=thread.words.desk_ms)
+    before_what = "Before which window? Name it with its days, such as `from 1 to 30 november`."
+    return Part("", read, call=asks_back(before_what)) if found is None else found
 
 
 def _from_above(text: str, read: slots.Slots, thread: ThreadSoFar) -> Part | None:
@@ -298,6 +305,10 @@ def _more(text: str, read: slots.Slots, thread: ThreadSoFar) -> Part:
         if (newest := thread.newest) is not None and newest.way is not None:
             return Part(text, read, newest.way)
         return Part(text, read, call=asks_back(SAY["unbound"]))
+    windowed = _in_window(read, older, thread)
+    if isinstance(windowed, Part):
+        return windowed._replace(text=text)
+    read = windowed
     if read.percent and not older.chosen.entry.takes("move_frac") and older.chosen.entry.tool.name in ("joint_risk", "exposure"):
         return Part(text, read, chosen=entry_of("what_if"), ask="what_if")
     read = follow.with_unit(text, read, older.slots, thread.words)
