@@ -105,8 +105,8 @@ def _spelled_out(q: Question) -> Plan:
 
 
 def scaled(text: str, own: Mapping[str, Param], params: Mapping[str, Any]) -> dict[str, Any]:
-    """`halve the risk`, `a stop twice as wide`, `10 % tighter`, `one ATR wider`: the settings named, moved from where they are and
-    kept within their bounds. Empty where no setting is named that has a value."""
+    """`halve the risk`, `a stop twice as wide`, `10 % tighter`, `one ATR wider`: the settings named, moved from where they are,
+    within their bounds. Empty where no setting is named that has a value."""
     found = next((m for name in ("sized", "verb", "times") if (m := says(f"moves.{name}", text))), None)
     if found is None:
         return {}

@@ -16,23 +16,22 @@ ONES = {word: n for n, word in enumerate(_ONES.split(), 1)}
 _TENS = {word: 10 * n for n, word in enumerate(["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"], 2)}
 _NUMBER = rf"(?:(?:{'|'.join(_TENS)})(?:[ -](?:{'|'.join(list(ONES)[:9])}))?|{'|'.join(reversed(ONES))})"
 _UNIT = LISTS["dates"]["unit"]
-_COUNTED = re.compile(
-    rf"\b(?P<led>(?:last|past) )?(?P<n>{_NUMBER})(?=(?P<unit>[ -](?:{_UNIT}|times|per ?cent|pct|%|atrs?|bars?)(?!\w)|[?.! ]*$))"
-)
+_SHORT_UNIT = "mos?|mths?|wks?|yrs?|qtrs?|times|per ?cent|pct|%|atrs?|bars?"
+_FRAME = re.compile(r"(?:1|5|15|30) ?m(?:in)?|[124] ?h")  # alone, a timeframe as well
+_COUNTED = re.compile(rf"\b(?P<led>(?:last|past) )?(?P<n>{_NUMBER})(?=(?P<unit>[ -](?:{_UNIT}|{_SHORT_UNIT})(?!\w)|[?.! ]*$))")
 _LENGTHS = [(re.compile(form), plain) for form, plain in LISTS["lengths"]]
-_ALONE = re.compile(
-    rf"^((?:(?:and|so|now|ok|what about|how about|same|the|over|pls|please)[ ,]+)*)(\d{{1,3}} ?(?:{_UNIT}))(?=(?: please| pls)?[?.! ]*$)"
-)
+_LEADS = "and|so|now|ok|what about|how about|same|the|over|pls|please"
+_ALONE = re.compile(rf"^((?:(?:{_LEADS})[ ,]+)*)(\d{{1,3}} ?(?:{_UNIT}))(?=(?: please| pls)?[?.! ]*$)")
 
 _HOUR = rf"(?:{'|'.join(reversed(list(ONES)[:12]))}|\d{{1,2}})"
 _PART = r"(?: (?:in the|at|this|last|yesterday|tomorrow) (?:morning|afternoon|evening|night)| tonight)"
 
 
 def _clock(n: int) -> str:
-    return (
-        rf"(?:(?:about|around|roughly|approx\w*|circa|say|like) |~ ?)?(?P<past{n}>(?:half past|half|quarter past|quarter to) )?"
-        rf"(?P<hour{n}>{_HOUR})(?::(?P<minute{n}>[0-5]\d))?(?![\d:%.]\d)(?P<half{n}> ?[ap]\.?m\b\.?| o'?clock\b)?(?P<part{n}>{_PART}\b)?"
-    )
+    fuzzy = r"(?:(?:about|around|roughly|approx\w*|circa|say|like) |~ ?)?"
+    past = rf"(?P<past{n}>(?:half past|half|quarter past|quarter to) )?"
+    clock = rf"(?P<hour{n}>{_HOUR})(?::(?P<minute{n}>[0-5]\d))?(?![\d:%.]\d)"
+    return rf"{fuzzy}{past}{clock}(?P<half{n}> ?[ap]\.?m\b\.?| o'?clock\b)?(?P<part{n}>{_PART}\b)?"
 
 
 _AFTER = PATTERNS["words.no_clock"].pattern
@@ -49,7 +48,7 @@ def lengths_written(text: str) -> str:
         r"\b(\d+)\.5 (hour|day|week|year)s?\b", lambda m: f"{int((int(m[1]) + 0.5) * _FINER[m[2]][0])} {_FINER[m[2]][1]}", text
     )
     alone = _ALONE.match(text)
-    return text if alone is None or PATTERNS["names.timeframe"].fullmatch(alone[2]) else f"{alone[1]}last {text[alone.end(1) :]}"
+    return text if alone is None or _FRAME.fullmatch(alone[2]) else f"{alone[1]}last {text[alone.end(1) :]}"
 
 
 _FINER = {"hour": (60, "minutes"), "day": (24, "hours"), "week": (14, "days")} | {"year": (12, "months")}

@@ -126,7 +126,7 @@ def with_percent(slots: Slots, before: float | None) -> Slots:
     return replace(slots, percent=move if rises or _UP.search(slots.text) else -move, unclear=(), places=places)
 
 
-def with_unit(text: str, slots: Slots, older: Slots, words: Words) -> Slots:
+def with_unit(slots: Slots, older: Slots, words: Words) -> Slots:
     """`what about the last 12`, after the last 2 hours: hours too."""
     number, unit = re.search(r"\b(?:last|past) \d{1,3}(?=[?.! ]*$)", slots.text), says("follow.last", older.text)
     return read_slots(f"{slots.text.rstrip(' ?.!')} {unit[2]}", words) if number and unit else slots

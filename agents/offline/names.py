@@ -210,7 +210,7 @@ def move_of(s: Sentence) -> str | None:
 
 
 def not_here(text: str, words: Words) -> str:
-    """What a sentence names as a sleeve, a coin or a venue that this desk does not have, and what it has; empty where all is here."""
+    """What a sentence names as a sleeve or a venue that this desk does not have, and what it has; empty where all is here."""
     sleeves, kinds = {sleeve.name.lower() for sleeve in words.sleeves}, _KINDS | {name.lower() for name in words.strategies}
     coins = {symbol.split("-")[0].lower() for symbol in words.symbols} | {coin.lower() for coin in COINS.values()}
     named = re.finditer(

@@ -311,7 +311,7 @@ def _more(text: str, read: slots.Slots, thread: ThreadSoFar) -> Part:
     read = windowed
     if read.percent and not older.chosen.entry.takes("move_frac") and older.chosen.entry.tool.name in ("joint_risk", "exposure"):
         return Part(text, read, chosen=entry_of("what_if"), ask="what_if")
-    read = follow.with_unit(text, read, older.slots, thread.words)
+    read = follow.with_unit(read, older.slots, thread.words)
     read = follow.with_percent(read, older.slots.percent)
     if older.chosen.entry.tool.name == "define" and account.words_left(read):  # `and a layer?`
         return Part(text, read, chosen=older.chosen, ask=older.ask)
