@@ -12,8 +12,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from agents.offline import lists
 from agents.offline.clock_words import clocks_written, lengths_written
-from agents.offline.lists import LISTS, PATTERNS
 
 EVERYDAY = frozenset(("rule", "sizing"))  # keys of parameters that are words of any sentence
 
@@ -86,6 +86,7 @@ def vocabulary() -> frozenset[str]:
     return frozenset(VOCABULARY.read_text(encoding="utf-8").split()) | OF_MODELS
 
 
+LISTS, PATTERNS = lists.LISTS, lists.PATTERNS
 COINS: Mapping[str, str] = LISTS["coins"]
 _COMMON = frozenset(LISTS["common"].split())
 STOP, ASKING = (frozenset(LISTS[name].split()) for name in ("stop", "asking"))

@@ -44,11 +44,8 @@ def test_a_length_counts_back_from_now(unit: str, desk: datetime) -> None:
             f"last {NUMBERS[n]} {short if len(short) > 1 else unit} pls",
             f"trailing {n} {short}",
         ]
-        alone = (
-            [f"{n}{short}", f"and {n}{short if len(short) == 1 else f' {short}'}?"]
-            if (n, unit) not in ((2, "hours"), (5, "minutes"))
-            else []
-        )
+        apart = short if len(short) == 1 else f" {short}"
+        alone = [] if (n, unit) in ((2, "hours"), (5, "minutes")) else [f"{n}{short}", f"and {n}{apart}?"]
         for text in (*forms, *alone):
             span = _span(text, desk)
             assert (span.start, span.end, span.to_now) == (start, None, True), text
