@@ -208,7 +208,7 @@ def _not_here(part: Part, q: Question) -> str | None:
     if not stray or entry is None or any(map(entry.takes, ("symbol", "symbols", "instrument", "query"))):
         return None
     sleeves = ", ".join(sleeve.name for sleeve in q.words.sleeves)
-    return f"There is no {stray[0]} here, neither a sleeve nor bars; sleeves: {sleeves}."
+    return f"This desk has no {stray[0]}, neither a sleeve nor bars; sleeves: {sleeves}."
 
 
 def named_way(way: Way, q: Question) -> str:

@@ -223,10 +223,10 @@ def not_here(text: str, words: Words) -> str:
             continue
         if words.sleeves and not (joint != "-" and any(sleeve.startswith(name) for sleeve in sleeves)):
             have = ", ".join(sleeve.name for sleeve in words.sleeves)
-            return f"There is no sleeve {name} here; sleeves: {have}."
+            return f"This desk has no sleeve {name}; sleeves: {have}."
     if words.venues and (venue := says("names.venue", text)) and venue[0] not in words.venues:
         trades = ", ".join(dict.fromkeys(sleeve.venue for sleeve in words.sleeves))
         return (
-            f"There is no venue {venue[0]} here; the sleeves trade on {trades}, and data is stored of {', '.join(words.venues)}."
+            f"This desk has no venue {venue[0]}; the sleeves trade on {trades}, and data is stored of {', '.join(words.venues)}."
         )
     return ""

@@ -189,10 +189,11 @@ def watch(q: Question) -> Plan:
         return asks_back("At which level? Name one number, such as `tell me when BTC falls below 80000`.")
     sleeve, level = q.sleeve(), numbers[0]
     learned, side = q.slots.closed.get("metric"), q.slots.closed.get("beyond")
+    metric, subject = "day_pnl", "desk"
     if anew and text != q.slots.text and says("page_plans.money", text):
-        metric, subject = "day_pnl", sleeve.name if sleeve and sleeve.name in text else "desk"
+        subject = sleeve.name if sleeve and sleeve.name in text else "desk"
     elif learned == "day_pnl" or (learned == "price" and q.slots.symbol):
-        metric, subject = learned, (q.slots.symbol if learned == "price" else sleeve.name if sleeve else "desk")
+        metric, subject = learned, str(q.slots.symbol if learned == "price" else sleeve.name if sleeve else "desk")
     elif "equity" in text:
         metric, subject = "equity", sleeve.name if sleeve and not q.slots.symbols else "desk"
     elif q.slots.symbol and not (sleeve and (sleeve.name in text or (says("page_plans.money", text) and "today" in text))):

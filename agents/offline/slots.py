@@ -223,12 +223,10 @@ def _length(s: Sentence, words: Words) -> dates.TimeSpan:
 
 def in_window_above(read: Slots, older: Slots, *, frames: bool, desk_ms: int | None) -> Slots | None:
     """`the 30 days before that` as the window it is; `1h` alone as one where no timeframe is asked for. None: before what?"""
-    if read.timeframes and not frames and not (set(read.places) - {"timeframe"}) and desk_ms is not None:
+    if not frames and set(read.places) == {"timeframe"} and says("slots.frame_alone", read.text):
         span = dates.read_span(f"last {read.timeframe}".replace("m", " minutes"), desk_ms)[0]
         return replace(read, timeframe=None, timeframes=(), span=span, places={"span": read.places["timeframe"]})
-    if not read.span.ahead:
-        return read
-    found = dates.ahead_of(read.span, older.span, desk_ms)
+    found = dates.ahead_of(read.span, older.span, desk_ms) if read.span.ahead else read.span
     return None if found is None else replace(read, span=found)
 
 

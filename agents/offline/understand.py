@@ -160,8 +160,7 @@ def part_of(text: str, thread: ThreadSoFar, earlier: Sequence[Part] = ()) -> Par
     if waits is not None and (meant := _meant(read, waits)) is not None:
         return _as_read(waits.text, waits.slots, meant, thread._replace(past=thread.past[:-1], read={}), earlier)
     older = thread.older if thread.past and not earlier else None
-    windowed = _in_window(read, older, thread)
-    if isinstance(windowed, Part):
+    if isinstance(windowed := _in_window(read, older, thread), Part):
         return windowed._replace(text=text)
     read = windowed if older is None else follow.in_window_above(windowed, older.slots)
     if older is not None and (dropped := follow.unsplit(text, read, older)) is not None:
@@ -203,11 +202,10 @@ def part_of(text: str, thread: ThreadSoFar, earlier: Sequence[Part] = ()) -> Par
 
 def _in_window(read: slots.Slots, older: Part | None, thread: ThreadSoFar) -> "slots.Slots | Part":
     """A sentence with a window that is named beside the one above; asked back where there is none."""
-    chosen = older.chosen if older is not None else None
-    frames = chosen is None or chosen.entry.takes("timeframe")
-    found = slots.in_window_above(read, older.slots if older else slots.Slots(), frames=frames, desk_ms=thread.words.desk_ms)
-    before_what = "Before which window? Name it with its days, such as `from 1 to 30 november`."
-    return Part("", read, call=asks_back(before_what)) if found is None else found
+    frames = older is None or older.chosen is None or older.chosen.entry.takes("timeframe")
+    above = older.slots if older else slots.Slots()
+    found = slots.in_window_above(read, above, frames=frames, desk_ms=thread.words.desk_ms)
+    return Part("", read, call=asks_back(SAY["before_what"])) if found is None else found
 
 
 def _from_above(text: str, read: slots.Slots, thread: ThreadSoFar) -> Part | None:
@@ -305,8 +303,7 @@ def _more(text: str, read: slots.Slots, thread: ThreadSoFar) -> Part:
         if (newest := thread.newest) is not None and newest.way is not None:
             return Part(text, read, newest.way)
         return Part(text, read, call=asks_back(SAY["unbound"]))
-    windowed = _in_window(read, older, thread)
-    if isinstance(windowed, Part):
+    if isinstance(windowed := _in_window(read, older, thread), Part):
         return windowed._replace(text=text)
     read = windowed
     if read.percent and not older.chosen.entry.takes("move_frac") and older.chosen.entry.tool.name in ("joint_risk", "exposure"):

@@ -84,7 +84,7 @@ def test_a_multiple_of_nothing_is_asked_back_about(words: Words) -> None:
 def test_a_sleeve_that_is_not_here_is_said_first(text: str, words: Words) -> None:
     """None is looked up in its place."""
     desk = Desk("operator", words)
-    assert desk.ask(text).startswith("There is no sleeve ")
+    assert desk.ask(text).startswith("This desk has no sleeve ")
     assert desk.called == []
 
 
@@ -93,14 +93,14 @@ def test_a_sleeve_that_is_not_here_is_said_first(text: str, words: Words) -> Non
 )
 def test_what_is_no_name_is_not_taken_for_one(text: str, words: Words) -> None:
     """A measure, a strategy on a coin, a note."""
-    assert "There is no sleeve" not in Desk("developer", words).ask(text)
+    assert "has no sleeve" not in Desk("developer", words).ask(text)
 
 
 def test_a_coin_or_venue_that_is_not_here_is_said(words: Words) -> None:
     """The whole desk does not stand in for it."""
     desk = Desk("advisor", words)
-    assert desk.ask("how is doge doing").startswith("There is no DOGE-USDT here")
-    assert desk.ask("do we trade on kraken").startswith("There is no venue kraken here")
+    assert desk.ask("how is doge doing").startswith("This desk has no DOGE-USDT")
+    assert desk.ask("do we trade on kraken").startswith("This desk has no venue kraken")
     assert desk.called == []
 
 
