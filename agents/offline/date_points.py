@@ -45,6 +45,7 @@ EXACT = ("minute", "clock", "placed")
 
 
 def minus(desk: datetime, number: int, unit: str) -> datetime:
+    """A time so many units earlier: `mo` months, `m` minutes, else by the first letter; the year 1970 where there is none."""
     name = {"y": "years", "q": "months", "mo": "months", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
     size = name["mo" if unit == "mo" else unit[0]]
     try:
@@ -55,10 +56,12 @@ def minus(desk: datetime, number: int, unit: str) -> datetime:
 
 
 def exists(found: re.Match[str]) -> bool:
+    """Whether a typed date is in the calendar."""
     return not found["d"] or int(found["d"]) <= monthrange(int(found["y"]), int(found["m"]))[1]
 
 
 def points_in(text: str, desk: datetime | None) -> Iterator[Point]:
+    """The times that a text names, in their order; those that count from desk time only where there is one."""
     for found in POINT.finditer(text):
         try:
             point = _point(found, desk)
@@ -182,6 +185,7 @@ _PARTS = {"morning": (0, 12), "afternoon": (12, 18), "evening": (18, 24), "night
 
 
 def midnight(when: datetime) -> datetime:
+    """The midnight that a day begins with."""
     return when.replace(hour=0, minute=0, second=0, microsecond=0)
 
 
@@ -199,13 +203,16 @@ def _period(word: str, today: datetime, desk: datetime) -> Point:
 
 
 def first_of(year: int, month: int = 1, day: int = 1) -> datetime:
+    """A day at 00:00Z."""
     return datetime(year, month, day, tzinfo=UTC)
 
 
 def next_month(first: datetime, months: int = 1) -> datetime:
+    """The first of a later month."""
     later: datetime = first + relativedelta(months=months)
     return later
 
 
 def text_of(when: datetime) -> str:
+    """A time as the tools read it: `2025-01-01`, `2025-03-04T05:15`."""
     return when.strftime("%Y-%m-%d" if when.hour == when.minute == 0 else "%Y-%m-%dT%H:%M")

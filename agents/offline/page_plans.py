@@ -177,7 +177,7 @@ def _moves(q: Question, text: str, share: float) -> Plan:
 def watch(q: Question) -> Plan:
     """A watch asked for in words, `tell me when btc falls below 80000`; asked back for what they leave open."""
     own = tidy(q.raw, q.words, vocabulary())
-    anew = bool(_SHARE.search(own) or numbers_in(own)) and bool(says("page_plans.below", own) or says("page_plans.above", own))
+    anew = bool(_SHARE.search(own) or numbers_in(own)) and says("slots.turned", own) is not None
     text = own if anew else q.slots.text  # a level and its direction beside those of the watch before
     numbers = numbers_in(text)
     if re.search(r"\bdraw-?down\b", text):
