@@ -16,9 +16,11 @@ ONES = {word: n for n, word in enumerate(_ONES.split(), 1)}
 _TENS = {word: 10 * n for n, word in enumerate(["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"], 2)}
 _NUMBER = rf"(?:(?:{'|'.join(_TENS)})(?:[ -](?:{'|'.join(list(ONES)[:9])}))?|{'|'.join(reversed(ONES))})"
 _UNIT = LISTS["dates"]["unit"]
-_SHORT_UNIT = "mos?|mths?|wks?|yrs?|qtrs?|times|per ?cent|pct|%|atrs?|bars?"
+_SHORT_UNIT = "mos?|mths?|wks?|yrs?|qtrs?|times (?:as|the|our|its|[a-z]+er)|per ?cent|pct|%|atrs?|bars?"
 _FRAME = re.compile(r"(?:1|5|15|30) ?m(?:in)?|[124] ?h")  # alone, a timeframe as well
-_COUNTED = re.compile(rf"\b(?P<led>(?:last|past) )?(?P<n>{_NUMBER})(?=(?P<unit>[ -](?:{_UNIT}|{_SHORT_UNIT})(?!\w)|[?.! ]*$))")
+_COUNTED = re.compile(
+    rf"(?<!every )\b(?P<led>(?:last|past) )?(?P<n>{_NUMBER})(?=(?P<unit>[ -](?:{_UNIT}|{_SHORT_UNIT})(?!\w)|[?.! ]*$))"
+)
 _LENGTHS = [(re.compile(form), plain) for form, plain in LISTS["lengths"]]
 _LEADS = "and|so|now|ok|what about|how about|same|the|over|pls|please"
 _ALONE = re.compile(rf"^((?:(?:{_LEADS})[ ,]+)*)(\d{{1,3}} ?(?:{_UNIT}))(?=(?: please| pls)?[?.! ]*$)")
@@ -59,7 +61,7 @@ def _number(found: re.Match[str]) -> str:
     bare, one = not (found["unit"] or "").strip(" ?.!"), found["n"] == "one"
     if (bare or (one and not re.match(r"[ -](?:minutes?|per|pct|%|atr)", found["unit"]))) and not found["led"]:
         return found[0]
-    if bare and one:
+    if bare and (one or found["led"] != "last "):
         return found[0]
     tens, _, ones = found["n"].replace("-", " ").partition(" ")
     value = _TENS[tens] + ONES.get(ones, 0) if tens in _TENS else ONES[tens]
