@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple
 
 from pydantic import Field
 
-from engine.clock import utc_day
+from engine.clock import utc, utc_day
 from engine.errors import BadInput
 from tools.common.contract import (
     Args,
@@ -89,9 +89,14 @@ class Occurrence(NamedTuple):
 )
 def counts(ctx: ToolContext, args: CountsArgs) -> ToolResult:
     """How often entries were refused, breakers tripped and alerts opened, by rule, sleeve or day, in a window."""
+    from engine.watch.window import first_mark, journal_of
+
     if ctx.desk_ms is None:
         return no_data(NEVER_RAN)
     low, high = window(args.since, args.until, ctx.desk_ms, "7d")
+    began = first_mark(journal_of(ctx.home))
+    if began is not None and high <= began.t_event_ms:
+        return no_data(f"the desk began at {utc(began.t_event_ms)}: nothing of it is before that")
     every = list(_occurrences(ctx, args, low, high))
     found = [o for o in every if args.rule is None or _names(args.rule, o.rule)]
     label = f"counts {low} {high} {args.model_dump_json(exclude_none=True)}"

@@ -8,6 +8,8 @@ from typing import Literal
 from pydantic import Field
 
 from engine.clock import utc
+from engine.control.watches import WatchWish
+from engine.errors import BadInput
 from engine.store.tables import LevelWatch
 from tools.common.contract import (
     Args,
@@ -36,7 +38,10 @@ class ProposeWatchArgs(Args):
     metric: Literal["price", "day_pnl", "equity"]
     subject: str = Field("desk", max_length=60)
     beyond: Literal["below", "above"]
-    level: float
+    level: float | None = None
+    move_frac: float | None = Field(
+        None, gt=-1.0, lt=10.0, description="of a price, instead of level: -0.03 is 3 % below its last close"
+    )
 
 
 @tool(
@@ -84,6 +89,22 @@ def _table(ctx: ToolContext, rows: list[LevelWatch]) -> tuple[Table, tuple[Fact,
     return Table(("watch", "level", "now", "state"), tuple(cells)), tuple(facts)
 
 
+def _from_close(ctx: ToolContext, wish: WatchWish, move_frac: float | None) -> float:
+    """A level so far from an instrument's last close, to five digits. Raises BadInput for what has no close."""
+    from engine.watch.levels import watched
+    from engine.watch.window import journal_of, mark_at
+
+    if move_frac is None or wish.metric != "price":
+        raise BadInput("a watch needs its level", "level: a number; move_frac: of a price, from its last close")
+    path = journal_of(ctx.home)
+    (now,) = watched(path, mark_at(path), [LevelWatch(id="", **wish._asdict(), state="asked", asked_by="", asked_ms=0)]) or (
+        None,
+    )
+    if now is None or now.value is None:
+        raise BadInput(f"{wish.subject} has no close yet", "name the level itself")
+    return float(f"{now.value * (1.0 + move_frac):.5g}")
+
+
 @tool(
     "propose_watch",
     Effect.PROPOSE,
@@ -92,7 +113,7 @@ def _table(ctx: ToolContext, rows: list[LevelWatch]) -> tuple[Table, tuple[Fact,
         "tell me when btc falls below 80000; alert me if the desk loses more than 300 today; warn me when eth goes above "
         "4000; wake me if btc-trend is down 200 today; set a price alert on sol at 120; let me know if eth drops under "
         "2500; watch btc above 120k; ping me if sol drops below 120; let me know when the desk is down 200 today; notify "
-        "me when eth hits 4000; ping me if btc trades under 80k",
+        "me when eth hits 4000; ping me if btc trades under 80k; wake me if btc drops 3 pct",
     ),
 )
 def propose_watch(ctx: ToolContext, args: ProposeWatchArgs) -> ToolResult:
@@ -100,7 +121,11 @@ def propose_watch(ctx: ToolContext, args: ProposeWatchArgs) -> ToolResult:
     is passed. Nothing is traded. Must be the last call of a turn."""
     from engine.control.watches import ask, text_of, wish_of
 
-    wish = wish_of(ctx.engine, ctx.home, args.metric, args.subject, args.beyond, args.level)
+    wish = wish_of(ctx.engine, ctx.home, args.metric, args.subject, args.beyond, 1.0 if args.level is None else args.level)
+    if args.level is None or args.move_frac is not None:
+        if args.level is not None:
+            raise BadInput("a watch has a level or a move, not both", "leave out one of level and move_frac")
+        wish = wish._replace(level=_from_close(ctx, wish, args.move_frac))
     by = {"role": ctx.role, "thread": ctx.thread, "turn": ctx.turn, "person": clean(ctx.person, 80), "model": ctx.model}
     row = ask(ctx.engine, wish, by, ctx.now_ms)
     ctx.record("watch", {"watch": row.id, "act": "ask", "what": wish.text(), **by})

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from agents.offline.drafts import asks_back, changes_of, drafted, name_list, which_sleeve
-from agents.offline.params import keys_named
+from agents.offline.params import keys_named, value_text
 from agents.offline.read_back import PlannedCall, changes_text
 from agents.offline.slots import Slots
 from agents.offline.steps import Plan, PlannedAnswer, Question
@@ -105,17 +105,70 @@ def _spelled_out(q: Question) -> Plan:
 
 
 def scaled(text: str, own: Mapping[str, Param], params: Mapping[str, Any]) -> dict[str, Any]:
-    """`halve the risk`, `double the stop`: the settings named, at half or twice what they are now, within their bounds."""
-    times = says("moves.times", text)
+    """`halve the risk`, `a stop twice as wide`, `10 % tighter`, `one ATR wider`: the settings named, moved from where they are,
+    within their bounds. Empty where no setting is named that has a value."""
+    found = next((m for name in ("sized", "verb", "times") if (m := says(f"moves.{name}", text))), None)
+    if found is None:
+        return {}
+    rest = text[: found.start()] + " " * len(found[0]) + text[found.end() :] if found.re is not PATTERNS["moves.verb"] else text
     own = {key: param for key, param in own.items() if not param.choices}
     at = {key: value for key in own if isinstance(value := params.get(key, own[key].default), int | float) and value}
-    risk = [f"risk_{part}_frac" for part in ("start", "floor", "max")] if says("moves.of_risk", text) else []
-    found: dict[str, Any] = {}
-    for key in (key for key in risk or list(keys_named(text, own))[:1] if times and key in at):
-        value = round(at[key] * (2 if times and "double" in times[0] else 0.5), 8)
-        value = min(max(value, own[key].low or 0), own[key].high or value)
-        found[key] = int(value) if float(value).is_integer() else value
-    return found
+    unit = (found.groupdict().get("unit") or "").rstrip("s")
+    fits = [key for key in at if unit not in ("atr", "bar") or key.endswith(f"_{unit}" if unit == "atr" else "_bars")]
+    near = {
+        key: min(_gap(place, found.span()) for place in places) for key, places in keys_named(rest, own).items() if key in fits
+    }
+    risk = [f"risk_{part}_frac" for part in ("start", "floor", "max")] if says("moves.of_risk", rest) else []
+    keys = [key for key in risk if key in fits] or [key for key in near if near[key] == min(near.values())][:1]
+    return {key: _within(_moved(at[key], found), own[key]) for key in keys}
+
+
+def _gap(place: tuple[int, int], of: tuple[int, int]) -> int:
+    return max(place[0] - of[1], of[0] - place[1], 0)
+
+
+_PARTS = {"twice": 2, "half": 0.5, "third": 1 / 3, "quarter": 0.25, "double": 2, "triple": 3, "halve": 0.5, "two": 2, "three": 3}
+
+
+def times_of(found: re.Match[str]) -> float:
+    """The factor that a multiple of words.toml says: `twice as wide` is 2, `three times tighter` a third."""
+    word = (found["word"] or found["verb"] or found["end"] or "").split(" ")[-1]
+    factor = float(found["x"]) if found["x"] else next(value for said, value in _PARTS.items() if word.startswith(said))
+    return 1 / factor if PATTERNS["moves.less"].search(found["as1"] or found["as2"] or found["way"] or "") else factor
+
+
+def _moved(value: float, found: re.Match[str]) -> float:
+    """A value moved as a phrase says: by a factor, by a share of it, or by an amount."""
+    if "times" in found.re.groupindex or "x" in found.re.groupindex:
+        return value * times_of(found)
+    said, unit = found["n"], found["unit"] or ""
+    word = said.split(" ")[-1]
+    share = unit[:1] in ("%", "p") or (not unit and word in ("third", "quarter", "half"))
+    size = float(said) if said[0].isdigit() else 0.5 if said.startswith("half") else float(_PARTS.get(word, 1))
+    size = size / 100 if unit[:1] in ("%", "p") else size
+    sign = -1 if PATTERNS["moves.less"].search(found["way"]) else 1
+    return value * (1 + sign * size) if share else value + sign * size
+
+
+def _within(value: float, param: Param) -> float:
+    """A value within the bounds of its parameter; a whole number where the parameter is one."""
+    value = min(max(value, param.low if param.low is not None else value), param.high if param.high is not None else value)
+    whole = isinstance(param.default, int) and not isinstance(param.default, bool)
+    return round(value) if whole else round(value, 8)
+
+
+def moved_of(q: Question) -> tuple[dict[str, Any], str]:
+    """What a run's question moves, from where the sleeve or the strategy has it, and how that is said; empty where it cannot be
+    told what is moved."""
+    sleeve = q.sleeve()
+    strategy = sleeve.strategy if sleeve else q.slots.strategy or ""
+    own = q.words.params_of((strategy,))
+    live = sleeve.params if sleeve else {}
+    moved = scaled(q.slots.text, own, live)
+    said = ", ".join(
+        f"{key} {value_text(live.get(key, own[key].default))} -> {value_text(value)}" for key, value in moved.items()
+    )
+    return moved, f"Moved from where it is: {said}." if said else ""
 
 
 def _to_which_value(q: Question, params: Mapping[str, Any]) -> str:

@@ -5,31 +5,25 @@ meant whole (`from 24 to 30 november`); `until`, `up to` and a date typed as 202
 """
 
 import re
-from calendar import monthrange
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import NamedTuple
 
 from dateutil.relativedelta import relativedelta
 
-from agents.offline.words import LISTS, PATTERNS, says
-
-MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
-_COUNTED = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
-_NUMBER_WORDS = {word: n for n, word in enumerate(_COUNTED, 1)} | {"a": 1, "twelve": 12, "couple of": 2, "few": 3}
-
-
-def _written(name: str) -> str:
-    """A pattern of words.toml with the names of months, days, numbers and units in it."""
-    more = {
-        "MONTH": LISTS["dates"]["month"],
-        "UNIT": LISTS["dates"]["unit"],
-        "DAYS": "|".join(DAYS),
-        "N": "|".join(_NUMBER_WORDS),
-    }
-    return re.sub(r"\{([A-Z]+)\}", lambda found: more[found[1]], LISTS["dates"][name])
+from agents.offline.date_points import (
+    EXACT,
+    NUMBER_WORDS,
+    POINT,
+    Point,
+    exists,
+    midnight,
+    minus,
+    points_in,
+    text_of,
+    written,
+)
+from agents.offline.words import PATTERNS, says
 
 
 class TimeSpan(NamedTuple):
@@ -39,40 +33,34 @@ class TimeSpan(NamedTuple):
     end: str | None = None
     at: str | None = None
     to_now: bool = False  # counted back from desk time, or a period that is not over: it ends now
+    ahead: str = ""  # `30 days`, `weekend`: the window before one that stands above
 
 
 NO_SPAN = TimeSpan()
 
 
-class _Point(NamedTuple):
-    """A named time and where it stands in the text: [first, last) with the size of what was named."""
-
-    start: int
-    stop: int
-    first: datetime
-    last: datetime
-    size: str  # minute | hour | day | days | month | year
-    said_year: bool
-
-
-_POINT = re.compile(_written("point"), re.VERBOSE)
-_BACK = re.compile(_written("back"))
+_BACK, _AHEAD, _COUNTED = (re.compile(written(name)) for name in ("back", "ahead", "counted"))
 
 
 def read_span(text: str, desk_ms: int | None) -> tuple[TimeSpan, list[tuple[int, int]]]:
     """The window or instant a tidy question names, and the places it used. An empty Span when it names none."""
     desk = None if desk_ms is None else datetime.fromtimestamp(desk_ms / 1000, UTC)
+    for counted in _COUNTED.finditer(text) if desk is not None else ():  # `the 30 days before 1 november`
+        if (point := next((p for p in points_in(text, desk) if p.start == counted.end()), None)) is not None:
+            return _counted_from(counted, point), [(counted.start(), point.stop)]
     back = _BACK.search(text)
     if back and desk is not None and re.search(r"\b(?:last|previous)\s+(?:month|year|quarter)$", back[0]) is None:
         return _back(back, text, desk)
-    impossible = [found.span("iso") for found in _POINT.finditer(text) if found["iso"] and not _exists(found)]
+    if not back and (ahead := _AHEAD.search(text)):
+        return TimeSpan(ahead=f"{ahead['n'] or 1} {ahead['unit']}"), [ahead.span()]
+    impossible = [found.span("iso") for found in POINT.finditer(text) if found["iso"] and not exists(found)]
     if impossible:  # 2025-02-31: handed on as typed, the tool says what is wrong with it
         return TimeSpan(start=text[slice(*impossible[0])]), impossible
-    points = list(_points(text, desk))
+    points = list(points_in(text, desk))
     if not points:
         size = (back["unit"] or back["unit2"])[0] if back else ""
         return (TimeSpan(start=f"{back['n'] or back['n2'] or 1}{size}"), [back.span()]) if back else (TimeSpan(), [])
-    return _meant(text, points)
+    return _meant(text, points, desk)
 
 
 _OF = r"(?:(?:in|for|the|over|that of)\s+)*"
@@ -93,14 +81,15 @@ def _joins(text: str, between: str) -> bool:
 
 def periods(text: str, desk_ms: int | None) -> tuple[list[TimeSpan], list[tuple[int, int]]]:
     """Periods that a sentence sets beside each other (`2023 vs 2024 vs 2025`), and where they stand; none otherwise."""
-    points = list(_points(text, None if desk_ms is None else datetime.fromtimestamp(desk_ms / 1000, UTC)))
+    desk = None if desk_ms is None else datetime.fromtimestamp(desk_ms / 1000, UTC)
+    points = list(points_in(text, desk))
     before = says("dates.one_before", text) if len(points) == 1 else None
     if before and _joins(text, text[points[0].stop : before.start()]):  # `last week with the week before`
         a, days = points[0], {"day": 1, "week": 7}.get(before[1])
         days = (a.last - a.first).days if before[1] == "one" else days
         first = a.first - timedelta(days=days) if days else a.first - relativedelta(**{f"{before[1]}s": 1})
-        return [TimeSpan(_text(x), _text(y)) for x, y in ((a.first, a.last), (first, a.first))], [(a.start, before.end())]
-    if len(points) < 2 or {p.size for p in points} & {"clock", "minute"}:
+        return [TimeSpan(text_of(x), text_of(y)) for x, y in ((a.first, a.last), (first, a.first))], [(a.start, before.end())]
+    if len(points) < 2 or {p.size for p in points} & set(EXACT):
         return [], []
     of_two = len(points) == 4 and not _joins(text, text[points[0].stop : points[1].start])
     groups = [points[:2], points[2:]] if of_two else [[p] for p in points]  # `january to june, then july to november`
@@ -109,7 +98,7 @@ def periods(text: str, desk_ms: int | None) -> tuple[list[TimeSpan], list[tuple[
     if window or not _joins(text, between[-1]) or not all(_joins(text, one) or not one.strip(" ,") for one in between):
         return [], []
     each = [
-        TimeSpan(_text(g[0].first), _text(g[0].last)) if len(g) == 1 and g[0].size != "since" else _meant(text, g)[0]
+        TimeSpan(text_of(g[0].first), text_of(g[0].last)) if len(g) == 1 and g[0].size != "since" else _meant(text, g, desk)[0]
         for g in groups
     ]
     return each, [(_preposition(text, g[0].start), g[-1].stop) for g in groups]
@@ -118,197 +107,76 @@ def periods(text: str, desk_ms: int | None) -> tuple[list[TimeSpan], list[tuple[
 def _back(found: re.Match[str], text: str, desk: datetime) -> tuple[TimeSpan, list[tuple[int, int]]]:
     """A window that counts back from desk time; `3 days ago` is an instant's day, `since 3 days ago` a start."""
     words = found["n"] or found["n2"] or "1"
-    number = int(words) if words.isdigit() else _NUMBER_WORDS[words]
+    number = int(words) if words.isdigit() else NUMBER_WORDS[words]
     unit = (found["unit"] or found["unit2"])[:2]
-    start = _minus(desk, number, unit)
+    start = minus(desk, number, unit)
     if found["n2"] and not re.search(r"\b(since|from|after)\s*$", text[: found.start()]):
         day = start.replace(hour=0, minute=0, second=0, microsecond=0)
-        return TimeSpan(_text(day), _text(day + timedelta(days=1))), [found.span()]
-    return TimeSpan(_text(start.replace(second=0, microsecond=0)), to_now=found["n2"] is None), [found.span()]
+        return TimeSpan(text_of(day), text_of(day + timedelta(days=1))), [found.span()]
+    return TimeSpan(text_of(start.replace(second=0, microsecond=0)), to_now=found["n2"] is None), [found.span()]
 
 
-def _minus(desk: datetime, number: int, unit: str) -> datetime:
-    name = {"y": "years", "q": "months", "mo": "months", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
-    size = name["mo" if unit == "mo" else unit[0]]
-    try:
-        earlier: datetime = desk - relativedelta(**{size: number * 3 if unit[0] == "q" else number})
-    except (OverflowError, ValueError):
-        return datetime(1970, 1, 1, tzinfo=UTC)
-    return earlier
+def _counted_from(found: re.Match[str], point: Point) -> TimeSpan:
+    """So long before a time that is named, or after it."""
+    number = int(found["n"]) if (found["n"] or "").isdigit() else NUMBER_WORDS.get(found["n"] or "a", 1)
+    if found["way"] in ("after", "from", "following", "since"):
+        first = point.last if found["way"] == "after" and point.size != "minute" else point.first
+        return TimeSpan(text_of(first), text_of(first + (first - minus(first, number, found["unit"][:2]))))
+    return TimeSpan(text_of(minus(point.first, number, found["unit"][:2])), text_of(point.first))
 
 
-# --------------------------------------------------------------------------- points
-
-
-def _exists(found: re.Match[str]) -> bool:
-    return not found["d"] or int(found["d"]) <= monthrange(int(found["y"]), int(found["m"]))[1]
-
-
-def _points(text: str, desk: datetime | None) -> Iterator[_Point]:
-    for found in _POINT.finditer(text):
-        try:
-            point = _point(found, desk)
-        except ValueError:  # 31 February: not a date
-            continue
-        if point:
-            yield point
-
-
-def _point(found: re.Match[str], desk: datetime | None) -> _Point | None:
-    """One named time; None when it counts from a desk time that does not exist yet."""
-    held = {name: text for name, text in found.groupdict().items() if text}
-    year = next((int(text) for name, text in held.items() if re.fullmatch(r"y\d?", name)), None)
-    month = next((text for name, text in held.items() if re.fullmatch(r"m\d+", name)), None)
-    if found["time"]:
-        return _clock_point(found, desk)
-    if found["rel"]:
-        return _relative(found, " ".join(found["word"].split()), desk)
-    if found["dom"]:
-        return _day_of_month(found, desk)
-    if found["q"] or found["half"]:
-        return _part_of_year(found, year, desk)
-    number = int(found["m"]) if found["m"] else MONTHS.index(month[:3]) + 1 if month else 0
-    day, clock = (held.get(name) or held.get(f"{name}2") or held.get(f"{name}3") for name in ("d", "clock"))
-    return _calendar(found, year, number, int(day) if day else 0, clock, desk)
-
-
-def _calendar(
-    found: re.Match[str], year: int | None, month: int, day: int, clock: str | None, desk: datetime | None
-) -> _Point | None:
-    said = year is not None
-    if year is None:
-        if desk is None:
-            return None
-        year = desk.year if (month, day or 1) <= (desk.month, desk.day) else desk.year - 1
-    if not month:
-        return _Point(*found.span(), _day(year), _day(year + 1), "year", said)
-    if not day:
-        return _Point(*found.span(), _day(year, month), _next_month(_day(year, month)), "month", said)
-    first = _day(year, month, day)
-    if clock:
-        hour, minute = map(int, clock.split(":"))
-        first = first.replace(hour=hour, minute=minute)
-        return _Point(*found.span(), first, first, "minute", said)
-    return _Point(*found.span(), first, first + timedelta(days=1), "day", said)
-
-
-def _part_of_year(found: re.Match[str], year: int | None, desk: datetime | None) -> _Point | None:
-    said = year is not None
-    year = year if year is not None or desk is None else desk.year
-    if year is None:
+def ahead_of(span: TimeSpan, above: TimeSpan, desk_ms: int | None) -> TimeSpan | None:
+    """The window that a span names as before another one; None where that has no begin."""
+    first = above.start or above.at
+    if first is None or desk_ms is None:
         return None
-    size = 3 if found["q"] else 6
-    word = found["qw"] or found["hw"]
-    number = ("first", "second", "third", "fourth").index(word) if word else int(found["qn"] or found["hn"]) - 1
-    first = _day(year, size * number + 1)
-    return _Point(*found.span(), first, _next_month(first, size), "month", said)
-
-
-def _day_of_month(found: re.Match[str], desk: datetime | None) -> _Point | None:
-    """`the 20th`: the last one before desk time."""
-    if desk is None:
-        return None
-    first = _day(desk.year, desk.month, int(found["d4"]))
-    first = first if first <= desk else first - relativedelta(months=1)
-    return _Point(*found.span(), first, first + timedelta(days=1), "day", True)
-
-
-def _clock_point(found: re.Match[str], desk: datetime | None) -> _Point | None:
-    """A clock without a date: the last time it struck before desk time."""
-    if desk is None:
-        return None
-    at = desk.replace(hour=int(found["clock4"]), minute=int(found["minute"]), second=0, microsecond=0)
-    at = at if at < desk else at - timedelta(days=1)
-    return _Point(*found.span(), at, at, "clock", True)
-
-
-def _relative(found: re.Match[str], word: str, desk: datetime | None) -> _Point | None:
-    if desk is None or word == "now":
-        return None
-    night, one = _midnight(desk), timedelta(days=1)
-    today = _midnight(desk - timedelta(microseconds=1))  # at 00:00 the day that ended
-    day_of = {"today": today, "this morning": today, "yesterday": night - one, "the day before yesterday": night - 2 * one}
-    name = word.rsplit(" ", 1)[-1]
-    if name in DAYS:
-        day_of[word] = today - timedelta(days=(today.weekday() - DAYS.index(name)) % 7 or 7)
-    if word in day_of:
-        return _Point(*found.span(), day_of[word], day_of[word] + one, "day", True)
-    if word.endswith("night"):  # last night, overnight, tonight
-        return _Point(*found.span(), night - timedelta(hours=6), desk, "since", True)
-    if name == "weekend":  # the one that ended last, or that runs
-        saturday = today - timedelta(days=(today.weekday() - 5) % 7)
-        return _Point(*found.span(), saturday, saturday + 2 * one, "day", True)
-    return _period(word, today, desk)._replace(start=found.start(), stop=found.end())
-
-
-def _midnight(when: datetime) -> datetime:
-    return when.replace(hour=0, minute=0, second=0, microsecond=0)
-
-
-def _period(word: str, today: datetime, desk: datetime) -> _Point:
-    """`this month`, `last year`, `ytd`; where it is in the text is the caller's."""
-    back = word.startswith(("last", "previous"))
-    if "week" in word:
-        first = today - timedelta(days=today.weekday())
-        week = (first - timedelta(days=7), first, "day") if back else (first, desk, "since")
-        return _Point(0, 0, *week, True)
-    months = 12 if "year" in word or word == "ytd" else 3 if "quarter" in word else 1
-    first = _day(today.year, (today.month - 1) // months * months + 1)
-    period = (_next_month(first, -months), first, "month") if back else (first, desk, "since")
-    return _Point(0, 0, *period, True)
-
-
-def _day(year: int, month: int = 1, day: int = 1) -> datetime:
-    return datetime(year, month, day, tzinfo=UTC)
-
-
-def _next_month(first: datetime, months: int = 1) -> datetime:
-    later: datetime = first + relativedelta(months=months)
-    return later
-
-
-def _text(when: datetime) -> str:
-    return when.strftime("%Y-%m-%d" if when.hour == when.minute == 0 else "%Y-%m-%dT%H:%M")
+    start = datetime.fromisoformat(first).replace(tzinfo=UTC)
+    number, unit = span.ahead.split(" ")
+    if unit == "weekend":
+        saturday = start - timedelta(days=(start.weekday() - 5) % 7 or 7)
+        return TimeSpan(text_of(saturday), text_of(saturday + timedelta(days=2)))
+    return TimeSpan(text_of(minus(start, int(number), unit[:2])), text_of(start))
 
 
 # --------------------------------------------------------------------------- what is meant
 
 
-def _meant(text: str, points: list[_Point]) -> tuple[TimeSpan, list[tuple[int, int]]]:
+def _meant(text: str, points: list[Point], desk: datetime | None) -> tuple[TimeSpan, list[tuple[int, int]]]:
     """Two joined points are a window; a point after `since` a start; an instant where a clock is named; else whole."""
-    clocks = [p for p in points if p.size == "clock"]
-    if clocks and any(p.size == "since" for p in points):  # `between 2 and 3 last night`: the clocks say it
+    points = _on_named_day(_placed(text, points, desk))
+    clocks = [p for p in points if p.size in ("clock", "placed")]
+    if clocks and any(p.size == "since" for p in points):  # `overnight, from 23:00 to 07:00`: the clocks say it
         used = [(point.start, point.stop) for point in points if point.size == "since"]
-        span, more = _meant(text, clocks)
+        span, more = _meant(text, clocks, desk)
         return span, used + more
-    points = _months_in_a_row(text, _with_clock(text, _on_named_day(points)))
+    points = _months_in_a_row(text, points)
     point = points[0]
     # a second period is not used
     used = [(_preposition(text, p.start), p.stop) for p in points if clocks or p[2:4] == point[2:4]]
     for a, b in pairwise(points):
         joined = PATTERNS["dates.between"].fullmatch(text[a.stop : b.start])
         if joined:
-            return _window(text, a, b, joined[0]), [*(used if clocks else ()), (_preposition(text, a.start), b.stop)]
+            return _window(text, a, b, joined[0], desk), [*(used if clocks else ()), (_preposition(text, a.start), b.stop)]
     before = text[: point.start]
     if point.size == "since" or re.search(
         r"\b(?:since|after|starting|starting from|from|start)\s+(?:the\s+)?(?:start\s+of\s+)?$", before
     ):
-        if point.size == "clock":
-            return TimeSpan(_text(point.first)), used
+        if point.size in ("clock", "placed"):
+            return TimeSpan(text_of(point.first)), used
         later = next((p for p in points[1:] if re.search(r"\b(until|till|to|through|before)\s*$", text[: p.start])), None)
         now = point.size == "since" and later is None
         used += [(_preposition(text, later.start), later.stop)] if later else []
-        return TimeSpan(_text(point.first), _end(text, later) if later else None, to_now=now), used
+        return TimeSpan(text_of(point.first), _end(text, later) if later else None, to_now=now), used
     if re.search(r"\b(?:until|till|before|up to|through|by)\s+(?:the\s+)?$", before):
         return TimeSpan(None, _end(text, point)), used
-    if point.size in ("minute", "clock"):
-        return TimeSpan(at=_text(point.first)), used
-    return TimeSpan(_text(point.first), _text(point.last)), used
+    if point.size in EXACT:
+        return TimeSpan(at=text_of(point.first)), used
+    return TimeSpan(text_of(point.first), text_of(point.last)), used
 
 
-def _months_in_a_row(text: str, points: list[_Point]) -> list[_Point]:
+def _months_in_a_row(text: str, points: list[Point]) -> list[Point]:
     """`october november`, `oct nov dec 2024`: months that follow each other are one; the year said last is that of all."""
-    joined: list[_Point] = []
+    joined: list[Point] = []
     for point in reversed(points):
         after = joined[-1] if joined and joined[-1].size == point.size == "month" else None
         if after is not None and re.fullmatch(r"[\s,]*(?:and )?", text[point.stop : after.start]):
@@ -329,7 +197,7 @@ def _preposition(text: str, start: int) -> int:
     return before.start() if before else start
 
 
-def _on_named_day(points: list[_Point]) -> list[_Point]:
+def _on_named_day(points: list[Point]) -> list[Point]:
     """Two clocks and a day are clocks of that day: `between 10:00 and 12:00 yesterday`."""
     clocks, days = ([p for p in points if p.size == size] for size in ("clock", "day"))
     if len(clocks) != 2 or len(days) != 1:
@@ -338,29 +206,60 @@ def _on_named_day(points: list[_Point]) -> list[_Point]:
     return [*(p._replace(first=(at := day.replace(hour=p.first.hour, minute=p.first.minute)), last=at) for p in clocks), *days]
 
 
-def _with_clock(text: str, points: list[_Point]) -> list[_Point]:
-    """A day and a clock that stand beside each other are one instant: `yesterday at 14:15`, `14:15 on 12 Nov`."""
-    if len(points) == 2 and {points[0].size, points[1].size} == {"day", "clock"}:
-        between = text[points[0].stop : points[1].start]
-        if re.fullmatch(r"[\s,]*(?:at|on|of)?[\s,]*", between):
-            day, clock = sorted(points, key=lambda p: p.size == "clock")
-            at = day.first.replace(hour=clock.first.hour, minute=clock.first.minute)
-            return [_Point(points[0].start, points[1].stop, at, at, "minute", True)]
-    return points
+def _placed(text: str, points: list[Point], desk: datetime | None) -> list[Point]:
+    """A clock and the day or the night beside it are one instant: `yesterday at 14:15`, `14:15 on 12 Nov`, `23:00 last night`."""
+    done: list[Point] = []
+    for point in points:
+        other = done[-1] if done and "clock" in {done[-1].size, point.size} else None
+        if other is None or not re.fullmatch(r"[\s,]*(?:at|on|of)?[\s,]*", text[other.stop : point.start]):
+            done.append(point)
+            continue
+        day, clock = sorted((other, point), key=lambda p: p.size == "clock")
+        night = text[: day.stop].endswith("night")
+        if not (day.size == "day" or night) or desk is None:
+            done.append(point)
+            continue
+        first = midnight(desk) - timedelta(days=clock.first.hour >= 12) if night else day.first
+        at = first.replace(hour=clock.first.hour, minute=clock.first.minute)
+        at = at - timedelta(days=1) if night and at >= desk else at
+        done[-1] = Point(
+            other.start, point.stop, at, at, "placed" if day.size == "since" or not _dated(text, day) else "minute", True
+        )
+    return done
 
 
-def _window(text: str, a: _Point, b: _Point, joined: str) -> TimeSpan:
+def _dated(text: str, day: Point) -> bool:
+    return re.search(r"\d", text[day.start : day.stop]) is not None
+
+
+def _window(text: str, a: Point, b: Point, joined: str, desk: datetime | None) -> TimeSpan:
     if not a.said_year and b.said_year and a.first.year != b.first.year:  # January to March 2025
         shift = b.first.year - a.first.year
         a = a._replace(first=a.first.replace(year=a.first.year + shift))
-    if a.size == b.size == "clock" and b.first <= a.first:  # 22:00 to 06:00
-        a = a._replace(first=a.first - timedelta(days=1))
+    if a.size in EXACT and b.size in EXACT and desk is not None:
+        return _between_clocks(a, b, desk)
     to_it = re.search(r"until|till?|up to", joined) or (text[b.start : b.stop][:1].isdigit() and "-" in text[b.start : b.stop])
     spared = b.size == "day" and to_it and not re.search(r"through|thru", joined) and "inclusive" not in text
     whole = b.size in ("day", "month", "year") and not spared
-    return TimeSpan(_text(a.first), _text(b.last if whole else b.first))
+    return TimeSpan(text_of(a.first), text_of(b.last if whole else b.first))
 
 
-def _end(text: str, point: _Point) -> str:
+def _between_clocks(a: Point, b: Point, desk: datetime) -> TimeSpan:
+    """From one clock to another: one without a day is the next, or the last, beside the one that has it; of two without, the last
+    time that both struck. What is not over yet ends now."""
+    day, first, end = timedelta(days=1), a.first, b.first
+    if a.size == "clock":
+        end = end + day if b.size == "clock" and end + day <= desk else end
+        first = end.replace(hour=first.hour, minute=first.minute)
+        first = first if first < end else first - day
+    elif b.size == "clock":
+        end = first.replace(hour=end.hour, minute=end.minute)
+    if b.size != "minute" and end <= first:
+        end += day * ((first - end).days + 1)
+    open_end = b.size != "minute" and first < desk < end
+    return TimeSpan(text_of(first), None if open_end else text_of(end), to_now=open_end)
+
+
+def _end(text: str, point: Point) -> str:
     whole = re.search(r"\b(?:through|end\s+of)\s+(?:the\s+)?$", text[: point.start]) or "inclusive" in text
-    return _text(point.last if whole else point.first)
+    return text_of(point.last if whole else point.first)

@@ -28,7 +28,7 @@ from agents.offline.tables import (
     rows_named,
 )
 from agents.offline.ways import SAY
-from agents.offline.words import says
+from agents.offline.words import says, tidy, vocabulary
 from tools.common.split_words import of_rows, spread
 from tools.common.time_words import instant
 
@@ -56,18 +56,23 @@ def attribution(q: Question) -> Plan:
 
 def about_run(q: Question) -> Generator[list[PlannedCall], list[CallResult], tuple[Question, str]]:
     """The question about the stored run that it speaks of, and which one that is where several are; of none such, that."""
-    spoken, span = SPOKEN_RUN.search(q.slots.text), q.slots.span.start or ""
+    spoken: object = SPOKEN_RUN.search(q.slots.text) or _same_of_another(q)
+    span = q.slots.span.start or ""
     stored = re.search(r"\bstored\b", q.slots.text)  # not the one that this thread made last
-    if spoken is None or (q.run_id() is not None and not stored):
+    if not spoken or (q.run_id() is not None and not (stored or _same_of_another(q))):
         return q, ""
     (latest,) = yield [PlannedCall("run", {})]
     every = list(zip(latest.evidence, latest.rows(), strict=False))
-    named = (*q.slots.strategies, *q.slots.symbols)
+    of_sleeves = [part for one in q.words.sleeves if one.name in q.slots.sleeves for part in (one.strategy, one.symbol)]
+    named = (*q.slots.strategies, *q.slots.symbols) or tuple(dict.fromkeys(of_sleeves))
     runs = [run for run in every if all(name in " ".join(run[1].values()) for name in named)]
     dated = [run for run in runs if span and run[1].get("first") == span[:10]]
     if every and (not runs or (stored and span and not dated and q.chosen.tool.name == "run")):
         of = " ".join(filter(None, (name_list(list(named)), words_of("span", q.slots.span) if runs else "")))
-        return q, f"No stored run is of {of}, and nothing was run for it. Stored are: {'; '.join(map(_run_named, every[:6]))}."
+        return (
+            q,
+            f"No stored run is of {of}, and nothing was run for it. Stored are: {'; '.join(map(_run_named, every[:6]))}. {_DESK}",
+        )
     if not every:
         return q, ""
     (run, row), *others = dated or runs
@@ -77,6 +82,17 @@ def about_run(q: Question) -> Generator[list[PlannedCall], list[CallResult], tup
     more = f" Stored of the same, too: {'; '.join(map(_run_named, others[:5]))}; name one by its id for that." if others else ""
     newest = says("figure_plans.newest", q.slots.text)
     return replace(q, slots=own, past=past), "" if newest else f"{said}{more}"
+
+
+def _same_of_another(q: Question) -> bool:
+    """`and the same for eth-trend`, after a stored run: the run of that one, not what the desk made."""
+    last, own = next(reversed(q.results()), None), tidy(q.raw, q.words, vocabulary())
+    stored = last is not None and (last.name == "run" or str(last.args.get("subject", "")).startswith("r-"))
+    names = bool(q.slots.sleeves or q.slots.symbols) and says("figure_plans.same_for", own) is not None
+    return stored and names and not DESKWARD.search(own)
+
+
+_DESK = "The desk's own trades are no run: ask for them without one."
 
 
 def _run_named(run: tuple[str, Mapping[str, str]]) -> str:
@@ -193,6 +209,9 @@ def pnl(q: Question) -> Plan:
         said = next((unit for unit in ("week", "month", "year") if re.search(rf"\b{unit}\b", text)), "")
         unit = said or ("month" if all(of.endswith("-01") for of in starts) else "day")
         args |= {"unit": "month" if unit == "year" else unit}
+    if spans and now is not None and spans[0].end and not pair:
+        size = (instant(spans[0].end, now) - instant(starts[0], now)) // 86_400_000
+        args |= {"unit": "day"} if size < {"week": 7, "month": 28}.get(args.get("unit", ""), 0) else {}
     extremes = q.slots.which in ("worst", "best")
     n = args.pop("limit", None) if extremes else None  # the two worst days are not the last two
     if starts and now is not None:

@@ -13,6 +13,7 @@ from typing import Any
 
 from agents.offline import slots as reading
 from agents.offline.account import free, lost_of, tokens_of
+from agents.offline.changes import times_of
 from agents.offline.choose import SPOKEN_RUN, Chosen, entry_of
 from agents.offline.dates import TimeSpan
 from agents.offline.drafts import asks_back
@@ -114,7 +115,7 @@ def with_percent(slots: Slots, before: float | None) -> Slots:
         and "size" not in slots.text
         and (times := says("moves.times", slots.text))
     ):  # `double that`
-        size = before * (2 if "double" in times[0] else 0.5)
+        size = before * times_of(times)
         return replace(slots, percent=size, move=None, places={**slots.places, "percent": ((0, 0),)})
     number = re.fullmatch(r"\d+(?:\.\d+)?(?: ?%)?", slots.unclear[0]) if len(slots.unclear) == 1 else None
     if number is None or slots.percent or not before:
@@ -125,10 +126,10 @@ def with_percent(slots: Slots, before: float | None) -> Slots:
     return replace(slots, percent=move if rises or _UP.search(slots.text) else -move, unclear=(), places=places)
 
 
-def with_unit(text: str, slots: Slots, older: Slots, words: Words) -> Slots:
+def with_unit(slots: Slots, older: Slots, words: Words) -> Slots:
     """`what about the last 12`, after the last 2 hours: hours too."""
-    number, unit = re.search(r"\b(?:last|past) \d{1,3}(?=[?.! ]*$)", text), says("follow.last", older.text)
-    return read_slots(f"{text.rstrip(' ?.!')} {unit[2]}", words) if number and unit else slots
+    number, unit = re.search(r"\b(?:last|past) \d{1,3}(?=[?.! ]*$)", slots.text), says("follow.last", older.text)
+    return read_slots(f"{slots.text.rstrip(' ?.!')} {unit[2]}", words) if number and unit else slots
 
 
 def in_window_above(slots: Slots, older: Slots) -> Slots:

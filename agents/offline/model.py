@@ -23,6 +23,7 @@ from agents.offline.follow import bound
 from agents.offline.kept_readings import KeptReading, SeenFacts, keep
 from agents.offline.labels import FOLLOWS
 from agents.offline.learned import Guess
+from agents.offline.names import not_here
 from agents.offline.parts import ALIKE, Part
 from agents.offline.plans import plan_of
 from agents.offline.read_back import PlannedCall
@@ -32,7 +33,7 @@ from agents.offline.steps import CallResult, PastTurn, Plan, PlannedAnswer, Ques
 from agents.offline.understand import PAST_MAX, understand
 from agents.offline.ways import Way, way_of
 from agents.offline.wider import wider_text
-from agents.offline.words import LISTS, PATTERNS, Words
+from agents.offline.words import LISTS, PATTERNS, Words, tidy, vocabulary
 from tools.causes import OPENS
 from tools.common.contract import Tool
 from tools.common.render import one_line
@@ -172,6 +173,8 @@ def plan_of_part(part: Part, q: Question) -> Plan:
     """The plan of one part, or the sentence that says why it has none."""
     if part.way is not None:
         return nothing(help_text(q.role, q.tools) if part.way.text == "HELP" else named_way(part.way, q))
+    if (missing := _not_here(part, q)) is not None:
+        return nothing(missing, asked_back=True)
     if isinstance(part.call, PlannedAnswer):
         return answered(part.call)
     if isinstance(part.call, PlannedCall):
@@ -195,6 +198,20 @@ def plan_of_part(part: Part, q: Question) -> Plan:
     if q.slots.unclear and entry.tool.name in ("backtest", "compare"):
         return nothing(unclear(q), asked_back=True)
     return plan_of(q)
+
+
+def _not_here(part: Part, q: Question) -> str | None:
+    """What a sentence names that this desk does not have, before anything is looked up in its place; None where all is here."""
+    entry = part.chosen.entry if part.chosen else None
+    if entry is not None and free(entry.tool.name):
+        return None
+    if missing := not_here(tidy(part.text, q.words, vocabulary()), q.words):
+        return missing
+    stray = [symbol for symbol in part.slots.symbols if symbol not in q.words.symbols]
+    if not stray or entry is None or any(map(entry.takes, ("symbol", "symbols", "instrument", "query"))):
+        return None
+    sleeves = ", ".join(sleeve.name for sleeve in q.words.sleeves)
+    return f"This desk has no {stray[0]}, neither a sleeve nor bars; sleeves: {sleeves}."
 
 
 def named_way(way: Way, q: Question) -> str:

@@ -8,7 +8,7 @@ the tool can say what there is. Each reader takes what it names, the rest is lef
 import re
 from collections.abc import Iterable, Sequence
 
-from agents.offline.words import COINS, NOT_STRATEGIES, PATTERNS, SleeveName, Words, is_common, says, vocabulary
+from agents.offline.words import COINS, LISTS, NOT_STRATEGIES, PATTERNS, SleeveName, Words, is_common, says, vocabulary
 
 BLANK = "\u00b7"  # holds the place of what has been read
 Places = Sequence[tuple[int, int]]
@@ -138,6 +138,10 @@ def strategies_of(s: Sentence, words: Words) -> tuple[str, ...]:
 BASKET = "pairs"  # the strategy whose symbols are the legs of one run
 
 
+_KINDS = frozenset(LISTS["strategy_kinds"].split())
+_OTHERWISE = frozenset(("vol", "grid", "maker", "mm", "hedge", "swing", "rsi", "cross"))  # words of another question, alone
+
+
 def _typed_strategy(text: str, words: Words) -> str:
     found = re.search(
         r"\b(?:backtest|simulate|test|try|leaks?(?: check)?|strategy(?: called| named)?|run)\s+"
@@ -147,6 +151,8 @@ def _typed_strategy(text: str, words: Words) -> str:
     owned = re.search(r"\b(?:my|our|own)\s+([a-z][a-z0-9]*(?:_[a-z0-9]+)*)\s+strategy\b", text)
     if owned is not None and owned[1] not in NOT_STRATEGIES | PRAISE:  # even an ordinary word is a name here: "my peek strategy"
         return owned[1]
+    if found is not None and found[1] in _KINDS - _OTHERWISE and found[1] not in words.strategies:
+        return found[1]  # the tool says which there are
     words_here = NOT_STRATEGIES | words.vocabulary | vocabulary() | words.params.keys()
     return "" if found is None or found[1] in words_here or is_common(found[1]) else found[1]
 
@@ -197,6 +203,30 @@ def guard_of(s: Sentence) -> str | None:
 def move_of(s: Sentence) -> str | None:
     """Whether a setting is to be moved, `sized` by an amount (`5 lower`, `halve`) or `bare`; the amount is no value."""
     sized = next((m for name in ("sized", "verb") if (m := says(f"moves.{name}", s.rest))), None)
-    s.take("move", [sized.span("size")] if sized else [])
-    times = says("moves.times", s.rest) and not says("account.other_costs", s.rest)
+    times = None if sized or says("account.other_costs", s.rest) else says("moves.times", s.rest)
+    s.note("move", [sized.span("way")] if sized else [])
+    s.take("move", [sized.span("size")] if sized else [times.span()] if times and (times["x"] or times["word"]) else [])
     return "sized" if sized or times else "bare" if says("moves.bare", s.rest) else None
+
+
+def not_here(text: str, words: Words) -> str:
+    """What a sentence names as a sleeve or a venue that this desk does not have, and what it has; empty where all is here."""
+    sleeves, kinds = {sleeve.name.lower() for sleeve in words.sleeves}, _KINDS | {name.lower() for name in words.strategies}
+    coins = {symbol.split("-")[0].lower() for symbol in words.symbols} | {coin.lower() for coin in COINS.values()}
+    named = re.finditer(
+        rf"(?<![\w-])({'|'.join(sorted(map(re.escape, coins), key=len, reverse=True))})([-_ ]?)([a-z]{{2,14}})(?![\w-])", text
+    )
+    for coin, joint, kind in (m.groups() for m in named):
+        name = f"{coin}-{kind}"
+        at = says("names.of_volatility", text) if kind == "vol" else None
+        if name in sleeves | words.models.keys() or kind not in kinds or at or (joint == " " and kind in words.strategies):
+            continue
+        if words.sleeves and not (joint != "-" and any(sleeve.startswith(name) for sleeve in sleeves)):
+            have = ", ".join(sleeve.name for sleeve in words.sleeves)
+            return f"This desk has no sleeve {name}; sleeves: {have}."
+    if words.venues and (venue := says("names.venue", text)) and venue[0] not in words.venues:
+        trades = ", ".join(dict.fromkeys(sleeve.venue for sleeve in words.sleeves))
+        return (
+            f"This desk has no venue {venue[0]}; the sleeves trade on {trades}, and data is stored of {', '.join(words.venues)}."
+        )
+    return ""

@@ -12,7 +12,7 @@ from agents.offline.fill import free_words
 from agents.offline.read_back import PlannedCall
 from agents.offline.steps import CallResult, Plan, PlannedAnswer, PlanOf, Question
 from agents.offline.ways import SAY
-from agents.offline.words import LISTS, PATTERNS, numbers_in, says
+from agents.offline.words import LISTS, PATTERNS, numbers_in, says, tidy, vocabulary
 from tools.common import render
 from tools.common.contract import Table
 from tools.exposure import glossary
@@ -152,21 +152,48 @@ def note(q: Question) -> Plan:
     return (yield from made([PlannedCall("note", args | ({"evidence": ids[:10]} if ids else {}))]))
 
 
+_SHARE = re.compile(r"(\d+(?:\.\d+)?) ?(?:%|percent|pct|per ?cent)")
+
+
+def _moves(q: Question, text: str, share: float) -> Plan:
+    """A watch of a price by a share of its last close."""
+    symbol = q.slots.symbol
+    below, above = says("page_plans.below", text), says("page_plans.above", text)
+    if symbol is None or says("page_plans.within", text):
+        return asks_back(SAY["no_percent_watch"])
+    if bool(below) == bool(above):
+        return asks_back(
+            f"Up or down by {share:.10g} of its last close? Say which, such as `if {symbol} drops {share * 100:.10g} %`."
+        )
+    args = {
+        "metric": "price",
+        "subject": symbol,
+        "beyond": "below" if below else "above",
+        "move_frac": -share if below else share,
+    }
+    return (yield from made([PlannedCall("propose_watch", args)]))
+
+
 def watch(q: Question) -> Plan:
     """A watch asked for in words, `tell me when btc falls below 80000`; asked back for what they leave open."""
-    text = q.slots.text
+    own = tidy(q.raw, q.words, vocabulary())
+    anew = bool(_SHARE.search(own) or numbers_in(own)) and says("slots.turned", own) is not None
+    text = own if anew else q.slots.text  # a level and its direction beside those of the watch before
     numbers = numbers_in(text)
     if re.search(r"\bdraw-?down\b", text):
         return asks_back(SAY["no_drawdown_watch"])
-    share = re.search(r"(\d+(?:\.\d+)?) ?(?:%|percent|pct)", text) if not numbers else None
-    if share is not None:
-        return asks_back(SAY["no_percent_watch"])
+    said = _SHARE.search(text)
+    if not numbers and (said or q.slots.percent):
+        return (yield from _moves(q, text, float(said[1]) / 100 if said else abs(q.slots.percent or 0)))
     if len(numbers) != 1:
         return asks_back("At which level? Name one number, such as `tell me when BTC falls below 80000`.")
     sleeve, level = q.sleeve(), numbers[0]
     learned, side = q.slots.closed.get("metric"), q.slots.closed.get("beyond")
-    if learned == "day_pnl" or (learned == "price" and q.slots.symbol):
-        metric, subject = learned, (q.slots.symbol if learned == "price" else sleeve.name if sleeve else "desk")
+    metric, subject = "day_pnl", "desk"
+    if anew and text != q.slots.text and says("page_plans.money", text):
+        subject = sleeve.name if sleeve and sleeve.name in text else "desk"
+    elif learned == "day_pnl" or (learned == "price" and q.slots.symbol):
+        metric, subject = learned, str(q.slots.symbol if learned == "price" else sleeve.name if sleeve else "desk")
     elif "equity" in text:
         metric, subject = "equity", sleeve.name if sleeve and not q.slots.symbols else "desk"
     elif q.slots.symbol and not (sleeve and (sleeve.name in text or (says("page_plans.money", text) and "today" in text))):

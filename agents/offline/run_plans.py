@@ -7,6 +7,7 @@ from typing import Any
 
 from agents.offline.above import run_shown
 from agents.offline.calls import ask_for, lead, made, not_given
+from agents.offline.changes import moved_of
 from agents.offline.drafts import asks_back, changes_of, drafted, name_list, result_text, which_sleeve
 from agents.offline.fill import arguments, end_of
 from agents.offline.focus import beyond_defaults, focus_of
@@ -22,7 +23,7 @@ from tools.common import render
 from tools.common.contract import Table
 
 MAX_VARIANTS = 3
-BY_VALUE = "To which value? No setting is moved by an amount: write it as key=value, such as stop_atr=1.5."
+BY_VALUE = "Which setting, and to which value? Name it (`a stop twice as wide`), or write it as key=value, such as stop_atr=1.5."
 RUNS_MAX = 6  # backtests, or runs side by side, of one question
 _SIDE_BY_SIDE = ("total_return_frac", "optimistic_return_frac", "sharpe", "max_drawdown_frac", "trades", "fees")
 
@@ -38,7 +39,8 @@ def backtest(q: Question) -> Plan:
         return asks_back(f"Which run? {ask_for(q, 'strategy')} Name it with its symbol and window; {how}.")
     if not pairs:
         return asks_back(ask_for(q, "symbol" if s.strategies else "strategy"))
-    if s.unclear or (s.move and not s.common):
+    moved, said = moved_of(q) if s.move == "sized" else ({}, "")
+    if s.unclear or (s.move and not (s.common or moved)) or (s.move == "sized" and not moved):
         return asks_back(unclear(q) if s.unclear else BY_VALUE)
     args = arguments(q) if q.entry else {}
     args = {name: args[name] for name in ("venue", "fills", "funding") if name in args}
@@ -53,7 +55,7 @@ def backtest(q: Question) -> Plan:
     calls = []
     for (strategy, symbol), frame, window in of_all:
         live = beyond_defaults(q, strategy, sleeve.params) if sleeve and "sleeves" in s.places else {}
-        changes = {**live, **s.common}
+        changes = {**live, **s.common, **moved}
         own = {"strategy": strategy, "symbol": symbol, "timeframe": frame, "changes": changes_of(changes)}
         calls.append(PlannedCall("backtest", {**args, **{k: v for k, v in window.items() if v}, **own}))
     results = yield calls
@@ -62,7 +64,7 @@ def backtest(q: Question) -> Plan:
     other = {"long": "shorts", "short": "longs"}.get(s.side or "", "")
     one_side = f"No run takes one side alone, without the {other}: its {s.side} round trips, of a run of both, come first."
     texts = [one_side] if other else []
-    texts += [text for text in (not_given(q), _first(q, results, found)) if text]
+    texts += [text for text in (said, not_given(q), _first(q, results, found)) if text]
     texts += [result_text(result) for result in found]
     texts += [result_text(result, table=len(results) == 1) for result in results]
     return PlannedAnswer("\n\n".join(texts), read_as=read_as(calls))
@@ -144,6 +146,10 @@ def compare(q: Question) -> Plan:
     if s.unclear:
         return asks_back(unclear(q))
     above = focus_of(q)
+    moved, said = moved_of(q) if s.move == "sized" else ({}, "")
+    variants = [{**variant, **moved} for variant in variants or [{}]] if moved else variants
+    if s.move == "sized" and not moved:
+        return asks_back(BY_VALUE)
     if not variants:
         if s.move:
             return asks_back(BY_VALUE)
@@ -165,7 +171,7 @@ def compare(q: Question) -> Plan:
     given |= {"start": span[0], "end": span[1], "fills": s.fills, "funding": s.funding}
     args = {"variants": [{"changes": changes_of(v)} for v in variants], **where, **{k: v for k, v in given.items() if v}}
     (result,) = yield [PlannedCall("compare", args)]
-    return drafted([PlannedCall("compare", args)], [result], _after(q, result)).after(compared_first(result, s.text))
+    return drafted([PlannedCall("compare", args)], [result], _after(q, result)).after(compared_first(result, s.text)).after(said)
 
 
 def compared_first(result: CallResult, text: str) -> str:

@@ -135,7 +135,7 @@ def read_slots(question: str, words: Words, *, searching: bool = False) -> Slots
     out = _out(s, without, words) if not off else None
     s.take("reason", [m.span(1) for m in PATTERNS["slots.reason"].finditer(s.rest)])
     versions, (place, count, number) = s.every("version"), (s.first(name) for name in ("place", "count", "number"))
-    past = "over the weekend" in s.rest and not says("slots.rests", s.rest)  # a window, not how long a pause lasts
+    past = ("over the weekend" in s.rest or says("slots.begun", s.rest)) and not says("slots.rests", s.rest)  # no length
     funding, lasting, unit, weekday = names.funding_of(s), None if past else s.first("lasting"), s.first("unit"), _weekday(s)
     (periods, beside), (span, used) = dates.periods(s.rest, words.desk_ms), dates.read_span(s.rest, words.desk_ms)
     s.take("span", used + beside)
@@ -219,6 +219,15 @@ def _length(s: Sentence, words: Words) -> dates.TimeSpan:
     bare = says("slots.bare_span", s.rest)
     s.take("span", [bare.span()] if bare else [])
     return dates.read_span(f"last {bare[0]}", words.desk_ms)[0] if bare else dates.NO_SPAN
+
+
+def in_window_above(read: Slots, older: Slots, *, frames: bool, desk_ms: int | None) -> Slots | None:
+    """`the 30 days before that` as the window it is; `1h` alone as one where no timeframe is asked for. None: before what?"""
+    if not frames and set(read.places) == {"timeframe"} and says("slots.frame_alone", read.text):
+        span = dates.read_span(f"last {read.timeframe}".replace("m", " minutes"), desk_ms)[0]
+        return replace(read, timeframe=None, timeframes=(), span=span, places={"span": read.places["timeframe"]})
+    found = dates.ahead_of(read.span, older.span, desk_ms) if read.span.ahead else read.span
+    return None if found is None else replace(read, span=found)
 
 
 def _place(said: str | None) -> int | None:

@@ -168,7 +168,9 @@ def part_of(text: str, thread: ThreadSoFar, earlier: Sequence[Part] = ()) -> Par
     if waits is not None and (meant := _meant(read, waits)) is not None:
         return _as_read(waits.text, waits.slots, meant, thread._replace(past=thread.past[:-1], read={}), earlier)
     older = thread.older if thread.past and not earlier else None
-    read = read if older is None else follow.in_window_above(read, older.slots)
+    if isinstance(windowed := _in_window(read, older, thread), Part):
+        return windowed._replace(text=text)
+    read = windowed if older is None else follow.in_window_above(windowed, older.slots)
     if older is not None and (dropped := follow.unsplit(text, read, older)) is not None:
         return dropped
     if older is not None and read.common and not read.symbols and re.search(r"\bboth\b", read.text):
@@ -204,6 +206,14 @@ def part_of(text: str, thread: ThreadSoFar, earlier: Sequence[Part] = ()) -> Par
             return _as_read(text, read, fresh, thread, earlier)
         return part._replace(call=wider.not_narrowed(read, thread.older)) if thread.older is not None else part
     return part
+
+
+def _in_window(read: slots.Slots, older: Part | None, thread: ThreadSoFar) -> "slots.Slots | Part":
+    """A sentence with a window that is named beside the one above; asked back where there is none."""
+    frames = older is None or older.chosen is None or older.chosen.entry.takes("timeframe")
+    above = older.slots if older else slots.Slots()
+    found = slots.in_window_above(read, above, frames=frames, desk_ms=thread.words.desk_ms)
+    return Part("", read, call=asks_back(SAY["before_what"])) if found is None else found
 
 
 def _from_above(text: str, read: slots.Slots, thread: ThreadSoFar) -> Part | None:
@@ -301,9 +311,12 @@ def _more(text: str, read: slots.Slots, thread: ThreadSoFar) -> Part:
         if (newest := thread.newest) is not None and newest.way is not None:
             return Part(text, read, newest.way)
         return Part(text, read, call=asks_back(SAY["unbound"]))
+    if isinstance(windowed := _in_window(read, older, thread), Part):
+        return windowed._replace(text=text)
+    read = windowed
     if read.percent and not older.chosen.entry.takes("move_frac") and older.chosen.entry.tool.name in ("joint_risk", "exposure"):
         return Part(text, read, chosen=entry_of("what_if"), ask="what_if")
-    read = follow.with_unit(text, read, older.slots, thread.words)
+    read = follow.with_unit(read, older.slots, thread.words)
     read = follow.with_percent(read, older.slots.percent)
     if older.chosen.entry.tool.name == "define" and account.words_left(read):  # `and a layer?`
         return Part(text, read, chosen=older.chosen, ask=older.ask)

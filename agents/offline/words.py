@@ -5,13 +5,15 @@ signs and corrects typing errors towards known words, so that `bactest trned` re
 """
 
 import re
-import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property, lru_cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
+
+from agents.offline import lists
+from agents.offline.clock_words import clocks_written, lengths_written
 
 EVERYDAY = frozenset(("rule", "sizing"))  # keys of parameters that are words of any sentence
 
@@ -84,7 +86,7 @@ def vocabulary() -> frozenset[str]:
     return frozenset(VOCABULARY.read_text(encoding="utf-8").split()) | OF_MODELS
 
 
-LISTS: Mapping[str, Any] = tomllib.loads((Path(__file__).parent / "words.toml").read_text(encoding="utf-8"))
+LISTS, PATTERNS = lists.LISTS, lists.PATTERNS
 COINS: Mapping[str, str] = LISTS["coins"]
 _COMMON = frozenset(LISTS["common"].split())
 STOP, ASKING = (frozenset(LISTS[name].split()) for name in ("stop", "asking"))
@@ -98,7 +100,6 @@ HEADS: Mapping[str, tuple[str, ...]] = {head: tuple(forms.split("|")) for head, 
 CELLS: Mapping[str, tuple[str, ...]] = {word: tuple(forms.split("|")) for word, forms in LISTS["cells"].items()}
 LIGHT = frozenset(LISTS["light"].split())
 FIGURE_WORDS = frozenset(word for name, forms in FIGURES.items() for word in (name, *forms))
-PATTERNS: Mapping[str, re.Pattern[str]] = {name: re.compile(pattern) for name, pattern in LISTS["patterns"].items()}
 PHRASES: Mapping[str, re.Pattern[str]] = {label: re.compile(pattern) for label, pattern in LISTS["phrases"].items()}
 
 
@@ -124,14 +125,10 @@ SYNONYMS: Mapping[str, str] = {form: word for word, forms in LISTS["synonyms"].i
 _SYNONYM = re.compile(rf"(?<![\w-])(?:{'|'.join(sorted(map(re.escape, SYNONYMS), key=len, reverse=True))})(?![\w-])")
 _SYNONYM_WORDS = frozenset(part for form in SYNONYMS for part in form.split())
 SAID: Mapping[str, tuple[str, ...]] = {word: tuple(forms.split("|")) for word, forms in LISTS["said"].items()}
-_TENS = {"one": "1", "two": "2", "three": "3", "four": "4", "five": "5", "ten": "10", "fifteen": "15", "twenty": "20"}
-_TENS |= {"thirty": "30", "forty": "40", "fifty": "50"}
-_LAST = _TENS | {"six": "6", "seven": "7", "eight": "8", "nine": "9", "twelve": "12"}  # clocks
 _THOUSANDS = re.compile(r"(?<![\w.-])(\d+(?:\.\d+)?)(?:k\b| ?(?:thous[ae]nds?|grand)\b)")
 # contractions and clocks, written out; years of two digits, in a sentence of a run
 _WRITTEN, _OF_RUNS = ([(re.compile(form), plain) for form, plain in LISTS[name]] for name in ("written", "of_runs"))
 _A_RUN = re.compile(r"\b(?:trends?|reversion|cross|back-?test\w*|walk|sweep|simulate|grid)\b")
-_TEN_PERCENT = re.compile(rf"\b(?:{'|'.join(_TENS)})(?= (?:percent|per cent|pct|%|atr|minutes?)\b)")
 _PREFACE = PATTERNS["words.preface"]
 _VERBS = "".join(f"(?<!{verb})" for verb in ("did", "do", "does", "have", "has", "had", "was", "were", "are", "is"))
 _CONTRAST = re.compile(
@@ -142,7 +139,6 @@ _UNWANTED = re.compile(  # `no fills please`: an answer of another kind leaves t
     rf"(?:^|[.,;(] *)(?:and )?(?:not?|do not (?:tell|show|give) me(?: about)?|drop|skip|leave out|forget)(?: the| any)? {_KIND}"
     rf"(?:(?: and| or|,)(?: the)? {_KIND})*(?: please| pls)?(?:[.,;)] *|$)"
 )
-_HALF_DAY = re.compile(r"\b(1[0-2]|0?[1-9])(?::([0-5]\d))? ?([ap])\.?m\b\.?")
 
 
 @lru_cache(maxsize=1024)
@@ -155,15 +151,19 @@ def tidy(text: str, words: Words, more: frozenset[str] = frozenset()) -> str:
     low = re.sub(r"(?:,| in| keep it) short(?: please)?[.! ]*$", "", low)  # the answer is to be short, no side of the market
     low = _CONTRAST.sub("", low) if sum(word in FIGURE_WORDS for word in re.findall(r"[a-z&]+", low)) > 1 else low
     low = re.sub(r"(?<![\w.=/'-])[a-z-]+(?![\w=/'-])", lambda found: SHORT.get(found[0], found[0]), low).strip()
-    low = _HALF_DAY.sub(lambda m: f"{int(m[1]) % 12 + (12 if m[3] == 'p' else 0):02d}:{m[2] or '00'}", low)
     names = [*(sleeve.name for sleeve in words.sleeves), *words.models]
     low = re.sub(r"(?<![\w.=/'-])[a-z]{2,6}-[a-z]{4,}(?![\w=/-])", lambda found: _near(found[0], names, 0.75) or found[0], low)
-    low = re.sub(r"(?<![\w.=/'-])[a-z]{4,}(?![\w=/-])", lambda found: _corrected(found[0], words.vocabulary, more), low)
-    low = _TEN_PERCENT.sub(lambda found: _TENS[found[0]], low)  # `ten percnt`, now that its unit is read
+    glued = {name.replace("-", ""): name for name in names if "-" in name}  # `ethtrend`
+    low = re.sub(
+        r"(?<![\w.=/'-])[a-z]{4,}(?![\w=/-])",
+        lambda found: glued.get(found[0]) or _corrected(found[0], words.vocabulary, more),
+        low,
+    )
+    low = clocks_written(lengths_written(low))  # now that its units and the times of day are read
     low = _SYNONYM.sub(lambda found: SYNONYMS[found[0]], low)
     for pattern, plain in _OF_RUNS if _A_RUN.search(low) else ():
         low = pattern.sub(plain, low)
-    return _HOURS.sub(_clocks, low) if _AT_NIGHT.search(low) else low
+    return low
 
 
 def written_out(text: str) -> str:
@@ -172,24 +172,7 @@ def written_out(text: str) -> str:
     low = _THOUSANDS.sub(lambda m: f"{float(m[1]) * 1000:.10g}", low)
     for pattern, written in _WRITTEN:
         low = pattern.sub(written, low)
-    low = _SPOKEN.sub(lambda m: f"{(int(_TENTHS.get(m[2], m[2])) - (m[1] == 'quarter to')) % 24:02d}:{_PARTS[m[1]]}", low)
     return re.sub(r"(?<![\w.])(\d+) and a half\b", r"\1.5", low)
-
-
-_TENTHS = {word: n for word, n in _LAST.items() if int(n) < 13} | {"eleven": "11"}
-_PARTS = {"half past": "30", "quarter past": "15", "quarter to": "45"}
-_SPOKEN = re.compile(rf"\b({'|'.join(_PARTS)}) ({'|'.join(_TENTHS)}|[01]?\d)\b(?!:)")
-
-
-_AT_NIGHT, _HOURS = PATTERNS["words.at_night"], PATTERNS["words.hours"]
-
-
-def _clocks(found: re.Match[str]) -> str:
-    """`between 2 and 3`, `at 3`: clocks, where the sentence speaks of a night or a day."""
-    if int(found[2]) > 24 or int(found[4] or 0) > 24:
-        return found[0]
-    first = f"{found[1]} {int(found[2]) % 24:02d}:00"
-    return f"{first} {found[3].strip()} {int(found[4]) % 24:02d}:00" if found[4] else first
 
 
 _SIGNS = str.maketrans(

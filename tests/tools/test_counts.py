@@ -33,6 +33,13 @@ def of(result: Any, subject: str) -> dict[str, Any]:
     return {f.metric: f.value for f in result.facts if f.subject == subject}
 
 
+def test_a_window_before_the_desk_began_has_no_counts(ctx: Any) -> None:
+    """Not none counted, as if it had traded then."""
+    result = call(ctx, "counts", {"since": "2025-01-01", "until": "2025-02-01"})
+    assert result.status == "no_data"
+    assert "the desk began at" in result.text
+
+
 def test_refusals_breakers_and_alerts_are_counted_by_rule(ctx: Any) -> None:
     """Each rule with how often, when first and last; the sums are those of the rows, and a filter leaves the rest out."""
     result = call(ctx, "counts", SINCE)

@@ -46,11 +46,43 @@ def test_a_level_beside_another_coin_is_its_level(then: str, level: float, words
     assert desk.called == [("propose_watch", watch)]
 
 
-def test_a_watch_of_a_price_in_percent_says_which_unit_it_takes(words: Words) -> None:
-    """A level was named, so none is asked for as if it were missing."""
+@pytest.mark.parametrize(
+    ("text", "beyond", "move"),
+    [
+        ("alert me if btc falls 5 %", "below", -0.05),
+        ("wake me if btc drops 3 pct", "below", -0.03),
+        ("tell me when btc rises 2.5 percent", "above", 0.025),
+    ],
+)
+def test_a_watch_of_a_price_takes_a_share_of_its_close(text: str, beyond: str, move: float, words: Words) -> None:
+    """The tool works its level out; `make it 5` after it is another share, no price of 5."""
+    desk = Desk("operator", words, propose_watch=ok("propose_watch", evidence=["w-1"]))
+    desk.ask(text)
+    watch = {"metric": "price", "subject": "BTC-USDT", "beyond": beyond, "move_frac": move}
+    assert desk.called == [("propose_watch", watch)]
+    desk.ask("make it 7")
+    assert desk.called == [("propose_watch", watch | {"move_frac": 0.07 if move > 0 else -0.07})]
+
+
+@pytest.mark.parametrize(
+    "text", ["let me know if sol moves 3 % within an hour", "tell me if we lose 2 %", "ping me if eth moves 3 %"]
+)
+def test_a_share_that_no_watch_has_files_nothing(text: str, words: Words) -> None:
+    """A move within a time, a share of the P&L, a move without a direction."""
     desk = Desk("operator", words)
-    assert desk.ask("alert me if btc falls 5 %").startswith("A watch takes no percentage, so none was set")
+    desk.ask(text)
     assert desk.called == []
+
+
+def test_a_second_watch_has_its_own_level(words: Words) -> None:
+    """`and under 80k` is below, and a P&L is no price."""
+    desk = Desk("operator", words, propose_watch=ok("propose_watch", evidence=["w-1"]))
+    desk.ask("alert above 95k btc")
+    desk.ask("and under 80k")
+    below = {"metric": "price", "subject": "BTC-USDT", "beyond": "below", "level": 80_000.0}
+    assert desk.called == [("propose_watch", below)]
+    desk.ask("and if todays pnl under -200")
+    assert desk.called == [("propose_watch", {"metric": "day_pnl", "subject": "desk", "beyond": "below", "level": -200.0})]
 
 
 @pytest.mark.parametrize("text", ["eth on hold til 8 tmrw", "put eth on hold until 8 tomorrow", "eth on hold till 8am tomorrow"])
@@ -59,7 +91,7 @@ def test_on_hold_until_a_time_is_a_pause(text: str, words: Words) -> None:
     desk = Desk("operator", words)
     desk.ask(text)
     ((name, args),) = desk.called
-    assert (name, args["sleeve"], args["ends"]) == ("propose_pause", "eth-trend", "until tomorrow 8:00")
+    assert (name, args["sleeve"], args["ends"]) == ("propose_pause", "eth-trend", "until tomorrow 08:00")
 
 
 @pytest.mark.parametrize(
