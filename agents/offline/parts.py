@@ -7,10 +7,12 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from agents.offline import slots
+from agents.offline.account import tokens_of
 from agents.offline.choose import SPOKEN_RUN, Chosen
 from agents.offline.labels import NO
 from agents.offline.learned import Guess
 from agents.offline.read_back import PlannedCall
+from agents.offline.slots import COUNTED
 from agents.offline.steps import PlannedAnswer
 from agents.offline.ways import Way
 from agents.offline.words import PATTERNS, Words, tidy
@@ -103,3 +105,18 @@ def with_first(text: str, first: str, words: Words) -> str:
     keys, said = slots.read_slots(first, words).keys, tidy(first, words)
     word = max((of for of in glossary() if len(of) > 2 and re.search(rf"\b{re.escape(of)}\b", said)), key=len, default="")
     return f"what is {keys[0]} of all sleeves" if keys else f"what is our {word}" if word else text
+
+
+def picked_of(read: slots.Slots, waits: Part) -> Guess | None:
+    """Which of what was asked back about a short answer picks: `1`, `the second one`, `yes`."""
+    words = tokens_of(read)
+    if not waits.maybe or len(words) > 4:
+        return None
+    number = next((int(t.word) for t in words if t.word.isdigit()), None) or next(
+        (COUNTED[t.word] for t in words if t.word in COUNTED and (t.word != "one" or len(words) == 1)), None
+    )  # the `one` of `which one did it` is no number
+    place = read.place if read.place is not None else number - 1 if number else 0 if _YES(read.text) else None
+    return waits.maybe[place]._replace(probability=1.0) if place is not None and 0 <= place < len(waits.maybe) else None
+
+
+_YES: Callable[[str], object] = PATTERNS["understand.go_ahead"].match

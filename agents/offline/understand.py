@@ -17,8 +17,7 @@ from agents.offline.drafts import asks_back
 from agents.offline.kept_readings import KeptReading, SeenFacts, keep, kept
 from agents.offline.labels import FOLLOWS, MORE, REPEAT, WHICH, AskLabel
 from agents.offline.learned import Guess
-from agents.offline.parts import ALIKE, CLAUSE_SURE, Part, bare_reading, beside, by_sleeve, with_first
-from agents.offline.slots import COUNTED
+from agents.offline.parts import ALIKE, CLAUSE_SURE, Part, bare_reading, beside, by_sleeve, picked_of, with_first
 from agents.offline.steps import PastTurn, PlannedAnswer
 from agents.offline.tables import Facts, ranks
 from agents.offline.turn_above import Rest, TurnAbove
@@ -165,7 +164,7 @@ def part_of(text: str, thread: ThreadSoFar, earlier: Sequence[Part] = ()) -> Par
     """What one sentence or clause wants."""
     read = slots.read_slots(text, thread.words)
     waits = thread.asked_back() if thread.past and not earlier else None
-    if waits is not None and (meant := _meant(read, waits)) is not None:
+    if waits is not None and (meant := picked_of(read, waits)) is not None:
         return _as_read(waits.text, waits.slots, meant, thread._replace(past=thread.past[:-1], read={}), earlier)
     older = thread.older if thread.past and not earlier else None
     if isinstance(windowed := _in_window(read, older, thread), Part):
@@ -245,21 +244,6 @@ def _completes(read: slots.Slots, thread: ThreadSoFar) -> bool:
     named = read.places.keys() - {"place", "ever", "without"}
     waits = not thread.past[-1].results or says("understand.too", read.text) is not None
     return waits and thread.older is not None and bool(named) and not account.words_left(read)
-
-
-def _meant(read: slots.Slots, waits: Part) -> Guess | None:
-    """Which of what was asked back about a short answer picks: `1`, `the second one`, `yes`."""
-    words = account.tokens_of(read)
-    if not waits.maybe or len(words) > 4:
-        return None
-    number = next((int(t.word) for t in words if t.word.isdigit()), None) or next(
-        (COUNTED[t.word] for t in words if t.word in COUNTED and (t.word != "one" or len(words) == 1)), None
-    )  # the `one` of `which one did it` is no number
-    place = read.place if read.place is not None else number - 1 if number else 0 if _YES(read.text) else None
-    return waits.maybe[place]._replace(probability=1.0) if place is not None and 0 <= place < len(waits.maybe) else None
-
-
-_YES: Callable[[str], object] = PATTERNS["understand.go_ahead"].match
 
 
 def _as_read(text: str, read: slots.Slots, guess: Guess, thread: ThreadSoFar, earlier: Sequence[Part]) -> Part:
