@@ -38,10 +38,8 @@ class ProposeWatchArgs(Args):
     metric: Literal["price", "day_pnl", "equity"]
     subject: str = Field("desk", max_length=60)
     beyond: Literal["below", "above"]
-    level: float | None = None
-    move_frac: float | None = Field(
-        None, gt=-1.0, lt=10.0, description="of a price, instead of level: -0.03 is 3 % below its last close"
-    )
+    level: float = 0.0
+    move_frac: float = Field(0.0, gt=-1.0, description="-0.03: 3 % below now")
 
 
 @tool(
@@ -89,12 +87,12 @@ def _table(ctx: ToolContext, rows: list[LevelWatch]) -> tuple[Table, tuple[Fact,
     return Table(("watch", "level", "now", "state"), tuple(cells)), tuple(facts)
 
 
-def _from_close(ctx: ToolContext, wish: WatchWish, move_frac: float | None) -> float:
+def _from_close(ctx: ToolContext, wish: WatchWish, move_frac: float) -> float:
     """A level so far from an instrument's last close, to five digits. Raises BadInput for what has no close."""
     from engine.watch.levels import watched
     from engine.watch.window import journal_of, mark_at
 
-    if move_frac is None or wish.metric != "price":
+    if wish.metric != "price":
         raise BadInput("a watch needs its level", "level: a number; move_frac: of a price, from its last close")
     path = journal_of(ctx.home)
     (now,) = watched(path, mark_at(path), [LevelWatch(id="", **wish._asdict(), state="asked", asked_by="", asked_ms=0)]) or (
@@ -117,15 +115,16 @@ def _from_close(ctx: ToolContext, wish: WatchWish, move_frac: float | None) -> f
     ),
 )
 def propose_watch(ctx: ToolContext, args: ProposeWatchArgs) -> ToolResult:
-    """Ask for a watch on a price, on the P&L of the day or on equity: once a person confirms it, an alert opens while the level
-    is passed. Nothing is traded. Must be the last call of a turn."""
+    """Ask for an alert at a level of a price, of the day's P&L or of equity; a person confirms it. Must be the last call of a
+    turn."""
     from engine.control.watches import ask, text_of, wish_of
 
-    wish = wish_of(ctx.engine, ctx.home, args.metric, args.subject, args.beyond, 1.0 if args.level is None else args.level)
-    if args.level is None or args.move_frac is not None:
-        if args.level is not None:
+    about = args.metric, args.subject, args.beyond
+    wish = wish_of(ctx.engine, ctx.home, *about, 1.0 if args.move_frac else args.level)
+    if args.move_frac:
+        if args.level:
             raise BadInput("a watch has a level or a move, not both", "leave out one of level and move_frac")
-        wish = wish._replace(level=_from_close(ctx, wish, args.move_frac))
+        wish = wish_of(ctx.engine, ctx.home, *about, _from_close(ctx, wish, args.move_frac))
     by = {"role": ctx.role, "thread": ctx.thread, "turn": ctx.turn, "person": clean(ctx.person, 80), "model": ctx.model}
     row = ask(ctx.engine, wish, by, ctx.now_ms)
     ctx.record("watch", {"watch": row.id, "act": "ask", "what": wish.text(), **by})
