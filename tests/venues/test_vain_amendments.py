@@ -5,8 +5,11 @@ from typing import Any
 import pytest
 
 from engine.core.orders import DONE, WORKING
+from engine.venues.answers import moved
+from engine.venues.live_port import LiveAnswer
 from tests.fakes.exchange.adapted import ADAPTED, ENTER, STOP, Adapted
 from tests.fakes.exchange.played import Played
+from tests.fakes.exchange.virtual import run_virtual
 
 AMEND = {"okx": "private_post_trade_amend_algos", "bybit": "private_post_v5_order_amend"}
 
@@ -96,3 +99,32 @@ def test_a_stop_that_ends_meanwhile_has_ended(at: tuple[Adapted, str]) -> None:
         return await venue.amend(STOP, 58_500.0, 500)
 
     assert adapted.run(play).state == DONE
+
+
+def test_an_engine_that_drops_amendments_for_three_seconds_is_not_believed() -> None:
+    """It had the stop after three seconds, and dropped what was acknowledged before; half of a layer had a stop for 84 s."""
+    there = LiveAnswer("ndS1", WORKING, 0, price=59_000.0, lots=160)
+    wanted = there._replace(lots=300)
+
+    async def main(loop: Any) -> tuple[LiveAnswer, int]:
+        stands, sent, begun = there, 0, loop.time()
+
+        async def ask() -> LiveAnswer:
+            return stands
+
+        async def again() -> LiveAnswer:
+            nonlocal stands, sent
+            sent += 1
+            if loop.time() - begun >= 2.4:
+                loop.call_later(1.0, take)
+            return wanted
+
+        def take() -> None:
+            nonlocal stands
+            stands = wanted
+
+        await moved(wanted, ask, again)
+        return stands, sent
+
+    stands, sent = run_virtual(main, 1_700_000_000_000)
+    assert (stands.lots, sent) == (300, 2)
