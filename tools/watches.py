@@ -93,7 +93,7 @@ def _from_close(ctx: ToolContext, wish: WatchWish, move_frac: float) -> float:
     from engine.watch.window import journal_of, mark_at
 
     if wish.metric != "price":
-        raise BadInput("a watch needs its level", "level: a number; move_frac: of a price, from its last close")
+        raise BadInput(f"move_frac is of a price, not of {wish.metric}", "name its level")
     path = journal_of(ctx.home)
     (now,) = watched(path, mark_at(path), [LevelWatch(id="", **wish._asdict(), state="asked", asked_by="", asked_ms=0)]) or (
         None,
@@ -119,6 +119,8 @@ def propose_watch(ctx: ToolContext, args: ProposeWatchArgs) -> ToolResult:
     turn."""
     from engine.control.watches import ask, text_of, wish_of
 
+    if not args.move_frac and "level" not in args.model_fields_set:
+        raise BadInput("a watch needs its level", "level: a number; move_frac: of a price, from its last close")
     about = args.metric, args.subject, args.beyond
     wish = wish_of(ctx.engine, ctx.home, *about, 1.0 if args.move_frac else args.level)
     if args.move_frac:

@@ -72,9 +72,9 @@ def refiled(heard: ShortSentence) -> PlanOf | None:
         return partial(anew, {"subject": read.symbols[0], "level": _level(at)}, False)
     if read.symbols or (found := _NUMBER.match(rest)) is None:
         return None
-    level, share, old = _level(found), last.args.get("move_frac"), float(last.args.get("level") or 0)
-    if share is not None:  # `make it 5`, after 4 % below
-        moved = {"move_frac": level / 100 * (-1 if share < 0 else 1)} if level < 100 else {"move_frac": None, "level": level}
+    level, share, old = _level(found), last.args.get("move_frac"), float(last.args.get("level", 0))
+    if share:  # `make it 5`, after 4 % below
+        moved = {"move_frac": level / 100 * (-1 if share < 0 else 1)} if level < 100 else {"move_frac": 0.0, "level": level}
         return partial(anew, moved, True)
     level = level * 1000 if level * 200 < abs(old) <= level * 5000 else level  # `make that 82`, after 80000
     return partial(anew, {"level": -abs(level) if old < 0 else level}, True)

@@ -136,9 +136,10 @@ def test_a_watch_on_what_the_desk_has_not_is_refused(ctx: Any, wish: dict[str, A
 
 def test_a_share_of_a_price_is_a_level_from_its_last_close(ctx: Any) -> None:
     """10 % below a close of 95. Of money there is no share, and a watch has one level."""
-    share = {**PRICE, "level": 0.0, "move_frac": -0.1}
+    share = {key: value for key, value in PRICE.items() if key != "level"} | {"move_frac": -0.1}
     refused = (share | {"metric": "day_pnl", "subject": "desk"}, share | {"level": 90.0}, share | {"move_frac": 0.0})
-    assert {call(ctx, "propose_watch", args).status for args in refused} <= {"failed", "refused"}
+    without = {"metric": "day_pnl", "subject": "desk", "beyond": "below"}  # a watch at 0 was not asked for
+    assert {call(ctx, "propose_watch", args).status for args in (*refused, without)} <= {"failed", "refused"}
     assert watches.listed(ctx.engine, ctx.now_ms) == []
     assert "below 85.5;" in call(ctx, "propose_watch", share).text
 

@@ -62,6 +62,8 @@ def test_a_watch_of_a_price_takes_a_share_of_its_close(text: str, beyond: str, m
     assert desk.called == [("propose_watch", watch)]
     desk.ask("make it 7")
     assert desk.called == [("propose_watch", watch | {"move_frac": 0.07 if move > 0 else -0.07})]
+    desk.ask("make it 80000")
+    assert desk.called == [("propose_watch", watch | {"move_frac": 0.0, "level": 80_000.0})]
 
 
 @pytest.mark.parametrize(
