@@ -11,7 +11,7 @@ from typing import NamedTuple
 from engine.venues.account_binance import BinanceAccount
 from engine.venues.account_bybit import BybitAccount
 from engine.venues.account_client import CheckRefusal, UnansweredCheck
-from engine.venues.account_facts import QUOTE, AccountReader, AccountSettings, KeyRights, OpenItem, VenueListing
+from engine.venues.account_facts import AccountReader, AccountSettings, KeyRights, OpenItem, VenueListing
 from engine.venues.account_okx import OkxAccount
 
 CLOCK_S_MAX = 1.0  # beyond it no entries are sent
@@ -266,7 +266,7 @@ class AccountQuestions:
         """Whether it is traded now."""
         found = await self.listing(one.symbol)
         if found is None:
-            return AccountFinding(False, f"not listed in {QUOTE}: delisted, or another name")
+            return AccountFinding(False, "not listed: delisted, another name, or no more settled in USDT")
         return AccountFinding(
             found.trades, "listed and trading" if found.trades else f"listed as {found.state}: it does not trade"
         )

@@ -197,7 +197,7 @@ def test_a_listing_says_what_the_venue_counts_in(venue: str) -> None:
 def test_an_instrument_that_settles_in_another_coin_is_not_listed(venue: str, field: str) -> None:
     """The desk counts its cash in USDT alone."""
     (row, *_) = failing(check(venue, lambda local: setattr(local, "recounted", {field: "USDC"}))[0])
-    assert (row.name, row.found) == ("instrument BTC-USDT", "not listed in USDT: delisted, or another name")
+    assert (row.name, row.found) == ("instrument BTC-USDT", "not listed: delisted, another name, or no more settled in USDT")
 
 
 def test_an_okx_position_on_cross_margin_is_seen() -> None:
