@@ -107,7 +107,7 @@ async def asked_of(
     client = read_only(connect(AccountAddress(account.venue, account.mode, account.rest_url, account.ws_url), keys))
     try:
         reader = reader_of(account.venue, client, wanted.plays and not account.rest_url)
-        report = await checked(reader, wanted, now_ms, lambda error: refusal_of(error, client, account.venue, keys))
+        report = await checked(reader, wanted, now_ms, lambda error: refusal_of(error, client, account.venue, keys.without))
         return report if counted is None or not report.ok else await with_steps(report, client, account.venue, counted)
     finally:
         await client.close()

@@ -35,14 +35,13 @@ WORDS = ("cost", "far", "round_trip")
 async def probed(home: Home, name: str, account: AccountEntry, keys: VenueKeys, what: str) -> dict[str, Any]:
     """The cost, or the results of the probes, of every instrument that sleeves trade at the account."""
     client = connect(AccountAddress(account.venue, account.mode, account.rest_url, account.ws_url), keys)
-    client.last_status, client.last_was_page = 0, False
     try:
         await client.load_markets()
         items = [await _one(home, account, client, symbol, what) for symbol in symbols_of(home, name)]
     except DeskError:
         raise
     except Exception as error:
-        raise BadInput(refusal_of(error, client, account.venue, keys).text, f"nightdesk account check {name}") from error
+        raise BadInput(refusal_of(error, client, account.venue, keys.without).text, f"nightdesk account check {name}") from error
     finally:
         await client.close()
     about = {"account": name, "venue": account.venue, "mode": account.mode, "kind": what, "items": items}

@@ -18,17 +18,18 @@ from app.processes.account_check import asked_of
 from app.processes.account_claims import key_source
 from engine.errors import BadInput, DataError
 from engine.live.account_loop import AccountConnection
+from engine.redaction import redacted
 from engine.venues.account import AccountReport, AccountWants, reader_of
-from engine.venues.account_client import AccountAddress, connect, corrected_clock
+from engine.venues.account_client import AccountAddress, connect, corrected_clock, refusal_of
 from engine.venues.account_instruments import CASH, adapter_of, listed_market, lists
 from engine.venues.account_keys import VenueKeys, read_keys
-from engine.venues.answers import silent
 from engine.venues.gone import GoneVenue
 from engine.venues.instruments import instrument_of
 from engine.venues.private_stream import PrivateSource
 
 AGAIN_S = (1.0, 2.0, 5.0, 10.0, 30.0)
 CLOSE_S = 5.0
+HINT = "nothing was sent, and it is tried again; nightdesk account check says more"
 Client = Callable[[], Any]  # makes a ccxt.pro client of the account
 
 
@@ -131,7 +132,9 @@ async def _loaded(venue: str, client: Any) -> None:
     """Its markets. Raises DataError, also for none: ccxt reads a page of HTML, or an answer without sense, as an empty list."""
     try:
         await client.load_markets(True)  # without it ccxt gives again what it has read before
+        if not client.markets and client.last_was_page:
+            raise DataError("a page")
     except Exception as error:
-        raise silent(venue, "for its instruments", error) from error
+        raise DataError(refusal_of(error, client, venue, redacted).text, HINT) from error
     if not client.markets:
-        raise DataError(f"{venue} lists no instrument at all", "nothing is assumed of it; it is asked again")
+        raise DataError(f"{venue} lists no instrument at all", HINT)

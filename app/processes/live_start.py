@@ -27,7 +27,8 @@ from engine.errors import BadInput
 from engine.live.account_loop import AccountConnection, AccountHome, AccountLoop
 from engine.live.controls import Controls
 from engine.live.duties import AccountDuties
-from engine.live.gate import AccountGate, GateParts, code_under, last_opened
+from engine.live.gate import AccountGate, GateParts
+from engine.live.gate_code import code_under, last_opened
 from engine.live.loop import Loop
 from engine.live.paper_live import PaperLive
 from engine.live.shadow import ShadowLive

@@ -75,7 +75,7 @@ class LiveWorker:
 
     def account_waits(self, why: str) -> None:
         """Why the account is not connected yet; "": it is. Said once to whoever sees the terminal, and in each heartbeat."""
-        said = re.sub(r"\d{10,}", "", why)  # venues repeat the time in each answer
+        said = re.sub(r"\d{10,}|\b\d+ s\b", "", why)  # venues repeat the time in each answer, and how long to wait
         if said != self._said:
             say(why or "the account is connected")
             self._said = said

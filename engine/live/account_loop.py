@@ -27,7 +27,8 @@ from engine.live.desk import LiveDesk
 from engine.live.duties import AccountDuties
 from engine.live.feed import Span
 from engine.live.following import Following, Reread
-from engine.live.gate import AccountGate, last_opened
+from engine.live.gate import AccountGate
+from engine.live.gate_code import last_opened
 from engine.live.growing import GrownFeed
 from engine.live.health import VenueClock
 from engine.live.reconcile import Cash

@@ -6,6 +6,7 @@ read is looked up, every order in doubt is asked about, none is sent again. Then
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from statistics import median
 from typing import Any
 
@@ -76,7 +77,8 @@ class AccountDuties:
             if order.state in (SENT, UNKNOWN) and order.slot == PROTECTIVE and beside:
                 desk.unsure.add(order.id)  # what it covers does not wait; should both arrive, the venue refuses one
                 desk.spawn(desk.ask_now(order.id))
-        work = [poll.run for poll in self.polls.values()]
+        work: list[Callable[[], Awaitable[None]]] = [poll.run for poll in self.polls.values()]
+        work += [partial(self.reconcile.run_stops, name) for name in self.polls]
         if SPENT not in desk.book.cursors:
             desk.take("cursor", {"instrument": SPENT, "cursor": "1"})
         self.transfers.begin()
@@ -85,7 +87,6 @@ class AccountDuties:
             self.health.run,
             self.health.run_clock,
             self.reconcile.run,
-            self.reconcile.run_stops,
             self.halt.run,
             self.transfers.run,
         ]

@@ -12,10 +12,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from engine.book.book import Book, flat, is_about
+from engine.book.book import flat, is_about
 from engine.errors import DeskError
-from engine.live.config_event import code_hash, code_of
 from engine.live.desk import LiveDesk
+from engine.live.gate_code import changed_since, last_opened, with_money
 from engine.live.listed import AccountListings
 from engine.live.probe import AccountProbe, Heard
 from engine.live.probe_result import ProbeResult, probe_of, summary
@@ -36,6 +36,7 @@ PAGE_MS = 90_000  # that a row has failed for before it pages: an order that a k
 FRESH_MS = 600_000  # that a row which held counts while others are tried
 LISTED_MS = 60_000  # between two looks at how the venue lists its instruments, while the gate is open
 CONSENT, PROBE_REQUEST = "consent", "probe_request"  # kinds of the people journal
+CODE_OF_MONEY = "the code of {} is not the one that was let trade with money"
 CONSENT_COMMAND = "nightdesk live consent --as NAME"
 
 
@@ -106,11 +107,13 @@ class AccountGate:
         desk.watches.append(self._noticed)
 
     def _noticed(self, kind: str, body: Mapping[str, Any]) -> None:
-        """A halt, or an incident of the fill path: what follows from it must not be taken for well because it went on."""
+        """A halt, an incident of the fill path, or a version with another code: what follows must not be taken for well."""
         if kind == "halt" and body["state"] == "halted":
             self._shut = "the desk was halted"
         elif is_fill_path(kind, body) and not is_about(self.desk.book.off, str(body["what"]), self.desk.book):
             self._shut = f"an incident of the fill path: {body['what']}"
+        elif kind == "config" and (changed := with_money(self.desk.book, changed_since(self._passed, self.parts.code()))):
+            self._shut = CODE_OF_MONEY.format(", ".join(changed))
         if self._shut:
             self._something.set()
 
@@ -127,8 +130,9 @@ class AccountGate:
             if self._shut:
                 self.begin(self._shut)
             is_open = GATE not in self.desk.book.health or await self.once()
-            if is_open:
+            if is_open or self.desk.latched():  # what is delisted under a halt would keep it from its end
                 await self._look_at_listings()
+            if is_open:
                 await self._asked_for()
             if not self._shut:
                 await woken(self._something, CONSENT_LOOK_S if is_open else self._wait_s())
@@ -233,16 +237,16 @@ class AccountGate:
         return GateAnswer("; ".join(await self.parts.faults()))
 
     async def _code(self) -> GateAnswer:
-        """Another code under an open position may read it otherwise: a person looks first."""
+        """Another code may read a position otherwise, and what trades with money is what people let: a person looks first."""
         book, now = self.desk.book, dict(self.parts.code())
-        changed = sorted(name for name in {*self._passed, *now} if self._passed.get(name) != now.get(name))
-        if all(map(flat, book.sleeves)) or not changed or not self._passed:
+        changed, held = changed_since(self._passed, now), not all(map(flat, book.sleeves))
+        if not held and not with_money(book, changed):
             return GateAnswer()
         key = f"code {now.get('engine', '')} {'-'.join(now.get(name, '')[:8] for name in changed)}"
-        if self._consented(key):
+        if not changed or self._consented(key):
             return GateAnswer()
-        what = f"a position is open and the code of {', '.join(changed)} is not the one that opened it"
-        return GateAnswer(f"{what}; a person who has looked consents: {CONSENT_COMMAND}", key)
+        what = "a position is open and the code of {} is not the one that opened it" if held else CODE_OF_MONEY
+        return GateAnswer(f"{what.format(', '.join(changed))}; a person who has looked consents: {CONSENT_COMMAND}", key)
 
     async def _steps(self) -> GateAnswer:
         """An order of a process that still counts in what the venue has left behind is an order of another size."""
@@ -374,19 +378,6 @@ def ended_well(journal: Path, instrument: str, since: Event) -> bool:
     which = ("ended", "round_trip", instrument)
     found = last(journal, ("probe",), lambda e: tuple(e.body.get(name) for name in ("what", "kind", "instrument")) == which)
     return found is not None and found.seq > since.seq and bool(found.body["ok"])
-
-
-def last_opened(journal: Path) -> Mapping[str, Any]:
-    """{code, steps: instrument -> what its venue counted in} of when the gate was last open; empty where it never was."""
-    event = last(journal, ("gate",), lambda e: bool(e.body.get("open")))
-    return {} if event is None else {"code": dict(event.body["code"]), "steps": dict(event.body.get("steps", {}))}
-
-
-def code_under(book: Book, folder: Path) -> dict[str, str]:
-    """Digests of the code that runs now: the engine's, and each sleeve's strategy as its version names it."""
-    from engine.strategies.base import code_sha256  # brings numpy
-
-    return {"engine": code_hash()} | {spec.source["name"]: code_sha256(code_of(spec, folder).strategy) for spec in book.specs}
 
 
 def row_json(row: GateRow) -> dict[str, Any]:

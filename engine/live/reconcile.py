@@ -76,10 +76,10 @@ class AccountReconcile:
             wait_s = min(AGAIN_S * 2 ** min(in_vain // 2, 5), EVERY_S) if in_vain else EVERY_S
             await woken(self._soon, wait_s)
 
-    async def run_stops(self) -> None:
+    async def run_stops(self, name: str) -> None:
         """Between two comparisons, while lots are held: do their stops still stand at the venue, and where the book has them?"""
         while not self.desk.failed:
-            for name in [name for name in self.polls if any(lots for _, lots in holders(self.desk, name))]:
+            if any(lots for _, lots in holders(self.desk, name)):
                 with suppress(DataError):
                     await self._stops(name)
             await asyncio.sleep(STOPS_EVERY_S)

@@ -266,7 +266,7 @@ class AccountQuestions:
         """Whether it is traded now."""
         found = await self.listing(one.symbol)
         if found is None:
-            return AccountFinding(False, "not listed: delisted, or another name")
+            return AccountFinding(False, "not listed: delisted, another name, or no more settled in USDT")
         return AccountFinding(
             found.trades, "listed and trading" if found.trades else f"listed as {found.state}: it does not trade"
         )

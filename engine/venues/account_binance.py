@@ -6,7 +6,7 @@ Rights of a key are a question to the spot address (sapi), which demo trading do
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from engine.venues.account_facts import AccountSettings, KeyRights, OpenItem, VenueListing, side_text, steps_text
+from engine.venues.account_facts import QUOTE, AccountSettings, KeyRights, OpenItem, VenueListing, side_text, steps_text
 from engine.venues.answers import rows_about
 
 MARGINS = {"ISOLATED": "isolated", "CROSSED": "cross", "CROSS": "cross"}
@@ -67,7 +67,7 @@ class BinanceAccount(NamedTuple):
         """exchangeInfo, premiumIndex."""
         rows = (await self.client.fapipublic_get_exchangeinfo())["symbols"]
         row = next((one for one in rows if one["symbol"] == name_of(symbol)), None)
-        if row is None:
+        if row is None or row["marginAsset"] != QUOTE:
             return None
         filters = {one["filterType"]: one for one in row["filters"]}
         mark = await self.client.fapipublic_get_premiumindex({"symbol": name_of(symbol)})

@@ -6,7 +6,16 @@ Bybit has no question for the position mode: the rows of a symbol's position say
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from engine.venues.account_facts import AccountSettings, KeyRights, OpenItem, VenueListing, listed_rows, side_text, steps_text
+from engine.venues.account_facts import (
+    QUOTE,
+    AccountSettings,
+    KeyRights,
+    OpenItem,
+    VenueListing,
+    listed_rows,
+    side_text,
+    steps_text,
+)
 
 PAGES_MAX = 100  # a cursor that runs in a circle is an error
 MARGINS = {"ISOLATED_MARGIN": "isolated", "REGULAR_MARGIN": "cross", "PORTFOLIO_MARGIN": "portfolio margin: one margin for all"}
@@ -76,7 +85,7 @@ class BybitAccount(NamedTuple):
             return rows
 
         rows = await listed_rows(instruments)
-        if not rows:
+        if not rows or rows[0]["settleCoin"] != QUOTE:
             return None
         sizes, state = rows[0]["lotSizeFilter"], rows[0]["status"]
         price = (await self.client.public_get_v5_market_tickers(about))["result"]["list"][0]["markPrice"]
@@ -87,7 +96,7 @@ class BybitAccount(NamedTuple):
     async def _rows(self, name: str, limit: str) -> list[Mapping[str, Any]]:
         """All pages of a list of USDT perpetuals. Raises ValueError for a cursor without an end."""
         found: list[Mapping[str, Any]] = []
-        about = {**LINEAR, "settleCoin": "USDT", "limit": limit}
+        about = {**LINEAR, "settleCoin": QUOTE, "limit": limit}
         for _ in range(PAGES_MAX):
             result = (await getattr(self.client, name)(dict(about)))["result"]
             found += result["list"]

@@ -55,7 +55,7 @@ def connect(at: AccountAddress, keys: VenueKeys, **more: Any) -> Any:
     given |= {"password": keys.passphrase} if keys.passphrase else {}
     given |= {"options": OPTIONS[at.venue]}
     given |= {"urls": {"api": local_urls(at)}} if at.rest_url else {"aiohttp_trust_env": True}
-    client = bound_answers_async(made({**given, **more}))
+    client = remembering(bound_answers_async(made({**given, **more})))
     if at.mode == "testnet":
         on_testnet(client, at)
     return read_only(client) if at.mode == "shadow" else client
@@ -109,21 +109,32 @@ def local_urls(at: AccountAddress) -> dict[str, Any]:
 
 
 def read_only(client: Any) -> Any:
-    """The same client, which sends nothing but GET; it remembers its last answer's status and whether that was HTML."""
-    fetch, seen = client.fetch, client.on_rest_response
+    """The same client, which sends nothing but GET."""
+    fetch = client.fetch
 
     async def asks(url: str, method: str = "GET", headers: Any = None, body: Any = None) -> Any:
         if method != "GET":
             raise PermissionError(f"this client sends questions alone, not {method}")
-        client.last_status, client.last_was_page = 0, False
         return await fetch(url, method, headers, body)
+
+    client.fetch = asks
+    return client
+
+
+def remembering(client: Any) -> Any:
+    """The same client; it remembers its last answer's status (0: none came) and whether that was HTML, for `refusal_of`."""
+    fetch, seen = client.fetch, client.on_rest_response
+    client.last_status, client.last_was_page = 0, False
+
+    async def asks(*about: Any, **named: Any) -> Any:
+        client.last_status, client.last_was_page = 0, False
+        return await fetch(*about, **named)
 
     def noted(code: int, reason: str, url: str, method: str, headers: Any, body: str, *sent: Any) -> Any:
         client.last_status, client.last_was_page = code, body.lstrip()[:1] == "<"
         return seen(code, reason, url, method, headers, body, *sent)
 
     client.fetch, client.on_rest_response = asks, noted
-    client.last_status, client.last_was_page = 0, False
     return client
 
 
@@ -137,19 +148,19 @@ CODES: dict[str, str] = {
     "50101": "the key belongs to the other environment (50101): testnet and live have keys of their own",
     "50110": "this machine's address is not on the key's IP list (50110)",
     "50100": "OKX has frozen API access (50100): ask its support",
-    "50102": "OKX refuses this machine's clock (50102)",
+    "50102": "OKX refuses this machine's clock (50102): set it",
     "50114": "OKX refuses the authorization (50114)",
     "-2014": "the key has not the form of a Binance key (-2014)",
     "-2015": "Binance does not accept this key (-2015): it was deleted, has expired, lacks the right to futures,"
     " or this machine's address is not on its IP list",
     "-1022": "the signature is wrong (-1022): the secret is not this key's",
-    "-1021": "Binance refuses this machine's clock (-1021)",
+    "-1021": "Binance refuses this machine's clock (-1021): set it",
     "-2017": "the keys of this account are locked (-2017)",
     "10003": f"Bybit does not know this key (10003): {EITHER}",
     "33004": "the key has expired (33004)",
     "10004": "the signature is wrong (10004): the secret is not this key's",
     "10010": "this machine's address is not on the key's IP list (10010)",
-    "10002": "Bybit refuses this machine's clock (10002)",
+    "10002": "Bybit refuses this machine's clock (10002): set it",
     "10008": "Bybit has banned this account (10008)",
     "10009": "Bybit has banned this machine's address (10009)",
 }
@@ -159,8 +170,8 @@ ALONE = {  # codes that say something of one question
 }
 
 
-def refusal_of(error: BaseException, client: Any, venue: str, keys: VenueKeys) -> CheckRefusal:
-    """What an error of ccxt's says, in one line without a key."""
+def refusal_of(error: BaseException, client: Any, venue: str, hidden: Callable[[str], str]) -> CheckRefusal:
+    """What an error of ccxt's says, in one line; `client` is `remembering`, `hidden` takes keys out of a text."""
     import ccxt
 
     text, code, status = str(error), code_of(error), client.last_status
@@ -188,7 +199,7 @@ def refusal_of(error: BaseException, client: Any, venue: str, keys: VenueKeys) -
         return CheckRefusal(f"{name} does not accept the key{f' ({code})' if code else ''}: {EITHER}", ends=True)
     if status == 0 and isinstance(error, ccxt.NetworkError):
         return CheckRefusal(f"{name} cannot be reached: {type(error).__name__}; check network and proxy", ends=True)
-    shown = keys.without(" ".join(words_of(text).split()))[:SHOWN_MAX]
+    shown = hidden(" ".join(words_of(text).split()))[:SHOWN_MAX]
     if isinstance(error, ccxt.BaseError):
         return CheckRefusal(f"{name} refused the question: {shown}")
     return CheckRefusal(f"{name} answered something else than it documents ({type(error).__name__}: {shown})")

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, NamedTuple, Protocol
 
+QUOTE = "USDT"  # what the desk counts its cash in; what settles in another coin is not listed to it
 AGAIN_S = 1.0  # before a venue is asked once more for what its list has left out: an answer may be empty for once
 
 

@@ -10,6 +10,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from engine.errors import BadInput, DataError
+from engine.venues.account_facts import QUOTE
 from engine.venues.answers import silent
 from engine.venues.binance import BinanceVenue
 from engine.venues.bybit import BybitVenue
@@ -17,8 +18,6 @@ from engine.venues.ccxt_data import Source, market_symbol
 from engine.venues.instruments import Instrument
 from engine.venues.live_port import LiveVenue
 from engine.venues.okx import OkxVenue
-
-QUOTE = "USDT"
 
 
 def adapter_of(

@@ -3,7 +3,16 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from engine.venues.account_facts import AccountSettings, KeyRights, OpenItem, VenueListing, listed_rows, side_text, steps_text
+from engine.venues.account_facts import (
+    QUOTE,
+    AccountSettings,
+    KeyRights,
+    OpenItem,
+    VenueListing,
+    listed_rows,
+    side_text,
+    steps_text,
+)
 from engine.venues.outcome import code_of
 
 PAGE = 100
@@ -79,7 +88,7 @@ class OkxAccount(NamedTuple):
             if code_of(error) == NO_INSTRUMENT:
                 return None
             raise
-        if not rows:
+        if not rows or rows[0]["settleCcy"] != QUOTE:
             return None
         price = (await self.client.public_get_market_ticker({"instId": inst_id(symbol)}))["data"][0]["last"]
         least = float(rows[0]["minSz"]) * float(rows[0]["ctVal"])

@@ -33,7 +33,7 @@ from engine.venues.answers import (
     unasked,
 )
 from engine.venues.binance_codes import OUTCOMES
-from engine.venues.binance_lists import NAMED_MS, cursor_of, executions_from, net_row, rows_of, rows_since
+from engine.venues.binance_lists import NAMED_MS, cursor_of, executions_from, net_row, rows_of, rows_since, settings_of
 from engine.venues.binance_versions import (
     ENDED,
     FIRING,
@@ -309,8 +309,7 @@ class BinanceVenue(NamedTuple):
     async def position(self) -> VenuePosition:
         """The net position. Raises DataError in hedge mode: the desk counts one side."""
         row = net_row(self.symbol, await self._data("positionrisk", {}, "v3"))
-        (config,) = await self._mine("symbolconfig")
-        isolated, leverage = config["marginType"] == "ISOLATED", float(config["leverage"])
+        isolated, leverage = await settings_of(self.polling, self.symbol)
         if row is None:
             return VenuePosition(0, None, isolated, leverage, None)
         figures = float(row["entryPrice"]), isolated, leverage, float(row["liquidationPrice"]) or None

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from engine.errors import DataError
 from engine.venues.answers import rows_about, silent
@@ -12,6 +13,8 @@ WEEK_MS = 7 * 86_400_000  # the longest window of a list by time
 NAMED_MS = 7 * 86_400_000  # of executions: how far back each one's order is asked for
 KEPT_MS = 89 * 86_400_000  # how far back orders and bills are read: Binance keeps them for 90 days
 BACK_MS = 60_000  # how late an execution may be listed behind newer ones
+SETTINGS_MS = 20_000  # that an instrument's margin and leverage count: a halt asks for the position far more often
+_SETTINGS: WeakKeyDictionary[Any, dict[str, tuple[int, bool, float]]] = WeakKeyDictionary()  # client -> symbol -> when, what
 
 ListOf = Callable[[str, Mapping[str, Any]], Awaitable[list[Mapping[str, Any]]]]  # name, what is asked -> rows of the instrument
 
@@ -67,6 +70,15 @@ async def executions_from(list_of: ListOf, first: int, symbol: str) -> dict[tupl
         if len(page) < PAGE or (newest := max(page)[0]) == first:
             return rows
         first = newest  # once more: its other side may be on the next page
+
+
+async def settings_of(client: Any, symbol: str) -> tuple[bool, float]:
+    """Whether an instrument's margin is isolated, and its leverage, by an answer of the last 20 s. Raises DataError."""
+    kept, now = _SETTINGS.setdefault(client, {}), client.milliseconds()
+    if symbol not in kept or not 0 <= now - kept[symbol][0] < SETTINGS_MS:
+        (row,) = rows_about(await rows_of(client, "_get_symbolconfig", {"symbol": symbol}), "symbol", symbol)
+        kept[symbol] = now, row["marginType"] == "ISOLATED", float(row["leverage"])
+    return kept[symbol][1:]
 
 
 def net_row(symbol: str, rows: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:

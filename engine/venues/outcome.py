@@ -7,6 +7,7 @@ it - a timeout, a page of HTML, a code that is new - proves nothing: the order m
 import json
 import re
 from collections.abc import Mapping
+from textwrap import shorten
 from typing import Literal
 
 Outcome = Literal["rejected", "passed", "not_taken", "exists", "not_found", "unknown"]
@@ -23,6 +24,7 @@ UNKNOWN: Outcome = "unknown"
 ORDER_CODE, CODE = re.compile(r'"sCode":\s*"?(\d+)'), re.compile(r'"(?:code|retCode)":\s*"?(-?\d+)')
 
 OWN_WORDS, WORDS = (re.compile(rf'"(?:{names})":\s*("(?:[^"\\]|\\.)+")') for names in ("sMsg", "retMsg|msg"))
+WORDS_MAX = 130  # letters of a venue's own words: whoever shows them cuts at 160, and the code comes behind them
 ANSWER = re.compile(r"(binanceusdm|binance|bybit|okx) (?=\{)")  # as ccxt begins what a venue has answered
 
 
@@ -36,10 +38,10 @@ def words_of(error: BaseException | str) -> str:
     if not code or venue is None or found is None:
         return text
     try:
-        words = " ".join(str(json.loads(found[1], strict=False)).split())
+        words = str(json.loads(found[1], strict=False))
     except ValueError:
         return text
-    return f"{venue[1].removesuffix('usdm')} says: {words.rstrip('.')} ({code})"
+    return f"{venue[1].removesuffix('usdm')} says: {shorten(words, WORDS_MAX, placeholder='...').rstrip('.')} ({code})"
 
 
 def code_of(error: BaseException | str) -> str:

@@ -24,7 +24,7 @@ from engine.live.duties import AccountDuties
 from engine.store.chain import Event
 from engine.store.journal import read
 from engine.venues.account import AccountReport, AccountWants, checked, reader_of
-from engine.venues.account_client import CheckRefusal, read_only
+from engine.venues.account_client import CheckRefusal, read_only, remembering
 from engine.venues.candles import CandleSource
 from tests.fakes.benches import LOOK_S
 from tests.fakes.exchange.adapted import ADAPTED
@@ -163,7 +163,7 @@ class LiveHome:
             await client.close()
 
     def _client(self) -> Any:
-        return self.played.venue.virtual_client(0.02)
+        return remembering(self.played.venue.virtual_client(0.02))
 
     def _pull(self, request: Any) -> None:
         store_past(self.path, self.venue, self.played.venue.exchange, request.timeframe, request.symbol)

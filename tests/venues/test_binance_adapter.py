@@ -1,5 +1,6 @@
 """What is Binance's own in its adapter: ids that come again, weeks and pages, settings, codes. Stops have a file of their own."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -145,6 +146,7 @@ def test_settings_that_the_desk_cannot_trade_with_are_said() -> None:
         await binance.trading.set_margin_mode("cross", SYMBOL)
         await binance.trading.set_leverage(7, SYMBOL)
         await binance.place(ENTER)
+        await asyncio.sleep(binance_lists.SETTINGS_MS / 1_000)
         cross = await binance.position()
         (row,) = await binance._data("positionrisk", {}, "v3")
 

@@ -150,3 +150,18 @@ def test_a_child_or_a_version_that_is_another_one_says_nothing() -> None:
     assert asyncio.run(venue(client).ask(STOP)).state == UNKNOWN
     client.says["get_algoorder"] = ALGO
     assert asyncio.run(venue(client).ask(STOP)).state == WORKING
+
+
+def test_margin_and_leverage_are_asked_for_each_twenty_seconds_alone() -> None:
+    """A halt asks for the position many times a second, and its venue counts what it is asked."""
+    client, asked = Client(v3_get_positionrisk=[], get_symbolconfig=[{"marginType": "ISOLATED", "leverage": "3"}]), []
+    found = venue(client)
+
+    async def play() -> None:
+        for after_ms, leverage in ((0, "3"), (19_999, "4"), (1, "5")):
+            client.now += after_ms
+            client.says["get_symbolconfig"] = [{"marginType": "CROSSED", "leverage": leverage}]
+            asked.append((await found.position()).leverage)
+
+    asyncio.run(play())
+    assert asked == [3.0, 3.0, 5.0]

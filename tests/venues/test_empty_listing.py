@@ -9,9 +9,18 @@ from engine.venues import account_facts
 from engine.venues.account import reader_of
 
 ROWS = {
-    "okx": {"instId": "BTC-USDT-SWAP", "ctVal": "0.01", "minSz": "0.01", "lotSz": "0.01", "tickSz": "0.1", "state": "live"},
+    "okx": {
+        "instId": "BTC-USDT-SWAP",
+        "ctVal": "0.01",
+        "minSz": "0.01",
+        "lotSz": "0.01",
+        "tickSz": "0.1",
+        "state": "live",
+        "settleCcy": "USDT",
+    },
     "bybit": {
         "status": "Trading",
+        "settleCoin": "USDT",
         "lotSizeFilter": {"qtyStep": "0.001", "minOrderQty": "0.001", "minNotionalValue": "5"},
         "priceFilter": {"tickSize": "0.1"},
     },

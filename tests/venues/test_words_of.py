@@ -22,6 +22,7 @@ from engine.venues.outcome import code_of, words_of
         ),
         ('okx {"sCode": "51000", "sMsg": ""}', 'okx {"sCode": "51000", "sMsg": ""}'),
         ('okx {"msg":"Service unavailable","code":"50001"', "okx says: Service unavailable (50001)"),
+        ('okx {"code":"51008","msg":"' + "not enough " * 30 + '"}', f"okx says: {'not enough ' * 11}not (51008)"),
         ('okx {"code":"1"} and okx {[}', 'okx {"code":"1"} and okx {[}'),
         (
             "okx GET https://www.okx.com/api/v5/public/time 502 Bad Gateway",

@@ -21,6 +21,7 @@ class Client:
 
     def __init__(self, lists: list[dict[str, Any]]) -> None:
         self.lists, self.markets, self.closed = lists, dict[str, Any](), False
+        self.last_was_page = False
 
     async def load_markets(self, reload: bool = False) -> None:
         """As ccxt: without `reload` what was read before."""

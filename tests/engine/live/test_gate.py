@@ -12,6 +12,7 @@ from engine.store.chain import Event
 from engine.store.journal import Journal
 from engine.venues.account_facts import VenueListing
 from engine.venues.instruments import instrument_of
+from tests.engine.live.test_live_stages import restaged, staged
 from tests.fakes.exchange.adapted import order
 from tests.fakes.live_desks import BTC_PERP, PRICE, LiveBench, long, on_bench
 
@@ -166,6 +167,39 @@ def test_other_code_under_an_open_position_waits_for_a_person(path: Path) -> Non
         gated.consent(gated.row("code")["consent"])
         await bench.after(120)
         assert not bench.desk.book.health
+
+    on_bench(path, play)
+
+
+@pytest.mark.parametrize("stage", ["live", "paper"])
+def test_a_strategy_that_changed_under_a_stage_with_money_waits_for_a_person(
+    stage: str, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Flat, and by the version of a running desk or by a start: what was let trade with money was other code. Engine code goes on
+    by itself, as a sleeve does that trades none.
+    """
+    staged(monkeypatch, stage)
+
+    async def play(bench: LiveBench) -> None:
+        gated = Gated(bench)
+        gated.gate()
+        await bench.duties.start()
+        await bench.after(60)
+        assert not bench.desk.book.health
+        gated.code = {"engine": "two", "adds": "b"}
+        restaged(bench, stage)
+        await bench.after(60)
+        assert (GATE in bench.desk.book.health) is (stage == "live")
+        bench.duties.gate = None
+        await restarted(bench, gated)
+        await bench.after(120)
+        assert (GATE in bench.desk.book.health) is (stage == "live")
+        if stage == "live":
+            assert not await to_entry(bench)
+            assert gated.row("code")["why"].startswith("the code of adds, engine is not the one that was let trade with money")
+            gated.consent(gated.row("code")["consent"])
+            await bench.after(120)
+            assert not bench.desk.book.health
 
     on_bench(path, play)
 

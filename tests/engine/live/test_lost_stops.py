@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 
 from engine.core.orders import DONE, WORKING
-from tests.fakes.live_desks import LiveBench, long, on_bench
+from engine.core.state import PROTECTIVE
+from tests.fakes.live_desks import BTC_PERP, LiveBench, long, on_bench
+from tests.fakes.two_desks import TwoBench, on_two
 
 
 async def stood(bench: LiveBench) -> str:
@@ -117,3 +119,23 @@ def test_after_a_restart_each_stop_is_looked_for(path: Path) -> None:
         assert bench.lots() == 300
 
     on_bench(path, play)
+
+
+def test_an_instrument_that_does_not_answer_delays_no_look_at_the_stops_of_another(path: Path) -> None:
+    """A stop that a person has cancelled is put back as soon as without it."""
+
+    async def play(bench: TwoBench) -> None:
+        await bench.start()
+        await bench.enters()
+        await bench.after(20)
+        bench.eth.delay_s = 40.0
+        await bench.after(60)
+        orders = bench.venues[BTC_PERP].orders
+        (stop,) = [id_ for id_, held in orders.items() if held.order.slot == PROTECTIVE and held.state == WORKING]
+        orders[stop].state = DONE
+        began = bench.clock()
+        while not bench.stops(BTC_PERP) and bench.clock() - began < 60_000:
+            await bench.after(0.1)
+        assert bench.clock() - began <= 16_000
+
+    on_two(path, play)

@@ -263,7 +263,7 @@ def trading_rules(venue: BinanceVenue, _: Fields) -> Row:
     symbols = [instrument_row(inst, venue.market(inst)) for inst in venue.instruments.values()]
     symbols = [row | {"status": "SETTLING"} if row["symbol"] in venue.suspended else row for row in symbols]
     symbols = [row for row in symbols if row["symbol"] not in venue.unknown]
-    for one in (one for row in symbols for one in row["filters"]):
+    for one in (one for row in symbols for one in (row, *row["filters"])):
         one |= {name: value for name, value in venue.recounted.items() if name in one}
     head = {"timezone": "UTC", "serverTime": venue.now, "futuresType": "U_MARGINED", "exchangeFilters": []}
     return head | {"rateLimits": limits, "assets": assets, "symbols": symbols}

@@ -297,7 +297,7 @@ def instruments(venue: BybitVenue, fields: Fields) -> Row:
     rows = [instrument_row(inst, venue.market(inst)) for inst in venue.instruments.values()]
     rows = [row | {"status": "Closed"} if row["symbol"] in venue.suspended else row for row in rows]
     rows = [row for row in rows if row["symbol"] not in venue.unknown]
-    for one in (row[name] for row in rows for name in ("lotSizeFilter", "priceFilter")):
+    for one in (one for row in rows for one in (row, row["lotSizeFilter"], row["priceFilter"])):
         one |= {name: value for name, value in venue.recounted.items() if name in one}
     shown = [row for row in rows if fields.get("symbol") in (None, "", row["symbol"])]
     return {"category": "linear", "nextPageCursor": "", "list": shown if fields.get("status") in (None, "", "Trading") else []}
