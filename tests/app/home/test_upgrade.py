@@ -59,7 +59,7 @@ def lived(command: Path, environment: dict[str, str], log: Path) -> str:
 
 def test_an_older_home_goes_on_and_the_older_program_refuses_it_then(older: Path, own_home: Path, tmp_path: Path) -> None:
     """Tables are brought up to date, the journal's records stay, the chain goes on; back again it is one line."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("NIGHTDESK_")}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("NIGHTDESK_") and name != "PYTHONPATH"}
     ports = {name: str(free_port()) for name in ("NIGHTDESK_API_PORT", "NIGHTDESK_UI_PORT")}
     environment = {**kept, **ports, "NIGHTDESK_HOME": str(own_home)}
     lived(older, environment, tmp_path / "older.txt")
