@@ -25,7 +25,7 @@ ORDER_CODE, CODE = re.compile(r'"sCode":\s*"?(\d+)'), re.compile(r'"(?:code|retC
 
 OWN_WORDS, WORDS = (re.compile(rf'"(?:{names})":\s*("(?:[^"\\]|\\.)+")') for names in ("sMsg", "retMsg|msg"))
 WORDS_MAX = 130  # letters of a venue's own words: whoever shows them cuts at 160, and the code comes behind them
-ANSWER = re.compile(r"(binanceusdm|binance|bybit|okx) (?=\{)")  # as ccxt begins what a venue has answered
+ANSWER = re.compile(r"\b(binanceusdm|binance|bybit|okx) [^{}]*(?=\{)")  # as ccxt begins what a venue has answered
 
 
 def words_of(error: BaseException | str) -> str:

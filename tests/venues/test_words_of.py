@@ -23,6 +23,14 @@ from engine.venues.outcome import code_of, words_of
         ('okx {"sCode": "51000", "sMsg": ""}', 'okx {"sCode": "51000", "sMsg": ""}'),
         ('okx {"msg":"Service unavailable","code":"50001"', "okx says: Service unavailable (50001)"),
         ('okx {"code":"51008","msg":"' + "not enough " * 30 + '"}', f"okx says: {'not enough ' * 11}not (51008)"),
+        (
+            'binanceusdm 418 I\'m a teapot {"code": -1003, "msg": "Way too many requests; banned until 17."}',
+            "binance says: Way too many requests; banned until 17 (-1003)",
+        ),
+        (
+            'bybit GET https://api.bybit.com/v5/order 403 Forbidden {"retCode":10006,"retMsg":"Too many visits"}',
+            "bybit says: Too many visits (10006)",
+        ),
         ('okx {"code":"1"} and okx {[}', 'okx {"code":"1"} and okx {[}'),
         (
             "okx GET https://www.okx.com/api/v5/public/time 502 Bad Gateway",
