@@ -165,9 +165,7 @@ def test_killed_at_random_moments_it_ends_with_the_hash_of_an_undisturbed_run(
     home = new_home(own_home, LONG_DAYS)
     moments, path = random.Random(seed), home / "journal" / "desk.jsonl"
     for _ in range(2 if seed == 1 else 5):
-        process = started(
-            home, "--bars-per-second", "100", "--stop-at-end", PYTHONHASHSEED=str(moments.getrandbits(16))
-        )
+        process = started(home, "--bars-per-second", "100", "--stop-at-end", PYTHONHASHSEED=str(moments.getrandbits(16)))
         with pytest.raises(subprocess.TimeoutExpired):
             process.wait(moments.uniform(0.3, 3.5))
         process.kill()
