@@ -199,13 +199,14 @@ def test_a_kill_at_any_write_costs_nothing(tmp_path: Path, venue: str, span_ms: 
     assert not bench.pages
 
 
-def test_kills_while_the_venue_does_not_answer(tmp_path: Path) -> None:
+@pytest.mark.parametrize("span_ms", [450_000, pytest.param(900_000, marks=pytest.mark.long)])
+def test_kills_while_the_venue_does_not_answer(tmp_path: Path, span_ms: int) -> None:
     """An order that arrives after its process has died is found by the next one, which waits for what may still come."""
 
     async def script(bench: Bench) -> None:
         for kind, chance in (("timeout_after", 0.1), ("late", 0.1), ("timeout_before", 0.1), ("read_timeout", 0.05)):
-            bench.played.venue.faults.on(kind, 840_000, chance)
-        await killed_at_every_write(bench, 900_000, 3)
+            bench.played.venue.faults.on(kind, span_ms - 60_000, chance)
+        await killed_at_every_write(bench, span_ms, 3)
         bench.begin()
         await bench.after(120)
 
@@ -365,7 +366,7 @@ def test_funding_is_booked_as_the_venue_bills_it_once(tmp_path: Path, venue: str
             bench.begin()
             await bench.after(70)
 
-    bench = play(venue, tmp_path, script)
+    bench = play(venue, tmp_path, script, options=QUOTING._replace(requote_bps=5.0))  # fewer orders; the bill is as large
     bench.check()
     (billed,) = (event.bill for event in bench.exchange.ledger if event.kind == log.FUNDING)
     assert len(bench.events("funding")) == 1

@@ -337,7 +337,7 @@ def test_two_threads_bring_a_message_once(bench: Bench, sink: Kept) -> None:
 
 def test_the_handover_is_made_once_a_day_and_anchors_both_journals(bench: Bench, sink: Kept) -> None:
     """Yesterday's P&L to the cent of the marks, fills, refusals, what waits, and the heads; a second call makes none."""
-    bench.pass_time(200)
+    bench.pass_time(200, every=20)
     proposed(bench.home)
     bench.loop.journal.sync()
     assert bench.watch.hand_over()

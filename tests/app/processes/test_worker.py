@@ -26,7 +26,8 @@ from tests.app.processes.conftest import without_positions
 from tests.fakes.papers import WALL_MS, furnished, market, reconfigured
 from tests.fakes.waiting import WAIT_S, until
 
-DAYS = 24  # 8 that warm up, 8 of replay, 8 more: two hundred fills
+DAYS = 12  # 4 that warm up, 4 of replay, 4 more
+LONG_DAYS = 24  # two hundred fills
 
 
 def started(home: Path, *words: str, **more: str) -> subprocess.Popen[str]:
@@ -70,9 +71,9 @@ def phase(home: Path, process: subprocess.Popen[str], wanted: str) -> dict[str, 
     return beating(home, process, lambda said: said.get("phase") == wanted, f"never {wanted}")
 
 
-def new_home(path: Path) -> Path:
+def new_home(path: Path, days: int = DAYS) -> Path:
     """A home on a short synthetic market, opened once, desk.toml edited before the first start."""
-    furnished(path, DAYS)
+    furnished(path, days)
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("NIGHTDESK_HOME", str(path))
         home = open_home(WALL_MS)
@@ -98,9 +99,9 @@ def furnished_home(own_home: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def walked(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home whose worker has walked to the end of the market, undisturbed. Not to be changed: take a copy."""
+    """A home whose worker has walked to the end of the market. Not to be changed: take a copy."""
     home = new_home(tmp_path_factory.mktemp("walked") / "home")
-    run_to_end(home, PYTHONHASHSEED="4242")
+    run_to_end(home)
     return home
 
 
@@ -150,28 +151,27 @@ def home_at_end(own_home: Path, walked: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(walked: Path) -> str:
-    """The hash of a run that nobody disturbed."""
-    return journal_hash(walked / "journal" / "desk.jsonl")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The hash of a long run that nobody disturbed."""
+    return run_to_end(new_home(tmp_path_factory.mktemp("undisturbed") / "home", LONG_DAYS), PYTHONHASHSEED="4242")
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("seed", range(1, 30))
 def test_killed_at_random_moments_it_ends_with_the_hash_of_an_undisturbed_run(
-    furnished_home: Path, undisturbed: str, seed: int
+    own_home: Path, undisturbed: str, seed: int
 ) -> None:
     """kill -9 in start-up, in the replay, behind it: nothing is lost, nothing is done twice, whatever the hash seed."""
-    moments, path = random.Random(seed), furnished_home / "journal" / "desk.jsonl"
+    home = new_home(own_home, LONG_DAYS)
+    moments, path = random.Random(seed), home / "journal" / "desk.jsonl"
     for _ in range(2 if seed == 1 else 5):
-        process = started(
-            furnished_home, "--bars-per-second", "100", "--stop-at-end", PYTHONHASHSEED=str(moments.getrandbits(16))
-        )
+        process = started(home, "--bars-per-second", "100", "--stop-at-end", PYTHONHASHSEED=str(moments.getrandbits(16)))
         with pytest.raises(subprocess.TimeoutExpired):
             process.wait(moments.uniform(0.3, 3.5))
         process.kill()
         ended(process)
         assert verify(path).ok
-    assert run_to_end(furnished_home) == undisturbed
+    assert run_to_end(home) == undisturbed
     assert verify(path).ok
     assert to_json(fold(path, whole=True)) == to_json(fold(path))
 
@@ -223,18 +223,19 @@ def test_it_adopts_a_version_while_it_runs_and_the_journal_proves_it(life: Life)
     assert before[-1].t_event_ms == adopted.t_event_ms
 
 
-def test_a_stopped_worker_leaves_a_snapshot_and_starts_where_it_was(life: Life, home_stopped: Path) -> None:
-    """SIGTERM: exit 0, the journal ends with the whole state, its head is anchored."""
+def test_a_stopped_worker_leaves_a_snapshot_and_starts_where_it_was(
+    life: Life, home_stopped: Path, here: Callable[..., tuple[int, str]]
+) -> None:
+    """SIGTERM: exit 0, the journal ends with the whole state, its head is anchored. The next start goes on behind it."""
     assert life.end == (0, "")
     home = open_home(WALL_MS)
     events = list(read(home.desk_journal))
     assert events[-1].kind == "snapshot"
     assert anchor_claims(home.engine, "desk")[0].seq == events[-1].seq
-    count = fold(home.desk_journal).count
-    process = started(home_stopped, "--bars-per-second", "20")
-    assert phase(home_stopped, process, "running")["bars"] >= count
-    process.send_signal(signal.SIGTERM)
-    ended(process)
+    count, journal = fold(home.desk_journal).count, home.desk_journal.read_bytes()
+    assert here("--bars-per-second", "100000", "--stop-at-end")[0] == 0
+    assert home.desk_journal.read_bytes().startswith(journal)
+    assert fold(home.desk_journal).count > count
 
 
 @pytest.mark.slow

@@ -27,9 +27,10 @@ from engine.watch.heartbeat import heartbeat_of
 from tests.app.typed import typed
 from tests.fakes.canaries import MODEL_KEYS, OWN_ACCOUNT, OWN_MODEL, SECRETS, VENUE_KEYS
 from tests.fakes.papers import WALL_MS, furnished
-from tests.fakes.running_desk import DAYS, RunningDesk, running_desk
+from tests.fakes.running_desk import RunningDesk, running_desk
 from tests.fakes.waiting import alive, until
 
+DAYS = 15  # 5 that warm up, 5 of replay, 5 more: longer than these tests take at three bars a second
 LEARNERS = ("lightgbm", "hmmlearn", "sklearn")
 
 

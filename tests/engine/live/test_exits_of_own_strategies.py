@@ -13,7 +13,7 @@ from engine.store.journal import read
 from tests.fakes.own_strategies import SLEEVE, backtest_of, check_paper_is_the_backtest, with_own
 from tests.fakes.papers import advanced, feed_of, loop_of
 
-BARS = 4 * 96
+BARS = 2 * 96
 GUIDED = """direction = np.where(f.ema(5) > f.ema(20), 1, -1)
     width = 0.004 * f.close
     stop = np.where(direction > 0, f.ema(5), f.ema(20)) - direction * width
@@ -25,7 +25,7 @@ GUIDED = """direction = np.where(f.ema(5) > f.ema(20), 1, -1)
 
 
 def test_own_exits_and_sizes_trade_on_paper_as_in_the_backtest(home: Home, loops: list[Loop]) -> None:
-    """Every decision, fill and close's equity of four days; all kinds of exit that the strategy asks for are among them."""
+    """Every decision, fill and close's equity of two days; all kinds of exit that the strategy asks for are among them."""
     with_own(home, GUIDED)
     loops.append(loop_of(home, feed_of(home)))
     loop = advanced(loops[0], BARS)

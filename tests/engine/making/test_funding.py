@@ -83,13 +83,14 @@ def test_a_settlement_is_paid_on_what_was_held_at_its_time(opened: OpenTape) -> 
     assert sum(with_it["windows_net"]) - sum(without["windows_net"]) == pytest.approx(paid)
 
 
-def test_paper_pays_the_same_and_a_kill_costs_nothing(opened: OpenTape, tmp_path: Path) -> None:
+@pytest.mark.parametrize("kills", [4, pytest.param(9, marks=pytest.mark.long)])
+def test_paper_pays_the_same_and_a_kill_costs_nothing(opened: OpenTape, tmp_path: Path, kills: int) -> None:
     """Whatever group of the journal is the last; each settlement is in it once."""
     run = ran(opened, due_on(opened))
     whole = journaled(opened, tmp_path / "whole.jsonl")
     assert same_run(whole, run)
     groups = sum(1 for _ in read(tmp_path / "whole.jsonl"))
-    for dies_at in range(2, groups, max(1, groups // 9)):
+    for dies_at in range(2, groups, max(1, groups // kills)):
         path = tmp_path / f"{dies_at}.jsonl"
         with suppress(Killed):  # there are fewer groups than events
             journaled(opened, path, dies_at)
