@@ -126,8 +126,8 @@ def plan_for(question: str, context: OfflineContext, tools: frozenset[str], resu
                 )
             if used and not draft.asked_back:  # something was looked up
                 unsure = unsure_text(part, q.past[-1].asked if q.past else "")
-                draft = draft.after(unsure if part.faint else "").after(wider_text(part))
-                draft = draft if part.faint or not unsure else draft._replace(text=f"{draft.text}\n\n{unsure}")
+                draft = draft.after(f"Taken as: {draft.read_as}." if part.faint and draft.read_as else "").after(wider_text(part))
+                draft = draft._replace(text=f"{draft.text}\n\n{unsure}") if unsure else draft
             drafts.append(draft if draft.asked_back else draft._replace(unused=(*part.left, *draft.unused)))
     return joined(drafts)
 
@@ -306,7 +306,7 @@ def unsure_text(part: Part, before: str = "") -> str:
     if not part.unsure:
         return ""
     others = " or ".join(dict.fromkeys(meant_text(guess, part, before) for guess in part.unsure))
-    return f"**I am not sure that this is what you ask**; it may also be {others}."
+    return f"If that is not meant: {others}."
 
 
 _GOING_ON: Mapping[str, str] = LISTS["going_on"]

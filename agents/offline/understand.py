@@ -193,7 +193,7 @@ def part_of(text: str, thread: ThreadSoFar, earlier: Sequence[Part] = ()) -> Par
     if doubtful or (odd and best.probability < SURE_WITH_ODD) or not sure(listed) or (alone and best.label.ask == "way quote"):
         if alone is None and before and (fresh := _by_itself(read)) is not None:
             return _as_read(text, read, fresh, thread, earlier)
-        if alone is None and not doubtful and (meant := wider.likely_meant(listed, odd=bool(odd))) is not None:
+        for meant in wider.likely_meant(listed, odd=bool(odd)) if alone is None and not doubtful else ():
             guessed = wider.widened(_as_read(text, read, meant, thread, earlier))
             if (unsure := wider.not_sure(guessed, listed)) is not None:
                 return unsure
