@@ -209,9 +209,14 @@ def _of_run_above(run: str, q: Question) -> Plan:  # noqa: ARG001 - a plan takes
     return drafted([call], results).after(f"Of {run}, the last run made here; what was asked since was not run.")
 
 
+def of_last(past: Sequence[PastTurn]) -> list[CallResult]:
+    """The runs that the last turn showed by their figures."""
+    return [r for r in (past[-1].results if past else ()) if r.table is not None and r.table.columns == ("metric", "value")]
+
+
 def made_runs(past: Sequence[PastTurn]) -> bool:
-    """Whether a thread made several backtests, the newest one last."""
-    made = [r for turn in past for r in turn.results if r.name == "backtest" and r.status == "ok"]
+    """Whether a thread made or showed several runs, the newest one last."""
+    made = [r for turn in past for r in turn.results if r.status == "ok" and (r.name == "backtest" or r.args.get("run_id"))]
     return len(made) > 1 and newest(past) is made[-1]
 
 

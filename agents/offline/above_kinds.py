@@ -84,6 +84,13 @@ def _one(found: Sequence[str]) -> str:
     return found[0] if len(set(found)) == 1 else ""
 
 
+def _runs_above(heard: ShortSentence) -> list[str]:
+    """The last two runs that the thread made or showed; none where it has one alone."""
+    shown = (str(run_shown(r)) for turn in heard.above.past for r in turn.results if r.status == "ok" and run_shown(r))
+    runs = list(dict.fromkeys(shown))[-2:]
+    return runs if len(runs) == 2 else []
+
+
 _NAMES: Mapping[str, Callable[[ShortSentence], str]] = {
     "picked_sleeve": _picked_sleeve,
     "n": lambda _: " ",
@@ -102,6 +109,7 @@ _NAMES: Mapping[str, Callable[[ShortSentence], str]] = {
     "card": lambda heard: _one(heard.last.ids("prop-")),
     "subject": lambda heard: _one(heard.read.symbols) or _cell(heard, "subject"),
     "of_desk": lambda heard: "" if heard.read.places.keys() & (OWN_NAMES - {"span"}) or run_shown(heard.last) else " ",
+    "both_runs": lambda heard: " and ".join(_runs_above(heard)),
     "of_a_rule": lambda heard: rule_of(heard.above),
 }
 

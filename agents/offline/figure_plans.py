@@ -14,6 +14,7 @@ from agents.offline.fill import DESKWARD, EXTREMES, FILLERS, arguments, speaks_o
 from agents.offline.follow import RUNS
 from agents.offline.measured import deepest, measured
 from agents.offline.read_back import PlannedCall
+from agents.offline.run_plans import runs_of
 from agents.offline.slots import words_of
 from agents.offline.steps import CallResult, PastTurn, Plan, PlannedAnswer, Question
 from agents.offline.table_answers import ROWS_SUMMED
@@ -63,11 +64,10 @@ def about_run(q: Question) -> Generator[list[PlannedCall], list[CallResult], tup
         return q, ""
     (latest,) = yield [PlannedCall("run", {})]
     every = list(zip(latest.evidence, latest.rows(), strict=False))
-    of_sleeves = [part for one in q.words.sleeves if one.name in q.slots.sleeves for part in (one.strategy, one.symbol)]
-    named = (*q.slots.strategies, *q.slots.symbols) or tuple(dict.fromkeys(of_sleeves))
-    runs = [run for run in every if all(name in " ".join(run[1].values()) for name in named)]
+    runs = [run for run in every if run[0] in runs_of(q, latest)]
     dated = [run for run in runs if span and run[1].get("first") == span[:10]]
     if every and (not runs or (stored and span and not dated and q.chosen.tool.name == "run")):
+        named = (*q.slots.strategies, *q.slots.symbols) or q.slots.sleeves
         of = " ".join(filter(None, (name_list(list(named)), words_of("span", q.slots.span) if runs else "")))
         return (
             q,

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from agents.offline.above import FromAbove, figure, newest, run_shown
+from agents.offline.above import FromAbove, figure, newest, of_last, run_shown
 from agents.offline.drafts import asks_back, drafted, first_sentence, result_text
 from agents.offline.read_back import PlannedCall
 from agents.offline.slots import Slots
@@ -34,6 +34,11 @@ def judged(slots: Slots, past: Sequence[PastTurn], facts: Facts) -> FromAbove:
         return call
     if own:
         return _verdict_of(last)
+    runs = of_last(past)
+    if len(runs) > 1:
+        ranked, luck = ranked_runs(runs, facts, text), says("measured.doubts", text)
+        first, _, last_one = ranked.rpartition("The 95 %")
+        return PlannedAnswer(f"The 95 %{last_one} {first}" if luck and first else ranked, read_as="the runs above")
     if re.search(r"\b(?:better|worse|difference|between|the two|both)\b", text):
         return asks_back("Of what two? Name both values, periods or sleeves: `compare stop_atr=2 with stop_atr=3`.")
     asked = f"{next((turn.asked for turn in reversed(past) if turn.results), '')} {text}".lower()

@@ -116,6 +116,7 @@ def plan_for(question: str, context: OfflineContext, tools: frozenset[str], resu
                 asks = plan.send(given)
         except StopIteration as done:
             draft = _kept(done.value, part.kept)
+            taken = draft.read_as
             checked = used and entry is not None and not (free(entry.tool.name) or entry.asked.kind == "handover")
             if checked and entry and not draft.asked_back:
                 said = f"{entry.ask} {draft.text} {draft.read_as} {' '.join(part.beyond)}"
@@ -126,7 +127,7 @@ def plan_for(question: str, context: OfflineContext, tools: frozenset[str], resu
                 )
             if used and not draft.asked_back:  # something was looked up
                 unsure = unsure_text(part, q.past[-1].asked if q.past else "")
-                draft = draft.after(f"Taken as: {draft.read_as}." if part.faint and draft.read_as else "").after(wider_text(part))
+                draft = draft.after(f"Taken as: {taken}." if part.faint and taken else "").after(wider_text(part))
                 draft = draft._replace(text=f"{draft.text}\n\n{unsure}") if unsure else draft
             drafts.append(draft if draft.asked_back else draft._replace(unused=(*part.left, *draft.unused)))
     return joined(drafts)
