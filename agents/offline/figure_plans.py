@@ -78,10 +78,9 @@ def about_run(q: Question) -> Generator[list[PlannedCall], list[CallResult], tup
     (run, row), *others = dated or runs
     past = (*q.past, PastTurn("", (latest._replace(data={}, evidence=(run,)),)))
     own = replace(q.slots, sleeves=(), span=NO_SPAN if dated else q.slots.span)
-    said = f"Meant is {_run_named((run, row))}."
-    more = f" Stored of the same, too: {'; '.join(map(_run_named, others[:5]))}; name one by its id for that." if others else ""
+    more = f" ({len(others)} more of the same: {', '.join(run for run, _ in others[:5])})" if others else ""
     newest = says("figure_plans.newest", q.slots.text)
-    return replace(q, slots=own, past=past), "" if newest else f"{said}{more}"
+    return replace(q, slots=own, past=past), "" if newest else f"Of {_run_named((run, row))}{more}:"
 
 
 def _same_of_another(q: Question) -> bool:
@@ -129,6 +128,8 @@ def trips(q: Question) -> Plan:
     if out is not None and out[0] in _OTHER:  # there are two of them: the other one is left
         kept = {name: value for name, value in args.items() if name not in ("by", "best", "worst")}
         return (yield from made([PlannedCall("trips", kept | {out[0]: _OTHER[out[0]][out[1][0]]})]))
+    if not by and (says("table_sums.ate", text) or says("table_sums.gross", text)):
+        return (yield from _with_costs(PlannedCall("trips", {k: v for k, v in args.items() if k != "outcome"}), q))
     if by == ("exit",) and "exit" in args:  # `stops or trails`: beside each other
         return (yield from made([PlannedCall("trips", {k: v for k, v in args.items() if k != "exit"})], q))
     if len(by) > 1 and q.chosen.splits(by):
@@ -173,6 +174,17 @@ def excursions(q: Question) -> Plan:
     names = [name for name in ("mae_median", "mae_worst", "mfe_median", "mfe_best") if name in row]
     said = [f"{name.replace('_', ' ')} {row[name]}" for name in names]
     return drafted(calls, [result]).after(f"{q.slots.outcome.capitalize()}: {', '.join(said)}." if said else "")
+
+
+def _with_costs(call: PlannedCall, q: Question) -> Plan:
+    """Round trips with what they made before fees, and what fees took of it."""
+    (result,) = yield [call]
+    if not (h := handle_of(result, "net")):
+        return drafted([call], [result])
+    gross, share = yield from reckoned(f"{h}.net+{h}.fees", f"share({h}.fees, {h}.net+{h}.fees)")
+    made_any = sum(number_of(f"{{{h}.{name}}}", q.facts) or 0.0 for name in ("net", "fees")) > 0
+    took = f"fees {{{h}.fees}}, {share} of it" if made_any else f"fees {{{h}.fees}} on top of that loss"
+    return drafted([call], [result]).after(f"Before fees {gross}; {took}; net {{{h}.net}} over {{{h}.trips}} round trips.")
 
 
 def _kept_of_best(args: dict[str, Any]) -> Plan:

@@ -13,6 +13,7 @@ from agents.offline.changes import propose
 from agents.offline.drafts import asks_back, drafted, result_text, which_sleeve, window
 from agents.offline.figure_plans import SLEEVES_MAX
 from agents.offline.fill import arguments
+from agents.offline.follow import moves_back
 from agents.offline.read_back import PlannedCall
 from agents.offline.steps import Plan, PlannedAnswer, PlanOf, Question
 from agents.offline.words import LISTS, PATTERNS, says
@@ -28,7 +29,7 @@ def plan_of(q: Question) -> Plan:
     if q.chosen.tool.name in _OF_A_RUN:
         q, meant = yield from figure_plans.about_run(q)
         if meant.startswith("No stored run"):
-            return asks_back(meant)
+            return PlannedAnswer(meant)
     plan = _PLANS.get(q.chosen.tool.name, once)(q)
     draft = (yield from plan).after(meant)
     return draft if draft.asked_back or not_given(q) in draft.text else draft.after(not_given(q))
@@ -172,8 +173,12 @@ def alerts(q: Question) -> Plan:
         since = re.sub(r"^(?:the )?(?:last|past) (?=\d)", "", found[1])
     elif found := re.search(r"\b(?:this|last|past|the last|the past) (hour|day|weekend|week|month)\b", text):
         since = _LAST[found[1]]
+    above = next((r for r in reversed(q.results()) if r.name in ("alerts", "counts")), None)
+    hours = re.fullmatch(r"(\d+) ?h\w*", str(above.args.get("since") or "24h")) if above is not None else None
     if named := next((i for i in q.slots.ids if i.startswith("al-")), None):
         args = {"alert_id": named}
+    elif moves_back(q.slots) and hours and not (found or re.search(r"\b(?:last|past)\b", text)):  # `and the night before`
+        args = {"since": f"{2 * int(hours[1])}h", "until": f"{hours[1]}h"}
     elif since:
         args = {"since": since}
     elif q.slots.count:  # `the last 5 alerts`, however old

@@ -234,8 +234,9 @@ def _side_by_side(q: Question, ids: list[str]) -> Plan:
     shown = render.markdown_table(Table(("metric", *(str(r.data["run_id"]) for r in good)), rows)) if len(good) > 1 else ""
     bad = [result_text(r, table=False) for r in results if r.status != "ok"]
     first = ranked_runs(good, q.facts, q.slots.text) if len(good) > 1 else ""
+    firsts = (first, _differ(good)) if "settings" not in q.slots.text else (_differ(good), first)
     return PlannedAnswer(
-        "\n\n".join(part for part in (first, _differ(good), *bad, shown) if part), read_as=f"the runs {name_list(ids)} side by side"
+        "\n\n".join(part for part in (*firsts, *bad, shown) if part), read_as=f"the runs {name_list(ids)} side by side"
     )
 
 
