@@ -47,6 +47,8 @@ def _there(place: int | None, rows: Sequence[Any]) -> bool:
 
 def row(slots: Slots, past: Sequence[PastTurn], facts: Facts) -> FromAbove:
     """The line of the last table that a sentence picks."""
+    if (last := newest(past)) is not None and last.status == "no_data" and past[-1].results:
+        return PlannedAnswer(f"There is none: {result_text(last)}", read_as="the answer above")
     words = [t.word for t in tokens_of(slots)]
     number = next((int(w) for w in words if w.isdigit()), None) or next((COUNTED[w] for w in words if w in COUNTED), None)
     place = slots.place if slots.place is not None else -1 if slots.which == "last" else number - 1 if number else None
@@ -178,8 +180,9 @@ def why(slots: Slots, older: "Part | None", newest_turn: "Part | None", past: Se
         return PlannedAnswer(SAY["why_not"], read_as="the answer above")
     if last is None or not read:
         return asks_back("Why what? Nothing was looked up for the last answer: name the day, the trade or the event.")
-    if last.status in ("refused", "failed"):
-        return PlannedAnswer(result_text(last))
+    if last.status in ("refused", "failed", "no_data"):
+        none = "None was found, so that none has a reason: " if last.status == "no_data" else ""
+        return PlannedAnswer(f"{none}{result_text(last)}", read_as="the answer above")
     if (trip := trip_meant(slots, last, facts)) is not None:
         return trip
     if last.name == "counts" and last.table is not None and "rule" in last.table.columns and last.table.rows:

@@ -13,8 +13,9 @@ from typing import Any
 from agents.offline import correct
 from agents.offline.above import again, row_ids, row_of, run_shown, why
 from agents.offline.account import tokens_of
-from agents.offline.drafts import asks_back, drafted, window
-from agents.offline.measured import judged
+from agents.offline.desk_plans import alike
+from agents.offline.drafts import asks_back, drafted, first_sentence, window
+from agents.offline.measured import judged, stop_judged
 from agents.offline.page_plans import rule_story
 from agents.offline.read_back import PlannedCall
 from agents.offline.slots import ORDINALS, Slots, words_of
@@ -191,6 +192,31 @@ def of_picked(heard: ShortSentence) -> Any:
     return f"{(PATTERNS['listed.nth_of'] if nth else _IT).sub(f'{name} ', text, count=1)} {window}".replace("  ", " ").strip()
 
 
+_JUDGED = ("pnl", "performance", "trips", "attribution", "desk", "exposure", "excursions", "run", "backtest", "what_if")
+
+
+@KINDS(most=14, of=_JUDGED)
+def is_it_bad(heard: ShortSentence) -> Any:
+    """`is that bad`, `should I worry`, `is the stop too tight`: beside limits, stored runs and chance."""
+    if re.search(r"\b(?:tight|wide)\b", heard.text):
+        kept = heard.kept("subject", "sleeve", "side", "since", "until")
+        return partial(stop_judged, kept) if heard.last.name in ("excursions", "trips") else None
+    return judged(heard.read, heard.above.past, heard.above.facts)
+
+
+@KINDS(most=14, of=("pnl", "performance", "trips", "attribution", "run", "backtest"))
+def net_of(heard: ShortSentence) -> Any:
+    """`is that after all costs`, `is funding in it`: it is."""
+    return PlannedAnswer(f"{SAY['after_costs']}\n\n{first_sentence(heard.last.text)}", read_as="the answer above")
+
+
+@KINDS(most=9, of=("joint_risk",), table=True)
+def closest(heard: ShortSentence) -> PlannedAnswer | None:
+    """`which two are closest`: by the correlation of their days."""
+    said = alike(heard.last, heard.above.facts)
+    return PlannedAnswer(said, read_as="the correlations above") if said else None
+
+
 EVER = "2009-01-01"
 _OURS, _URGENT, _THAT_RULE = (PATTERNS[f"understand.{name}"] for name in ("ours", "urgent", "that_rule"))
 
@@ -235,9 +261,12 @@ def _opened(held_by: list[str], q: Question) -> Plan:  # noqa: ARG001 - a plan t
     results = yield [PlannedCall("journal_search", {**search, "sleeve": one}) for one in held_by[:3]]
     rows = [next((row for row in reversed(r.rows()) if "to enter" in row.get("what", "")), None) for r in results]
     none = "no entry is among its last fills"
+    dated = sorted((row["desk time"], one) for one, row in zip(held_by, rows, strict=False) if row)
+    first = f"Longest open: {dated[0][1]}, since {dated[0][0]}" if dated else "No entry was found"
+    only = "; it is the only position open" if len(held_by) == 1 else ""
     said = [f"{row['desk time']}, {row['what']} ({row['event']})" if row else none for row in rows]
     lines = [f"- {one}: {text}" for one, text in zip(held_by, said, strict=False)]
-    return PlannedAnswer("Held since the last entry:\n\n" + "\n".join(lines), read_as="the entries of the positions above")
+    return PlannedAnswer(f"{first}{only}. Held since the last entry:\n\n" + "\n".join(lines), read_as="the entries of the positions above")
 
 
 @KINDS(most=9, back=True)

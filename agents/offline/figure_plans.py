@@ -12,7 +12,7 @@ from agents.offline.dates import NO_SPAN, TimeSpan
 from agents.offline.drafts import asks_back, drafted, name_list, reckoned, result_text, window
 from agents.offline.fill import DESKWARD, EXTREMES, FILLERS, arguments, speaks_of_run
 from agents.offline.follow import RUNS
-from agents.offline.measured import deepest, measured
+from agents.offline.measured import deepest, drifted, measured, needed
 from agents.offline.read_back import PlannedCall
 from agents.offline.run_plans import runs_of
 from agents.offline.slots import words_of
@@ -106,6 +106,8 @@ def performance(q: Question) -> Plan:
         return asks_back(f"The run that this is about was not made. {result_text(last)}")
     if re.search(r"\b(?:out|in)[- ]of?[- ]?sample\b", q.slots.text) and not (last is not None and last.name in RUNS):
         return asks_back(SAY["no_folds"])
+    if says("measured.needed", q.slots.text):
+        return (yield from needed(q.slots.text, q))
     named, of_desk = says("figure_plans.of_runs", q.slots.text), (FILLERS["subject"](q) or "desk") == "desk"
     holds = named is not None and re.search("hold|held|benchmark", named[0]) is not None
     if holds and not of_desk:  # beside holding the same instruments
@@ -125,6 +127,10 @@ def performance(q: Question) -> Plan:
 def trips(q: Question) -> Plan:
     """Round trips as once; the best and the worst beside each other where both are asked for."""
     args, text, by, out = arguments(q), q.slots.text, q.slots.by, q.slots.out
+    if q.sleeve() is not None and not by and (says("measured.drift", text) or says("measured.turn_off", text)):
+        return (yield from drifted(q, runs_of))
+    if says("measured.for_risk", text):
+        return (yield from _for_risk({k: v for k, v in args.items() if k in ("since", "until")}, q))
     if out is not None and out[0] in _OTHER:  # there are two of them: the other one is left
         kept = {name: value for name, value in args.items() if name not in ("by", "best", "worst")}
         return (yield from made([PlannedCall("trips", kept | {out[0]: _OTHER[out[0]][out[1][0]]})]))
@@ -174,6 +180,17 @@ def excursions(q: Question) -> Plan:
     names = [name for name in ("mae_median", "mae_worst", "mfe_median", "mfe_best") if name in row]
     said = [f"{name.replace('_', ' ')} {row[name]}" for name in names]
     return drafted(calls, [result]).after(f"{q.slots.outcome.capitalize()}: {', '.join(said)}." if said else "")
+
+
+def _for_risk(window_of: Mapping[str, Any], q: Question) -> Plan:
+    """What each sleeve made for the risk that it took: by the mean R of its round trips, their P&L over the money at their stops."""
+    (result,) = yield [call := PlannedCall("trips", {**window_of, "by": "sleeve"})]
+    table = result.table
+    if table is None or "mean_r" not in table.columns:
+        return drafted([call], [result])
+    at = table.columns.index("mean_r")
+    order = sorted(range(len(table.rows)), key=lambda n: -(number_of(table.rows[n][at], q.facts) or 0.0))
+    return drafted([call], [result]).after(f"{spread(table, q.facts, at, order)} R is P&L over the money at risk at the stop.")
 
 
 def _with_costs(call: PlannedCall, q: Question) -> Plan:
