@@ -196,6 +196,8 @@ def why(slots: Slots, older: "Part | None", newest_turn: "Part | None", past: Se
         return PlannedCall("attribution", {**kept, **(window(older.slots.span) if older else {})})
     if last.name == "parity":
         return no_more(last)
+    if last.name == "what_if" and last.table is not None and (most := extreme(last.table, facts, "change", "best")):
+        return PlannedAnswer(f"By sleeve: {most}\n\n{render.markdown_table(last.table)}", read_as="the answer above")
     events = [i for i in row_ids(last) if re.fullmatch(r"[dp]-\d+", i)]
     if last.name == "alerts" and (alerts := last.ids("al-")):
         return call_for(alerts[0], last)

@@ -336,7 +336,7 @@ def times(heard: ShortSentence) -> Any:
 def of_a_word(heard: ShortSentence) -> Any:
     """`and ours?`, `how much of it did we pay last week`, after a word was explained: asked with the word itself."""
     read, text, word, size = heard.read, heard.text, word_of(heard.above), len(heard.text.split())
-    if not word or size > 11:
+    if not word or size > 11 or says("desk_plans.lists", text):
         return None
     explained, ours, good = heard.last.name == "define", _OURS.search(text), PATTERNS["carry.good"].match(text)
     if explained and len(read.sleeves) == 1 and size < 6 and not read.places.keys() & {"span", "by", "ids"}:

@@ -7,7 +7,7 @@ from agents.offline.drafts import asks_back, drafted, name_list, which_sleeve
 from agents.offline.fill import arguments
 from agents.offline.read_back import PlannedCall
 from agents.offline.steps import CallResult, Plan, Question
-from agents.offline.tables import column_of, extreme, handle_of, heads_of, ordered, ranks, rows_named, rows_of
+from agents.offline.tables import by_sign, column_of, extreme, handle_of, heads_of, ordered, ranks, rows_named, rows_of
 from agents.offline.ways import NOT_GIVEN, SAY
 from agents.offline.words import LISTS, says
 from engine.clock import DAY_MS, utc
@@ -57,6 +57,8 @@ def lead(q: Question, result: CallResult) -> str:
         row = result.rows()[0]
         shown = [row[name] for name in ("trip", "sleeve", "side", "net", "reason") if name in row]
         return f"The {which}: {', '.join(shown)}."
+    if table.columns[0] != "trip" and (signed := by_sign(table, q.facts, text)):
+        return signed
     rows = rows_of(table, text)
     if rows := [i for i in rows if str(table.rows[i][0]) in text] or rows:
         return "; ".join(f"{table.rows[i][0]} {table.rows[i][1]}{_interval(table, i)}" for i in rows[:6]) + "."

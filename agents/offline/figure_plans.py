@@ -36,6 +36,8 @@ from tools.common.time_words import instant
 
 def attribution(q: Question) -> Plan:
     """Where the P&L comes from, in the window named; of one sleeve its row first, since the rest is the whole desk's."""
+    if q.sleeve() is not None and says("measured.turn_off", q.slots.text):
+        return (yield from drifted(q, runs_of))
     call = PlannedCall("attribution", window(q.slots.span))
     (result,) = yield [call]
     draft, table, sleeve = drafted([call], [result]), result.table, q.sleeve()
@@ -226,6 +228,8 @@ def pnl(q: Question) -> Plan:
     if _no_run(q):
         return asks_back(NO_RUN)
     args, text, now, span = arguments(q), q.slots.text, q.words.desk_ms, q.slots.span
+    if re.search(r"T(?!00:00)", span.start or "") and not (q.slots.by or args.get("subject")) and q.entry is not None:
+        return (yield from _of_hours(q))
     if says("figure_plans.equity", text):
         args["equity"] = True
     args.pop("subject", None)
@@ -271,8 +275,6 @@ def pnl(q: Question) -> Plan:
         refs = [str(row[table.columns.index("net")])[1:-1] for row in table.rows if "net" in table.columns]
         (total,) = (yield from reckoned("+".join(refs))) if len(refs) > 1 else (f"{{{refs[0]}}}",)
         first = f"Net {words_of('span', spans[0])}: {total}."
-    if len(spans) == 1 and starts[0][11:16] not in ("", "00:00"):
-        first = f"P&L is by whole days here: all of {starts[0][:10]} counts, not from {starts[0][11:16]} on."
     nets = [str(row["net"]) for row in result.rows() if "net" in row]
     if len(spans) == len(nets) > 1:  # one row each
         first = "; ".join(f"{words_of('span', of)} {net}" for of, net in zip(sorted(spans), nets, strict=True)) + "."
@@ -286,6 +288,17 @@ def pnl(q: Question) -> Plan:
     elif not (spans or q.slots.by or args.get("equity") or args.get("subject")):
         first = _up_or_down(result, q)
     return draft.after(" ".join(filter(None, (first, short))))
+
+
+def _of_hours(q: Question) -> Plan:
+    """What a window of hours made, which the journal has: P&L is kept by days."""
+    sleeve = {"sleeve": one.name} if (one := q.sleeve()) else {}
+    call = PlannedCall("journal_search", {**sleeve, **window(q.slots.span), "kinds": ["fill"]})
+    (result,) = yield [call]
+    made_it = re.search(r"equity changed by (\S+ \w+|\S+)\.(?= |$)", result.text)
+    when = words_of("span", q.slots.span)
+    lead = f"{when[0].upper()}{when[1:]} equity changed by {made_it[1]}." if made_it else f"By round trips that closed {when}:"
+    return drafted([call], [result]).after(lead)._replace(read_as=f"P&L {when}, from the journal")
 
 
 def _up_or_down(result: CallResult, q: Question) -> str:

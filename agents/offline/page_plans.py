@@ -134,11 +134,16 @@ def memory(q: Question) -> Plan:
     names = names or ("" if topic or not words_left(q.slots) else free_words(q) or "")
     names = " ".join(word for word in names.split() if word not in _ALL_OF_IT)
     args = {"topic": topic} if topic and not about else {"query": render.one_line(names, 120)} if names else {}
-    return (yield from made([PlannedCall("memory", args)]))
+    call = PlannedCall("memory", args)
+    (found,) = yield [call]
+    inbox = [f"{row['page']} ({row.get('age', '')})" for row in found.rows() if row.get("page", "").startswith("inbox/")]
+    lists = not args and says("page_plans.notes", text)
+    none = f"Notes in the inbox: {len(inbox) or 'none'}{': ' if inbox else ''}{', '.join(inbox[:10])}. No other note is kept."
+    return drafted([call], [found]).after(none if lists else "")
 
 
 # no words to search for
-_ALL_OF_IT = ("everything", "all", "things", "thing", "stuff", "asked", "ask", "keep", "mind", "list", "far")
+_ALL_OF_IT = ("other", "write", "written", "wrote", "notes", "note", "left", "since", "there", "week", "everything", "all", "things", "thing", "stuff", "asked", "ask", "keep", "mind", "list", "far")
 
 
 def note(q: Question) -> Plan:

@@ -14,7 +14,7 @@ from agents.offline.follow import points_back
 from agents.offline.read_back import PlannedCall
 from agents.offline.slots import Slots
 from agents.offline.steps import PastTurn, Plan, PlannedAnswer, PlanOf, Question
-from agents.offline.tables import Facts, column_of, is_sum, number_of, only, ordered
+from agents.offline.tables import Facts, by_sign, column_of, is_sum, number_of, only, ordered
 from agents.offline.tables_shown import TableAbove
 from agents.offline.talk import RowsAsked, asked_of, figure_meant, key_of, tables_above
 from agents.offline.words import Words, says
@@ -22,7 +22,6 @@ from tools.common import render
 
 _OF_ANOTHER = frozenset(("span", "ids", "handles", "params", "axes", "percent", "timeframe", "lasting", "venue", "models"))
 _NAMES = frozenset(("sleeves", "symbols", "strategies"))
-_MONEY = ("net", "change", "net_profit", "total_return_frac")
 ENOUGH = 30  # round trips: below this a mean says little
 _EACH = 6  # rows that get a figure of their own
 
@@ -113,7 +112,7 @@ def _less(of: Sum) -> PlanOf | None:
         kept = {k: v for k, v in of.above.result.args.items() if k not in ("by", "best", "worst")}
         return partial(_without_trades, kept, which, min(of.slots.count or 1, 20), of.slots.text)
     every = [n for n in of.above.rows if not is_sum(table.rows[n])]
-    net = next((table.columns.index(name) for name in _MONEY[:2] if name in table.columns), 0)
+    net = next((table.columns.index(name) for name in ("net", "change") if name in table.columns), 0)
     out = ordered(table, of.facts, table.columns[net], which, every)[: of.slots.count or 1] if which else of.rows
     rest = [n for n in every if n not in out]
     if not net or not out or not rest or len(out) == len(every):
@@ -220,18 +219,8 @@ def _enough(of: Sum) -> PlannedAnswer | None:
 
 def _signed(of: Sum) -> PlannedAnswer | None:
     """Which rows made money, or lost it, and how many they are."""
-    asks = says("table_sums.which_sign", of.slots.text)
-    columns = of.above.table.columns
-    net = next((columns.index(name) for name in _MONEY if name in columns[1:]), 0)
-    if asks is None or not net:
-        return None
-    rows = [n for n in of.rows if of._replace(at=net).refs([n])]
-    kept = [n for n in rows if (of._replace(at=net).value(of._replace(at=net).refs([n])) < 0) == (asks["red"] is not None)]
-    how = "below zero" if asks["red"] else "above zero"
-    names = ", ".join(f"{of.name(n)} ({of.above.table.rows[n][net]})" for n in kept[:12])
-    lead = f"{len(kept) or 'None'} of {len(rows)} {'is' if len(kept) < 2 else 'are'} {how}{f': {names}' if kept else ''}."
-    table = f"\n\n{render.markdown_table(only(of.above.table, kept))}" if kept else ""
-    return PlannedAnswer(f"{lead}{table}", read_as=f"the table above, {how}")
+    said = by_sign(of.above.table, of.facts, of.slots.text, of.rows)
+    return PlannedAnswer(f"{said}\n\n{render.markdown_table(of.above.table)}", read_as="the table above") if said else None
 
 
 # what is worked out, by the pattern of words.toml that asks for it, in this order

@@ -107,6 +107,21 @@ def is_sum(row: Sequence[Any], names: Sequence[str] = _SUMS[:2]) -> bool:
     return any(name in str(cell) for cell in row[:3] if not str(cell).startswith("{") for name in names)
 
 
+def by_sign(table: Table, facts: Facts, text: str, rows: Sequence[int] | None = None) -> str:
+    """Which rows are above zero or below it, where a text asks for that; empty where it does not, or the table has no money."""
+    asks = says("table_sums.which_sign", text)
+    at = next((table.columns.index(name) for name in ("net", "change", "total_return_frac") if name in table.columns[1:]), 0)
+    if asks is None or not at or table.columns[-1] == "value":
+        return ""
+    every = [n for n in (range(len(table.rows)) if rows is None else rows) if not is_sum(table.rows[n])]
+    values = {n: value for n in every if (value := number_of(table.rows[n][at], facts)) is not None}
+    red = asks["red"] is not None
+    kept = [n for n, value in values.items() if value and (value < 0) == red]
+    names = ", ".join(f"{table.rows[n][0]} ({table.rows[n][at]})" for n in kept[:12])
+    verb = "is" if len(kept) == 1 else "are"
+    return f"{len(kept) or 'None'} of {len(values)} {verb} {'below' if red else 'above'} zero{': ' if kept else ''}{names}."
+
+
 def extreme_row(table: Table, facts: Facts, text: str, which: str | None = None) -> int | None:
     """The row with the most or the least of the figure that a text speaks of."""
     return next(iter(ordered(table, facts, text, which)), None) if len(table.rows) > 1 else None
