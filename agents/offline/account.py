@@ -210,6 +210,18 @@ def lost_of(entry: AskedEntry, slots: Slots) -> tuple[str, ...]:
     return tuple(one for one in pieces if not any(one != other and one in other for other in pieces))
 
 
+def only_narrows(entry: AskedEntry, slots: Slots) -> bool:
+    """Whether all that the entry cannot take of a sentence would make its answer narrower: no denial, condition, strange name."""
+    taken = {name for name in slots.places if takes(entry, name, slots)}
+    unused = [t for t in tokens_of(slots) if _unused(entry, t, taken)]
+    strange = set(strange_words(slots)) if any(map(entry.takes, _NAMES)) else set()
+    return (
+        all(t.slot in LISTS["narrowing"].split() for t in unused)
+        and not any(t.word in TURNING or (t.word in strange and not t.slot) for t in tokens_of(slots))
+        and not (_denied(slots) or says("account.denies", slots.text) or _IF.search(slots.text))
+    )
+
+
 _FIGURES: str = LISTS["without_denial"]  # of whose sentences for training hardly any has a denial
 _LISTS = "alerts proposals watches pauses list_strategies trials"  # of no round trips
 _DENIED, _IF, _PER = PATTERNS["account.denied"], PATTERNS["account.if"], PATTERNS["account.per"]

@@ -280,13 +280,15 @@ def orders(q: Question) -> Plan:
     closed = {name: value for name, value in q.slots.closed.items() if name in ("state", "kind")}
     states = [state for state, form in LISTS["order_states"].items() if re.search(form, q.slots.text)]
     args = arguments(q) | window(q.slots.span) | closed
+    if count := q.slots.count:  # `the last 5 then`, after those in doubt
+        args = {name: value for name, value in args.items() if name != "state" or states}
     if len(states) > 1:  # `rejected or cancelled`: a call of each
         calls = [PlannedCall("orders", args | {"state": state}) for state in states]
         results = yield calls
         said = [f"{state} {len(r.data.get('orders') or ()) or 'none'}" for state, r in zip(states, results, strict=True)]
         some = "Yes" if any(r.status == "ok" for r in results) else "No"
         return drafted(calls, results).after(f"{some}: {', '.join(said)}.")
-    call, count = PlannedCall("orders", args | ({"state": states[0]} if states else {})), q.slots.count
+    call = PlannedCall("orders", args | ({"state": states[0]} if states else {}))
     (result,) = yield [call]
     if result.status == "no_data":
         return drafted([call], [result]).after("None." if states else "")

@@ -118,18 +118,17 @@ def _apart(runs: Sequence[CallResult]) -> list[str]:
 def measured(subject: str, asked: str, q: Question) -> Plan:
     """Return and Sharpe of the desk or a run with the word that its interval allows; of the desk a judgement is made beside the
     limit that halts it, the drawdowns of stored runs and holding."""
-    calls = [PlannedCall("performance", {"subject": subject} if subject else {})]
+    of = PlannedCall("performance", {"subject": subject} if subject else {})
     weighed = not subject and not says("measured.enough", asked) and (_FALL.search(asked) or says("measured.is_it_bad", asked))
-    calls += [PlannedCall("desk", {}), PlannedCall("run", {})] if weighed else []
-    results = yield calls
+    results = yield [*([PlannedCall("desk", {}), PlannedCall("run", {})] if weighed else []), of]
     leads = [_beside(results, q.facts)] if len(results) > 1 else []
-    leads.append(verdict(results[0], q.facts, q.slots.text))
-    return drafted(calls[:1], results[:1]).after(" ".join(filter(None, leads)))
+    leads.append(verdict(results[-1], q.facts, q.slots.text))
+    return drafted([of], results[-1:]).after(" ".join(filter(None, leads)))
 
 
 def _beside(results: Sequence[CallResult], facts: Facts) -> str:
     """How much of the desk's limits is used, beside the deepest fall of stored runs and what holding did."""
-    performance, desk, runs = results
+    desk, runs, performance = results
     limits = fall_limit(desk, facts)
     if not limits:
         return ""
@@ -176,7 +175,7 @@ def needed(text: str, q: Question) -> Plan:
         lead = f"Roughly {round(whole, -1):,.0f} days of a Sharpe ratio of {sharpe[1]} a year to leave zero outside a 95 % interval, "
         lead += f"about {round(whole * trips / days, -2):,.0f} round trips at the rate so far"
     else:
-        return drafted(calls[:1], results[:1]).after(f"There are {{{k_of}.trips}} round trips over {{{q_of}.whole_days}} so far.")
+        return drafted(calls[:1], results[:1])
     lead += f"; a rule of thumb, for results that do not depend on each other. There are {{{k_of}.trips}} over {{{q_of}.whole_days}}."
     return drafted(calls[:1], results[:1]).after(lead)
 

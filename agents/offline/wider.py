@@ -9,7 +9,7 @@ a window that is over where a tool says what is now.
 from collections.abc import Sequence
 from dataclasses import replace
 
-from agents.offline.account import free, words_left
+from agents.offline.account import free, only_narrows, words_left
 from agents.offline.choose import SHOWN
 from agents.offline.dates import NO_SPAN
 from agents.offline.drafts import asks_back
@@ -23,19 +23,25 @@ from agents.offline.steps import PlannedAnswer
 from tools.common.contract import Effect
 
 LIKELY, LIKELY_ODD, LIKELY_COMPUTE = 0.1, 0.2, 0.35  # from here on it is answered, and the answer says how it was read
+LIKELY_WAY = 0.25
+_EMPTY = ("way thanks", "way own_words", "way help", "way language", "way form")
 MARGIN = 1.5  # times as probable as the next: else how it was read stands before the answer
 _CHEAP = ("attribution",)  # computes in no time, and stores nothing
 OF_NOW = ("desk", "sleeves", "health", "pauses", "exposure", "what_if", "weights", "watches")  # what holds now holds no yesterday
 
 
 def widened(part: Part) -> Part:
-    """The part, where something is lost of it and nothing would be filed: answered, with that named first."""
+    """The part, where all that is lost of it would narrow the answer of a tool that reads: answered, with that named first."""
     chosen = part.chosen
-    if chosen is None or not part.lost or free(chosen.entry.tool.name) or chosen.entry.tool.effect is Effect.PROPOSE:
+    if chosen is None or not part.lost or free(chosen.entry.tool.name):
         return part
-    if chosen.entry.tool.effect is not Effect.READ and (part.slots.unclear or part.slots.move):
-        return part  # a run of other values than those meant
-    if chosen.entry.tool.name in OF_NOW and any(of.slots.span != NO_SPAN and not of.slots.span.to_now for of in _frames(part)):
+    tool, own = chosen.entry.tool, part.own or part.slots
+    above = any(piece == "that" or piece.startswith("the run above") for piece in part.lost)
+    if above or own.unclear or (tool.effect is not Effect.READ and tool.name not in _CHEAP):
+        return part  # of one thing that is not known, of another value, or computed for nothing
+    if tool.name != "run" and not only_narrows(chosen.entry, own):
+        return part
+    if tool.name in OF_NOW and any(of.slots.span != NO_SPAN and not of.slots.span.to_now for of in _frames(part)):
         return part
     slots = replace(part.slots, filters=(), unit=None)
     return part._replace(slots=slots, lost=(), frame=None, beyond=tuple(dict.fromkeys((*part.beyond, *part.lost))))
@@ -56,8 +62,10 @@ def likely_meant(listed: Sequence[Guess], *, odd: bool = False) -> list[Guess]:
 
 def _least(ask: str) -> float:
     """How probable a reading has to be before it is answered unasked: one that files something never is."""
-    if ask in (GO_AHEAD, NO) or ask.startswith(("propose", "note")):
+    if ask in (GO_AHEAD, NO) or ask.startswith(("propose", "note")) or ask in _EMPTY:
         return 2.0
+    if ask.startswith("way "):
+        return LIKELY_WAY
     entry = entry_of(ask)
     return LIKELY if entry is None or entry.tool.effect is Effect.READ or entry.tool.name in _CHEAP else LIKELY_COMPUTE
 
