@@ -239,6 +239,8 @@ def as_it_was(heard: ShortSentence) -> Any:
         return None
     if last.name in ("alerts", "health") and urgent:
         return again(heard.read, above.past, above.facts)
+    if last.name == "alerts" and re.search(r"\bwhy\b", heard.text):
+        return why(heard.read, above.older, above.newest, above.past, above.facts)
     of_rule = last.name == "counts" and (_THAT_RULE.search(heard.text) or says("carry.rule_says", heard.text))
     return why(heard.read, above.older, above.newest, above.past, above.facts) if of_rule else None
 

@@ -16,6 +16,7 @@ from agents.offline.fill import arguments
 from agents.offline.follow import moves_back
 from agents.offline.read_back import PlannedCall
 from agents.offline.steps import CallResult, Plan, PlannedAnswer, PlanOf, Question
+from agents.offline.ways import SAY
 from agents.offline.words import LISTS, PATTERNS, says
 from engine.clock import HOUR_MS, utc
 from tools.common.time_words import instant
@@ -31,10 +32,12 @@ def plan_of(q: Question) -> Plan:
         if meant.startswith("No stored run"):
             return PlannedAnswer(meant)
     plan = _PLANS.get(q.chosen.tool.name, once)(q)
-    draft = (yield from plan).after(meant)
+    draft = (yield from plan).after(SAY["after_costs"] if q.chosen.tool.name in _NET and says("plans.includes", q.slots.text) else "")
+    draft = draft.after(meant)
     return draft if draft.asked_back or not_given(q) in draft.text else draft.after(not_given(q))
 
 
+_NET = ("run", "trips", "performance", "pnl", "define", "attribution")
 _OF_A_RUN = ("run", "trips", "performance", "pnl", "excursions", "trials")
 
 

@@ -11,7 +11,6 @@ from dataclasses import replace
 
 from agents.offline.account import free, only_narrows, words_left
 from agents.offline.choose import SHOWN
-from agents.offline.dates import NO_SPAN
 from agents.offline.drafts import asks_back
 from agents.offline.entries import entry_of
 from agents.offline.labels import GO_AHEAD, NO
@@ -41,7 +40,7 @@ def widened(part: Part) -> Part:
         return part  # of one thing that is not known, of another value, or computed for nothing
     if tool.name != "run" and not only_narrows(chosen.entry, own):
         return part
-    if tool.name in OF_NOW and any(of.slots.span != NO_SPAN and not of.slots.span.to_now for of in _frames(part)):
+    if tool.name in OF_NOW and any(of.slots.span.end or of.slots.span.at for of in _frames(part)):
         return part
     slots = replace(part.slots, filters=(), unit=None)
     return part._replace(slots=slots, lost=(), frame=None, beyond=tuple(dict.fromkeys((*part.beyond, *part.lost))))
