@@ -268,7 +268,9 @@ def _opened(held_by: list[str], q: Question) -> Plan:  # noqa: ARG001 - a plan t
     only = "; it is the only position open" if len(held_by) == 1 else ""
     said = [f"{row['desk time']}, {row['what']} ({row['event']})" if row else none for row in rows]
     lines = [f"- {one}: {text}" for one, text in zip(held_by, said, strict=False)]
-    return PlannedAnswer(f"{first}{only}. Held since the last entry:\n\n" + "\n".join(lines), read_as="the entries of the positions above")
+    return PlannedAnswer(
+        f"{first}{only}. Held since the last entry:\n\n" + "\n".join(lines), read_as="the entries of the positions above"
+    )
 
 
 @KINDS(most=9, back=True)

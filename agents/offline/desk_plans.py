@@ -155,12 +155,12 @@ def joint(q: Question) -> Plan:
 def alike(result: CallResult, facts: Mapping[str, Any], named: Sequence[str] = ()) -> str:
     """Whether the days of any two sleeves move together beyond chance, the nearest two first; empty where none are compared."""
     days = [row for row in (result.table.rows if result.table else ()) if row[0] == "days" and str(row[2]).startswith("{")]
-    days = [row for row in days if len(named) < 2 or all(name in row[1] for name in named)] or days
+    days = [row for row in days if len(named) < 2 or all(name in str(row[1]) for name in named)] or days
     days = sorted(days, key=lambda row: -(number_of(row[2], facts) or 0.0))
     if not days:
         return ""
     low = [number_of(str(row[4]).split(" to ")[0], facts) or 0.0 for row in days]
-    together = [row[1] for row, value in zip(days, low, strict=True) if value > 0]
+    together = [str(row[1]) for row, value in zip(days, low, strict=True) if value > 0]
     word = f"Yes, {name_list(together)} move together beyond chance" if together else "No two move together beyond chance so far"
     each = "; ".join(f"{row[1]} {row[2]} ({row[4]})" for row in days)
     return f"{word}. Nearest first, the correlation of their days: {each}."

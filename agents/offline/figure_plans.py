@@ -185,7 +185,7 @@ def excursions(q: Question) -> Plan:
 
 
 def _for_risk(window_of: Mapping[str, Any], q: Question) -> Plan:
-    """What each sleeve made for the risk that it took: by the mean R of its round trips, their P&L over the money at their stops."""
+    """What each sleeve made for the risk that it took: by the mean R of its round trips."""
     (result,) = yield [call := PlannedCall("trips", {**window_of, "by": "sleeve"})]
     table = result.table
     if table is None or "mean_r" not in table.columns:

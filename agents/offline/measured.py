@@ -36,9 +36,10 @@ def judged(slots: Slots, past: Sequence[PastTurn], facts: Facts) -> FromAbove:
         return _verdict_of(last)
     runs = of_last(past)
     if len(runs) > 1:
-        ranked, luck = ranked_runs(runs, facts, text), says("measured.doubts", text)
-        first, _, last_one = ranked.rpartition("The 95 %")
-        return PlannedAnswer(f"The 95 %{last_one} {first}" if luck and first else ranked, read_as="the runs above")
+        said = ranked_runs(runs, facts, text)
+        first, _, of_luck = said.rpartition("The 95 %")
+        asks = first and says("measured.doubts", text)
+        return PlannedAnswer(f"The 95 %{of_luck} {first}" if asks else said, read_as="the runs above")
     if re.search(r"\b(?:better|worse|difference|between|the two|both)\b", text):
         return asks_back("Of what two? Name both values, periods or sleeves: `compare stop_atr=2 with stop_atr=3`.")
     asked = f"{next((turn.asked for turn in reversed(past) if turn.results), '')} {text}".lower()
@@ -142,7 +143,7 @@ def _beside(results: Sequence[CallResult], facts: Facts) -> str:
     return f"{'Yes, by its limits' if near else 'Not by its limits'}. {limits}{beside}"
 
 
-def stop_judged(args: Mapping[str, Any], q: Question) -> Plan:  # noqa: ARG001 - a plan takes its question
+def stop_judged(args: Mapping[str, Any], q: Question) -> Plan:
     """Whether a stop is too tight or too wide, by how far winners went against us before they won and losers in favour."""
     (result,) = yield [call := PlannedCall("excursions", args)]
     of = {row["of"]: row for row in result.rows() if "of" in row}
@@ -169,14 +170,18 @@ def needed(text: str, q: Question) -> Plan:
     if points:
         size = int(points[1]) if points[1].isdigit() else COUNTED.get(points[1], 5)
         one_rate = round(0.96 * 10_000 / size**2, -1)
-        lead = f"Roughly {one_rate:,.0f} round trips to tell a hit rate {size} points from a known one, twice as many of each of two"
+        lead = (
+            f"Roughly {one_rate:,.0f} round trips to tell a hit rate {size} points from a known one, twice as many of each of two"
+        )
     elif sharpe and days and trips:
         whole = (1.96 / float(sharpe[1])) ** 2 * 365
-        lead = f"Roughly {round(whole, -1):,.0f} days of a Sharpe ratio of {sharpe[1]} a year to leave zero outside a 95 % interval, "
-        lead += f"about {round(whole * trips / days, -2):,.0f} round trips at the rate so far"
+        lead = f"Roughly {round(whole, -1):,.0f} days of a Sharpe ratio of {sharpe[1]} a year to leave zero outside a 95 % "
+        lead += f"interval, about {round(whole * trips / days, -2):,.0f} round trips at the rate so far"
     else:
         return drafted(calls[:1], results[:1])
-    lead += f"; a rule of thumb, for results that do not depend on each other. There are {{{k_of}.trips}} over {{{q_of}.whole_days}}."
+    lead += (
+        f"; a rule of thumb, for results that do not depend on each other. There are {{{k_of}.trips}} over {{{q_of}.whole_days}}."
+    )
     return drafted(calls[:1], results[:1]).after(lead)
 
 

@@ -143,7 +143,29 @@ def memory(q: Question) -> Plan:
 
 
 # no words to search for
-_ALL_OF_IT = ("other", "write", "written", "wrote", "notes", "note", "left", "since", "there", "week", "everything", "all", "things", "thing", "stuff", "asked", "ask", "keep", "mind", "list", "far")
+_ALL_OF_IT = (
+    "other",
+    "write",
+    "written",
+    "wrote",
+    "notes",
+    "note",
+    "left",
+    "since",
+    "there",
+    "week",
+    "everything",
+    "all",
+    "things",
+    "thing",
+    "stuff",
+    "asked",
+    "ask",
+    "keep",
+    "mind",
+    "list",
+    "far",
+)
 
 
 def note(q: Question) -> Plan:

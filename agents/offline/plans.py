@@ -32,7 +32,9 @@ def plan_of(q: Question) -> Plan:
         if meant.startswith("No stored run"):
             return PlannedAnswer(meant)
     plan = _PLANS.get(q.chosen.tool.name, once)(q)
-    draft = (yield from plan).after(SAY["after_costs"] if q.chosen.tool.name in _NET and says("plans.includes", q.slots.text) else "")
+    draft = (yield from plan).after(
+        SAY["after_costs"] if q.chosen.tool.name in _NET and says("plans.includes", q.slots.text) else ""
+    )
     draft = draft.after(meant)
     return draft if draft.asked_back or not_given(q) in draft.text else draft.after(not_given(q))
 
@@ -90,7 +92,11 @@ def _whether(text: str, args: Mapping[str, Any], found: CallResult) -> str:
     rows = [row for row in found.rows() if row.get("kind") != "proposal" or args["kinds"] == ["proposal"]]
     what = LISTS["event_names"].get(str(args["kinds"][0]), "such event")
     asked = found.table is not None and len(found.table.rows) > len(rows)
-    more = f" {len(found.rows()) - len(rows)} proposal or act of a person is listed, which changes nothing by itself." if asked else ""
+    more = (
+        f" {len(found.rows()) - len(rows)} proposal or act of a person is listed, which changes nothing by itself."
+        if asked
+        else ""
+    )
     return f"Yes: {len(rows)} {what} listed." if rows else f"No {what} in that window.{more}"
 
 

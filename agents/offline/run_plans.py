@@ -139,7 +139,9 @@ def compare(q: Question) -> Plan:
         named = runs_of(q, latest)
         if len(named) < 2:
             what = name_list([*s.strategies, *s.symbols] or list(s.sleeves))
-            return PlannedAnswer(f"{'Only one stored run is' if named else 'No stored run is'} of {what}.\n\n{result_text(latest)}")
+            return PlannedAnswer(
+                f"{'Only one stored run is' if named else 'No stored run is'} of {what}.\n\n{result_text(latest)}"
+            )
         runs = named[: 2 if few else RUNS_MAX]
     if not variants and len(runs) > 1:
         return (yield from _side_by_side(q, runs))

@@ -175,8 +175,8 @@ def part_of(text: str, thread: ThreadSoFar, earlier: Sequence[Part] = ()) -> Par
     if older is not None and read.common and not read.symbols and re.search(r"\bboth\b", read.text):
         return Part(text, read, call=asks_back("Which two? Name both."))
     goes_on = bool(thread.past) and not earlier
-    if goes_on and (call := table_sums.worked_out(read, thread.past, thread.facts, thread.words)) is not None:
-        return Part(text, read, call=call, ask=WHICH)
+    if goes_on and (plan := table_sums.worked_out(read, thread.past, thread.facts, thread.words)) is not None:
+        return Part(text, read, call=plan, ask=WHICH)
     if goes_on and (going := _from_above(text, read, thread)) is not None:
         return going
     if goes_on and not PATTERNS["talk.whether"].match(read.text) and _completes(read, thread):
@@ -328,7 +328,9 @@ def _which(text: str, read: slots.Slots, thread: ThreadSoFar) -> Part:
 def _better(text: str, read: slots.Slots, thread: ThreadSoFar) -> Part:
     """How good that is: of several runs which made more, the verdict of a search or comparison, a performance beside chance."""
     more, one = slots.read_slots("which of these made more", thread.words), len(above.of_last(thread.past)) < 2
-    runs = table_answers.answer_of(more, thread.past, thread.facts, thread.words) if one and above.made_runs(thread.past) else None
+    runs = (
+        table_answers.answer_of(more, thread.past, thread.facts, thread.words) if one and above.made_runs(thread.past) else None
+    )
     return Part(text, read, call=runs or measured.judged(read, thread.past, thread.facts))
 
 
