@@ -180,6 +180,8 @@ def why(slots: Slots, older: "Part | None", newest_turn: "Part | None", past: Se
         return PlannedAnswer(SAY["why_not"], read_as="the answer above")
     if last is None or not read:
         return asks_back("Why what? Nothing was looked up for the last answer: name the day, the trade or the event.")
+    none_of = [r for r in past[-1].results if r.status == "no_data" and str(r.args.get("state", "-")) in slots.text]
+    last = none_of[0] if none_of else last  # `why was it rejected`, of those rejected and those cancelled
     if last.status in ("refused", "failed", "no_data"):
         none = "None was found, so that none has a reason: " if last.status == "no_data" else ""
         return PlannedAnswer(f"{none}{result_text(last)}", read_as="the answer above")

@@ -15,6 +15,7 @@ from agents.offline.steps import CallResult, Plan, Question
 from agents.offline.tables import handle_of, number_of
 from agents.offline.ways import SAY
 from agents.offline.words import COINS, LISTS, PATTERNS, Words, says
+from engine.amounts import percent_text
 from tools.common import render
 from tools.common.contract import Table
 from tools.common.time_words import instant
@@ -103,7 +104,7 @@ def _day_limit(q: Question) -> Plan:
     order = sorted(zip(used, shares, strict=True), key=lambda one: number_of(used[one[0]][0], q.facts) or 0.0)
     said = "; ".join(f"{name} {share} ({used[name][0]})" for name, share in order)
     most = next((re.split(r" ", row["default"])[0] for row in rule.rows() if "default" in row), "")
-    limit_text = f"{float(most):.0%} of its equity" if re.fullmatch(r"[\d.]+", most) else "its limit"
+    limit_text = f"{percent_text(float(most), 0)} of its equity" if re.fullmatch(r"[\d.]+", most) else "its limit"
     worst = min((number_of(net, q.facts) or 0.0 for net, _ in used.values()), default=0.0)
     far = "No sleeve has lost today" if worst >= 0 else f"Nearest to the daily loss limit is {order[0][0]}"
     lead = f"{far}; a sleeve that loses {limit_text} in a UTC day takes no entries for 24 hours. Today of equity: {said}."

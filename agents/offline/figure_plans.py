@@ -82,7 +82,7 @@ def about_run(q: Question) -> Generator[list[PlannedCall], list[CallResult], tup
     own = replace(q.slots, sleeves=(), span=NO_SPAN if dated else q.slots.span)
     more = f" ({len(others)} more of the same: {', '.join(run for run, _ in others[:5])})" if others else ""
     newest = says("figure_plans.newest", q.slots.text)
-    return replace(q, slots=own, past=past), "" if newest else f"Of {_run_named((run, row))}{more}:"
+    return replace(q, slots=own, past=past), "" if newest else f"Meant is {_run_named((run, row))}{more}."
 
 
 def _same_of_another(q: Question) -> bool:

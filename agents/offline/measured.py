@@ -180,7 +180,7 @@ def needed(text: str, q: Question) -> Plan:
     else:
         return drafted(calls[:1], results[:1])
     lead += (
-        f"; a rule of thumb, for results that do not depend on each other. There are {{{k_of}.trips}} over {{{q_of}.whole_days}}."
+        f"; a rule of thumb, for results that do not depend on each other. So far {{{k_of}.trips}} over {{{q_of}.whole_days}}."
     )
     return drafted(calls[:1], results[:1]).after(lead)
 

@@ -215,6 +215,8 @@ def runs_of(q: Question, latest: CallResult) -> list[str]:
     """The stored runs of what a sentence names, the newest first."""
     of_sleeves = [part for one in q.words.sleeves if one.name in q.slots.sleeves for part in (one.strategy, one.symbol)]
     named = (*q.slots.strategies, *q.slots.symbols) or tuple(dict.fromkeys(of_sleeves))
+    if not named:
+        return list(latest.evidence)
     rows = zip(latest.evidence, latest.rows(), strict=False)
     return [run for run, row in rows if all(name in " ".join(row.values()) for name in named)]
 

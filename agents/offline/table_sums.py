@@ -84,7 +84,7 @@ def worked_out(slots: Slots, past: Sequence[PastTurn], facts: Facts, words: Word
     return next((plan for plan in made if plan is not None), None)
 
 
-def _held(of: Sum) -> PlanOf | None:
+def _durations(of: Sum) -> PlanOf | None:
     """How long each of the round trips meant was held."""
     rows = [n for n in of.rows if of.refs([n], "exit_ms")][:_EACH]
     ends = [(of.refs([n], "entry_ms")[0], of.refs([n], "exit_ms")[0]) for n in rows]
@@ -207,7 +207,7 @@ def _signed(of: Sum) -> PlanOf | None:
 
 # what is worked out, by the pattern of words.toml that asks for it, in this order
 _WAYS: Mapping[str, Callable[[Sum], PlanOf | None]] = {
-    "held": _held,
+    "held": _durations,
     "ate": _ate,
     "gross": _gross,
     "less": _less,

@@ -195,9 +195,10 @@ def part_of(text: str, thread: ThreadSoFar, earlier: Sequence[Part] = ()) -> Par
     if doubtful or (odd and best.probability < SURE_WITH_ODD) or not sure(listed) or (alone and best.label.ask == "way quote"):
         if alone is None and before and (fresh := _by_itself(read)) is not None:
             return _as_read(text, read, fresh, thread, earlier)
-        for meant in wider.likely_meant(listed, odd=bool(odd)) if alone is None and not doubtful else ():
+        strange = bool(account.strange_words(read))
+        for meant in () if alone or doubtful else wider.likely_meant(listed, odd=bool(odd), strange=strange):
             guessed = wider.widened(_as_read(text, read, meant, thread, earlier))
-            if (unsure := wider.not_sure(guessed, listed)) is not None:
+            if (unsure := wider.not_sure(guessed, meant, listed)) is not None:
                 return unsure
         return alone or Part(text, with_label(read, best.label), maybe=listed[:SHOWN], ask=best.label.ask)
     part = _as_read(text, read, best, thread, earlier)

@@ -21,7 +21,12 @@ from agents.offline.slots import Slots
 from agents.offline.steps import PlannedAnswer
 from tools.common.contract import Effect
 
-LIKELY, LIKELY_ODD, LIKELY_COMPUTE = 0.1, 0.2, 0.35  # from here on it is answered, and the answer says how it was read
+LIKELY, LIKELY_ODD, LIKELY_STRANGE, LIKELY_COMPUTE = (
+    0.1,
+    0.15,
+    0.25,
+    0.35,
+)  # from here on it is answered, and the answer says how it was read
 LIKELY_WAY = 0.25
 _EMPTY = ("way thanks", "way own_words", "way help", "way language", "way form")
 MARGIN = 1.5  # times as probable as the next: else how it was read stands before the answer
@@ -50,10 +55,10 @@ def _frames(part: Part) -> list[Part]:
     return [part] if part.frame is None else [part, part.frame]
 
 
-def likely_meant(listed: Sequence[Guess], *, odd: bool = False) -> list[Guess]:
+def likely_meant(listed: Sequence[Guess], *, odd: bool = False, strange: bool = False) -> list[Guess]:
     """The readings that are answered though none is sure, the most probable first; none where what files something is likelier.
-    `odd`: a word of the sentence is none of its."""
-    least = LIKELY_ODD if odd else LIKELY
+    `odd`: a word of the sentence is none of its; `strange`: nothing here knows one."""
+    least = LIKELY_STRANGE if strange else LIKELY_ODD if odd else LIKELY
     found = [guess for guess in listed[:SHOWN] if guess.probability >= max(least, _least(guess.label.ask))]
     files = listed[0].label.ask.startswith(("propose", "note")) and listed[0].probability >= 0.3
     return [] if files else [guess._replace(probability=1.0) for guess in found]
@@ -69,14 +74,15 @@ def _least(ask: str) -> float:
     return LIKELY if entry is None or entry.tool.effect is Effect.READ or entry.tool.name in _CHEAP else LIKELY_COMPUTE
 
 
-def not_sure(part: Part, listed: Sequence[Guess]) -> Part | None:
+def not_sure(part: Part, meant: Guess, listed: Sequence[Guess]) -> Part | None:
     """The part of a likely reading, with what else may be meant; None where it would ask back or file something."""
     proposes = part.chosen is not None and part.chosen.entry.tool.effect is Effect.PROPOSE
     if part.empty or part.lost or part.maybe or proposes or getattr(part.call, "asked_back", False):
         return None
-    others = [guess for guess in listed[:SHOWN] if guess.label.ask != part.ask]
+    others = [guess for guess in listed[:SHOWN] if guess.label.ask not in (part.ask, meant.label.ask)]
     return part._replace(
-        unsure=tuple(others), faint=listed[0].label.ask != part.ask or listed[0].probability < MARGIN * listed[1].probability
+        unsure=tuple(others),
+        faint=listed[0].label.ask != meant.label.ask or listed[0].probability < MARGIN * listed[1].probability,
     )
 
 
