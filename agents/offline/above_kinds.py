@@ -357,7 +357,10 @@ def of_a_word(heard: ShortSentence) -> Any:
 def which_sleeve(heard: ShortSentence) -> PlannedCall | PlannedAnswer | None:
     """`which sleeve was it`, `on which coin mostly`: what was earned above, by sleeve; of a ranked row the window is asked."""
     last, above = heard.last, heard.above
-    if last.name not in ("pnl", "performance", "attribution") or str(last.args.get("subject", "desk")).startswith("r-"):
+    of_hours = last.name == "journal_search" and above.older is not None and above.older.ask == "pnl"
+    if (last.name not in ("pnl", "performance", "attribution") and not of_hours) or str(
+        last.args.get("subject", "desk")
+    ).startswith("r-"):
         return None
     of = above.older.slots if above.older is not None else Slots()
     if of.which or ranks(of.text) or says("measured.fall", of.text):

@@ -279,7 +279,7 @@ def _together(moves: Mapping[str, float]) -> Plan:
 def orders(q: Question) -> Plan:
     """Orders of a window, of the state and kind that the sentence was learned to ask for; of the last few no more than these."""
     closed = {name: value for name, value in q.slots.closed.items() if name in ("state", "kind")}
-    states = [state for state, form in LISTS["order_states"].items() if re.search(form, q.slots.text)]
+    states = [state for state, form in LISTS["order_states"].items() if re.search(form, q.raw.lower())]
     args = arguments(q) | window(q.slots.span) | closed
     if count := q.slots.count:  # `the last 5 then`, after those in doubt
         args = {name: value for name, value in args.items() if name != "state" or states}

@@ -90,7 +90,10 @@ def _whether(text: str, args: Mapping[str, Any], found: CallResult) -> str:
     if not args.get("kinds") or not PATTERNS["plans.asks_whether"].match(text):
         return ""
     rows = [row for row in found.rows() if row.get("kind") != "proposal" or args["kinds"] == ["proposal"]]
-    what = LISTS["event_names"].get(str(args["kinds"][0]), "such event")
+    what, rule = LISTS["event_names"].get(str(args["kinds"][0]), "such event"), (says("fill.rule", text) or [""])[0]
+    if rule and args["kinds"][0] in ("breaker", "refused"):
+        others, rows = len(rows), [row for row in rows if rule in row.get("what", "")]
+        return f"{f'Yes: {len(rows)}' if rows else 'No'} {what} of {rule} in that window; {others - len(rows)} of other rules."
     asked = found.table is not None and len(found.table.rows) > len(rows)
     more = (
         f" {len(found.rows()) - len(rows)} proposal or act of a person is listed, which changes nothing by itself."
