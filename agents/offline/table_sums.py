@@ -12,7 +12,7 @@ from agents.offline.drafts import drafted, reckoned
 from agents.offline.fill import DESKWARD
 from agents.offline.follow import points_back
 from agents.offline.read_back import PlannedCall
-from agents.offline.slots import Slots
+from agents.offline.slots import COUNTED, Slots
 from agents.offline.steps import PastTurn, Plan, PlannedAnswer, PlanOf, Question
 from agents.offline.tables import Facts, by_sign, column_of, handle_of, is_sum, number_of, only, ordered
 from agents.offline.tables_shown import TableAbove
@@ -99,6 +99,9 @@ def _sum(of: Sum) -> PlanOf | None:
     if head in ("fees", "slippage", "funding") and "net" in of.columns and not says("table_sums.fees", of.slots.text):
         head = "net"  # `what did the stops cost`
     refs = of.refs(of.rows, head)
+    said = {COUNTED[t.word] for t in tokens_of(of.slots) if t.word in COUNTED and t.word != "one"}
+    if said and said != {len(of.rows)}:
+        return None  # `those two`, of three rows
     some = len(of.rows) < len(of.above.rows) or points_back(of.slots) or says("table_sums.all_of", of.slots.text)
     if not (refs and at and some) or head.endswith(("_frac", "_r", "_ms")):
         return None
@@ -112,6 +115,9 @@ def _less(of: Sum) -> PlanOf | None:
     if which and trades and of.above.result.name == "trips":
         kept = {k: v for k, v in of.above.result.args.items() if k not in ("by", "best", "worst")}
         return partial(_without_trades, {**kept, which: min(of.slots.count or 1, 20)}, which)
+    listed = next((end for end in ("best", "worst") if of.above.result.args.get(end)), "")
+    if listed and not which and of.slots.place is None and points_back(of.slots):  # `and without them`
+        return partial(_without_trades, of.above.result.args, listed)
     every = [n for n in of.above.rows if not is_sum(table.rows[n])]
     net = next((name for name in ("net", "change") if name in of.columns), "")
     out = ordered(table, of.facts, net, which, every)[: of.slots.count or 1] if which else of.rows

@@ -298,12 +298,12 @@ def _more(text: str, read: slots.Slots, thread: ThreadSoFar) -> Part:
         if (newest := thread.newest) is not None and newest.way is not None:
             return Part(text, read, newest.way)
         return Part(text, read, call=asks_back(SAY["unbound"]))
+    read = follow.with_unit(read, older.slots, thread.words)
     if isinstance(windowed := _in_window(read, older, thread), Part):
         return windowed._replace(text=text)
     read = windowed
     if read.percent and not older.chosen.entry.takes("move_frac") and older.chosen.entry.tool.name in ("joint_risk", "exposure"):
         return Part(text, read, chosen=entry_of("what_if"), ask="what_if")
-    read = follow.with_unit(read, older.slots, thread.words)
     read = follow.with_percent(read, older.slots.percent)
     if older.chosen.entry.tool.name == "define" and account.words_left(read):  # `and a layer?`
         return Part(text, read, chosen=older.chosen, ask=older.ask)
