@@ -26,7 +26,7 @@ from agents.offline.learned import Guess
 from agents.offline.names import not_here
 from agents.offline.parts import ALIKE, Part
 from agents.offline.plans import plan_of
-from agents.offline.read_back import PlannedCall
+from agents.offline.read_back import PlannedCall, what_of
 from agents.offline.run_plans import unclear
 from agents.offline.slots import given, words_of
 from agents.offline.steps import CallResult, PastTurn, Plan, PlannedAnswer, Question
@@ -116,7 +116,8 @@ def plan_for(question: str, context: OfflineContext, tools: frozenset[str], resu
                 asks = plan.send(given)
         except StopIteration as done:
             draft = _kept(done.value, part.kept)
-            taken = draft.read_as
+            name = what_of(entry.tool.name) if entry is not None else ""
+            taken = draft.read_as if draft.read_as.startswith(name) else name
             checked = used and entry is not None and not (free(entry.tool.name) or entry.asked.kind == "handover")
             if checked and entry and not draft.asked_back:
                 said = f"{entry.ask} {draft.text} {draft.read_as} {' '.join(part.beyond)}"
