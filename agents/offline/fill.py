@@ -48,7 +48,8 @@ def speaks_of_run(text: str) -> bool:
 def _subject(q: Question) -> str | None:
     """The run that is named, or that the thread was about; null, the desk, when the sentence speaks of the desk."""
     named = bool(q.slots.handles) or any(i.startswith("r-") for i in q.slots.ids) or speaks_of_run(q.slots.text)
-    last, own = next(reversed(q.results()), None), q.slots.places.keys() & {"sleeves", "symbols", "strategies"}
+    shown = [result for result in q.results() if result.name != "calc"]
+    last, own = next(reversed(shown), None), q.slots.places.keys() & {"sleeves", "symbols", "strategies"}
     goes_on = last is not None and str(last.args.get("subject", "")).startswith("r-") and not own
     return q.run_id() if named or not ((q.slots.sleeves and not goes_on) or DESKWARD.search(q.slots.text)) else None
 

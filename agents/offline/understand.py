@@ -108,7 +108,7 @@ def understand(
     halves = _HALVES.split(question) if len(texts) == 1 else []
     if len(texts) > 1 and (several := _several(texts, thread)) is not None:
         return by_sleeve(several)
-    between = len(halves) == 2 and re.search(r"\bbetween\b|\d$", halves[0])
+    between = len(halves) == 2 and re.search(r"(?i)\bbetween\b|\d$|^(?:do|does|did|is|are|was|were) \S+$", halves[0])
     if len(halves) == 2 and not between and (several := _several(halves, thread)) is not None and all(map(bare_reading, several)):
         return by_sleeve(several)  # `show positions and open alerts`
     one = part_of(question, thread)
