@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import typer
 
 from app.cli import out
+from app.cli.words import shown
 from engine.amounts import price_text, quantity_text
 from engine.book.quiet_close import pause_text, shut_text
 from engine.clock import timeframe_ms, utc
@@ -307,14 +308,19 @@ def _words_of(home: Any, view: Any) -> dict[str, str]:
     from engine.control.config import active_version
     from engine.watch.desk_view import drawdown_text, incident_text
     from engine.watch.following import HALT, VERSION, carried_out
-    from engine.watch.halt_left import lost_end
+    from engine.watch.halt_left import INCOMPLETE, halt_state, lost_end
 
     now_ms, active = time.time_ns() // 1_000_000, active_version(home.engine)
     behind = f"Version {active} is in force, the desk runs {view.version}. {carried_out(home.path, now_ms, VERSION)}"
     if view.version is not None and active != view.version and (why := differs(home.engine, home.desk_journal)):
         behind = f"The desk stays on version {view.version}: {why}. See nightdesk doctor"
     said = {"drawdown": drawdown_text(view), "incident_text": incident_text(view), "lost_end": lost_end(home.path)}
-    return said | {"halt_follows": carried_out(home.path, now_ms, HALT), "version_follows": behind}
+    follows = carried_out(home.path, now_ms, HALT)
+    ended = halt_state(home.desk_journal, view.halt.since_ms) if view.halt.since_ms is not None else None
+    if ended is not None and ended.tried and ended.state == INCOMPLETE:  # nothing is on its way any more
+        away = "" if follows.startswith("The worker ") else f"\n{follows}"
+        follows = f"{INCOMPLETE}: still there: {'; '.join(map(shown, ended.left))}{away}"
+    return said | {"halt_follows": follows, "version_follows": behind}
 
 
 def status_text(value: dict[str, Any]) -> str:

@@ -23,6 +23,7 @@ from engine.live.data_health import DATA
 from engine.live.feed import Span
 from engine.live.growing import GrownFeed
 from engine.process_memory import trim_memory
+from engine.watch.account_state import first_causes
 from engine.watch.heartbeat import unattended_text
 from engine.watch.last_closes import MISSED
 
@@ -232,7 +233,7 @@ async def until_signalled(worker: LiveWorker) -> None:
 def trouble_text(troubles: Mapping[str, str]) -> str:
     """What is not well (name -> why) in a line: each reason once, behind the names that have it where it does not say whose."""
     of = dict[str, list[str]]()
-    for what, why in sorted(troubles.items()):
+    for what, why in sorted(first_causes(troubles).items()):
         of.setdefault(why, []).append(what.removeprefix(DATA))
     named = {why: [name for name in names if " " in name and name.split()[-1] not in why] for why, names in of.items()}
     return "; ".join(f"{', '.join(names)}: {why}" if names else why for why, names in named.items())[:NOTE_MAX]

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from engine.book.bodies import GONE, OFF, waits_for_person
 from engine.core.orders import ENDED, UNKNOWN
 from engine.store.chain import Event
 from engine.store.journal import tail
@@ -76,7 +77,8 @@ def spells(path: Path) -> list[Spell]:
         elif (was := open_.pop(what, None)) is not None:
             over.append(was._replace(over_ms=event.t_recv_ms))
     mark = mark_at(path)
-    for what in (mark.body.get("blocked") or {}) if mark is not None else ():
+    body = {} if mark is None else mark.body
+    for what in (*(body.get("blocked") or {}), *(f"{OFF}{name}" for name in body.get("off") or {})):
         found = None if what in open_ else last(path, ("health",), lambda e, name=what: e.body.get("what") == name)  # type: ignore[misc]
         if found is not None and found.body.get("state") == "begun":
             open_[what] = _begun(found)
@@ -86,6 +88,18 @@ def spells(path: Path) -> list[Spell]:
 
 def _begun(event: Event) -> Spell:
     return Spell(str(event.body.get("what")), str(event.body.get("why") or "")[:300], event.t_recv_ms, None, event.id)
+
+
+def first_causes(unwell: Mapping[str, str]) -> dict[str, str]:
+    """What is not well (name -> why) without what only follows: an instrument that the venue does not list has no bars, marks or
+    executions either. What waits for a person stays.
+    """
+    gone = {what.removeprefix(OFF) for what, why in unwell.items() if what.startswith(OFF) and why.startswith(GONE)}
+    return {
+        what: why
+        for what, why in unwell.items()
+        if what.startswith(OFF) or waits_for_person(what) or what.split(" ")[-1] not in gone
+    }
 
 
 def latencies(lives: Iterable[OrderLife]) -> list[Latency]:

@@ -22,6 +22,7 @@ from engine.watch.observation import (
     Finding,
     Severity,
     instrument_of,
+    is_gone,
     is_trading,
     open_positions,
     position_text,
@@ -170,7 +171,9 @@ def _is_over(desk: DeskObservation, event: Event, kind: str) -> bool:
         return False
     begins = "gate" if "row" in event.body else NAMED_WHILE.get(kind)
     ended = begins is not None and not any(what.startswith(begins) for what in desk.mark.body.get("blocked", {}))
-    return ended or "difference" in event.body
+    where = str(event.body.get("what")).partition(" cannot be compared ")[0]
+    unlisted = kind == "compare" and is_gone(desk, where)  # paged as the position that cannot be looked at
+    return ended or unlisted or "difference" in event.body
 
 
 def _layers(layers: Sequence[object]) -> str:
@@ -208,11 +211,12 @@ def differences(desk: DeskObservation) -> Iterator[Finding]:
     heads = [*trades, *apart] or positions or list(differs)
     joined = [what for what in differs if what in (*positions, CASH) and what not in heads]
     held = ", ".join(open_positions(desk)) or "no open position"
+    enters = "no sleeve enters" if "blocked" in desk.mark.body else "the sleeves of that instrument enter nothing"
     for head in heads:
         last = head == heads[-1]
         texts = [(texts_of | differs)[what][:300] for what in ([head, *joined] if last else [head])]
         rest = f"; and {len(texts) - SHOWN} more" if len(texts) > SHOWN else ""
-        what = f"Desk and venue differ, no sleeve enters: {'; '.join(texts[:SHOWN])}{rest}; {held}"
+        what = f"Desk and venue differ, {enters}: {'; '.join(texts[:SHOWN])}{rest}; {held}"
         since, event = desk.mark.t_recv_ms, desk.mark.id
         level = max(0, sum(part in positions for part in joined) - 1) if last else 0  # one more position is worse
         level += len(trades.get(head, (head,))) - 1  # and so is one more trade

@@ -6,7 +6,7 @@ from typing import Any
 from engine.store.chain import Event
 from engine.store.journal import Journal
 from engine.watch import account_state
-from engine.watch.account_state import gate_seen, halt_steps, latencies, spells
+from engine.watch.account_state import first_causes, gate_seen, halt_steps, latencies, spells
 from engine.watch.order_lives import lives_of
 
 T = 1_700_000_000_000
@@ -54,6 +54,23 @@ def test_what_began_long_ago_and_lasts_is_still_found(tmp_path: Path, monkeypatc
     path = journaled(tmp_path, health("gate", "begun", 1_000), *(health("x", "over", 2_000) for _ in range(5)), mark)
     monkeypatch.setattr(account_state, "LOOKED_AT", 2)
     assert [(s.what, s.since_ms - T) for s in spells(path)] == [("gate", 1_000)]
+
+
+def test_an_instrument_that_is_off_for_long_is_still_not_well(tmp_path: Path, monkeypatch: Any) -> None:
+    """It keeps entries off for its own sleeves alone, so the mark has it apart from what keeps them off for all."""
+    mark = Event("mark", T, {"off": {"okx:X": "the venue lists it as suspend"}, "sleeves": {}}, t_recv_ms=T)
+    path = journaled(tmp_path, health("not traded: okx:X", "begun", 1_000), *(health("x", "over", 2_000) for _ in range(5)), mark)
+    monkeypatch.setattr(account_state, "LOOKED_AT", 2)
+    assert [(s.what, s.since_ms - T) for s in spells(path)] == [("not traded: okx:X", 1_000)]
+
+
+def test_what_follows_from_an_instrument_that_is_gone_is_left_out() -> None:
+    """No bars, marks or executions of it; what waits for a person stays, and so does everything of others and of a suspended one."""
+    gone = {"not traded: okx:X": "the venue does not list it", "reduced by the venue: okx:X": "its settlement"}
+    others = {"data bar okx:Y": "no flag", "gate": "the desk was halted", "refusals of flips": "5 in a row"}
+    assert first_causes(gone | others | {"data mark okx:X": "no", "venue of okx:X": "silent"}) == gone | others
+    suspended = {"not traded: okx:X": "the venue lists it as suspend", "data mark okx:X": "no"}
+    assert first_causes(suspended) == suspended
 
 
 def test_a_home_without_a_journal_has_neither_gate_nor_spell(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from engine.control.halt import Latch
 from engine.store.chain import Event
 from engine.watch.detectors import evaluate
 from engine.watch.venue_detectors import NOT_CONNECTED
-from tests.engine.watch.test_detectors import DESK_MS, INSTRUMENT, LAYER, NOW, POSITION, desk, mark, only
+from tests.engine.watch.test_detectors import DESK_MS, INSTRUMENT, LAYER, NOW, POSITION, desk, mark, only, orders
 
 MISSING = {"executions": "order nd1 says that more has filled than is listed"}
 
@@ -37,6 +37,41 @@ def test_a_missing_bar_is_one_alert_that_says_why() -> None:
     marked = mark(blocked={f"data bar {INSTRUMENT}": why, "data bar other": "x"})
     found = only(desk(lacking=lacking, mark=marked, silent_instruments=(INSTRUMENT,)))
     assert found.what.startswith(f"No price of {INSTRUMENT} for three bars ({why}): long 0.02")
+
+
+def test_an_instrument_that_the_venue_does_not_list_is_one_page() -> None:
+    """Its position is the difference; that it could not be compared, and features without a value, follow from it. Others trade."""
+    off = {
+        "differs": {f"position of {INSTRUMENT}": "the venue does not list it"},
+        "off": {INSTRUMENT: "the venue does not list it"},
+    }
+    said = reported(f"{INSTRUMENT} cannot be compared with the venue: the venue does not list {INSTRUMENT}")._replace(seq=5)
+    lacking = {"btc-trend": ["atr(14)"]}
+    found = only(desk(mark=mark(**off), incidents=(said,), lacking=lacking))
+    assert found.what.startswith(
+        "Desk and venue differ, the sleeves of that instrument enter nothing: the venue does not list it"
+    )
+    blocked = only(desk(mark=mark(**off, blocked={"cash": "x"}), incidents=(said,), lacking=lacking))
+    assert blocked.what.startswith("Desk and venue differ, no sleeve enters: ")
+    listed = evaluate(desk(mark=mark(), incidents=(said,), lacking=lacking))[0]
+    assert sorted(one.kind for one in listed) == ["features", "incident"]
+
+
+@pytest.mark.parametrize(
+    ("slot", "held", "off", "pages"),
+    [
+        ("exit", True, {}, ["rejected"]),
+        ("exit", False, {}, []),
+        ("exit", True, {INSTRUMENT: "the venue does not list it"}, []),
+        ("exit", True, {INSTRUMENT: "the venue lists it as suspend"}, ["rejected"]),
+        ("entry", False, {}, ["rejected"]),
+    ],
+)
+def test_refused_exits_page_where_something_can_be_closed(slot: str, held: bool, off: dict[str, str], pages: list[str]) -> None:
+    """A halt tries to leave what the venue does not list as well: its end says so, and the position is paged."""
+    ran = tuple(one._replace(body=one.body | {"slot": slot}) for one in orders("rrrrr"))
+    marked = mark({"position": POSITION if held else None}, off=off)
+    assert [one.kind for one in evaluate(desk(mark=marked, recent=ran))[0]] == pages
 
 
 def test_two_venues_that_disagree_are_an_alert_that_names_the_feed() -> None:
