@@ -218,7 +218,7 @@ def bars(desk: DeskObservation) -> Iterator[Finding]:
 
 
 def orders(desk: DeskObservation) -> Iterator[Finding]:
-    """Consecutive refusals by our guardrails, or rejections by the venue, up to now: a stop that works says nothing of entries."""
+    """Consecutive refusals by our guardrails, or rejections by the venue, up to now, each slot apart."""
     if not is_trading(desk):
         return
     ours = [e for e in desk.recent if "sleeve" in e.body]  # an order that nobody knows is of no sleeve

@@ -65,7 +65,7 @@ def test_an_instrument_that_is_off_for_long_is_still_not_well(tmp_path: Path, mo
 
 
 def test_what_follows_from_an_instrument_that_is_gone_is_left_out() -> None:
-    """No bars, marks or executions of it; what waits for a person stays, and so does everything of others and of a suspended one."""
+    """No bars, marks or executions of it; what waits for a person stays, and all of a suspended one."""
     gone = {"not traded: okx:X": "the venue does not list it", "reduced by the venue: okx:X": "its settlement"}
     others = {"data bar okx:Y": "no flag", "gate": "the desk was halted", "refusals of flips": "5 in a row"}
     assert first_causes(gone | others | {"data mark okx:X": "no", "venue of okx:X": "silent"}) == gone | others

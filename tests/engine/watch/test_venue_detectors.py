@@ -40,7 +40,7 @@ def test_a_missing_bar_is_one_alert_that_says_why() -> None:
 
 
 def test_an_instrument_that_the_venue_does_not_list_is_one_page() -> None:
-    """Its position is the difference; that it could not be compared, and features without a value, follow from it. Others trade."""
+    """Its position is the difference; that it could not be compared, and features without a value, follow from it."""
     off = {
         "differs": {f"position of {INSTRUMENT}": "the venue does not list it"},
         "off": {INSTRUMENT: "the venue does not list it"},
