@@ -10,12 +10,12 @@ from itertools import chain
 from shlex import quote
 
 from engine.amounts import price_text
-from engine.book.bodies import CASH, FEES, POSITION, REFUSALS, SETTINGS, position_of
+from engine.book.bodies import CASH, FEES, POSITION, REFUSALS, SETTINGS
 from engine.book.windows import EXECUTIONS
 from engine.core.orders import DONE
 from engine.store.chain import Event
 from engine.watch.halt_left import INCOMPLETE, KILLED
-from engine.watch.health import unmoved_layers, unprotected_layers
+from engine.watch.health import nothing_there, unmoved_layers, unprotected_layers
 from engine.watch.observation import (
     RELEASE,
     DeskObservation,
@@ -45,7 +45,6 @@ ENDED = "The halt has ended: KILLED, neither a position nor an order of the desk
 # kinds of incidents of which a mark says that they last -> how it names them
 NAMED_WHILE = {"rejected": REFUSALS, "clock": "clock", "settings": SETTINGS, "other_fee": FEES}
 UNSEEN = ("away", "turned_away")  # incidents that page for an open position
-NONE_THERE = "the venue holds 0 lots of "  # how engine/live/reconcile.py begins it
 HALT_CLOSES = "nightdesk halt closes what is really there"
 
 
@@ -54,8 +53,7 @@ def protective(desk: DeskObservation) -> Iterator[Finding]:
     if not is_trading(desk) or desk.mark is None:
         return
     for sleeve in dict.fromkeys(name for name, _ in unprotected_layers(desk.mark)):
-        differs = desk.mark.body.get("differs", {}).get(position_of(instrument_of(desk, sleeve)), "")
-        if differs.startswith(NONE_THERE):
+        if nothing_there(desk.mark, {sleeve: instrument_of(desk, sleeve)}):
             continue  # closed there by somebody: the difference is paged, and a stop by hand would protect nothing
         layers = [layer for name, layer in unprotected_layers(desk.mark) if name == sleeve]
         states = ", ".join(sorted({str(layer["protective_state"]) for layer in layers}))
