@@ -44,6 +44,7 @@ PAGED = {"halt_left", "naked", "stop_unseen", "turned_away", "fills", "orphan", 
 ENDED = "The halt has ended: KILLED, neither a position nor an order of the desk is left at the venue"
 # kinds of incidents of which a mark says that they last -> how it names them
 NAMED_WHILE = {"rejected": REFUSALS, "clock": "clock", "settings": SETTINGS, "other_fee": FEES}
+UNREAD = ("does not say what was executed", "and the venue does not answer for it")  # incidents of executions that are not read
 UNSEEN = ("away", "turned_away")  # incidents that page for an open position
 HALT_CLOSES = "nightdesk halt closes what is really there"
 
@@ -167,9 +168,13 @@ def _is_over(desk: DeskObservation, event: Event, kind: str) -> bool:
     """Whether what an incident is of has ended: the mark, which is of later, would still name it."""
     if desk.mark is None or event.seq >= desk.mark.seq:
         return False
-    begins = "gate" if "row" in event.body else NAMED_WHILE.get(kind)
-    ended = begins is not None and not any(what.startswith(begins) for what in desk.mark.body.get("blocked", {}))
-    where = str(event.body.get("what")).partition(" cannot be compared ")[0]
+    said, body = str(event.body.get("what")), desk.mark.body
+    where = said.partition(": ")[0].partition(" cannot be compared ")[0]
+    unread = f"venue of {where}" if any(words in said for words in UNREAD) else NAMED_WHILE.get(kind)
+    begins = "gate" if "row" in event.body else unread
+    ended = begins is not None and not any(what.startswith(begins) for what in body.get("blocked", {}))
+    if begins == f"venue of {where}":  # of what is off the mark does not say it
+        ended = ended and where not in body.get("off", {})
     unlisted = kind == "compare" and is_gone(desk, where)  # paged as the position that cannot be looked at
     return ended or unlisted or "difference" in event.body
 

@@ -132,6 +132,12 @@ def test_an_incident_that_touches_money_pages_and_names_its_runbook(what: str, s
         ("the venue's clock differs from ours by more than a second; no entries", "clock offset", {}),
         (f"settings of {INSTRUMENT}: no entries until it is set back there: cross", f"settings of {INSTRUMENT}", {}),
         ("the gate stays closed, no entries: reconcile: they differ", "gate", {"row": "reconcile"}),
+        (f"{INSTRUMENT}: the venue does not say what was executed: 503", f"venue of {INSTRUMENT}", {}),
+        (
+            f"{INSTRUMENT}: the account's stream names an execution, and the venue does not answer for it: what was filled",
+            f"venue of {INSTRUMENT}",
+            {},
+        ),
     ],
 )
 def test_an_incident_of_what_has_ended_asks_for_nobody(what: str, lasts: str, more: dict[str, str]) -> None:
@@ -145,6 +151,8 @@ def test_an_incident_of_what_has_ended_asks_for_nobody(what: str, lasts: str, mo
     assert kinds(9, **{lasts: "why"}) == ["incident"]
     assert kinds(4) == ["incident"]
     assert kinds(9) == []
+    off = evaluate(desk(mark=mark(off={INSTRUMENT: "the venue lists it as suspend"}), incidents=(said,)))[0]
+    assert bool(off) == lasts.startswith("venue of"), "of what is off no mark says that it lasts"
 
 
 def test_a_halt_that_ended_well_is_a_word_until_its_release() -> None:
@@ -187,12 +195,13 @@ def test_a_strangers_order_in_parts_is_one_page() -> None:
 def test_a_venue_that_answers_nothing_pages_for_what_is_open_and_names_what_has_no_stop(what: str) -> None:
     """A key that has expired: nobody here sees what becomes of the position. A flat desk names nothing."""
     bare = mark({"position": POSITION | {"layers": [LAYER | {"protective_state": "none"}]}})._replace(t_recv_ms=NOW - 1_000)
+    said = reported(what)._replace(seq=10**6)  # of after the mark
     for seen, stop in ((mark(), False), (bare, True)):
-        (found,) = [one for one in evaluate(desk(mark=seen, incidents=(reported(what),)))[0] if one.kind == "incident"]
+        (found,) = [one for one in evaluate(desk(mark=seen, incidents=(said,)))[0] if one.kind == "incident"]
         assert found.severity == "page"
         assert f"open: long 0.02 {INSTRUMENT}" in found.what
         assert (f", {LAYER['lots']} lots of btc-trend WITHOUT a stop" in found.what) == stop
-    flat = only(desk(mark=mark({"position": None}), incidents=(reported(what),)))
+    flat = only(desk(mark=mark({"position": None}), incidents=(said,)))
     assert (flat.severity == "page") == ("turns away" in what)
     assert "open: " not in flat.what
 
