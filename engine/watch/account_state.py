@@ -4,6 +4,7 @@ Called by app/views/account_page.py, app/people/consents.py and app/cli/live.py.
 it. Times are the machine's, UTC ms: an account lives between the bars.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,6 +19,7 @@ from engine.watch.window import mark_at
 
 LOOKED_AT = 5_000  # events at the journal's end, among which what was not well is looked for
 SPELLS_MAX = 30
+ADDRESS = re.compile(r"(?:\b[a-z]+ )?\b(?:GET|POST|PUT|DELETE) https?://\S+ ?")  # as ccxt begins what it raises
 FIRST = "00"  # end of the id of a layer's first order of its kind
 PLACED, MOVED, CANCELLED, EXECUTED = "placed", "moved", "cancelled", "executed"
 ASKS = {"sent": PLACED, "amending": MOVED, "cancelling": CANCELLED}  # what the desk asks for -> what its answer times
@@ -90,13 +92,18 @@ def _begun(event: Event) -> Spell:
     return Spell(str(event.body.get("what")), str(event.body.get("why") or "")[:300], event.t_recv_ms, None, event.id)
 
 
+def readable(why: str) -> str:
+    """A reason without the address that was asked and the page of HTML that came: nobody learns anything of them."""
+    return ADDRESS.sub("", why).partition("<html")[0].rstrip(" :")
+
+
 def first_causes(unwell: Mapping[str, str]) -> dict[str, str]:
     """What is not well (name -> why) without what only follows: an instrument that the venue does not list has no bars, marks or
     executions either. What waits for a person stays.
     """
     gone = {what.removeprefix(OFF) for what, why in unwell.items() if what.startswith(OFF) and why.startswith(GONE)}
     return {
-        what: why
+        what: readable(why)
         for what, why in unwell.items()
         if what.startswith(OFF) or waits_for_person(what) or what.split(" ")[-1] not in gone
     }

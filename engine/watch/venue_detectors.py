@@ -14,6 +14,7 @@ from engine.book.bodies import CASH, FEES, POSITION, REFUSALS, SETTINGS
 from engine.book.windows import EXECUTIONS
 from engine.core.orders import DONE
 from engine.store.chain import Event
+from engine.watch.account_state import readable
 from engine.watch.halt_left import INCOMPLETE, KILLED
 from engine.watch.health import nothing_there, unmoved_layers, unprotected_layers
 from engine.watch.observation import (
@@ -146,7 +147,7 @@ def reported(desk: DeskObservation) -> Iterator[Finding]:
                     )
                 continue
         unseen = kind in UNSEEN and open_positions(desk)  # nobody here sees what becomes of it
-        what = f"The worker reports: {str(event.body.get('what', 'an incident'))[:400]}"
+        what = f"The worker reports: {readable(str(event.body.get('what', 'an incident')))[:400]}"
         what += f"; open: {', '.join(unseen)}{_bare(desk)}" if unseen else ""
         place, page = str(event.body.get("sleeve") or "worker"), PAGES[kind]
         explain = f"nightdesk journal explain {event.id}"

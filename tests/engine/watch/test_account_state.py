@@ -6,7 +6,7 @@ from typing import Any
 from engine.store.chain import Event
 from engine.store.journal import Journal
 from engine.watch import account_state
-from engine.watch.account_state import first_causes, gate_seen, halt_steps, latencies, spells
+from engine.watch.account_state import first_causes, gate_seen, halt_steps, latencies, readable, spells
 from engine.watch.order_lives import lives_of
 
 T = 1_700_000_000_000
@@ -71,6 +71,14 @@ def test_what_follows_from_an_instrument_that_is_gone_is_left_out() -> None:
     assert first_causes(gone | others | {"data mark okx:X": "no", "venue of okx:X": "silent"}) == gone | others
     suspended = {"not traded: okx:X": "the venue lists it as suspend", "data mark okx:X": "no"}
     assert first_causes(suspended) == suspended
+
+
+def test_a_reason_has_no_address_and_no_page_of_html() -> None:
+    """Addresses of signed requests are long, and have a signature in them."""
+    page = "502 Bad Gateway <html><body>x</body></html>"
+    said = f"bybit did not answer for marks: bybit GET https://h/v5/kline?symbol=X&signature=ab {page}"
+    assert readable(said) == "bybit did not answer for marks: 502 Bad Gateway"
+    assert readable("bybit says: Service is restarting (10016)") == "bybit says: Service is restarting (10016)"
 
 
 def test_a_home_without_a_journal_has_neither_gate_nor_spell(tmp_path: Path) -> None:
