@@ -15,7 +15,7 @@ from app.api import models_sleeve as s
 from app.api.context import ApiContext, At, Channel, Who, now_ms
 from app.api.jobs import job_status
 from app.api.proposals import card_view, row_of
-from app.api.under_way import Asked
+from app.api.under_way import KeptRequest
 from app.people.identity import os_user
 from app.tool_wiring import ToolWiring
 from engine.clock import MINUTE_MS
@@ -46,7 +46,7 @@ def propose(at: At, who: Who, channel: Channel, body: s.ProposingBody, response:
         raise BadInput("only a pause has an end", "send paused = true as the one change, or leave ends out")
     sent, person = body.model_dump(), who.name or os_user()
     turn = f"page-{sha256(json.dumps([person, sent], sort_keys=True).encode()).hexdigest()[:16]}"
-    asked = Asked(turn, person, channel, now_ms(), sent)
+    asked = KeptRequest(turn, person, channel, now_ms(), sent)
     try:
         found = _sent(at, asked)
     except DeskError:
@@ -60,7 +60,7 @@ def propose(at: At, who: Who, channel: Channel, body: s.ProposingBody, response:
     return found
 
 
-def _sent(at: ApiContext, asked: Asked) -> s.Proposing:
+def _sent(at: ApiContext, asked: KeptRequest) -> s.Proposing:
     """What comes of a request by now. Raises Refused or BadInput in the tool's words."""
     if (made := _made(at, asked.turn)) is not None:
         return made

@@ -27,7 +27,7 @@ LEFT_S = 10.0  # that a page has not sent its request again: it was left
 KEPT_MS = DAY_MS  # a request that nobody took up for longer is forgotten
 
 
-class Asked(NamedTuple):
+class KeptRequest(NamedTuple):
     """One request. `turn`: of its jobs, the same for the same words; `body`: as it was sent."""
 
     turn: str
@@ -46,7 +46,7 @@ class UnderWay:
         self._followed: set[str] = set()
         self._mutex = threading.Lock()
 
-    def keep(self, asked: Asked, send: Callable[[Asked], bool]) -> None:
+    def keep(self, asked: KeptRequest, send: Callable[[KeptRequest], bool]) -> None:
         """Its evidence runs. `send`: sends it again, whether it is made; raises DeskError where it is refused."""
         path = self.folder / f"{asked.turn}.json"
         self._sent[asked.turn] = time.monotonic()
@@ -65,16 +65,16 @@ class UnderWay:
         with suppress(OSError):
             (self.folder / f"{turn}.json").unlink(missing_ok=True)
 
-    def of(self, person: str) -> list[Asked]:
+    def of(self, person: str) -> list[KeptRequest]:
         """Those of a person, the oldest first."""
         files = sorted(self.folder.glob("*.json")) if self.folder.is_dir() else []
         found = [asked for path in files if (asked := self._read(path.stem)) is not None and asked.person == person]
         return sorted(found, key=lambda asked: asked.since_ms)
 
-    def _read(self, turn: str) -> Asked | None:
+    def _read(self, turn: str) -> KeptRequest | None:
         """A request that goes on; one that has ended meanwhile is forgotten."""
         try:
-            asked = Asked(**json.loads((self.folder / f"{turn}.json").read_text("utf-8")))
+            asked = KeptRequest(**json.loads((self.folder / f"{turn}.json").read_text("utf-8")))
         except (OSError, ValueError, TypeError):
             return None
         if now_ms() - asked.since_ms <= KEPT_MS and not self._cancelled(asked):
@@ -82,13 +82,13 @@ class UnderWay:
         self.forget(turn)
         return None
 
-    def _cancelled(self, asked: Asked) -> bool:
+    def _cancelled(self, asked: KeptRequest) -> bool:
         """Whether a person has cancelled a job of it."""
         gone = (Job.turn == asked.turn, Job.state == "cancelled", col(Job.ended_ms) >= asked.since_ms)
         with db.read(self.engine) as session:
             return session.exec(select(Job.id).where(*gone)).first() is not None
 
-    def _follow(self, turn: str, send: Callable[[Asked], bool]) -> None:
+    def _follow(self, turn: str, send: Callable[[KeptRequest], bool]) -> None:
         """Send it again once no page does, until it is made, refused or given up. A refusal waits for who comes back to it."""
         try:
             while (asked := self._read(turn)) is not None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from app.api import proposing, under_way
-from app.api.under_way import Asked, UnderWay
+from app.api.under_way import KeptRequest, UnderWay
 from app.home.home import Home
 from engine.control.config import active
 from engine.errors import BadInput
@@ -128,12 +128,12 @@ def test_a_request_is_kept_for_its_person_until_it_is_made_refused_or_given_up(
     monkeypatch.setattr(under_way, "LOOK_S", 0.01)
     now, sent, seen = under_way.now_ms(), {"sleeve": "btc-trend"}, list[str]()
 
-    def refuse(asked: Asked) -> bool:
+    def refuse(asked: KeptRequest) -> bool:
         seen.append(asked.turn)
         raise BadInput("no")
 
     kept, other = UnderWay(home.path, home.engine), UnderWay(home.path, home.engine)
-    kept.keep(Asked("page-1", "ann", "page", now, sent), refuse)
+    kept.keep(KeptRequest("page-1", "ann", "page", now, sent), refuse)
     assert [asked.turn for asked in other.of("ann")] == ["page-1"]
     assert other.of("bob") == []
     assert not seen
@@ -142,10 +142,10 @@ def test_a_request_is_kept_for_its_person_until_it_is_made_refused_or_given_up(
     assert [asked.turn for asked in other.of("ann")] == ["page-1"], "a refusal waits for who comes back"
     kept.forget("page-1")
     assert other.of("ann") == []
-    kept.keep(Asked("page-2", "ann", "page", now, sent), lambda _: True)
+    kept.keep(KeptRequest("page-2", "ann", "page", now, sent), lambda _: True)
     until(lambda: other.of("ann") == [], "made")
     for turn, since in (("page-3", now), ("page-4", now - under_way.KEPT_MS - 1)):
-        kept.keep(Asked(turn, "ann", "page", since, sent), lambda _: False)
+        kept.keep(KeptRequest(turn, "ann", "page", since, sent), lambda _: False)
     assert [asked.turn for asked in other.of("ann")] == ["page-3"]
     with db.write(home.engine) as session:
         session.add(Job(id="j-1", kind="backtest", turn="page-3", state="cancelled", created_ms=now - 9, ended_ms=now + 1))
