@@ -129,7 +129,7 @@ def test_a_loosening_is_decided_on_the_proposals_page(page: Any, desk: Place) ->
 
 
 def test_a_proposal_whose_page_is_closed_is_made_and_found(page: Any, desk: Place, chromium: Any) -> None:
-    """The browser goes away while its evidence runs: another one finds it under way, and the card comes though nobody sends it."""
+    """The browser goes away while its evidence runs: the card comes though nobody sends it."""
     page.goto(f"{desk.page}?tab=sleeves&sleeve=btc-trend")
     page.get_by_role("button", name="Tighten").click()
     page.get_by_text("Half the leverage allowed").click()
