@@ -6,6 +6,7 @@ ends it.
 """
 
 import json
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -16,12 +17,13 @@ from typing import Any, NamedTuple
 from sqlmodel import col, select
 
 from app.api.context import now_ms
-from app.home.written import write_whole
+from app.home.written import alone_in, write_whole
 from engine.clock import DAY_MS
 from engine.store import db
 from engine.store.tables import Job
 
 FOLDER = "proposing"
+LOCK = ".lock"
 LOOK_S = 2.5  # between two looks at whether the evidence is there
 LEFT_S = 10.0  # that a page has not sent its request again: it was left
 KEPT_MS = DAY_MS  # a request that nobody took up for longer is forgotten
@@ -42,28 +44,22 @@ class UnderWay:
 
     def __init__(self, home: Path, engine: Any) -> None:
         self.folder, self.engine = home / FOLDER, engine
-        self._sent: dict[str, float] = {}  # turn -> when a page last sent it, monotonic s
-        self._followed: set[str] = set()
-        self._mutex = threading.Lock()
 
     def keep(self, asked: KeptRequest, send: Callable[[KeptRequest], bool]) -> None:
-        """Its evidence runs. `send`: sends it again, whether it is made; raises DeskError where it is refused."""
-        path = self.folder / f"{asked.turn}.json"
-        self._sent[asked.turn] = time.monotonic()
-        if not path.exists():
-            self.folder.mkdir(exist_ok=True)
+        """Its evidence runs, and its page is there. `send` sends it again, says whether it is made, raises where it is refused."""
+        path = self._path(asked.turn)
+        self.folder.mkdir(exist_ok=True)
+        if path.exists():
+            os.utime(path)
+        else:
             write_whole(path, json.dumps(asked._asdict()))
-        with self._mutex:
-            if asked.turn in self._followed:
-                return
-            self._followed.add(asked.turn)
         threading.Thread(target=self._follow, args=(asked.turn, send), name="proposing", daemon=True).start()
 
     def forget(self, turn: str) -> None:
         """It is made, refused or given up."""
-        self._sent.pop(turn, None)
-        with suppress(OSError):
-            (self.folder / f"{turn}.json").unlink(missing_ok=True)
+        for path in (self._path(turn), self._path(turn).with_suffix(LOCK)):
+            with suppress(OSError):
+                path.unlink(missing_ok=True)
 
     def of(self, person: str) -> list[KeptRequest]:
         """Those of a person, the oldest first."""
@@ -71,10 +67,13 @@ class UnderWay:
         found = [asked for path in files if (asked := self._read(path.stem)) is not None and asked.person == person]
         return sorted(found, key=lambda asked: asked.since_ms)
 
+    def _path(self, turn: str) -> Path:
+        return self.folder / f"{turn}.json"
+
     def _read(self, turn: str) -> KeptRequest | None:
         """A request that goes on; one that has ended meanwhile is forgotten."""
         try:
-            asked = KeptRequest(**json.loads((self.folder / f"{turn}.json").read_text("utf-8")))
+            asked = KeptRequest(**json.loads(self._path(turn).read_text("utf-8")))
         except (OSError, ValueError, TypeError):
             return None
         if now_ms() - asked.since_ms <= KEPT_MS and not self._cancelled(asked):
@@ -89,15 +88,16 @@ class UnderWay:
             return session.exec(select(Job.id).where(*gone)).first() is not None
 
     def _follow(self, turn: str, send: Callable[[KeptRequest], bool]) -> None:
-        """Send it again once no page does, until it is made, refused or given up. A refusal waits for who comes back to it."""
+        """Send it again once no page does, until it is made, refused or given up: one thread of all processes. A refusal waits
+        for who comes back to it.
+        """
         try:
-            while (asked := self._read(turn)) is not None:
-                left = time.monotonic() - self._sent.get(turn, 0.0) > LEFT_S
-                if left and send(asked):
-                    self.forget(turn)
-                    return
-                time.sleep(LOOK_S)
-        except Exception:  # noqa: BLE001 - refused, or the desk cannot be read: whoever comes back sends it again and reads why
+            with alone_in(self.folder, f"{turn}{LOCK}", "another thread follows it"):
+                while (asked := self._read(turn)) is not None:
+                    left = time.time() - self._path(turn).stat().st_mtime > LEFT_S
+                    if left and send(asked):
+                        self.forget(turn)
+                        return
+                    time.sleep(LOOK_S)
+        except Exception:  # noqa: BLE001 - followed already, refused, or the desk cannot be read: who comes back reads why
             return
-        finally:
-            self._followed.discard(turn)
