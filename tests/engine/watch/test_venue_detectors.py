@@ -115,6 +115,7 @@ def test_an_exit_that_is_filled_by_word_alone_asks_for_no_stop(later_s: int) -> 
             "docs/runbooks/reconcile-difference.md",
         ),
         ("refusals of btc: 5 refused in a row: no margin", "warn", "docs/runbooks/orders-rejected.md"),
+        ("the gate stays closed, no entries: code: the code of a is other code", "warn", "docs/runbooks/gate-closed.md"),
         ("the end of the journal was unfinished: 12 bytes set aside", "warn", "docs/runbooks/worker-down.md"),
         ("the strategy file is not there", "warn", "nightdesk journal explain d-7"),
     ],
