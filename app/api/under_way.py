@@ -46,7 +46,7 @@ class UnderWay:
         self.folder, self.engine = home / FOLDER, engine
 
     def keep(self, asked: KeptRequest, send: Callable[[KeptRequest], bool]) -> None:
-        """Its evidence runs, and its page is there. `send` sends it again, says whether it is made, raises where it is refused."""
+        """Its evidence runs, and its page is there. `send` sends it again: whether it is made; raises where it is refused."""
         path = self._path(asked.turn)
         self.folder.mkdir(exist_ok=True)
         if path.exists():

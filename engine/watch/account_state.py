@@ -14,6 +14,7 @@ from engine.core.orders import ENDED, UNKNOWN
 from engine.store.chain import Event
 from engine.store.journal import tail
 from engine.store.lookback import last
+from engine.watch.heartbeat import began_ms
 from engine.watch.order_lives import OrderLife
 from engine.watch.window import mark_at
 
@@ -65,6 +66,14 @@ class HaltStep(NamedTuple):
 def gate_seen(path: Path) -> Event | None:
     """How the gate stood when it last said so; None where there is none."""
     return last(path, ("gate",))
+
+
+def shut_row(path: Path, pid: int | None) -> str:
+    """Which row keeps the gate of this worker's account closed, and why; "" where none does, or it has not asked yet."""
+    event, began = gate_seen(path), began_ms(pid or 0)
+    if event is None or event.body["open"] or began is None or event.t_recv_ms < began:
+        return ""
+    return next((f"{row['name']}: {readable(str(row['why']))}" for row in event.body["rows"] if row["ok"] is False), "")
 
 
 def spells(path: Path) -> list[Spell]:

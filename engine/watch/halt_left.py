@@ -64,6 +64,12 @@ def halt_state(path: Path, since_ms: int) -> HaltState:
     return HaltState(INCOMPLETE if left else KILLED, left[:LEFT_MAX], until_ms)
 
 
+def tried_text(path: Path, since_ms: int | None) -> str:
+    """What a halt has left once it has tried everything, in a line; "" before, and where nothing is left."""
+    found = HaltState(KILLED, []) if since_ms is None else halt_state(path, since_ms)
+    return f"{INCOMPLETE}: still there: {'; '.join(found.left)}" if found.tried and found.state == INCOMPLETE else ""
+
+
 def lost_end(home: Path) -> str:
     """How the journal of a home ends before what its worker had reached; "" when it does not."""
     beat = heartbeat_of(home)  # first: a worker that goes on meanwhile has journaled what it said
