@@ -170,14 +170,24 @@ def _is_over(desk: DeskObservation, event: Event, kind: str) -> bool:
     if desk.mark is None or event.seq >= desk.mark.seq:
         return False
     said, body = str(event.body.get("what")), desk.mark.body
-    where = said.partition(": ")[0].partition(" cannot be compared ")[0]
-    unread = f"venue of {where}" if any(words in said for words in UNREAD) else NAMED_WHILE.get(kind)
+    where = _unread_of(event) or said.partition(": ")[0].partition(" cannot be compared ")[0]
+    unread = f"venue of {where}" if _unread_of(event) else NAMED_WHILE.get(kind)
     begins = "gate" if "row" in event.body else unread
     ended = begins is not None and not any(what.startswith(begins) for what in body.get("blocked", {}))
-    if begins == f"venue of {where}":  # of what is off the mark does not say it
+    if _unread_of(event):  # of what is off the mark does not say it; and what came again is said by the last
         ended = ended and where not in body.get("off", {})
+        ended = ended or any(later.seq > event.seq and _unread_of(later) == where for later in desk.incidents)
+    if kind == "stop_unseen" and "layer" in event.body:
+        position = body["sleeves"].get(where, {}).get("position") or {"layers": []}
+        ended = all(layer.get("key") != event.body["layer"] for layer in position["layers"])
     unlisted = kind == "compare" and is_gone(desk, where)  # paged as the position that cannot be looked at
     return ended or unlisted or "difference" in event.body
+
+
+def _unread_of(event: Event) -> str:
+    """The instrument whose executions an incident says are not read; "" for another incident."""
+    said = str(event.body.get("what"))
+    return said.partition(": ")[0] if any(words in said for words in UNREAD) else ""
 
 
 def _layers(layers: Sequence[object]) -> str:

@@ -156,6 +156,25 @@ def test_an_incident_of_what_has_ended_asks_for_nobody(what: str, lasts: str, mo
     assert bool(off) == lasts.startswith("venue of"), "of what is off no mark says that it lasts"
 
 
+def test_what_came_again_is_said_once() -> None:
+    """A venue that is away twice within ten minutes: the page of the first time does not come back with the second."""
+    first = reported(f"{INSTRUMENT}: the venue does not say what was executed: 503")._replace(seq=5)
+    again = reported(f"{INSTRUMENT}: the venue does not say what was executed: 502")._replace(seq=7, id="d-77")
+    other = reported("okx:BTC-USDT:perp: the venue does not say what was executed: 502")._replace(seq=6, id="d-78")
+    away = mark(blocked={f"venue of {INSTRUMENT}": "x", "venue of okx:BTC-USDT:perp": "x"})
+    found = evaluate(desk(mark=away, incidents=(first, other, again)))[0]
+    assert sorted(one.event for one in found if one.kind == "incident") == ["d-77", "d-78"]
+
+
+@pytest.mark.parametrize(("key", "pages"), [(3, 1), (4, 0)])
+def test_a_stop_that_is_not_shown_pages_for_as_long_as_its_layer_is_open(key: int, pages: int) -> None:
+    """Nothing is left to protect once the layer has gone."""
+    said = reported("btc-trend: the venue has acknowledged the stop of layer 3, and does not show it; look there", layer=3)
+    held = mark({"position": POSITION | {"layers": [LAYER | {"key": key}]}})
+    found = evaluate(desk(mark=held, incidents=(said._replace(seq=5),)))[0]
+    assert len([one for one in found if one.kind == "incident"]) == pages
+
+
 def test_a_halt_that_ended_well_is_a_word_until_its_release() -> None:
     """What was left before is over, and what is left after a release is not."""
     left = reported("halt: KILL_INCOMPLETE, left: 3 lots", state="KILL_INCOMPLETE", left=["3 lots"])._replace(seq=5)
