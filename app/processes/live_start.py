@@ -6,6 +6,7 @@ Without an account the desk is on paper; with one it is the account's (app.proce
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from hashlib import sha256
+from math import isclose
 from pathlib import Path
 from typing import Any
 
@@ -68,8 +69,10 @@ def account_desk(home: Any, journal: Any, data: LiveData, chain: ChainCheck, log
         say(what)
 
     async def connect(instruments: Sequence[str]) -> AccountConnection:
-        counted = await asyncio.to_thread(counted_before, home.desk_journal)
         overrides = home.desk.overrides()
+        book = await asyncio.to_thread(fold, home.desk_journal)
+        require_same_lots(book, overrides)
+        counted = counted_before(home.desk_journal, book)
         return await connected(account.venue, instruments, keys.client, overrides, data.account_waits, counted=counted)
 
     # funding: what the daily comparison is to count with; the account's own settlements are bills
@@ -94,9 +97,22 @@ def account_desk(home: Any, journal: Any, data: LiveData, chain: ChainCheck, log
     return loop
 
 
-def counted_before(journal: Path) -> dict[str, str]:
+def require_same_lots(book: Book | None, overrides: Mapping[str, Mapping[str, Any]]) -> None:
+    """Refuse a lot in desk.toml that is not the journal's: the book counts in its own, and what it orders would go out in the
+    other. Flat or not: the next entry is counted so, too. `book` is None before the desk begins.
+    """
+    for spec in book.specs if book is not None else ():
+        name = spec.source["instrument"]
+        now, before = instrument_of(*name.split(":"), overrides).lot_size, spec.rules.lot_size
+        if not isclose(now, before, rel_tol=1e-9):
+            what = f"{name}: this home counts in lots of {before:.10g}, and desk.toml says {now:.10g}; nothing was read or sent"
+            way = f'lot_size = {before:.10g} under [instruments."{name}"], or, flat at the venue, a new home for the other lots'
+            raise BadInput(what, way)
+
+
+def counted_before(journal: Path, book: Book | None) -> dict[str, str]:
     """Instrument -> what its venue counted in when the gate was last open, of those that have lots or orders since."""
-    if not (steps := last_opened(journal).get("steps")) or (book := fold(journal)) is None:
+    if not (steps := last_opened(journal).get("steps")) or book is None:
         return {}
     ordered = {book.specs[order.sleeve].source["instrument"] for order in book.orders.open.values()}
     return {name: text for name, text in steps.items() if name in ordered or holds(book, name)}

@@ -19,6 +19,7 @@ from engine.watch.order_lives import OrderLife
 from engine.watch.window import mark_at
 
 LOOKED_AT = 5_000  # events at the journal's end, among which what was not well is looked for
+GATE_LOOKED_AT = 1_000  # the same for a gate that is closed: each try that ends otherwise is one
 SPELLS_MAX = 30
 ADDRESS = re.compile(r"(?:\b[a-z]+ )?\b(?:GET|POST|PUT|DELETE) https?://\S+ ?")  # as ccxt begins what it raises
 FIRST = "00"  # end of the id of a layer's first order of its kind
@@ -70,10 +71,10 @@ def gate_seen(path: Path) -> Event | None:
 
 def shut_row(path: Path, pid: int | None) -> str:
     """Which row keeps the gate of this worker's account closed, and why; "" where none does, or it has not asked yet."""
-    event, began = gate_seen(path), began_ms(pid or 0)
-    if event is None or event.body["open"] or began is None or event.t_recv_ms < began:
+    events, began = tail(path, GATE_LOOKED_AT, {"gate"}), began_ms(pid or 0)
+    if not events or events[-1].body["open"] or began is None or events[-1].t_recv_ms < began:
         return ""
-    return next((f"{row['name']}: {readable(str(row['why']))}" for row in event.body["rows"] if row["ok"] is False), "")
+    return next((f"{row['name']}: {readable(str(row['why']))}" for row in events[-1].body["rows"] if row["ok"] is False), "")
 
 
 def spells(path: Path) -> list[Spell]:
