@@ -6,11 +6,10 @@ Without an account the desk is on paper; with one it is the account's (app.proce
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from hashlib import sha256
-from math import isclose
 from pathlib import Path
 from typing import Any
 
-from app.processes.account_check import wanted_of
+from app.processes.account_check import advice_of, require_same_lots, wanted_of
 from app.processes.account_start import connected, keyed
 from app.processes.chain_check import ChainCheck
 from app.processes.keeping import Log
@@ -73,7 +72,10 @@ def account_desk(home: Any, journal: Any, data: LiveData, chain: ChainCheck, log
         book = await asyncio.to_thread(fold, home.desk_journal)
         require_same_lots(book, overrides)
         counted = counted_before(home.desk_journal, book)
-        return await connected(account.venue, instruments, keys.client, overrides, data.account_waits, counted=counted)
+        try:
+            return await connected(account.venue, instruments, keys.client, overrides, data.account_waits, counted=counted)
+        except BadInput as error:
+            raise BadInput(error.what, advice_of(error.hint, book)) from error
 
     # funding: what the daily comparison is to count with; the account's own settlements are bills
     about = {"home_id": home.id, "source": "live", "funding": "recorded", "notes": [], "account": name, "mode": account.mode}
@@ -95,19 +97,6 @@ def account_desk(home: Any, journal: Any, data: LiveData, chain: ChainCheck, log
     data.is_off = lambda instrument: loop.book is not None and instrument in loop.book.off
     data.is_gone = lambda instrument: loop.book is not None and loop.book.is_gone(instrument)
     return loop
-
-
-def require_same_lots(book: Book | None, overrides: Mapping[str, Mapping[str, Any]]) -> None:
-    """Refuse a lot in desk.toml that is not the journal's: the book counts in its own, and what it orders would go out in the
-    other. Flat or not: the next entry is counted so, too. `book` is None before the desk begins.
-    """
-    for spec in book.specs if book is not None else ():
-        name = spec.source["instrument"]
-        now, before = instrument_of(*name.split(":"), overrides).lot_size, spec.rules.lot_size
-        if not isclose(now, before, rel_tol=1e-9):
-            what = f"{name}: this home counts in lots of {before:.10g}, and desk.toml says {now:.10g}; nothing was read or sent"
-            way = f'lot_size = {before:.10g} under [instruments."{name}"], or, flat at the venue, a new home for the other lots'
-            raise BadInput(what, way)
 
 
 def counted_before(journal: Path, book: Book | None) -> dict[str, str]:
