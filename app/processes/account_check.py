@@ -140,8 +140,8 @@ def require_same_lots(book: Book | None, overrides: Mapping[str, Mapping[str, An
     other. Flat or not: the next entry is counted so, too. `book` is None before the desk begins.
     """
     for spec in book.specs if book is not None else ():
-        name = spec.source["instrument"]
-        now, before = instrument_of(*name.split(":"), overrides).lot_size, spec.rules.lot_size
+        venue, symbol, market = str(name := spec.source["instrument"]).split(":")
+        now, before = instrument_of(venue, symbol, market, overrides).lot_size, spec.rules.lot_size
         if not isclose(now, before, rel_tol=1e-9):
             what = f"{name}: this home counts in lots of {before:.10g}, and desk.toml says {now:.10g}; nothing was read or sent"
             way = f'lot_size = {before:.10g} under [instruments."{name}"], or, flat at the venue, a new home for the other lots'
