@@ -16,6 +16,7 @@ from typing import Any
 from app.home.accounts import AccountEntry, meant_for
 from app.home.home import Home, existing_home
 from app.processes.account_claims import key_source
+from app.processes.venue_calls import with_calls
 from engine.book.bar_signals import NO_SIGNAL
 from engine.book.book import Book
 from engine.book.replay import fold
@@ -109,7 +110,8 @@ async def asked_of(
     """The report of an account; `counted`: symbol -> as the desk counts it, where a start is to be foreseen too. Raises BadInput
     where ccxt does not have the venue.
     """
-    client = read_only(connect(AccountAddress(account.venue, account.mode, account.rest_url, account.ws_url), keys))
+    made = connect(AccountAddress(account.venue, account.mode, account.rest_url, account.ws_url), keys)
+    client = read_only(with_calls(account.venue, made))
     try:
         reader = reader_of(account.venue, client, wanted.plays and not account.rest_url)
         report = await checked(reader, wanted, now_ms, lambda error: refusal_of(error, client, account.venue, keys.without))
