@@ -74,7 +74,11 @@ def shut_row(path: Path, pid: int | None) -> str:
     events, began = tail(path, GATE_LOOKED_AT, {"gate"}), began_ms(pid or 0)
     if not events or events[-1].body["open"] or began is None or events[-1].t_recv_ms < began:
         return ""
-    return next((f"{row['name']}: {readable(str(row['why']))}" for row in events[-1].body["rows"] if row["ok"] is False), "")
+    row = next((row for row in events[-1].body["rows"] if row["ok"] is False), None)
+    if row is None:
+        return ""
+    first, *more = readable(str(row["why"])).split("; ") if row["name"] == "account" else [readable(str(row["why"]))]
+    return f"{row['name']}: {first}{f' ({len(more)} more)' if more else ''}"
 
 
 def spells(path: Path) -> list[Spell]:

@@ -193,6 +193,7 @@ INCIDENTS: tuple[tuple[str, str], ...] = (
     ("does not say what was executed", "away"),
     (" is not traded: ", "untraded"),
     ("the venue's clock differs from ours", "clock"),
+    ("the venue's clock differs by ", "clock"),
     ("an execution under our name that the journal does not know", "orphan"),
     ("lots that no order explains could not be closed", "orphan"),
     ("an execution that is not ours", "foreign_trade"),

@@ -78,7 +78,7 @@ def test_what_follows_from_an_instrument_that_is_gone_is_left_out() -> None:
 
 def test_the_row_that_keeps_the_gate_closed_is_of_the_worker_that_runs(tmp_path: Path) -> None:
     """What an earlier process was asked says nothing of this one; an open gate has no such row."""
-    account = {"name": "account", "ok": False, "why": "withdrawal: it may withdraw"}
+    account = {"name": "account", "ok": False, "why": "withdrawal: it may withdraw; trading: no answer; fees: no answer"}
     rows = [{"name": "fold", "ok": True, "why": ""}, account, {"name": "code", "ok": None, "why": ""}]
     began = began_ms(os.getpid())
     assert began is not None
@@ -87,7 +87,7 @@ def test_the_row_that_keeps_the_gate_closed_is_of_the_worker_that_runs(tmp_path:
         event = Event("gate", T, {"open": is_open, "rows": rows}, t_recv_ms=began + ms)
         return shut_row(journaled(tmp_path / f"{ms}{is_open}", event), os.getpid())
 
-    assert said(1) == "account: withdrawal: it may withdraw"
+    assert said(1) == "account: withdrawal: it may withdraw (2 more)"
     assert said(1, is_open=True) == ""
     assert said(-1) == ""
     assert shut_row(journaled(tmp_path / "none"), None) == ""

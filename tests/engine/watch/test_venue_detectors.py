@@ -104,6 +104,7 @@ def test_an_exit_that_is_filled_by_word_alone_asks_for_no_stop(later_s: int) -> 
     [
         ("an execution under our name that the journal does not know: 3 lots", "page", "docs/runbooks/orphan.md"),
         ("the venue's clock differs from ours by 2.0 s; no entries", "page", "timedatectl (docs/runbooks/gate-closed.md)"),
+        ("clock: the venue's clock differs by 40.0 s; no entries", "page", "timedatectl (docs/runbooks/gate-closed.md)"),
         (
             f"{INSTRUMENT}: the venue turns away every request, for a minute or longer: 50120",
             "page",
