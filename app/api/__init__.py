@@ -128,7 +128,8 @@ SameSite=Strict, Path=/; a page on another port of the same host reads it server
   POST   /api/proposals         {"sleeve", "changes": [{"key", "value"}], "rationale", "ends": of a pause alone, 24h or monday
                         06:00Z, at most 90 days of desk time}: a person's own, by the tools that roles propose with ->
                         {"state": "made", "proposal": Card} or 202 {"state": "evidence", "jobs", "progress"} while the runs
-                        that are its evidence go on: send the same again
+                        that are its evidence go on: send the same again, or leave it: it is made once they are done
+  GET    /api/proposing         {"items": [the same and "since_ms"]}: one's own whose evidence runs
   POST   /api/proposals/{id}/approve   {"diff_sha256"} (the whole one that was shown) -> Decision
   POST   /api/proposals/{id}/reject    {"reason"}                                     -> Decision
   POST   /api/proposals/{id}/refresh   {} -> Card: the change of a stale or expired proposal, proposed again on today's base

@@ -48,6 +48,7 @@ class ApiContext:
     address: Address = field(default_factory=Address)
     running: Any = None  # app.api.running.RunningTurns, set by the factory
     meters: Any = None  # app.api.metrics.Meters, set by the factory
+    under_way: Any = None  # app.api.under_way.UnderWay, set by the factory
 
     def __post_init__(self) -> None:
         self.sessions = Sessions(self.opened.path)

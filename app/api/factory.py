@@ -51,6 +51,7 @@ from app.api.context import Address, ApiContext, allowed, now_ms
 from app.api.faults import add_faults
 from app.api.models import Failure
 from app.api.running import RunningTurns
+from app.api.under_way import UnderWay
 from app.home.home import Home
 
 # a request is compared with one route after the other: what a conversation and every page ask for comes first
@@ -100,6 +101,7 @@ def create(home: Home, address: Address | None = None) -> AccessMiddleware:
     """The application of one home behind its access control; `.app` is the FastAPI application inside."""
     desk = ApiContext(home, address or Address())
     desk.meters = metrics.Meters(desk)
+    desk.under_way = UnderWay(home.path, home.engine)
     desk.running = RunningTurns(desk, lambda seconds, how: desk.meters.turns.labels(how).observe(seconds))
 
     @asynccontextmanager

@@ -221,6 +221,18 @@ class Proposing(ApiModel):
     progress: float = Field(ge=0, le=1)
 
 
+class UnderWayView(ProposingBody):
+    """A request whose evidence runs, as it was sent."""
+
+    since_ms: int
+
+
+class UnderWayList(ApiModel):
+    """One's own, the oldest first."""
+
+    items: list[UnderWayView]
+
+
 class ShadowView(ApiModel):
     """A sleeve in shadow. Costs in basis points of price, against the order; null where nothing was compared."""
 

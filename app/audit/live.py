@@ -19,7 +19,7 @@ from engine.watch.health import HealthCheck
 from engine.watch.incidents import windows_of
 from engine.watch.null_features import lacking_now
 from engine.watch.parity_result import UNEXPLAINED_FRAC_MAX
-from engine.watch.window import journal_of, start_of
+from engine.watch.window import instruments_of, journal_of, start_of
 
 NO_BAR = "the desk has decided on no bar"
 ALERTS_MAX = 500
@@ -259,7 +259,7 @@ CHECKS: dict[str, tuple[str, Callable[[AuditedSleeve], HealthCheck]]] = {
     "no_breaker": ("Are all breakers of the desk unlatched?", lambda one: health.breakers(one.mark)),
     "stops_work": (
         "Has every open layer a working stop at the venue, where it should be?",
-        lambda one: health.positions(one.mark),
+        lambda one: health.positions(one.mark, instruments_of(one.home.desk_journal)),
     ),
     "prices_come": ("Had the last bars prices?", lambda one: health.bars(one.home.path, one.mark)),
     "chains_whole": ("Do both journals verify from end to end?", lambda one: health.journals(one.home.path, one.home.engine)),

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import typer
 
 from app.cli import out
+from app.cli.words import shown
 from engine.amounts import price_text, quantity_text
 from engine.book.quiet_close import pause_text, shut_text
 from engine.clock import timeframe_ms, utc
@@ -305,16 +306,21 @@ def _words_of(home: Any, view: Any) -> dict[str, str]:
     """Sentences of the status: the drawdown, and who carries out a halt or a new version."""
     from engine.control.agreement import differs
     from engine.control.config import active_version
+    from engine.watch.account_state import shut_row
     from engine.watch.desk_view import drawdown_text, incident_text
     from engine.watch.following import HALT, VERSION, carried_out
-    from engine.watch.halt_left import lost_end
+    from engine.watch.halt_left import lost_end, tried_text
 
     now_ms, active = time.time_ns() // 1_000_000, active_version(home.engine)
     behind = f"Version {active} is in force, the desk runs {view.version}. {carried_out(home.path, now_ms, VERSION)}"
     if view.version is not None and active != view.version and (why := differs(home.engine, home.desk_journal)):
         behind = f"The desk stays on version {view.version}: {why}. See nightdesk doctor"
     said = {"drawdown": drawdown_text(view), "incident_text": incident_text(view), "lost_end": lost_end(home.path)}
-    return said | {"halt_follows": carried_out(home.path, now_ms, HALT), "version_follows": behind}
+    follows = carried_out(home.path, now_ms, HALT)
+    if left := tried_text(home.desk_journal, view.halt.since_ms):  # nothing is on its way any more
+        follows = shown(left) + ("" if follows.startswith("The worker ") else f"\n{follows}")
+    shut = shut_row(home.desk_journal, view.worker.pid) if view.worker.running and not view.halt.halted else ""
+    return said | {"halt_follows": follows, "version_follows": behind, "shut": shut}
 
 
 def status_text(value: dict[str, Any]) -> str:
@@ -330,6 +336,7 @@ def status_text(value: dict[str, Any]) -> str:
         f"Desk time {utc(value['desk_ms'])}, {value['mode'].upper()} on {value['source']} bars, worker {value['worker']['phase']}"
     )
     lines = [head + (f": {value['worker']['note']}" if value["worker"]["note"] else "")]
+    lines += [f"Nothing enters: {shown(value['shut'])}; see nightdesk live gate"] if value["shut"] else []
     lines.append(f"Equity {value['equity']:,.2f}, {value['drawdown']}, exposure {value['gross']:,.2f}, {value['bars']} bars")
     lines += [f"NOT AS IT IS: {value['lost_end']}"] if value["lost_end"] else []
     lines += [f"Of the P&L {value['incident_text']}"] if value["incident_text"] else []

@@ -156,6 +156,7 @@ def probes_text(value: dict[str, Any]) -> str:
 def gate(as_json: bool = JSON) -> None:
     """Why nothing enters: each row of the gate as the worker last said it, what else is not well. Exit 1 while it is closed."""
     from app.home.home import existing_home
+    from engine.book.bodies import OFF
     from engine.watch.account_state import gate_seen, spells
     from engine.watch.health import worker_pid
     from engine.watch.heartbeat import heartbeat_of
@@ -168,7 +169,8 @@ def gate(as_json: bool = JSON) -> None:
     unwell = {spell.what: spell.why for spell in spells(home.desk_journal) if spell.over_ms is None}
     shut = unwell.pop("gate", "")  # it closes before it has asked any row: at a halt, at an incident
     value = {"open": event.body["open"] and not shut, "t_ms": event.t_recv_ms, "rows": event.body["rows"], "shut": shut}
-    value |= {"off": event.body.get("off", {}), "unwell": unwell, "resting": resting(home.desk_journal)}
+    off = {what.removeprefix(OFF): why for what, why in unwell.items() if what.startswith(OFF)}  # by now: the event is older
+    value |= {"off": off, "unwell": unwell, "resting": resting(home.desk_journal)}
     beat = heartbeat_of(home.path) if worker_pid(home.path) is not None else {}
     before = "no worker runs" if not beat else "the worker is starting" if beat.get("phase") == "starting" else ""
     was = f"{before}: the gate as it was at {utc(event.t_recv_ms)}\n" if before else ""
@@ -189,6 +191,9 @@ def resting(journal: Path) -> dict[str, str]:
 
 def gate_text(value: dict[str, Any]) -> str:
     """A line a row."""
+    from engine.book.bodies import OFF
+    from engine.watch.account_state import first_causes
+
     words = {True: "ok", False: "CLOSED", None: "not asked"}
     entering = "open; by their stage not all sleeves enter" if value["resting"] else "open: sleeves may enter"
     opened = "open; what is not well keeps entries away" if value["unwell"] else entering
@@ -197,7 +202,8 @@ def gate_text(value: dict[str, Any]) -> str:
     for row in value["rows"]:
         tries = f", tried {row['tries']} times" if row["tries"] > 1 else ""
         lines.append(f"  {words[row['ok']]:<10}{row['name']}{tries}{': ' + shown(row['why']) if row['why'] else ''}")
-    lines += [f"  not well  {shown(name)}: {shown(why)}" for name, why in value["unwell"].items()]
+    own = {name: why for name, why in first_causes(value["unwell"]).items() if not name.startswith(OFF)}
+    lines += [f"  not well  {shown(name)}: {shown(why)}" for name, why in own.items()]
     lines += [
         f"  note      {shown(name)} enters nothing at stage {at}: nightdesk live stages" for name, at in value["resting"].items()
     ]

@@ -51,6 +51,8 @@ def _way_on(what: str) -> str:
 
 def _text(found: Mapping[str, Any]) -> str:
     """The card of each difference."""
+    from engine.watch.account_state import first_causes
+
     lines = []
     for difference in found["differences"]:
         since = f", since {utc(difference['since_ms'])} ({difference['event']})" if difference["event"] else ""
@@ -65,7 +67,7 @@ def _text(found: Mapping[str, Any]) -> str:
         f" {d['least_lots']}; close them at its own page, and adopt the difference that shows then"
         for d in found["dust"]
     ]
-    lines += [f"not well: {shown(what)}: {shown(why)}{_way_on(what)}" for what, why in found["blocked"].items()]
+    lines += [f"not well: {shown(what)}: {shown(why)}{_way_on(what)}" for what, why in first_causes(found["blocked"]).items()]
     if found["windows"]:
         lines.append(f"open incident windows: {', '.join(found['windows'])}; see nightdesk incidents list")
     some = "Entries of some sleeves are withheld" if found["blocked"] else "Entries are not blocked"

@@ -5,7 +5,7 @@ from engine.control.agreement import version_line
 from engine.control.config import active, validated
 from engine.errors import DeskError
 from engine.watch import health
-from engine.watch.window import mark_at
+from engine.watch.window import instruments_of, mark_at
 
 
 def healthy(home: Home) -> list[str]:
@@ -23,7 +23,7 @@ def healthy(home: Home) -> list[str]:
     looks = {
         "journals": lambda: health.journals(home.path, home.engine, since=True),
         "fold": lambda: health.journal_fold(home.path),
-        "protective orders": lambda: health.positions(mark_at(home.desk_journal)),
+        "protective orders": lambda: health.positions(mark_at(home.desk_journal), instruments_of(home.desk_journal)),
         "disk": lambda: health.disk(home.path),
     }
     seen = [health.run_check(name, look) for name, look in looks.items()]

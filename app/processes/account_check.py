@@ -9,13 +9,17 @@ import json
 import sys
 import time
 from collections.abc import Mapping
+from math import isclose
 from pathlib import Path
 from typing import Any
 
 from app.home.accounts import AccountEntry, meant_for
 from app.home.home import Home, existing_home
 from app.processes.account_claims import key_source
+from app.processes.venue_calls import with_calls
 from engine.book.bar_signals import NO_SIGNAL
+from engine.book.book import Book
+from engine.book.replay import fold
 from engine.clock import timeframe_ms
 from engine.control.config import SleeveConfig, active
 from engine.control.sleeve_config import traded_by
@@ -34,6 +38,8 @@ from engine.venues.instruments import Instrument, costs_of, instrument_of
 
 STOP_FRAC = 0.05  # of price: how far the stop of the smallest layer is taken to be
 STEPS = "whole steps of the venue's"
+OTHER_LOTS = "lot_size, tick"  # how engine.venues.account_instruments.listed_market ends its advice
+KEEPS_LOTS = "a home that has begun keeps its lots: see to what is open at the venue's own page, and begin a new home"
 UNBOUND = 1e12  # base units: volume does not bind the smallest layer
 
 
@@ -104,7 +110,8 @@ async def asked_of(
     """The report of an account; `counted`: symbol -> as the desk counts it, where a start is to be foreseen too. Raises BadInput
     where ccxt does not have the venue.
     """
-    client = read_only(connect(AccountAddress(account.venue, account.mode, account.rest_url, account.ws_url), keys))
+    made = connect(AccountAddress(account.venue, account.mode, account.rest_url, account.ws_url), keys)
+    client = read_only(with_calls(account.venue, made))
     try:
         reader = reader_of(account.venue, client, wanted.plays and not account.rest_url)
         report = await checked(reader, wanted, now_ms, lambda error: refusal_of(error, client, account.venue, keys.without))
@@ -130,6 +137,24 @@ async def with_steps(report: AccountReport, client: Any, venue: str, counted: Ma
     return AccountReport((*report.checks, *rows), ok, report.may if ok else "nothing")
 
 
+def require_same_lots(book: Book | None, overrides: Mapping[str, Mapping[str, Any]]) -> None:
+    """Refuse a lot in desk.toml that is not the journal's: the book counts in its own, and what it orders would go out in the
+    other. Flat or not: the next entry is counted so, too. `book` is None before the desk begins.
+    """
+    for spec in book.specs if book is not None else ():
+        venue, symbol, market = str(name := spec.source["instrument"]).split(":")
+        now, before = instrument_of(venue, symbol, market, overrides).lot_size, spec.rules.lot_size
+        if not isclose(now, before, rel_tol=1e-9):
+            what = f"{name}: this home counts in lots of {before:.10g}, and desk.toml says {now:.10g}; nothing was read or sent"
+            way = f'lot_size = {before:.10g} under [instruments."{name}"], or, flat at the venue, a new home for the other lots'
+            raise BadInput(what, way)
+
+
+def advice_of(hint: str, book: Book | None) -> str:
+    """What to do about steps that do not fit: lots are written into desk.toml before a home begins, and not after it."""
+    return KEEPS_LOTS if book is not None and hint.endswith(OTHER_LOTS) else hint
+
+
 def now_ms() -> int:
     """This machine's clock, UTC ms."""
     return time.time_ns() // 1_000_000
@@ -144,6 +169,14 @@ def report_of(name: str) -> dict[str, Any]:
     overrides = home.desk.overrides()
     counted = {one.symbol: instrument_of(account.venue, one.symbol, "perp", overrides) for one in wanted.symbols}
     report = asyncio.run(asked_of(account, keys, wanted, counted))
+    if name == home.desk.account:
+        book = fold(home.desk_journal)
+        try:
+            require_same_lots(book, overrides)
+        except BadInput as error:
+            lots = AccountCheck("lots", False, error.what, error.hint)
+            report = AccountReport((*report.checks, lots), ok=False, may="nothing")
+        report = report._replace(checks=tuple(row._replace(wanted=advice_of(row.wanted, book)) for row in report.checks))
     about = {"account": name, "venue": account.venue, "mode": account.mode}
     return about | {"checks": [row._asdict() for row in report.checks], "ok": report.ok, "may": report.may}
 

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 from app.home.accounts import AccountEntry
 from app.processes.account_check import asked_of
 from app.processes.account_claims import key_source
+from app.processes.venue_calls import with_calls
 from engine.errors import BadInput, DataError
 from engine.live.account_loop import AccountConnection
 from engine.redaction import redacted
@@ -44,7 +45,7 @@ def keyed(name: str, account: AccountEntry, home: Path) -> KeyedAccount:
     """What needs the keys of an account. Raises BadInput where they cannot be read."""
     keys: VenueKeys = read_keys(key_source(name, account), home)
     at = AccountAddress(account.venue, account.mode, account.rest_url, account.ws_url)
-    return KeyedAccount(lambda: connect(at, keys), lambda wanted: asked_of(account, keys, wanted))
+    return KeyedAccount(lambda: with_calls(at.venue, connect(at, keys)), lambda wanted: asked_of(account, keys, wanted))
 
 
 async def connected(

@@ -9,7 +9,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from app.processes.account_check import wanted_of
+from app.processes.account_check import advice_of, require_same_lots, wanted_of
 from app.processes.account_start import connected, keyed
 from app.processes.chain_check import ChainCheck
 from app.processes.keeping import Log
@@ -68,9 +68,14 @@ def account_desk(home: Any, journal: Any, data: LiveData, chain: ChainCheck, log
         say(what)
 
     async def connect(instruments: Sequence[str]) -> AccountConnection:
-        counted = await asyncio.to_thread(counted_before, home.desk_journal)
         overrides = home.desk.overrides()
-        return await connected(account.venue, instruments, keys.client, overrides, data.account_waits, counted=counted)
+        book = await asyncio.to_thread(fold, home.desk_journal)
+        require_same_lots(book, overrides)
+        counted = counted_before(home.desk_journal, book)
+        try:
+            return await connected(account.venue, instruments, keys.client, overrides, data.account_waits, counted=counted)
+        except BadInput as error:
+            raise BadInput(error.what, advice_of(error.hint, book)) from error
 
     # funding: what the daily comparison is to count with; the account's own settlements are bills
     about = {"home_id": home.id, "source": "live", "funding": "recorded", "notes": [], "account": name, "mode": account.mode}
@@ -94,9 +99,9 @@ def account_desk(home: Any, journal: Any, data: LiveData, chain: ChainCheck, log
     return loop
 
 
-def counted_before(journal: Path) -> dict[str, str]:
+def counted_before(journal: Path, book: Book | None) -> dict[str, str]:
     """Instrument -> what its venue counted in when the gate was last open, of those that have lots or orders since."""
-    if not (steps := last_opened(journal).get("steps")) or (book := fold(journal)) is None:
+    if not (steps := last_opened(journal).get("steps")) or book is None:
         return {}
     ordered = {book.specs[order.sleeve].source["instrument"] for order in book.orders.open.values()}
     return {name: text for name, text in steps.items() if name in ordered or holds(book, name)}

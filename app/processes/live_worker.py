@@ -6,6 +6,7 @@ walks what closed meanwhile without deciding on it, and goes on. What it cannot 
 """
 
 import asyncio
+import os
 import re
 import signal
 from collections.abc import Coroutine, Mapping, Sequence
@@ -23,12 +24,14 @@ from engine.live.data_health import DATA
 from engine.live.feed import Span
 from engine.live.growing import GrownFeed
 from engine.process_memory import trim_memory
+from engine.watch.account_state import first_causes, shut_row
 from engine.watch.heartbeat import unattended_text
 from engine.watch.last_closes import MISSED
 
 LOOK_MS = 250  # between two looks at what people have set
 CONNECT_AGAIN_MS = 5_000
 NOTE_MAX = 400
+GATE, GATE_COMMAND = "gate", "nightdesk live gate"  # of Book.health
 
 
 class DeskSide(Protocol):
@@ -70,6 +73,7 @@ class LiveWorker:
         self.heartbeat, self.heads = Heartbeat(home.path), HeadNotes(home.engine)
         self.phase, self.note_ = "starting", ""
         self.policy: Any = "none"
+        self._row = ""  # of the gate that was said last
         self._said = ""  # of why the account is not connected, without what changes with each try
         data.on_account_wait = self.account_waits
 
@@ -192,6 +196,7 @@ class LiveWorker:
         """Say in the home how the desk stands."""
         book = self.desk.book
         trouble = {} if book is None else book.health
+        self._say_gate(trouble)
         about = {
             "phase": self.phase,
             "note": self.note_ or trouble_text(trouble),
@@ -200,6 +205,13 @@ class LiveWorker:
             "mode": self.mode,
         }
         self.heartbeat.write(book, **about, source="live", bars_per_second=None, account=dict(self.desk.pulse()))
+
+    def _say_gate(self, trouble: Mapping[str, str]) -> None:
+        """Which row keeps the gate closed, once, to whoever sees the terminal: its page comes after a minute and a half."""
+        row = shut_row(self.home.desk_journal, os.getpid()) if GATE in trouble else ""
+        if row and row != self._row:
+            say(f"nothing enters: {row}; {GATE_COMMAND}")
+        self._row = row or self._row
 
     async def _beat_for_ever(self) -> None:
         while True:
@@ -232,7 +244,7 @@ async def until_signalled(worker: LiveWorker) -> None:
 def trouble_text(troubles: Mapping[str, str]) -> str:
     """What is not well (name -> why) in a line: each reason once, behind the names that have it where it does not say whose."""
     of = dict[str, list[str]]()
-    for what, why in sorted(troubles.items()):
+    for what, why in sorted(first_causes(troubles).items()):
         of.setdefault(why, []).append(what.removeprefix(DATA))
     named = {why: [name for name in names if " " in name and name.split()[-1] not in why] for why, names in of.items()}
     return "; ".join(f"{', '.join(names)}: {why}" if names else why for why, names in named.items())[:NOTE_MAX]

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 from engine.clock import MINUTE_MS, TIMEFRAMES, timeframe_ms, utc
 
 NONE = "–"
+OFF = "not traded: "  # how the name of an instrument that its venue does not trade begins, in the API's words
 SIMULATED = ("paper", "shadow")  # modes of a desk of which no order leaves, in the API's words
 MINUS, THIN = "\u2212", "\u202f"  # a minus as wide as the plus; a narrow space that keeps a unit at its number
 NAMES = {"resumes_ms": "pause ends:", "size_part": "part of the size:"}  # settings that the card names so, too

@@ -42,7 +42,8 @@ def show(api: PageClient, desk: Mapping[str, Any], *, beside: bool = False) -> N
 
 def _card(found: Mapping[str, Any], *, beside: bool) -> None:
     """Why nothing may enter, and what a person can do about each difference."""
-    parts.head("Desk and venue", "no sleeve enters; open positions keep their stops")
+    who = "no sleeve enters" if found["entries_blocked"] else "the sleeves concerned enter nothing"
+    parts.head("Desk and venue", f"{who}; open positions keep their stops")
     for difference in found["differences"]:
         to = links.place("event", str(difference["event"])) if difference.get("event") else None
         where = parts.Linked(str(difference["event"]), to) if to else None

@@ -7,8 +7,9 @@ from typing import Any
 import streamlit as st
 
 from app.ui import card, clocks, links, parts, rights, versions
-from app.ui.figures import both, clock, to_minute
+from app.ui.figures import both, clock, setting, to_minute
 from app.ui.page_client import PageClient, Trouble
+from app.ui.parts import Linked
 from app.ui.safe import one_line, words
 
 # kinds of rows beside the evidence
@@ -44,7 +45,12 @@ def _pending(api: PageClient, session: Mapping[str, Any]) -> None:
     for ident in seen:
         st.button("Put away", icon=":material/close:", type="tertiary", key=f"away_{ident}", on_click=_put_away, args=(ident,))
         _open(api, session, ident)
-    if not items and not seen:
+    under_way = api.last("/api/proposing")["items"] if session else []
+    for one in under_way:
+        to = Linked("Look at it", {"tab": "sleeves", "sleeve": one["sleeve"]})
+        changes = ", ".join(f"{change['key']} = {setting(change['value'])}" for change in one["changes"])
+        parts.note(f"◐ The evidence of a proposal for {one['sleeve']} runs:", f"{changes}.", "calm", to=to)
+    if not items and not seen and not under_way:
         st.caption(
             "No pending proposals. Ask the developer for a change, or the operator for a tightening: they propose, you decide."
         )

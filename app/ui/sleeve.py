@@ -65,7 +65,7 @@ def show(api: PageClient, session: Mapping[str, Any], item: Mapping[str, Any], s
         if item.get("canary"):
             _canary(str(item["canary"]))
         _alerts(api, name)
-        sleeve_settings.waiting(api, sleeve_settings.configured(page))
+        sleeve_settings.waiting(api, session, sleeve_settings.configured(page))
 
 
 def _trips(api: PageClient, name: str, clock_ms: int) -> tuple[Mapping[str, Any], str]:

@@ -1,7 +1,8 @@
 """A sleeve's settings: every parameter with the version that set it, its versions with their changes, and a person's proposals.
 
 Called by sleeve.py. A person proposes as a role does (POST /api/proposals): the runs that are the evidence first, then a card;
-nothing here changes the desk. While the evidence runs, the same request is sent again every few seconds.
+nothing here changes the desk. While the evidence runs, the same request is sent again every few seconds; who leaves and comes
+back finds it again.
 """
 
 from collections.abc import Mapping, Sequence
@@ -200,8 +201,10 @@ def _came_of_it(name: str) -> None:
             parts.note("■ Not proposed.", text, "bad")
 
 
-def waiting(api: PageClient, name: str) -> None:
+def waiting(api: PageClient, session: Mapping[str, Any], name: str) -> None:
     """What was proposed for this sleeve: the evidence that runs, the card that was made, what waits for a person."""
+    if session and not st.session_state.get(f"proposed_{name}"):
+        _taken_up(api, name)
     if st.session_state.get(f"proposing_{name}"):
         st.fragment(_send, run_every=AGAIN_S)(api, name)
     if made := st.session_state.get(f"proposed_{name}"):
@@ -220,6 +223,14 @@ def waiting(api: PageClient, name: str) -> None:
             parts.note(f"▲ {item['id']} waits for a person: {item['verdict']}.", moved or NONE, "warn", to=to)
 
 
+def _taken_up(api: PageClient, name: str) -> None:
+    """What this person proposed before the page was left or loaded anew."""
+    mine = [one for one in api.last("/api/proposing")["items"] if one["sleeve"] == name]
+    if mine and not st.session_state.get(f"proposing_{name}"):
+        wanted = {key: value for key, value in mine[-1].items() if key != "since_ms" and value is not None}
+        st.session_state[f"proposing_{name}"] = wanted
+
+
 def _send(api: PageClient, name: str) -> None:
     """Send what is proposed; again while its evidence runs."""
     body = st.session_state.get(f"proposing_{name}")
@@ -232,6 +243,7 @@ def _send(api: PageClient, name: str) -> None:
     else:
         if answer["state"] != "made":
             st.progress(float(answer["progress"]), f"Evidence: both configurations over the same bars ({words(name, 60)})")
+            parts.soft("You may leave this page: it is proposed once they are done.")
             if rights.button(api, "Do not propose it", key=f"stop_{name}"):
                 st.session_state.pop(f"proposing_{name}", None)
                 for job in answer["jobs"]:

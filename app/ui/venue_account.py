@@ -10,7 +10,7 @@ from typing import Any
 import streamlit as st
 
 from app.ui import clocks, incidents, links, orders, overview, parts
-from app.ui.figures import NONE, SIMULATED, length, number, short, to_minute
+from app.ui.figures import NONE, OFF, SIMULATED, length, number, short, to_minute
 from app.ui.page_client import PageClient, Trouble, apart
 from app.ui.safe import typeset
 
@@ -18,6 +18,7 @@ EVERY_S = 5
 ORDERS_MAX, SHOWN_MAX = 200, 12  # asked for; in a list
 SPELLS_MAX = 8
 STALE_MS = 15_000  # of a stream: silent for longer, entries are withheld at 10 s
+OLD_MS = 150_000  # of an agreement: two comparisons have not found one
 READ_LATE_MS = 90_000  # of a poll: the longest wait between two looks is a minute
 GATE = {
     "fold": "the journal folds to the desk",
@@ -105,7 +106,7 @@ def tiles(
     `found`: /api/reconcile.
     """
     pulse, now = account["pulse"] or {}, desk.get("now_ms")
-    why = _withheld(account, desk, found)
+    why, off = _withheld(account, desk, found), _off(account)
     still = [order for order in lives if order["open"]]
     doubt = [order for order in still if order["state"] == "UNKNOWN"]
     placed = next((one for one in account["latency"] if one["what"] == "placed"), None)
@@ -116,8 +117,8 @@ def tiles(
         {
             "name": "Entries",
             "value": "withheld" if why else "may enter",
-            "note": why,
-            "tone": "wrn" if why else "",
+            "note": why or off,
+            "tone": "wrn" if why or off else "",
         },
         {"name": "Open orders", "value": str(len(still)), "note": doubts, "tone": "wrn" if doubt else ""},
         {"name": "Placed in, median", "value": orders.after(placed["median_ms"]) if placed else NONE, "note": _worst(placed)},
@@ -141,10 +142,17 @@ def _withheld(account: Mapping[str, Any], desk: Mapping[str, Any], found: Mappin
     if _differ(found):
         return "desk and venue differ"
     wrong = [str(spell["what"]) for spell in account["spells"] if spell["over_ms"] is None] or list(map(str, found["blocked"]))
+    wrong = [what for what in wrong if not what.startswith(OFF)]
     gate = account["gate"]
     if len(wrong) > 1:
         return f"for {len(wrong)} reasons, below"
     return typeset(wrong[0]) if wrong else "" if gate is None or gate["open"] else "the gate is closed"
+
+
+def _off(account: Mapping[str, Any]) -> str:
+    """Instruments that their venue does not trade, whose sleeves alone enter nothing; empty where it trades all."""
+    off = [str(spell["what"]) for spell in account["spells"] if spell["over_ms"] is None and str(spell["what"]).startswith(OFF)]
+    return f"not {', '.join(typeset(what.removeprefix(OFF)) for what in off)}" if off else ""
 
 
 def _differ(found: Mapping[str, Any]) -> int:
@@ -153,11 +161,15 @@ def _differ(found: Mapping[str, Any]) -> int:
 
 
 def _compared(found: Mapping[str, Any], agreed_ms: Any, now_ms: Any) -> dict[str, str]:
-    """Whether desk and venue agree: one that differs is not shown with when the rest of it agreed."""
+    """Whether desk and venue agree: one that differs is not shown with when the rest of it agreed. They are compared each minute:
+    an agreement of longer ago says nothing of now.
+    """
     if count := _differ(found):
         return {"name": "Desk and venue", "value": "differ", "note": f"in {count}, below", "tone": "wrn"}
     note = short(agreed_ms, now_ms) if agreed_ms else "not yet"
-    return {"name": "Desk and venue agreed", "value": _ago(agreed_ms, now_ms), "note": note}
+    made = {"name": "Desk and venue agreed", "value": _ago(agreed_ms, now_ms), "note": note}
+    old = bool(agreed_ms and now_ms) and now_ms - agreed_ms > OLD_MS
+    return made | {"note": f"{note}, and not since", "tone": "wrn"} if old else made
 
 
 def _worst(one: Mapping[str, Any] | None) -> str:
@@ -169,12 +181,13 @@ def _ago(ms: Any, now_ms: Any) -> str:
 
 
 def _now(account: Mapping[str, Any]) -> None:
-    """What is not well now, a line each: nothing enters meanwhile."""
+    """What is not well now, a line each: nothing enters meanwhile, or nothing of the instrument that is off."""
     for spell in account["spells"]:
         if spell["over_ms"] is None:
             to = orders.event_link(spell["event"])
             strong = f"▲ {spell['what']}, since {short(spell['since_ms'], account['beat_ms'])}:"
-            parts.note(strong, f"{spell['why']}. Nothing enters; stops stay.", "warn", to=to)
+            who = "Its sleeves enter nothing" if str(spell["what"]).startswith(OFF) else "Nothing enters"
+            parts.note(strong, f"{spell['why']}. {who}; stops stay.", "warn", to=to)
 
 
 def _gate(gate: Mapping[str, Any] | None, unwell: bool) -> None:

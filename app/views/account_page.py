@@ -5,12 +5,13 @@ venue or holds a key.
 """
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from app.home.home import Home
 from app.people.stages import last_probe
 from engine.making.under_halt import as_json, makers_under_halt
-from engine.watch.account_state import gate_seen, halt_steps, latencies, spells
+from engine.watch.account_state import first_causes, gate_seen, halt_steps, latencies, spells
 from engine.watch.halt_left import halt_state
 from engine.watch.heartbeat import heartbeat_of
 from engine.watch.order_lives import recent_lives
@@ -42,10 +43,17 @@ def account_of(home: Home) -> dict[str, Any]:
         "gate": None
         if gate is None
         else {"open": gate.body["open"], "t_ms": gate.t_recv_ms, "rows": gate.body["rows"]} | {"event": gate.id},
-        "spells": [spell._asdict() for spell in spells(path)],
+        "spells": _spells(path),
         "latency": [one._asdict() for one in latencies(recent_lives(path, limit=LIVES_MAX))],
         "probes": [probe for name in instruments if (probe := _probe(home, name)) is not None],
     }
+
+
+def _spells(path: Path) -> list[dict[str, Any]]:
+    """What is not well and what was, without what only follows from another."""
+    found = spells(path)
+    own = first_causes({spell.what: spell.why for spell in found if spell.over_ms is None})
+    return [spell._asdict() for spell in found if spell.over_ms is not None or spell.what in own]
 
 
 def halt_progress(home: Home, since_ms: int) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from shlex import quote
 from typing import Any
 
 from engine.amounts import price_text
-from engine.book.bodies import CASH
+from engine.book.bodies import CASH, POSITION, position_of
 from engine.book.book import Book
 from engine.book.incident_money import incidents_of, parted, parted_sleeve, window_money
 from engine.book.order_events import stuck
@@ -40,6 +40,12 @@ OF_TRADE = {
 OF_POSITION = {
     "adopt": f"book what the venue holds, {{venue}}: {BOOK} --price P --fee F --as NAME --reason WHY, P and F of what changed it,"
     " as the venue shows them"
+}
+OF_GONE = {
+    "adopt": f"find its settlement in the venue's history (positions, bills), then: {BOOK} --price P --fee F --as NAME"
+    " --reason WHY, 0 units where nothing is left (docs/runbooks/delisted.md)",
+    "wait": "it may be listed again; until then its own sleeves enter nothing, and equity counts it at its last close;"
+    " nightdesk reconcile --wait {what} --as NAME --reason WHY writes down that a person has looked",
 }
 OF_CASH = {
     "adopt": "once you know what it is (nightdesk cash list has the transfers by the venue's bills):"
@@ -113,7 +119,8 @@ def _difference(path: Path, book: Book, what: str, text: str) -> dict[str, Any]:
         if event is not None and not card
         else None
     )
-    instrument = card.get("instrument") or (trade.body["instrument"] if trade is not None else None)
+    of_position = what.removeprefix(POSITION) if what.startswith(POSITION) else None
+    instrument = card.get("instrument") or (trade.body["instrument"] if trade is not None else of_position)
     choices = choices_of(book, what, str(instrument), card, trade)
     text = text if trade is None else f"{text}: {_traded(book, trade)}"
     where = {"since_ms": event.t_event_ms if event else None, "event": event.id if event else None}
@@ -123,6 +130,8 @@ def _difference(path: Path, book: Book, what: str, text: str) -> dict[str, Any]:
 def choices_of(book: Book, what: str, instrument: str, card: dict[str, Any], trade: Event | None) -> list[dict[str, str]]:
     """What a person can do: {choice, does}, with the words to type. `card` loses its own list of them."""
     names, does = card.pop("choices", None) or list(CHOICES), _does(what, card, trade)
+    if what == position_of(instrument) and book.is_gone(instrument):
+        does, card = OF_GONE, card | {"venue_lots": 0}
     values = {"what": quote(what), "instrument": instrument} | _sleeve_of(book, instrument, card)
     return [{"choice": name, "does": does[name].format(**values)} for name in names if name in does]
 

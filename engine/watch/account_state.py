@@ -4,19 +4,24 @@ Called by app/views/account_page.py, app/people/consents.py and app/cli/live.py.
 it. Times are the machine's, UTC ms: an account lives between the bars.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from engine.book.bodies import GONE, OFF, waits_for_person
 from engine.core.orders import ENDED, UNKNOWN
 from engine.store.chain import Event
 from engine.store.journal import tail
 from engine.store.lookback import last
+from engine.watch.heartbeat import began_ms
 from engine.watch.order_lives import OrderLife
 from engine.watch.window import mark_at
 
 LOOKED_AT = 5_000  # events at the journal's end, among which what was not well is looked for
+GATE_LOOKED_AT = 1_000  # the same for a gate that is closed: each try that ends otherwise is one
 SPELLS_MAX = 30
+ADDRESS = re.compile(r"(?:\b[a-z]+ )?\b(?:GET|POST|PUT|DELETE) https?://\S+ ?")  # as ccxt begins what it raises
 FIRST = "00"  # end of the id of a layer's first order of its kind
 PLACED, MOVED, CANCELLED, EXECUTED = "placed", "moved", "cancelled", "executed"
 ASKS = {"sent": PLACED, "amending": MOVED, "cancelling": CANCELLED}  # what the desk asks for -> what its answer times
@@ -64,6 +69,18 @@ def gate_seen(path: Path) -> Event | None:
     return last(path, ("gate",))
 
 
+def shut_row(path: Path, pid: int | None) -> str:
+    """Which row keeps the gate of this worker's account closed, and why; "" where none does, or it has not asked yet."""
+    events, began = tail(path, GATE_LOOKED_AT, {"gate"}), began_ms(pid or 0)
+    if not events or events[-1].body["open"] or began is None or events[-1].t_recv_ms < began:
+        return ""
+    row = next((row for row in events[-1].body["rows"] if row["ok"] is False), None)
+    if row is None:
+        return ""
+    first, *more = readable(str(row["why"])).split("; ") if row["name"] == "account" else [readable(str(row["why"]))]
+    return f"{row['name']}: {first}{f' ({len(more)} more)' if more else ''}"
+
+
 def spells(path: Path) -> list[Spell]:
     """What is not well, then what was, newest first."""
     open_, over = dict[str, Spell](), list[Spell]()
@@ -76,7 +93,8 @@ def spells(path: Path) -> list[Spell]:
         elif (was := open_.pop(what, None)) is not None:
             over.append(was._replace(over_ms=event.t_recv_ms))
     mark = mark_at(path)
-    for what in (mark.body.get("blocked") or {}) if mark is not None else ():
+    body = {} if mark is None else mark.body
+    for what in (*(body.get("blocked") or {}), *(f"{OFF}{name}" for name in body.get("off") or {})):
         found = None if what in open_ else last(path, ("health",), lambda e, name=what: e.body.get("what") == name)  # type: ignore[misc]
         if found is not None and found.body.get("state") == "begun":
             open_[what] = _begun(found)
@@ -86,6 +104,23 @@ def spells(path: Path) -> list[Spell]:
 
 def _begun(event: Event) -> Spell:
     return Spell(str(event.body.get("what")), str(event.body.get("why") or "")[:300], event.t_recv_ms, None, event.id)
+
+
+def readable(why: str) -> str:
+    """A reason without the address that was asked and the page of HTML that came: nobody learns anything of them."""
+    return ADDRESS.sub("", why).partition("<html")[0].rstrip(" :")
+
+
+def first_causes(unwell: Mapping[str, str]) -> dict[str, str]:
+    """What is not well (name -> why) without what only follows: an instrument that the venue does not list has no bars, marks or
+    executions either. What waits for a person stays.
+    """
+    gone = {what.removeprefix(OFF) for what, why in unwell.items() if what.startswith(OFF) and why.startswith(GONE)}
+    return {
+        what: readable(why)
+        for what, why in unwell.items()
+        if what.startswith(OFF) or waits_for_person(what) or what.split(" ")[-1] not in gone
+    }
 
 
 def latencies(lives: Iterable[OrderLife]) -> list[Latency]:

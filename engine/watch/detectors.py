@@ -29,6 +29,7 @@ from engine.watch.observation import (
     Severity,
     blind_finding,
     data_trouble,
+    has_to_close,
     instrument_of,
     is_trading,
     open_positions,
@@ -217,14 +218,14 @@ def bars(desk: DeskObservation) -> Iterator[Finding]:
 
 
 def orders(desk: DeskObservation) -> Iterator[Finding]:
-    """Consecutive refusals by our guardrails, or rejections by the venue, up to now."""
+    """Consecutive refusals by our guardrails, or rejections by the venue, up to now, each slot apart."""
     if not is_trading(desk):
         return
     ours = [e for e in desk.recent if "sleeve" in e.body]  # an order that nobody knows is of no sleeve
     for sleeve in dict.fromkeys(str(e.body["sleeve"]) for e in ours):
         mine = [e for e in ours if e.body["sleeve"] == sleeve]
         answers = [e for e in mine if e.kind == "order" and e.body["state"] in ("working", "rejected")]
-        slots = dict.fromkeys(e.body.get("slot") for e in answers)  # a stop that works says nothing of entries
+        slots = dict.fromkeys(e.body.get("slot") for e in answers if e.body.get("slot") != "exit" or has_to_close(desk, sleeve))
         runs = [trailing_run([e for e in answers if e.body.get("slot") == slot], is_rejected) for slot in slots]
         rejected = max(runs, key=len, default=[])
         if len(rejected) >= desk.limits.rejections_row_max:

@@ -6,18 +6,20 @@ no halt at an account: stops may stand at its venue, and a book can be wrong. Ne
 cannot be read is left.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from engine.amounts import quantity_text
-from engine.book.bodies import SIMULATED
+from engine.book.bodies import GONE, SIMULATED
 from engine.clock import utc
 from engine.store.journal import tail
 from engine.watch.heartbeat import heartbeat_of
-from engine.watch.window import journal_of, mark_at, mode_of
+from engine.watch.window import instruments_of, journal_of, mark_at, mode_of
 
 KILLED, INCOMPLETE = "KILLED", "KILL_INCOMPLETE"
 TRIES_S = 66  # that an account's halt tries at least, before it says what is left: engine/live/halt.py
+RUNBOOK = "docs/runbooks/delisted.md"
 LOOKED_AT = 500  # events at the journal's end
 LEFT_MAX = 50
 NOT_LOOKED = "not known yet: the book is flat, and no worker has found the venue without position and orders since the halt"
@@ -49,7 +51,8 @@ def halt_state(path: Path, since_ms: int) -> HaltState:
         sleeves = {} if mark is None else mark.body["sleeves"]
         simulated = mode_of(path) in SIMULATED
         how = "leaves at the next open" if simulated else "is being closed at the venue"
-        left = [line for name, sleeve in sleeves.items() for line in _left(name, sleeve, how)]
+        gone = {} if mark is None or simulated else _gone(path, mark.body.get("off") or {})
+        left = [line for name, sleeve in sleeves.items() for line in _left(name, sleeve, gone.get(name, how))]
         if not left and not simulated and mark is not None:  # the book is flat; stops may stand there, and a book can be wrong
             left = [NOT_LOOKED]
         if lost := lost_end(path.parent.parent):
@@ -59,6 +62,12 @@ def halt_state(path: Path, since_ms: int) -> HaltState:
         return HaltState(INCOMPLETE, [f"not known: the journal cannot be read ({type(error).__name__})"])
     until_ms = since_ms + TRIES_S * 1000 if left and not simulated else None
     return HaltState(INCOMPLETE if left else KILLED, left[:LEFT_MAX], until_ms)
+
+
+def tried_text(path: Path, since_ms: int | None) -> str:
+    """What a halt has left once it has tried everything, in a line; "" before, and where nothing is left."""
+    found = HaltState(KILLED, []) if since_ms is None else halt_state(path, since_ms)
+    return f"{INCOMPLETE}: still there: {'; '.join(found.left)}" if found.tried and found.state == INCOMPLETE else ""
 
 
 def lost_end(home: Path) -> str:
@@ -77,6 +86,12 @@ def lost_and_open(home: Path) -> str:
     """What `lost_end` says, and what the worker last said of open positions; "" where nothing is lost."""
     lost = lost_end(home)
     return f"{lost}. Open then: {'; '.join(map(str, heartbeat_of(home).get('open', ()))) or 'nothing'}" if lost else ""
+
+
+def _gone(path: Path, off: Mapping[str, str]) -> dict[str, str]:
+    """Sleeve -> why nothing of it can be closed: its venue does not list its instrument. Others are left out."""
+    why = f"cannot be closed: {GONE}; {RUNBOOK}"
+    return {name: why for name, traded in instruments_of(path).items() if str(off.get(traded, "")).startswith(GONE)}
 
 
 def _left(name: str, sleeve: dict[str, Any], how: str) -> list[str]:

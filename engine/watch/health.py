@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from engine.amounts import price_text
+from engine.book.bodies import position_of
 from engine.book.quiet_close import pause_text, shut_text
 from engine.clock import timeframe_ms
 from engine.control import halt
@@ -21,9 +22,10 @@ from engine.watch import heartbeat
 from engine.watch.halt_left import lost_and_open
 from engine.watch.last_closes import failing_now
 from engine.watch.shadow_journal import place_of
-from engine.watch.window import FAR_MS, between, journal_of, mark_at, start_of
+from engine.watch.window import FAR_MS, between, instruments_of, journal_of, mark_at, start_of
 
 State = Literal["ok", "warning", "bad", "unknown"]
+NONE_THERE = "the venue holds 0 lots of "  # how engine/live/reconcile.py begins it
 DISK_BAD, DISK_WARNING = 100 << 20, 1 << 30  # bytes free
 LOOKS = 5  # at the kernel's list of locks, before a lock counts as free
 SILENT_MS = 30_000
@@ -51,7 +53,7 @@ def checks(home: Path, engine: Any, now_ms: int, *, full: bool = False) -> list[
         "breakers": lambda: breakers(mark),
         "sleeves": lambda: sleeves(mark),
         "strategies": lambda: strategies(home, mark),
-        "protective orders": lambda: positions(mark),
+        "protective orders": lambda: positions(mark, instruments_of(journal_of(home))),
         "bars": lambda: bars(home, mark),
     }
     found = {
@@ -218,16 +220,27 @@ def unmoved_layers(mark: Event | None) -> list[tuple[str, dict[str, Any]]]:
     return [(name, layer) for name, layer in layers_of(mark) if "stop_at" in layer]
 
 
-def positions(mark: Event | None) -> HealthCheck:
-    """Each open layer has a working protective order, where it should be."""
-    layers = layers_of(mark)
-    if bare := unprotected_layers(mark):
-        names = dict.fromkeys(name for name, _ in bare)
+def nothing_there(mark: Event | None, places: Mapping[str, str]) -> dict[str, str]:
+    """Sleeve -> the difference that says that its venue holds nothing of its instrument; `places`: sleeve -> instrument."""
+    differs = {} if mark is None else mark.body.get("differs", {})
+    found = {name: str(differs.get(position_of(instrument), "")) for name, instrument in places.items()}
+    return {name: text for name, text in found.items() if text.startswith(NONE_THERE)}
+
+
+def positions(mark: Event | None, places: Mapping[str, str]) -> HealthCheck:
+    """Each open layer has a working protective order, where it should be; of what the venue does not hold none is wanted.
+
+    `places`: sleeve -> instrument (engine.watch.window.instruments_of).
+    """
+    none_there = nothing_there(mark, places)
+    layers = [(name, layer) for name, layer in layers_of(mark) if name not in none_there]
+    if bare := [name for name, layer in layers if not is_covered(layer)]:
+        names = dict.fromkeys(bare)
         return HealthCheck("protective orders", "bad", f"position without a working protective order: {', '.join(names)}")
-    if stuck := unmoved_layers(mark):
+    if stuck := [(name, layer) for name, layer in unmoved_layers(mark) if name not in none_there]:
         names = dict.fromkeys(f"{name} (at {layer['stop_at']}, not {layer['protective']})" for name, layer in stuck)
         return HealthCheck("protective orders", "bad", f"the venue refuses to move the stop of {', '.join(names)}")
-    text = "no open position"
+    text = "no open position" if not none_there else f"none wanted: {'; '.join(none_there.values())} (nightdesk reconcile)"
     if layers:
         text = f"{len(layers)} open layer{'s, each' if len(layers) > 1 else ','} with its protective order"
     return HealthCheck("protective orders", "ok", text, mark.id if mark else "")

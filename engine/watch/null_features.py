@@ -10,7 +10,7 @@ from typing import Any
 from engine.book.bar_signals import lacking_in, lacking_text
 from engine.store.chain import Event
 from engine.watch.last_closes import closes_of
-from engine.watch.observation import DeskObservation, Finding, data_trouble, instrument_of, is_trading, position_text
+from engine.watch.observation import DeskObservation, Finding, data_trouble, instrument_of, is_gone, is_trading, position_text
 
 SHOWN_MAX = 20  # sleeves with an alert of their own
 ACTION = "nightdesk data sources says which series count no longer; nightdesk data list from when on there are bars"
@@ -23,10 +23,11 @@ def lacking_now(path: Path, mark: Event | None, config: Mapping[str, Any]) -> di
 
 
 def null_features(desk: DeskObservation) -> Iterator[Finding]:
-    """A sleeve that enters nothing because features have no value; not where it is the bar that is missing."""
+    """A sleeve that enters nothing because features have no value; not where it is the bar that is missing, or the instrument."""
     if not is_trading(desk) or desk.mark is None:
         return
-    own = {name: lacking for name, lacking in desk.lacking.items() if not data_trouble(desk, instrument_of(desk, name))}
+    places = {name: instrument_of(desk, name) for name in desk.lacking}
+    own = {n: lacking for n, lacking in desk.lacking.items() if not (data_trouble(desk, places[n]) or is_gone(desk, places[n]))}
     for sleeve, lacking in sorted(own.items())[:SHOWN_MAX]:
         what = f"{sleeve} enters nothing: {lacking_text(lacking)}; {position_text(desk, sleeve)}"
         numbers = {"missing": len(lacking)}

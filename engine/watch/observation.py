@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
 from engine.amounts import quantity_text
+from engine.book.bodies import GONE
 from engine.control.limits import HardLimits
 from engine.store.chain import Event
 from engine.watch.health import HealthCheck
@@ -163,6 +164,18 @@ def open_positions(desk: DeskObservation) -> list[str]:
     """Every open position as text."""
     sleeves = {} if desk.mark is None else desk.mark.body["sleeves"]
     return [position_text(desk, name) for name, sleeve in sleeves.items() if sleeve.get("position")]
+
+
+def is_gone(desk: DeskObservation, instrument: str) -> bool:
+    """Whether the venue does not list an instrument any more: nothing that it says of it can be waited for."""
+    off = {} if desk.mark is None else desk.mark.body.get("off", {})
+    return str(off.get(instrument, "")).startswith(GONE)
+
+
+def has_to_close(desk: DeskObservation, sleeve: str) -> bool:
+    """Whether an exit of a sleeve that is refused matters: it holds something, and where it trades something can be closed."""
+    position = desk.mark is not None and desk.mark.body["sleeves"].get(sleeve, {}).get("position")
+    return bool(position) and not is_gone(desk, instrument_of(desk, sleeve))
 
 
 def data_trouble(desk: DeskObservation, instrument: str) -> str:

@@ -38,7 +38,7 @@ from engine.watch.outside_status import read_status
 from engine.watch.parity_result import last_result
 from engine.watch.silence.status import last_silences, look_for_silences
 from engine.watch.tripped import tripped_events
-from engine.watch.window import FAR_MS, between, journal_of, mark_at
+from engine.watch.window import FAR_MS, between, instruments_of, journal_of, mark_at
 
 INCIDENT_MS = 600_000  # how long a journaled incident stays open as an alert
 EXPIRED_MS = 3_600_000  # the same for an expired proposal
@@ -141,7 +141,7 @@ class Observer:
         """The quick health checks; the journals' is the last result of `verify_journals`."""
         checks = {
             "worker": lambda: health.worker(self.home, now_ms),
-            "protective orders": lambda: health.positions(mark),
+            "protective orders": lambda: health.positions(mark, instruments_of(journal_of(self.home))),
             "journals": lambda: health.journal_ends(self.home),
             "disk": lambda: health.disk(self.home),
         }

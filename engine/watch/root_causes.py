@@ -125,6 +125,7 @@ PAGES: Mapping[str, CausePage] = {
     "other_fee": CausePage(
         "a fee in an asset that is not the cash", "reconcile-difference", "switch fees in it off at the venue", 4
     ),
+    "gate": CausePage("the gate stays closed", "gate-closed", "which row, and what it waits for: nightdesk live gate", 4),
     "untraded": CausePage("the venue does not trade an instrument", "delisted", "its page and announcements at the venue", 4),
     "compare": CausePage("venue and book cannot be compared", "reconcile-difference", "does the venue answer at all?", 4),
     "unexplained": CausePage("executions that no order explains yet", "unknown-order", "the orders in doubt", 4),
@@ -188,9 +189,11 @@ INCIDENTS: tuple[tuple[str, str], ...] = (
     ("no entries until it is set back there", "settings"),
     ("could not be compared", "compare"),
     ("cannot be compared with the venue", "compare"),
+    ("the gate stays closed, no entries: ", "gate"),
     ("does not say what was executed", "away"),
     (" is not traded: ", "untraded"),
     ("the venue's clock differs from ours", "clock"),
+    ("the venue's clock differs by ", "clock"),
     ("an execution under our name that the journal does not know", "orphan"),
     ("lots that no order explains could not be closed", "orphan"),
     ("an execution that is not ours", "foreign_trade"),

@@ -26,7 +26,7 @@ from engine.watch import health
 from engine.watch.halt_left import lost_and_open
 from engine.watch.heartbeat import began_ms, heartbeat_of
 from engine.watch.watch_beat import looks
-from engine.watch.window import journal_of, mark_at, mode_of
+from engine.watch.window import instruments_of, journal_of, mark_at, mode_of
 
 GATE = "gate"
 UNREAD = (EXECUTIONS, "unexplained in ", "venue of ", "reconcile", "compare")  # of Book.health: what the venue holds is not known
@@ -104,9 +104,9 @@ def entries_open(_ctx: CheckContext, mark: Event) -> Found:
     return of_health(health.sleeves(mark))
 
 
-def stops_work(_ctx: CheckContext, mark: Event) -> Found:
+def stops_work(ctx: CheckContext, mark: Event) -> Found:
     """Each open layer has a working protective order where it should be."""
-    return of_health(health.positions(mark))
+    return of_health(health.positions(mark, instruments_of(journal_of(ctx.home))))
 
 
 def flat(_ctx: CheckContext, mark: Event) -> Found:

@@ -10,18 +10,20 @@ from itertools import chain
 from shlex import quote
 
 from engine.amounts import price_text
-from engine.book.bodies import CASH, FEES, POSITION, REFUSALS, SETTINGS, position_of
+from engine.book.bodies import CASH, FEES, POSITION, REFUSALS, SETTINGS
 from engine.book.windows import EXECUTIONS
 from engine.core.orders import DONE
 from engine.store.chain import Event
+from engine.watch.account_state import readable
 from engine.watch.halt_left import INCOMPLETE, KILLED
-from engine.watch.health import unmoved_layers, unprotected_layers
+from engine.watch.health import nothing_there, unmoved_layers, unprotected_layers
 from engine.watch.observation import (
     RELEASE,
     DeskObservation,
     Finding,
     Severity,
     instrument_of,
+    is_gone,
     is_trading,
     open_positions,
     position_text,
@@ -43,8 +45,8 @@ PAGED = {"halt_left", "naked", "stop_unseen", "turned_away", "fills", "orphan", 
 ENDED = "The halt has ended: KILLED, neither a position nor an order of the desk is left at the venue"
 # kinds of incidents of which a mark says that they last -> how it names them
 NAMED_WHILE = {"rejected": REFUSALS, "clock": "clock", "settings": SETTINGS, "other_fee": FEES}
+UNREAD = ("does not say what was executed", "and the venue does not answer for it")  # incidents of executions that are not read
 UNSEEN = ("away", "turned_away")  # incidents that page for an open position
-NONE_THERE = "the venue holds 0 lots of "  # how engine/live/reconcile.py begins it
 HALT_CLOSES = "nightdesk halt closes what is really there"
 
 
@@ -53,8 +55,7 @@ def protective(desk: DeskObservation) -> Iterator[Finding]:
     if not is_trading(desk) or desk.mark is None:
         return
     for sleeve in dict.fromkeys(name for name, _ in unprotected_layers(desk.mark)):
-        differs = desk.mark.body.get("differs", {}).get(position_of(instrument_of(desk, sleeve)), "")
-        if differs.startswith(NONE_THERE):
+        if nothing_there(desk.mark, {sleeve: instrument_of(desk, sleeve)}):
             continue  # closed there by somebody: the difference is paged, and a stop by hand would protect nothing
         layers = [layer for name, layer in unprotected_layers(desk.mark) if name == sleeve]
         states = ", ".join(sorted({str(layer["protective_state"]) for layer in layers}))
@@ -146,7 +147,7 @@ def reported(desk: DeskObservation) -> Iterator[Finding]:
                     )
                 continue
         unseen = kind in UNSEEN and open_positions(desk)  # nobody here sees what becomes of it
-        what = f"The worker reports: {str(event.body.get('what', 'an incident'))[:400]}"
+        what = f"The worker reports: {readable(str(event.body.get('what', 'an incident')))[:400]}"
         what += f"; open: {', '.join(unseen)}{_bare(desk)}" if unseen else ""
         place, page = str(event.body.get("sleeve") or "worker"), PAGES[kind]
         explain = f"nightdesk journal explain {event.id}"
@@ -168,9 +169,25 @@ def _is_over(desk: DeskObservation, event: Event, kind: str) -> bool:
     """Whether what an incident is of has ended: the mark, which is of later, would still name it."""
     if desk.mark is None or event.seq >= desk.mark.seq:
         return False
-    begins = "gate" if "row" in event.body else NAMED_WHILE.get(kind)
-    ended = begins is not None and not any(what.startswith(begins) for what in desk.mark.body.get("blocked", {}))
-    return ended or "difference" in event.body
+    said, body = str(event.body.get("what")), desk.mark.body
+    where = _unread_of(event) or said.partition(": ")[0].partition(" cannot be compared ")[0]
+    unread = f"venue of {where}" if _unread_of(event) else NAMED_WHILE.get(kind)
+    begins = "gate" if "row" in event.body else unread
+    ended = begins is not None and not any(what.startswith(begins) for what in body.get("blocked", {}))
+    if _unread_of(event):  # of what is off the mark does not say it; and what came again is said by the last
+        ended = ended and where not in body.get("off", {})
+        ended = ended or any(later.seq > event.seq and _unread_of(later) == where for later in desk.incidents)
+    if kind == "stop_unseen" and "layer" in event.body:
+        position = body["sleeves"].get(where, {}).get("position") or {"layers": []}
+        ended = all(layer.get("key") != event.body["layer"] for layer in position["layers"])
+    unlisted = kind == "compare" and is_gone(desk, where)  # paged as the position that cannot be looked at
+    return ended or unlisted or "difference" in event.body
+
+
+def _unread_of(event: Event) -> str:
+    """The instrument whose executions an incident says are not read; "" for another incident."""
+    said = str(event.body.get("what"))
+    return said.partition(": ")[0] if any(words in said for words in UNREAD) else ""
 
 
 def _layers(layers: Sequence[object]) -> str:
@@ -208,11 +225,12 @@ def differences(desk: DeskObservation) -> Iterator[Finding]:
     heads = [*trades, *apart] or positions or list(differs)
     joined = [what for what in differs if what in (*positions, CASH) and what not in heads]
     held = ", ".join(open_positions(desk)) or "no open position"
+    enters = "no sleeve enters" if "blocked" in desk.mark.body else "the sleeves of that instrument enter nothing"
     for head in heads:
         last = head == heads[-1]
         texts = [(texts_of | differs)[what][:300] for what in ([head, *joined] if last else [head])]
         rest = f"; and {len(texts) - SHOWN} more" if len(texts) > SHOWN else ""
-        what = f"Desk and venue differ, no sleeve enters: {'; '.join(texts[:SHOWN])}{rest}; {held}"
+        what = f"Desk and venue differ, {enters}: {'; '.join(texts[:SHOWN])}{rest}; {held}"
         since, event = desk.mark.t_recv_ms, desk.mark.id
         level = max(0, sum(part in positions for part in joined) - 1) if last else 0  # one more position is worse
         level += len(trades.get(head, (head,))) - 1  # and so is one more trade

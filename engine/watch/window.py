@@ -180,7 +180,7 @@ def _valued(path: Path, mark: Event, earlier: Iterator[bytes]) -> Event:
     each execution.
     """
     sleeves = mark.body.get("sleeves", {})
-    known = {} if "basket" in mark.body or mode_of(path) in SIMULATED else _instruments(path)
+    known = {} if "basket" in mark.body or mode_of(path) in SIMULATED else instruments_of(path)
     traded = {name: known[name] for name, sleeve in sleeves.items() if name in known and "cash" in sleeve}
     prices, bars = dict[str, float](), 0
     for line in earlier if traded else ():
@@ -249,7 +249,7 @@ def _first_config(path: Path, _stamp: tuple[int, int, int]) -> Mapping[str, Any]
     return {} if first is None else first.body
 
 
-def _instruments(path: Path) -> dict[str, str]:
+def instruments_of(path: Path) -> dict[str, str]:
     """Sleeve -> the instrument that it trades; those of a home never change."""
     return {one["name"]: one["instrument"] for one in _begun(path).get("sleeves", ()) if "instrument" in one}
 

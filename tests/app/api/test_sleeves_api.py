@@ -5,10 +5,14 @@ from typing import Any
 
 import pytest
 
-from app.api import proposing
+from app.api import proposing, under_way
+from app.api.under_way import KeptRequest, UnderWay
 from app.home.home import Home
 from engine.control.config import active
+from engine.errors import BadInput
+from engine.store import db
 from engine.store.journal import read
+from engine.store.tables import Job
 from tests.fakes.waiting import until
 
 UNKNOWN = ("/api/sleeves/nobody", "/api/sleeves/nobody/trips", "/api/desk/trips/t1", "/api/desk/equity?sleeve=nobody")
@@ -97,6 +101,55 @@ def test_what_cannot_be_proposed_is_refused_in_words_and_starts_no_job(served: A
         assert api.get("/api/proposals").json()["items"] == []
     with served.client(scope="read") as reader:
         assert reader.post("/api/proposals", json=body()).status_code == 403
+
+
+@pytest.mark.long  # two backtests in processes of their own
+def test_a_proposal_is_made_though_its_page_was_left(api: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sent once: whoever comes back finds it under way, then its card; the same request finds that card and makes no second."""
+    monkeypatch.setattr(proposing, "WAIT_S", 0.0)
+    monkeypatch.setattr(under_way, "LEFT_S", 0.0)
+    wanted = body(changes=[{"key": "stop_atr", "value": 3.0}], rationale="noise")
+    assert api.post("/api/proposals", json=wanted).status_code == 202
+    (mine,) = api.get("/api/proposing").json()["items"]
+    assert {key: mine[key] for key in wanted} == wanted
+    until(lambda: api.get("/api/proposals").json()["items"], "the card")
+    (card,) = api.get("/api/proposals").json()["items"]
+    assert (card["requester"]["person"], card["rationale"], len(card["evidence_runs"])) == ("ann", "noise", 2)
+    until(lambda: not api.get("/api/proposing").json()["items"], "nothing under way")
+    again = api.post("/api/proposals", json=wanted).json()
+    assert (again["state"], again["proposal"]["id"]) == ("made", card["id"])
+    assert len(api.get("/api/proposals").json()["items"]) == 1
+
+
+def test_a_request_is_kept_for_its_person_until_it_is_made_refused_or_given_up(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another process finds it; a page that sends it is left alone; a cancelled job ends it, and so does time."""
+    monkeypatch.setattr(under_way, "LOOK_S", 0.01)
+    now, sent, seen = under_way.now_ms(), {"sleeve": "btc-trend"}, list[str]()
+
+    def refuse(asked: KeptRequest) -> bool:
+        seen.append(asked.turn)
+        raise BadInput("no")
+
+    kept, other = UnderWay(home.path, home.engine), UnderWay(home.path, home.engine)
+    kept.keep(KeptRequest("page-1", "ann", "page", now, sent), refuse)
+    assert [asked.turn for asked in other.of("ann")] == ["page-1"]
+    assert other.of("bob") == []
+    assert not seen
+    monkeypatch.setattr(under_way, "LEFT_S", 0.0)
+    until(lambda: seen, "it is sent once its page was left")
+    assert [asked.turn for asked in other.of("ann")] == ["page-1"], "a refusal waits for who comes back"
+    kept.forget("page-1")
+    assert other.of("ann") == []
+    kept.keep(KeptRequest("page-2", "ann", "page", now, sent), lambda _: True)
+    until(lambda: other.of("ann") == [], "made")
+    for turn, since in (("page-3", now), ("page-4", now - under_way.KEPT_MS - 1)):
+        kept.keep(KeptRequest(turn, "ann", "page", since, sent), lambda _: False)
+    assert [asked.turn for asked in other.of("ann")] == ["page-3"]
+    with db.write(home.engine) as session:
+        session.add(Job(id="j-1", kind="backtest", turn="page-3", state="cancelled", created_ms=now - 9, ended_ms=now + 1))
+    assert other.of("ann") == []
 
 
 @pytest.mark.long  # two backtests in processes of their own

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import ccxt.pro
@@ -125,6 +126,30 @@ def test_the_other_venues_over_sockets(
     assert (bad["name"], bad["found"].partition(":")[0]) == ("steps BTC-USDT", "BTC-USDT"), "as the start that it would refuse"
     rows = {row["name"]: row for row in value["checks"]}
     assert "; the smallest layer of btc is 1" in rows["least_order BTC-USDT"]["found"]
+
+
+def test_lots_that_are_not_the_journals_are_a_row_and_advice_of_a_new_home(
+    own_home: Path, planted: None, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the start that they would refuse. Before a home has begun, steps that do not fit are written into desk.toml."""
+    counts = SimpleNamespace(source={"instrument": "bybit:BTC-USDT:perp"}, rules=SimpleNamespace(lot_size=0.01))
+    with served("bybit") as (local, *urls):
+        desk_toml(own_home, "bybit", urls=(urls[0], urls[1]))
+        text = (own_home / "desk.toml").read_text()
+        (own_home / "desk.toml").write_text(f'account = "main"\n[data]\nsource = "live"\nrest_url = "{urls[0]}"\n{text}')
+        found = {}
+        for begun, steps in ((None, {}), (counts, {}), (None, {"tickSize": "5"}), (counts, {"tickSize": "5"})):
+            book = begun and SimpleNamespace(specs=[begun])
+            monkeypatch.setattr(account_check, "fold", lambda _, book=book: book)
+            local.recounted = steps
+            value = report(capsys)
+            bad = {row["name"]: row["wanted"] for row in value["checks"] if row["must"] and not row["ok"]}
+            assert value["ok"] == (not bad)
+            found[begun is not None, bool(steps)] = bad
+    assert found[False, False] == {}
+    assert found[True, False]["lots"].startswith('lot_size = 0.01 under [instruments."bybit:BTC-USDT:perp"]')
+    assert found[False, True]["steps BTC-USDT"].endswith("in desk.toml: lot_size, tick")
+    assert found[True, True]["steps BTC-USDT"].endswith("begin a new home")
 
 
 def test_testnet_has_keys_of_its_own(own_home: Path, planted: None, capsys: pytest.CaptureFixture[str]) -> None:

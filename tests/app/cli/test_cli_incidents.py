@@ -22,6 +22,7 @@ from engine.live.loop import Loop
 from engine.store.chain import Event
 from engine.store.journal import Journal, read
 from engine.watch.attribution import pnl_of_window
+from engine.watch.halt_left import HaltState
 from engine.watch.heartbeat import FILE
 from engine.watch.incidents import windows_of
 from engine.watch.periods import lately, periods
@@ -210,6 +211,21 @@ def test_a_halt_on_a_journal_that_lost_its_end_is_no_end(stopped: Home) -> None:
         assert found["left"][1] == "sol-reversion long 3, stop at 9, as the worker last said"
         assert "and the worker had reached" in ran("status").output
         assert "Start it with" not in ran("status").output
+
+
+@pytest.mark.parametrize("tried", [True, False])
+def test_the_status_says_that_a_halt_has_left_something(
+    stopped: Home,  # noqa: F811 - the fixture
+    monkeypatch: pytest.MonkeyPatch,
+    tried: bool,
+) -> None:
+    """Once everything has been tried: nothing is being flattened any more. That no worker runs is said beside it."""
+    found = HaltState("KILL_INCOMPLETE", ["okx:X: the venue does not list it"], 1, tried=tried)
+    monkeypatch.setattr("engine.watch.halt_left.halt_state", lambda _path, _since_ms: found)
+    ran("halt", "--reason", "drill")
+    said = ran("status").output
+    assert ("KILL_INCOMPLETE: still there: okx:X: the venue does not list it" in said) is tried
+    assert "NO WORKER RUNS" in said
 
 
 def test_a_halt_says_what_is_left(stopped: Home) -> None:  # noqa: F811 - the fixture

@@ -109,6 +109,21 @@ def test_an_open_gate_lets_nothing_in_while_something_is_not_well(
     )
 
 
+def test_the_gate_says_of_an_instrument_that_is_off_why_it_is_by_now(home: Home) -> None:
+    """The gate's event may be hours old: it can be off for another reason since, or back."""
+    off = {"okx:X": "the venue does not list it", "okx:Y": "the venue does not list it"}
+    journal = Journal(home.desk_journal, "test")
+    journal.append([Event("gate", WALL_MS, {"open": True, "rows": [], "off": off}, t_recv_ms=WALL_MS)])
+    body = {"what": "not traded: okx:X", "state": "begun", "why": "it trades again and is not proved yet: probe"}
+    journal.append([Event("health", WALL_MS, body, t_recv_ms=WALL_MS + 1)])
+    journal.close()
+    said = run("gate").stdout
+    assert "  note      okx:X is off, its sleeves alone: it trades again and is not proved yet: probe" in said
+    assert said.count("okx:X") == 1
+    assert "okx:Y" not in said
+    assert json.loads(run("gate", "--json").stdout)["off"] == {"okx:X": body["why"]}
+
+
 def test_an_open_gate_names_the_sleeves_whose_stage_enters_nothing(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     """With money a sleeve enters nothing before live_small, however open the gate is."""
     journal = Journal(home.desk_journal, "test")

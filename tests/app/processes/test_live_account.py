@@ -152,6 +152,36 @@ def test_a_contract_that_changed_between_two_processes_refuses_the_second(own_ho
 
 
 @pytest.mark.long
+def test_a_lot_that_changed_in_desk_toml_refuses_the_start(own_home: Path) -> None:
+    """The journal counts in the old one: a stop of 200 lots would go out as ten times the position. Flat it is the next entry."""
+
+    async def refused(home: LiveHome) -> None:
+        text = (home.path / "desk.toml").read_text()
+        venue = home.played.venue
+        sent = [call for call in venue.calls if call[0] == "POST"]
+        (home.path / "desk.toml").write_text(text.replace("lot_size = 0.0001", "lot_size = 0.001"))
+        home.start()
+        with pytest.raises(BadInput, match=r"counts in lots of 0.0001, and desk.toml says 0.001; nothing was read or sent"):
+            await asyncio.wait_for(home.ended(), 600)
+        assert [call for call in venue.calls if call[0] == "POST"] == sent
+        (home.path / "desk.toml").write_text(text)
+
+    async def script(home: LiveHome) -> None:
+        await entered(home)
+        await home.stop()
+        await refused(home)
+        home.start()
+        await home.minutes(1)
+        halt.set(home.path, "a drill", {"name": "ann"}, home.clock())
+        await home.minutes(2)
+        assert at_venue(home) == (0, 0)
+        await home.stop()
+        await refused(home)
+
+    lived(own_home, "okx", script, account=True)
+
+
+@pytest.mark.long
 def test_what_closed_while_nobody_was_there_is_walked_and_not_decided(own_home: Path) -> None:
     """Three closes without a worker: no entry from them, each in the journal with its bar and why nobody was asked."""
 

@@ -41,6 +41,10 @@ def test_a_close_is_walked_as_it_comes(own_home: Path) -> None:
             {f"data bar {PERP}": "no flag", "data bar okx:ETH-USDT:perp": "no flag", "halt": "x"},
             f"bar {PERP}, bar okx:ETH-USDT:perp: no flag; x",
         ),
+        (
+            {f"not traded: {PERP}": "the venue does not list it", f"data bar {PERP}": "no flag", f"data mark {PERP}": "x" * 200},
+            f"not traded: {PERP}: the venue does not list it",
+        ),
     ],
 )
 def test_the_note_says_whose_trouble_it_is(troubles: dict[str, str], line: str) -> None:

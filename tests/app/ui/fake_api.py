@@ -58,6 +58,7 @@ class Fake:
         self.candle_trips = 3  # round trips in a chart and in a sleeve's table
         self.halt_progress: dict[str, Any] = {"state": None, "left": [], "steps": []}
         self.evil = ""  # text in every field of a sleeve's page that others write
+        self.under_way: list[dict[str, Any]] = []
         self.proposing: Any = lambda _: (
             200,
             {"state": "made", "proposal": self.proposals["prop-1"], "jobs": [], "progress": 1.0},
@@ -222,6 +223,7 @@ ROUTES: dict[tuple[str, str], Any] = {
     ("GET", r"/api/sleeves/([^/]+)"): lambda f, q, b, i: sleeve_page(i, f.evil),
     ("GET", r"/api/sleeves/([^/]+)/trips"): lambda f, q, b, i: trip_table(f.candle_trips, f.evil),
     ("POST", "/api/proposals"): lambda f, q, b: f.proposing(b),
+    ("GET", "/api/proposing"): lambda f, q, b: {"items": f.under_way},
     ("GET", "/api/sleeves"): lambda f, q, b: {"items": f.sleeves, "basket": f.basket, "version": 1, "desk_ms": NOW_MS},
     ("GET", "/api/journal"): lambda f, q, b: {"items": f.events, "next": None},
     ("GET", r"/api/journal/([dp]-\d+)"): lambda f, q, b, i: {"event": f.events[0], "before": f.events[1:2], "followed": []},

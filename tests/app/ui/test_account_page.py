@@ -12,6 +12,8 @@ from tests.app.ui.fake_api import ROUTES, Fake
 from tests.app.ui.fake_shapes import NOW_MS, desk, sleeve
 from tests.app.ui.looking import page, texts_of
 
+NO_DIFFERENCE: dict[str, Any] = {"differences": [], "orphans": [], "blocked": {}}
+
 
 @pytest.fixture
 def at_account(fake: Fake) -> Iterator[Fake]:
@@ -99,6 +101,24 @@ def test_the_first_tiles_never_say_that_all_is_well_while_something_withholds_en
     assert (compared["value"], compared["name"].endswith("agreed")) == (("differ", False) if differ else ("42 s ago", True))
 
 
+def test_an_instrument_that_is_off_withholds_its_own_entries_alone() -> None:
+    """The others may enter, and the tile says which may not."""
+    spells = [{"what": "not traded: okx:B-U:perp", "over_ms": None}]
+    shown = venue_account.tiles(account() | {"spells": spells, "gate": None}, {"now_ms": NOW_MS}, [], NO_DIFFERENCE)
+    entries = next(tile for tile in shown if tile["name"] == "Entries")
+    assert (entries["value"], entries["note"], entries["tone"]) == ("may enter", "not B-U perp (okx)", "wrn")
+
+
+@pytest.mark.parametrize(("age_s", "tone"), [(42, ""), (149, ""), (151, "wrn")])
+def test_an_agreement_of_long_ago_says_nothing_of_now(age_s: int, tone: str) -> None:
+    """They are compared each minute: after two that found none it is amber."""
+    held = account() | {"spells": [], "gate": None}
+    held["pulse"] = held["pulse"] | {"compared_ms": NOW_MS - age_s * 1000}
+    shown = venue_account.tiles(held, {"now_ms": NOW_MS}, [], NO_DIFFERENCE)
+    compared = next(tile for tile in shown if tile["name"] == "Desk and venue agreed")
+    assert (compared.get("tone", ""), compared["note"].endswith(", and not since")) == (tone, bool(tone))
+
+
 @pytest.mark.parametrize(
     ("more", "why"),
     [
@@ -138,6 +158,7 @@ def test_a_paper_desk_says_that_there_is_no_account(fake: Fake) -> None:
 def test_a_desk_in_shadow_shows_no_gate_and_says_that_nothing_is_sent(at_account: Fake) -> None:
     """Why nothing enters is said; what an account alone has (gate, stream, probe, latency) is not claimed."""
     assert figures.SIMULATED == bodies.SIMULATED
+    assert figures.OFF == bodies.OFF
     ROUTES[("GET", "/api/account")] = lambda f, q, b: account() | {"mode": "shadow", "gate": None, "pulse": None, "probes": []}
     seen = texts_of(page(tab="desk", view="account"))
     for words in ("In shadow of account main", "nothing is sent to it", "gate, since", "btc-trend entry"):

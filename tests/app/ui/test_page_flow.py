@@ -128,6 +128,23 @@ def test_a_loosening_is_decided_on_the_proposals_page(page: Any, desk: Place) ->
     page.get_by_text("equals version 2").wait_for()
 
 
+def test_a_proposal_whose_page_is_closed_is_made_and_found(page: Any, desk: Place, chromium: Any) -> None:
+    """The browser goes away while its evidence runs: the card comes though nobody sends it."""
+    page.goto(f"{desk.page}?tab=sleeves&sleeve=btc-trend")
+    page.get_by_role("button", name="Tighten").click()
+    page.get_by_text("Half the leverage allowed").click()
+    page.get_by_label("Why").last.fill("left alone")
+    page.get_by_role("button", name="Propose it").click()
+    page.get_by_text("You may leave this page").wait_for()
+    page.goto("about:blank")
+    until(lambda: desk.command("proposals", "list", "--state", "pending")["items"], "no card came")
+    other, asked = browser(desk, chromium)
+    other.goto(f"{desk.page}?tab=proposals")
+    other.get_by_text("left alone").first.wait_for()
+    other.context.close()
+    assert not asked
+
+
 def test_the_desk_tab_shows_the_desk(page: Any, desk: Place) -> None:
     """Curves, guardrails, sleeves; the timeline leads to an event's story."""
     page.goto(f"{desk.page}?tab=desk")

@@ -223,6 +223,26 @@ def test_evidence_that_runs_is_asked_for_again(fake: Fake) -> None:
     assert sent[0]["changes"] == [{"key": "risk_start_frac", "value": 0.002}]
 
 
+def test_what_was_proposed_before_the_page_was_left_is_found_again(fake: Fake) -> None:
+    """Another session of the same person sends the same again; the proposals tab says that it is under way, and who has none
+    to send asks for nothing.
+    """
+    body = {"sleeve": "btc-trend", "changes": [{"key": "stop_atr", "value": 3.0}], "rationale": "noise"}
+    fake.under_way = [body | {"ends": None, "since_ms": NOW_MS}, body | {"sleeve": "eth-trend", "since_ms": NOW_MS}]
+    fake.proposing = lambda _: (202, {"state": "evidence", "proposal": None, "jobs": ["j-1"], "progress": 0.5})
+    at = page(**HERE)
+    assert ("POST", "/api/proposals", body) in fake.asked
+    assert "You may leave this page" in texts_of(at)
+    assert any(b.label == "Do not propose it" for b in at.button)
+    listed = texts_of(page(tab="proposals"))
+    assert "The evidence of a proposal for btc-trend runs:" in listed
+    assert "stop_atr = 3" in listed
+    fake.asked.clear()
+    fake.session = None
+    assert "You may leave this page" not in texts_of(page(**HERE))
+    assert fake.asked == []
+
+
 @long
 def test_settings_are_proposed_within_their_bounds(fake: Fake) -> None:
     """Its form is drawn when it is opened; a value out of bounds is named and not sent; a word is one of its words; what stays as

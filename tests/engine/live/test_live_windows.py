@@ -9,6 +9,7 @@ import pytest
 from app.views import incidents
 from app.views.incidents import reconciliation
 from engine.book.incident_money import incidents_of, parted
+from engine.store.chain import Event
 from engine.venues.live_port import StandingOrder
 from engine.watch import halt_left
 from engine.watch.desk_trips import desk_trips
@@ -80,9 +81,23 @@ def test_the_units_of_one_sleeve_are_filled_in(lots: int, sleeves: int, said: st
     spec = SimpleNamespace(source={"instrument": "X"}, rules=SimpleNamespace(lot_size=0.001))
     sleeve = SimpleNamespace(position=SimpleNamespace(open_layers=1))
     book: Any = SimpleNamespace(specs=[spec] * sleeves, sleeves=[sleeve] * sleeves, names=["adds", "rests"], basket=None)
+    book.is_gone = lambda _: False
     card = {"venue_lots": lots, "desk_lots": -200}
     does = incidents.choices_of(book, "position of X", "X", card, None)
     assert said in next(one["does"] for one in does if one["choice"] == "adopt")
+
+
+def test_a_position_that_the_venue_does_not_list_is_booked_by_its_settlement() -> None:
+    """There is no page of it to close it at; of the one sleeve that trades it nothing is left."""
+    spec = SimpleNamespace(source={"instrument": "okx:X"}, rules=SimpleNamespace(lot_size=0.001))
+    one_layer = SimpleNamespace(position=SimpleNamespace(open_layers=1))
+    book: Any = SimpleNamespace(
+        specs=[spec], sleeves=[one_layer], names=["adds"], basket=None, is_gone=lambda name: name == "okx:X"
+    )
+    does = incidents.choices_of(book, "position of okx:X", "okx:X", {}, None)
+    assert [one["choice"] for one in does] == ["adopt", "wait"]
+    assert "nightdesk adopt 'position of okx:X' --sleeve adds --units 0 --price P --fee F --as NAME" in does[0]["does"]
+    assert "its own sleeves enter nothing" in does[1]["does"]
 
 
 def test_cash_is_of_no_sleeve_and_is_not_closed() -> None:
@@ -151,6 +166,21 @@ def test_a_flat_book_is_no_end_of_a_halt(path: Path, monkeypatch: pytest.MonkeyP
         assert halt_state(path, 0)[:2] == ("KILLED", [])
 
     on_bench(path, play)
+
+
+def test_a_halt_says_of_what_the_venue_does_not_list_that_it_cannot_be_closed(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For the minute that its tries take; of what is listed it says that it is being closed."""
+    monkeypatch.setattr(halt_left, "mode_of", lambda _: "testnet")
+    monkeypatch.setattr(halt_left, "instruments_of", lambda _: {"gone": "okx:X", "here": "okx:Y"})
+    sleeves = {name: {"position": {"side": "long", "quantity": 0.02}} for name in ("gone", "here")}
+    off = {"okx:X": "the venue does not list it", "okx:Y": "the venue lists it as suspend"}
+    monkeypatch.setattr(halt_left, "mark_at", lambda _: Event("mark", 900_000, {"sleeves": sleeves, "off": off}))
+    assert halt_state(path, 0).left == [
+        "gone: long 0.02, cannot be closed: the venue does not list it; docs/runbooks/delisted.md",
+        "here: long 0.02, is being closed at the venue",
+    ]
 
 
 def test_a_halt_that_leaves_something_opens_one(path: Path) -> None:

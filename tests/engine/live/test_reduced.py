@@ -10,7 +10,7 @@ from engine.core.state import PROTECTIVE, TARGET_SLOT
 from engine.live.reduced import parted
 from engine.store.journal import read
 from engine.venues.live_port import VenueTrade
-from engine.watch.venue_detectors import NONE_THERE
+from engine.watch.health import NONE_THERE
 from tests.fakes.live_desks import BTC_PERP, PRICE, LiveBench, long, on_bench
 
 WELL = f"{REDUCED}{BTC_PERP}"

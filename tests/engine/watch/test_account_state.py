@@ -1,12 +1,14 @@
 """An account as its journal has it: what is not well and since when, how long requests took, what a halt has done."""
 
+import os
 from pathlib import Path
 from typing import Any
 
 from engine.store.chain import Event
 from engine.store.journal import Journal
 from engine.watch import account_state
-from engine.watch.account_state import gate_seen, halt_steps, latencies, spells
+from engine.watch.account_state import first_causes, gate_seen, halt_steps, latencies, readable, shut_row, spells
+from engine.watch.heartbeat import began_ms
 from engine.watch.order_lives import lives_of
 
 T = 1_700_000_000_000
@@ -20,6 +22,7 @@ def health(what: str, state: str, ms: int) -> Event:
 
 def journaled(tmp_path: Path, *events: Event) -> Path:
     """A journal of them."""
+    tmp_path.mkdir(exist_ok=True)
     path = tmp_path / "desk.jsonl"
     journal = Journal(path, "test")
     journal.append(list(events))
@@ -54,6 +57,48 @@ def test_what_began_long_ago_and_lasts_is_still_found(tmp_path: Path, monkeypatc
     path = journaled(tmp_path, health("gate", "begun", 1_000), *(health("x", "over", 2_000) for _ in range(5)), mark)
     monkeypatch.setattr(account_state, "LOOKED_AT", 2)
     assert [(s.what, s.since_ms - T) for s in spells(path)] == [("gate", 1_000)]
+
+
+def test_an_instrument_that_is_off_for_long_is_still_not_well(tmp_path: Path, monkeypatch: Any) -> None:
+    """It keeps entries off for its own sleeves alone, so the mark has it apart from what keeps them off for all."""
+    mark = Event("mark", T, {"off": {"okx:X": "the venue lists it as suspend"}, "sleeves": {}}, t_recv_ms=T)
+    path = journaled(tmp_path, health("not traded: okx:X", "begun", 1_000), *(health("x", "over", 2_000) for _ in range(5)), mark)
+    monkeypatch.setattr(account_state, "LOOKED_AT", 2)
+    assert [(s.what, s.since_ms - T) for s in spells(path)] == [("not traded: okx:X", 1_000)]
+
+
+def test_what_follows_from_an_instrument_that_is_gone_is_left_out() -> None:
+    """No bars, marks or executions of it; what waits for a person stays, and all of a suspended one."""
+    gone = {"not traded: okx:X": "the venue does not list it", "reduced by the venue: okx:X": "its settlement"}
+    others = {"data bar okx:Y": "no flag", "gate": "the desk was halted", "refusals of flips": "5 in a row"}
+    assert first_causes(gone | others | {"data mark okx:X": "no", "venue of okx:X": "silent"}) == gone | others
+    suspended = {"not traded: okx:X": "the venue lists it as suspend", "data mark okx:X": "no"}
+    assert first_causes(suspended) == suspended
+
+
+def test_the_row_that_keeps_the_gate_closed_is_of_the_worker_that_runs(tmp_path: Path) -> None:
+    """What an earlier process was asked says nothing of this one; an open gate has no such row."""
+    account = {"name": "account", "ok": False, "why": "withdrawal: it may withdraw; trading: no answer; fees: no answer"}
+    rows = [{"name": "fold", "ok": True, "why": ""}, account, {"name": "code", "ok": None, "why": ""}]
+    began = began_ms(os.getpid())
+    assert began is not None
+
+    def said(ms: int, *, is_open: bool = False) -> str:
+        event = Event("gate", T, {"open": is_open, "rows": rows}, t_recv_ms=began + ms)
+        return shut_row(journaled(tmp_path / f"{ms}{is_open}", event), os.getpid())
+
+    assert said(1) == "account: withdrawal: it may withdraw (2 more)"
+    assert said(1, is_open=True) == ""
+    assert said(-1) == ""
+    assert shut_row(journaled(tmp_path / "none"), None) == ""
+
+
+def test_a_reason_has_no_address_and_no_page_of_html() -> None:
+    """Addresses of signed requests are long, and have a signature in them."""
+    page = "502 Bad Gateway <html><body>x</body></html>"
+    said = f"bybit did not answer for marks: bybit GET https://h/v5/kline?symbol=X&signature=ab {page}"
+    assert readable(said) == "bybit did not answer for marks: 502 Bad Gateway"
+    assert readable("bybit says: Service is restarting (10016)") == "bybit says: Service is restarting (10016)"
 
 
 def test_a_home_without_a_journal_has_neither_gate_nor_spell(tmp_path: Path) -> None:

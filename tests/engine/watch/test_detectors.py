@@ -292,7 +292,7 @@ def test_a_stop_that_is_not_moved_says_where_it_stands() -> None:
     found = only(desk(mark=stuck))
     assert (found.kind, found.numbers["stop_at"], found.numbers["protective"]) == ("stop", 93.0, 95.0)
     assert "12 of 20 lots" in found.what
-    assert health.positions(stuck).state == "bad"
+    assert health.positions(stuck, {}).state == "bad"
 
 
 def test_an_order_that_nobody_knows_blinds_no_detector() -> None:

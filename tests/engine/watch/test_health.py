@@ -172,14 +172,27 @@ def test_a_heartbeat_that_cannot_be_read_is_never_well(held: Path, written: byte
 )
 def test_each_layer_needs_its_protective_order(layers: list[dict[str, Any]], state: str) -> None:
     """Working, or on its way out; one naked layer of several is bad, and its sleeve is named."""
-    check = health.positions(mark(*layers))
+    check = health.positions(mark(*layers), {})
     assert check.state == state
     assert state == "ok" or "btc" in check.text
 
 
+@pytest.mark.parametrize(
+    ("there", "state"), [("the venue holds 0 lots of okx:X", "ok"), ("the venue holds 3 lots of okx:X", "bad")]
+)
+def test_what_the_venue_does_not_hold_needs_no_protective_order(there: str, state: str) -> None:
+    """The difference is what a person sees to; a stop there would protect nothing. Other sleeves need theirs."""
+    text, bare = f"{there}, the desk 200 lots (0.02 BTC)", mark(LAYER | {"protective_state": "none"})
+    seen = bare._replace(body=bare.body | {"differs": {"position of okx:X": text}})
+    check = health.positions(seen, {"btc": "okx:X"})
+    assert check.state == state
+    assert (f"none wanted: {text} (nightdesk reconcile)" == check.text) is (state == "ok")
+    assert health.positions(seen, {"btc": "okx:Y", "eth": "okx:X"}).state == "bad"
+
+
 def test_a_layer_without_its_state_is_unknown() -> None:
     """A mark that does not say how a layer is protected is no all-clear."""
-    assert health.run_check("protective orders", lambda: health.positions(mark({"due": None}))).state == "unknown"
+    assert health.run_check("protective orders", lambda: health.positions(mark({"due": None}), {})).state == "unknown"
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from engine.control.halt import Latch
 from engine.store.chain import Event
 from engine.watch.detectors import evaluate
 from engine.watch.venue_detectors import NOT_CONNECTED
-from tests.engine.watch.test_detectors import DESK_MS, INSTRUMENT, LAYER, NOW, POSITION, desk, mark, only
+from tests.engine.watch.test_detectors import DESK_MS, INSTRUMENT, LAYER, NOW, POSITION, desk, mark, only, orders
 
 MISSING = {"executions": "order nd1 says that more has filled than is listed"}
 
@@ -37,6 +37,41 @@ def test_a_missing_bar_is_one_alert_that_says_why() -> None:
     marked = mark(blocked={f"data bar {INSTRUMENT}": why, "data bar other": "x"})
     found = only(desk(lacking=lacking, mark=marked, silent_instruments=(INSTRUMENT,)))
     assert found.what.startswith(f"No price of {INSTRUMENT} for three bars ({why}): long 0.02")
+
+
+def test_an_instrument_that_the_venue_does_not_list_is_one_page() -> None:
+    """Its position is the difference; that it could not be compared, and features without a value, follow from it."""
+    off = {
+        "differs": {f"position of {INSTRUMENT}": "the venue does not list it"},
+        "off": {INSTRUMENT: "the venue does not list it"},
+    }
+    said = reported(f"{INSTRUMENT} cannot be compared with the venue: the venue does not list {INSTRUMENT}")._replace(seq=5)
+    lacking = {"btc-trend": ["atr(14)"]}
+    found = only(desk(mark=mark(**off), incidents=(said,), lacking=lacking))
+    assert found.what.startswith(
+        "Desk and venue differ, the sleeves of that instrument enter nothing: the venue does not list it"
+    )
+    blocked = only(desk(mark=mark(**off, blocked={"cash": "x"}), incidents=(said,), lacking=lacking))
+    assert blocked.what.startswith("Desk and venue differ, no sleeve enters: ")
+    listed = evaluate(desk(mark=mark(), incidents=(said,), lacking=lacking))[0]
+    assert sorted(one.kind for one in listed) == ["features", "incident"]
+
+
+@pytest.mark.parametrize(
+    ("slot", "held", "off", "pages"),
+    [
+        ("exit", True, {}, ["rejected"]),
+        ("exit", False, {}, []),
+        ("exit", True, {INSTRUMENT: "the venue does not list it"}, []),
+        ("exit", True, {INSTRUMENT: "the venue lists it as suspend"}, ["rejected"]),
+        ("entry", False, {}, ["rejected"]),
+    ],
+)
+def test_refused_exits_page_where_something_can_be_closed(slot: str, held: bool, off: dict[str, str], pages: list[str]) -> None:
+    """A halt tries to leave what the venue does not list as well: its end says so, and the position is paged."""
+    ran = tuple(one._replace(body=one.body | {"slot": slot}) for one in orders("rrrrr"))
+    marked = mark({"position": POSITION if held else None}, off=off)
+    assert [one.kind for one in evaluate(desk(mark=marked, recent=ran))[0]] == pages
 
 
 def test_two_venues_that_disagree_are_an_alert_that_names_the_feed() -> None:
@@ -69,6 +104,7 @@ def test_an_exit_that_is_filled_by_word_alone_asks_for_no_stop(later_s: int) -> 
     [
         ("an execution under our name that the journal does not know: 3 lots", "page", "docs/runbooks/orphan.md"),
         ("the venue's clock differs from ours by 2.0 s; no entries", "page", "timedatectl (docs/runbooks/gate-closed.md)"),
+        ("clock: the venue's clock differs by 40.0 s; no entries", "page", "timedatectl (docs/runbooks/gate-closed.md)"),
         (
             f"{INSTRUMENT}: the venue turns away every request, for a minute or longer: 50120",
             "page",
@@ -80,6 +116,7 @@ def test_an_exit_that_is_filled_by_word_alone_asks_for_no_stop(later_s: int) -> 
             "docs/runbooks/reconcile-difference.md",
         ),
         ("refusals of btc: 5 refused in a row: no margin", "warn", "docs/runbooks/orders-rejected.md"),
+        ("the gate stays closed, no entries: code: the code of a is other code", "warn", "docs/runbooks/gate-closed.md"),
         ("the end of the journal was unfinished: 12 bytes set aside", "warn", "docs/runbooks/worker-down.md"),
         ("the strategy file is not there", "warn", "nightdesk journal explain d-7"),
     ],
@@ -97,6 +134,12 @@ def test_an_incident_that_touches_money_pages_and_names_its_runbook(what: str, s
         ("the venue's clock differs from ours by more than a second; no entries", "clock offset", {}),
         (f"settings of {INSTRUMENT}: no entries until it is set back there: cross", f"settings of {INSTRUMENT}", {}),
         ("the gate stays closed, no entries: reconcile: they differ", "gate", {"row": "reconcile"}),
+        (f"{INSTRUMENT}: the venue does not say what was executed: 503", f"venue of {INSTRUMENT}", {}),
+        (
+            f"{INSTRUMENT}: the account's stream names an execution, and the venue does not answer for it: what was filled",
+            f"venue of {INSTRUMENT}",
+            {},
+        ),
     ],
 )
 def test_an_incident_of_what_has_ended_asks_for_nobody(what: str, lasts: str, more: dict[str, str]) -> None:
@@ -110,6 +153,27 @@ def test_an_incident_of_what_has_ended_asks_for_nobody(what: str, lasts: str, mo
     assert kinds(9, **{lasts: "why"}) == ["incident"]
     assert kinds(4) == ["incident"]
     assert kinds(9) == []
+    off = evaluate(desk(mark=mark(off={INSTRUMENT: "the venue lists it as suspend"}), incidents=(said,)))[0]
+    assert bool(off) == lasts.startswith("venue of"), "of what is off no mark says that it lasts"
+
+
+def test_what_came_again_is_said_once() -> None:
+    """A venue that is away twice within ten minutes: the page of the first time does not come back with the second."""
+    first = reported(f"{INSTRUMENT}: the venue does not say what was executed: 503")._replace(seq=5)
+    again = reported(f"{INSTRUMENT}: the venue does not say what was executed: 502")._replace(seq=7, id="d-77")
+    other = reported("okx:BTC-USDT:perp: the venue does not say what was executed: 502")._replace(seq=6, id="d-78")
+    away = mark(blocked={f"venue of {INSTRUMENT}": "x", "venue of okx:BTC-USDT:perp": "x"})
+    found = evaluate(desk(mark=away, incidents=(first, other, again)))[0]
+    assert sorted(one.event for one in found if one.kind == "incident") == ["d-77", "d-78"]
+
+
+@pytest.mark.parametrize(("key", "pages"), [(3, 1), (4, 0)])
+def test_a_stop_that_is_not_shown_pages_for_as_long_as_its_layer_is_open(key: int, pages: int) -> None:
+    """Nothing is left to protect once the layer has gone."""
+    said = reported("btc-trend: the venue has acknowledged the stop of layer 3, and does not show it; look there", layer=3)
+    held = mark({"position": POSITION | {"layers": [LAYER | {"key": key}]}})
+    found = evaluate(desk(mark=held, incidents=(said._replace(seq=5),)))[0]
+    assert len([one for one in found if one.kind == "incident"]) == pages
 
 
 def test_a_halt_that_ended_well_is_a_word_until_its_release() -> None:
@@ -152,12 +216,13 @@ def test_a_strangers_order_in_parts_is_one_page() -> None:
 def test_a_venue_that_answers_nothing_pages_for_what_is_open_and_names_what_has_no_stop(what: str) -> None:
     """A key that has expired: nobody here sees what becomes of the position. A flat desk names nothing."""
     bare = mark({"position": POSITION | {"layers": [LAYER | {"protective_state": "none"}]}})._replace(t_recv_ms=NOW - 1_000)
+    said = reported(what)._replace(seq=10**6)  # of after the mark
     for seen, stop in ((mark(), False), (bare, True)):
-        (found,) = [one for one in evaluate(desk(mark=seen, incidents=(reported(what),)))[0] if one.kind == "incident"]
+        (found,) = [one for one in evaluate(desk(mark=seen, incidents=(said,)))[0] if one.kind == "incident"]
         assert found.severity == "page"
         assert f"open: long 0.02 {INSTRUMENT}" in found.what
         assert (f", {LAYER['lots']} lots of btc-trend WITHOUT a stop" in found.what) == stop
-    flat = only(desk(mark=mark({"position": None}), incidents=(reported(what),)))
+    flat = only(desk(mark=mark({"position": None}), incidents=(said,)))
     assert (flat.severity == "page") == ("turns away" in what)
     assert "open: " not in flat.what
 
