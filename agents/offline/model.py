@@ -128,9 +128,8 @@ def plan_for(question: str, context: OfflineContext, tools: frozenset[str], resu
                 )
             if used and not draft.asked_back:  # something was looked up
                 unsure = unsure_text(part, q.past[-1].asked if q.past else "")
-                draft = draft.after(f"Taken as: {taken}." if part.faint and taken else "").after(
-                    "" if draft.text.startswith("No stored run") else wider_text(part)
-                )
+                if not draft.text.startswith("No stored run"):
+                    draft = draft.after(f"Taken as: {taken}." if part.faint and taken else "").after(wider_text(part))
                 draft = draft._replace(text=f"{draft.text}\n\n{unsure}") if unsure else draft
             drafts.append(draft if draft.asked_back else draft._replace(unused=(*part.left, *draft.unused)))
     return joined(drafts)
