@@ -7,7 +7,18 @@ from agents.offline.drafts import asks_back, drafted, name_list, which_sleeve
 from agents.offline.fill import arguments
 from agents.offline.read_back import PlannedCall
 from agents.offline.steps import CallResult, Plan, Question
-from agents.offline.tables import by_sign, column_of, extreme, handle_of, heads_of, ordered, ranks, rows_named, rows_of
+from agents.offline.tables import (
+    BETTER_LOW,
+    by_sign,
+    column_of,
+    extreme,
+    handle_of,
+    heads_of,
+    ordered,
+    ranks,
+    rows_named,
+    rows_of,
+)
 from agents.offline.ways import NOT_GIVEN, SAY
 from agents.offline.words import LISTS, says
 from engine.clock import DAY_MS, utc
@@ -71,7 +82,8 @@ def lead(q: Question, result: CallResult) -> str:
         return extreme(table, q.facts, text, q.slots.which)
     at = column_of(table, text) if of_trips and result.args.get("by") and "streak" not in text else 0
     if at and table.columns[at] != "net":  # of the net the tool's own text says it
-        return spread(table, q.facts, at, ordered(table, q.facts, text, "best"))
+        end = None if any(cost in table.columns[at] for cost in BETTER_LOW) else "best"  # who pays the most is first by fees
+        return spread(table, q.facts, at, ordered(table, q.facts, text, end))
     return ""
 
 

@@ -9,7 +9,7 @@ from agents.offline.drafts import asks_back, drafted, name_list, reckoned, resul
 from agents.offline.entries import choices_of
 from agents.offline.fill import arguments
 from agents.offline.follow import bound, points_back
-from agents.offline.measured import fall_limit
+from agents.offline.measured import fall_limit, lately
 from agents.offline.read_back import PlannedCall
 from agents.offline.steps import CallResult, Plan, Question
 from agents.offline.tables import handle_of, number_of
@@ -190,6 +190,8 @@ def health(q: Question) -> Plan:
     """What is wrong, the check that is asked about first; asked what to look at, also what waits for a decision."""
     if q.chosen.asked.kind == "handover":
         return (yield from handover(q))
+    if says("measured.lately", q.slots.text) and "trips" in q.tools:
+        return (yield from lately(q))
     ranked = q.chosen.asked.kind == "next"
     more = [PlannedCall("proposals", {"state": "pending"}), PlannedCall("desk", {})] if ranked else []
     calls = [PlannedCall(q.chosen.tool.name, {}), *more]

@@ -12,7 +12,7 @@ from agents.offline.dates import NO_SPAN, TimeSpan
 from agents.offline.drafts import asks_back, drafted, name_list, reckoned, result_text, window
 from agents.offline.fill import DESKWARD, EXTREMES, FILLERS, arguments, speaks_of_run
 from agents.offline.follow import RUNS
-from agents.offline.measured import deepest, drifted, measured, needed
+from agents.offline.measured import deepest, drifted, lately, measured, needed
 from agents.offline.read_back import PlannedCall
 from agents.offline.run_plans import runs_of
 from agents.offline.slots import words_of
@@ -131,6 +131,8 @@ def trips(q: Question) -> Plan:
     args, text, by, out = arguments(q), q.slots.text, q.slots.by, q.slots.out
     if q.sleeve() is not None and not by and (says("measured.drift", text) or says("measured.turn_off", text)):
         return (yield from drifted(q, runs_of))
+    if not by and not args.keys() & {"since", "until", "subject"} and says("measured.lately", text):
+        return (yield from lately(q))
     if says("measured.for_risk", text):
         return (yield from _for_risk({k: v for k, v in args.items() if k in ("since", "until")}, q))
     if out is not None and out[0] in _OTHER:  # there are two of them: the other one is left

@@ -8,6 +8,7 @@ the whole; the word in front is made from these by code.
 import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from math import log
 from typing import Any
 
 from agents.offline.above import FromAbove, figure, newest, of_last, run_shown
@@ -18,6 +19,7 @@ from agents.offline.steps import CallResult, PastTurn, Plan, PlannedAnswer, Ques
 from agents.offline.tables import Facts, handle_of, number_of, ranks
 from agents.offline.tables_shown import days_of
 from agents.offline.words import PATTERNS, says
+from tools.common.split_words import of_rows
 
 _OWN_VERDICT = ("sweep", "walkforward", "judge", "trials", "parity", "pair_scan", "leaks", "compare", "joint_risk", "exposure")
 _FALL = PATTERNS["measured.fall"]
@@ -43,7 +45,44 @@ def judged(slots: Slots, past: Sequence[PastTurn], facts: Facts) -> FromAbove:
     if re.search(r"\b(?:better|worse|difference|between|the two|both)\b", text):
         return asks_back("Of what two? Name both values, periods or sleeves: `compare stop_atr=2 with stop_atr=3`.")
     asked = f"{next((turn.asked for turn in reversed(past) if turn.results), '')} {text}".lower()
-    return partial(measured, str(run_shown(last) or ""), asked)
+    run = str(run_shown(last) or "")
+    own = next((text for text in (text, asked) if _named_figure(text)), "")
+    if not run and own and not says("measured.enough", text) and not (own != text and _FALL.search(text)):
+        return partial(_of_trips, "streak" if says("measured.streak", asked) else _named_figure(own))
+    return partial(measured, run, asked)
+
+
+def _named_figure(text: str) -> str:
+    """The figure without a limit that a text asks to judge: streak, costs, or what else it names; empty for one with a limit."""
+    if _FALL.search(text):
+        return ""
+    said = next((found for name in ("streak", "costs", "no_yardstick") if (found := says(f"measured.{name}", text))), None)
+    return "" if said is None else "streak" if says("measured.streak", text) else said[0]
+
+
+def _of_trips(named: str, q: Question) -> Plan:
+    """A figure that no limit is of: a streak beside what chance allows, fees beside what was made, of any other that there is no
+    yardstick."""
+    call = PlannedCall("trips", {"sleeve": one.name} if (one := q.sleeve()) else {})
+    (result,) = yield [call]
+    draft, h = drafted([call], [result]), handle_of(result, "trips")
+    wins, size, most, net, fees = (
+        number_of(f"{{{h}.{name}}}", q.facts) for name in ("win_frac", "trips", "loss_streak", "net", "fees")
+    )
+    if named == "streak" and wins and wins < 1 and size and most is not None:
+        lost = -log(1 - wins)  # the longest of n tosses of a coin: about log(n p) / -log(1 - p), give or take 1.28 / -log(1 - p)
+        usual, error = log(max(size * wins, 1.0)) / lost, 1.28 / lost
+        word = "No, longer than chance gives" if most > usual + 2 * error else "Yes, chance alone gives about as many"
+        return draft.after(
+            f"{word}: {{{h}.loss_streak}} losses in a row; at a hit rate of {{{h}.win_frac}} over {{{h}.trips}} round trips the "
+            f"longest streak is about {usual:.0f}, between {max(1.0, usual - 2 * error):.0f} and {usual + 2 * error:.0f} mostly "
+            "(a rule of thumb, for results that do not depend on each other)."
+        )
+    if re.match("fee|cost|commission", named) and net is not None and fees is not None:
+        (gross,) = yield from reckoned(f"{h}.net+{h}.fees")
+        beside = f"before fees {gross}, fees {{{h}.fees}}, net {{{h}.net}} over {{{h}.trips}} round trips"
+        return draft.after(f"{'Yes, fees are more than was made' if net < 0 else 'Fees are less than was made'}: {beside}.")
+    return draft.after(f"The desk has no yardstick for {named}: no limit and no interval is of it. What it is so far is below.")
 
 
 def _verdict_of(last: CallResult) -> PlannedAnswer:
@@ -208,6 +247,21 @@ def drifted(q: Question, runs_of: Callable[[Question, CallResult], list[str]]) -
     lead = f"{word}: {sleeve.name} has a hit rate of {{{now}.win_frac}} over {{{now}.trips}} round trips, its stored run "
     lead += f"{results[1].args['subject']} {{{then}.win_frac}} over {{{then}.trips}} ({gap}); mean R {{{now}.mean_r}} against "
     return draft.after(f"{lead}{{{then}.mean_r}}, profit factor {{{now}.profit_factor}} against {{{then}.profit_factor}}.{stop}")
+
+
+def lately(q: Question) -> Plan:
+    """Whether the last week of round trips is apart from the weeks before it, beyond chance."""
+    call = PlannedCall("trips", {"by": "week"} | ({"sleeve": one.name} if (one := q.sleeve()) else {}))
+    (result,) = yield [call]
+    draft, rows = drafted([call], [result]), list(result.table.rows) if result.table is not None else []
+    if len(rows) < 2 or result.table is None:
+        return draft.after("Cannot be told: recent round trips have no earlier week beside them.")
+    last = max(range(len(rows)), key=lambda n: str(rows[n][0]))
+    h = next((cell[1:-1].partition(".")[0] for cell in rows[last] if isinstance(cell, str) and cell.startswith("{")), "")
+    low, high = (number_of(f"{{{h}.apart_{end}}}", q.facts) for end in ("low", "high"))
+    sure = low is not None and high is not None and low * high > 0
+    word = ("Yes, better" if (low or 0) > 0 else "Yes, worse") if sure else "Cannot be told from chance"
+    return draft.after(f"{word}. The last week against the others: {of_rows(result.table, q.facts, [last])}")
 
 
 def verdict(result: CallResult, facts: Mapping[str, Any], asked: str = "") -> str:

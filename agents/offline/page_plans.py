@@ -49,7 +49,8 @@ def define(q: Question) -> Plan:
     table = next((r.table for r in reversed(q.results()) if r.table is not None and r.table.rows), None)
     row_rule = _rule_of_row(q, table)
     if not keys and (limits := limits_meant(f"{row_rule} {text}".strip())):
-        return (yield from made([PlannedCall("define", {"word": key}) for key in limits[:3]]))
+        draft = yield from made([PlannedCall("define", {"word": key}) for key in limits[:3]])
+        return draft.after(SAY["limit_acts"] if says("page_plans.acts", text) and re.match(_REFUSES, limits[0]) else "")
     first = replace(q, slots=replace(q.slots, text=text.partition(", i ")[0]))  # `..., i see it in the report`
     said = re.split(r"\b(?:vs|versus|and|or|between)\b|,", free_words(first) or "")
     pair = re.search(rf"\bbetween {_TERM} and {_TERM}[?. ]*$", text)
@@ -67,6 +68,7 @@ def define(q: Question) -> Plan:
     return drafted(calls, results)
 
 
+_REFUSES = r"gross|instrument|family|correlated|leverage|positions|risk_frac"  # of other limits a breach halts or pauses
 _TERM = r"(?:an? |the )?([\w-]+(?: [\w-]+)?)"
 NOT_A_WORD = "I did not understand this, and found nothing. If a word is to be explained, ask `what does drawdown mean`."
 
@@ -144,6 +146,12 @@ def memory(q: Question) -> Plan:
 
 # no words to search for
 _ALL_OF_IT = (
+    "read",
+    "me",
+    "us",
+    "my",
+    "our",
+    "else",
     "other",
     "write",
     "written",

@@ -90,6 +90,11 @@ def _axes(q: Question, found: RunFocus, *, carries: bool) -> tuple[dict[str, str
         return {}, _ask_values(unknown, own, found.strategy)
     said = set(PATTERNS["research_plans.spoken"].findall(q.slots.text)) - {key.partition("_")[0] for key in q.slots.common}
     spoken = [key for key, param in own.items() if key.partition("_")[0] in said and param.default]
+    text = q.slots.text
+    for key in (*q.slots.keys, *spoken):  # `the rsi exit` is not rsi_bars
+        other = re.search(rf"\b{key.partition('_')[0]} (exit|entry)\b", text)
+        if other and other[1] not in key and f"{key.partition('_')[0]}_" in key and key not in text:
+            return {}, _ask_values([other[0]], own, found.strategy)
     keys = q.slots.keys or spoken[:1] or [key for key in _declared(own) if key not in q.slots.common]
     axes = {key: values for key in keys if key in own and (values := around(own[key], found.params.get(key, own[key].default)))}
     axes = _small(axes)
