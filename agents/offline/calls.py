@@ -74,6 +74,8 @@ def lead(q: Question, result: CallResult) -> str:
     if rows := [i for i in rows if str(table.rows[i][0]) in text] or rows:
         return "; ".join(f"{table.rows[i][0]} {table.rows[i][1]}{_interval(table, i)}" for i in rows[:6]) + "."
     of_trips = result.name == "trips" and "trips" in table.columns
+    if of_trips and table.columns[0] == "regime" and {str(row[0]) for row in table.rows} == {"none read"}:
+        return "Not known: no entry was decided by a model of regimes, so round trips have no regime here."
     if of_trips and (named := rows_named(table, text, q.slots.symbols if table.columns[0] == "symbol" else q.slots.sleeves)):
         return of_rows(table, q.facts, named[:3], [i for i in heads_of(table, text) if table.columns[i] != "trips"])
     if of_trips and not result.args.get("by") and (figures := figures_of_trips(result, text)):

@@ -44,6 +44,11 @@ def attribution(q: Question) -> Plan:
     if table is None:
         return draft
     if sleeve is None:
+        ranked = "sleeve" in q.slots.text and ranks(q.slots.text) and says("measured.costs", q.slots.text)
+        rows = [n for n, row in enumerate(table.rows) if "sleeve" in str(row[0])] if ranked else []
+        if len(rows) > 1:  # the dearest, costs being losses here
+            at = column_of(table, q.slots.text)
+            return draft.after(spread(table, q.facts, at, ordered(table, q.facts, q.slots.text, None, rows)))
         if q.chosen.asked.kind == "sleeves":
             named = rows_named(table, q.slots.text, q.slots.sleeves)
             first = spread(table, q.facts, column_of(table, "change"), ordered(table, q.facts, "change", "best"))

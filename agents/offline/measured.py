@@ -19,7 +19,6 @@ from agents.offline.steps import CallResult, PastTurn, Plan, PlannedAnswer, Ques
 from agents.offline.tables import Facts, handle_of, number_of, ranks
 from agents.offline.tables_shown import days_of
 from agents.offline.words import PATTERNS, says
-from tools.common.split_words import of_rows
 
 _OWN_VERDICT = ("sweep", "walkforward", "judge", "trials", "parity", "pair_scan", "leaks", "compare", "joint_risk", "exposure")
 _FALL = PATTERNS["measured.fall"]
@@ -46,7 +45,7 @@ def judged(slots: Slots, past: Sequence[PastTurn], facts: Facts) -> FromAbove:
         return asks_back("Of what two? Name both values, periods or sleeves: `compare stop_atr=2 with stop_atr=3`.")
     asked = f"{next((turn.asked for turn in reversed(past) if turn.results), '')} {text}".lower()
     run = str(run_shown(last) or "")
-    own = next((text for text in (text, asked) if _named_figure(text)), "")
+    own = next((said for said in (text, asked) if _named_figure(said)), "")
     if not run and own and not says("measured.enough", text) and not (own != text and _FALL.search(text)):
         return partial(_of_trips, "streak" if says("measured.streak", asked) else _named_figure(own))
     return partial(measured, run, asked)
@@ -239,9 +238,7 @@ def drifted(q: Question, runs_of: Callable[[Question, CallResult], list[str]]) -
     if len(results) < 2 or not all(handles):
         return draft.after(f"Cannot be told: no stored run is of {sleeve.strategy} on {sleeve.symbol}.{stop}")
     (gap,) = yield from reckoned(f"{handles[0]}.win_frac-{handles[1]}.win_frac")
-    rates, sizes = ([number_of(f"{{{h}.{name}}}", q.facts) or 0.0 for h in handles] for name in ("win_frac", "trips"))
-    error = sum(rate * (1 - rate) / max(size, 1) for rate, size in zip(rates, sizes, strict=True)) ** 0.5
-    apart = abs(rates[0] - rates[1]) > 1.96 * error
+    apart, _ = _apart_by_rate(handles, q.facts)
     word = "Yes, beyond chance" if apart else "Not beyond chance so far"
     now, then = handles
     lead = f"{word}: {sleeve.name} has a hit rate of {{{now}.win_frac}} over {{{now}.trips}} round trips, its stored run "
@@ -250,18 +247,26 @@ def drifted(q: Question, runs_of: Callable[[Question, CallResult], list[str]]) -
 
 
 def lately(q: Question) -> Plan:
-    """Whether the last week of round trips is apart from the weeks before it, beyond chance."""
-    call = PlannedCall("trips", {"by": "week"} | ({"sleeve": one.name} if (one := q.sleeve()) else {}))
-    (result,) = yield [call]
-    draft, rows = drafted([call], [result]), list(result.table.rows) if result.table is not None else []
-    if len(rows) < 2 or result.table is None:
-        return draft.after("Cannot be told: recent round trips have no earlier week beside them.")
-    last = max(range(len(rows)), key=lambda n: str(rows[n][0]))
-    h = next((cell[1:-1].partition(".")[0] for cell in rows[last] if isinstance(cell, str) and cell.startswith("{")), "")
-    low, high = (number_of(f"{{{h}.apart_{end}}}", q.facts) for end in ("low", "high"))
-    sure = low is not None and high is not None and low * high > 0
-    word = ("Yes, better" if (low or 0) > 0 else "Yes, worse") if sure else "Cannot be told from chance"
-    return draft.after(f"{word}. The last week against the others: {of_rows(result.table, q.facts, [last])}")
+    """Whether the last seven days of round trips are apart from those before, by their hit rates and what chance allows."""
+    of = {"sleeve": one.name} if (one := q.sleeve()) else {}
+    calls = [PlannedCall("trips", {**of, "since": "7d"}), PlannedCall("trips", {**of, "until": "7d"})]
+    results = yield calls
+    draft, handles = drafted(calls, results), [handle_of(result, "trips") for result in results]
+    if not all(handles):
+        return draft.after("Cannot be told: there are no round trips of the last 7 days, or none before them.")
+    apart, gap = _apart_by_rate(handles, q.facts)
+    word = f"Yes, {'better' if gap > 0 else 'worse'} beyond chance" if apart else "Cannot be told from chance"
+    now, then = handles
+    lead = f"{word}: in the last 7 days a hit rate of {{{now}.win_frac}} over {{{now}.trips}} round trips, before that "
+    lead += f"{{{then}.win_frac}} over {{{then}.trips}}; mean R {{{now}.mean_r}} against {{{then}.mean_r}}, "
+    return draft.after(f"{lead}net {{{now}.net}} against {{{then}.net}}.")
+
+
+def _apart_by_rate(handles: Sequence[str], facts: Mapping[str, Any]) -> tuple[bool, float]:
+    """Whether two hit rates are further apart than chance gives, 95 %, and the first less the second as a fraction."""
+    rates, sizes = ([number_of(f"{{{h}.{name}}}", facts) or 0.0 for h in handles] for name in ("win_frac", "trips"))
+    error = sum(rate * (1 - rate) / max(size, 1) for rate, size in zip(rates, sizes, strict=True)) ** 0.5
+    return abs(rates[0] - rates[1]) > 1.96 * error, rates[0] - rates[1]
 
 
 def verdict(result: CallResult, facts: Mapping[str, Any], asked: str = "") -> str:

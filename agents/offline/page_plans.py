@@ -146,34 +146,9 @@ def memory(q: Question) -> Plan:
 
 # no words to search for
 _ALL_OF_IT = (
-    "read",
-    "me",
-    "us",
-    "my",
-    "our",
-    "else",
-    "other",
-    "write",
-    "written",
-    "wrote",
-    "notes",
-    "note",
-    "left",
-    "since",
-    "there",
-    "week",
-    "everything",
-    "all",
-    "things",
-    "thing",
-    "stuff",
-    "asked",
-    "ask",
-    "keep",
-    "mind",
-    "list",
-    "far",
-)
+    "read me us my our else other write written wrote notes note left "
+    "since there week everything all things thing stuff asked ask keep mind list far"
+).split()
 
 
 def note(q: Question) -> Plan:

@@ -68,9 +68,15 @@ def journal(q: Question) -> Plan:
     elif kind == "refused":
         args |= {"kinds": ["refused"]}
     elif kind == "halt":
-        after, args = [PlannedCall("health", {})], {"since": "30d"} | args | {"kinds": ["halt"]}
+        after, args = [PlannedCall("health", {})], {"since": "2009-01-01"} | args | {"kinds": ["halt"]}
     if not before and says("plans.missed", text) and "kinds" not in args:  # what waits for a person is no event of the desk's
         after = [PlannedCall("alerts", {}), PlannedCall("proposals", {"state": "pending"})]
+    if kind == "halt":
+        results = yield (calls := [PlannedCall("journal_search", args), *after])
+        (*_, row) = [None, *(row for row in results[0].rows() if row.get("kind") == "halt")]
+        last = f"The last halt: {row['desk time']}, {row['what']} ({row['event']})." if row else ""
+        none = "No halt in that window." if start else "The desk was never halted, by its journal."
+        return drafted(calls, results).after(last or (none if results[0].status in ("ok", "no_data") else ""))
     if before or after:
         return (yield from made([*before, PlannedCall("journal_search", args), *after]))
     if "operator actions" in text:  # people act in wall time, which no window of desk time holds

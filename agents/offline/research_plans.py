@@ -63,7 +63,7 @@ def search(q: Question) -> Plan:
     args = {**_where(found), **_costs(q), "vary": vary} | (dict(q.slots.folds) if forward else {})
     (result,) = yield [PlannedCall(tool, args)]
     draft = drafted([PlannedCall(tool, args)], [result], _NEXT[tool] if result.status == "ok" else "")
-    return draft.after(" ".join(part for part in (subject.of, said, _dropped(q, found, axes)) if part))
+    return draft.after(" ".join(part for part in (_in_place(q, axes), subject.of, said, _dropped(q, found, axes)) if part))
 
 
 def _where(found: RunFocus) -> dict[str, Any]:
@@ -90,11 +90,6 @@ def _axes(q: Question, found: RunFocus, *, carries: bool) -> tuple[dict[str, str
         return {}, _ask_values(unknown, own, found.strategy)
     said = set(PATTERNS["research_plans.spoken"].findall(q.slots.text)) - {key.partition("_")[0] for key in q.slots.common}
     spoken = [key for key, param in own.items() if key.partition("_")[0] in said and param.default]
-    text = q.slots.text
-    for key in (*q.slots.keys, *spoken):  # `the rsi exit` is not rsi_bars
-        other = re.search(rf"\b{key.partition('_')[0]} (exit|entry)\b", text)
-        if other and other[1] not in key and f"{key.partition('_')[0]}_" in key and key not in text:
-            return {}, _ask_values([other[0]], own, found.strategy)
     keys = q.slots.keys or spoken[:1] or [key for key in _declared(own) if key not in q.slots.common]
     axes = {key: values for key in keys if key in own and (values := around(own[key], found.params.get(key, own[key].default)))}
     axes = _small(axes)
@@ -104,6 +99,16 @@ def _axes(q: Question, found: RunFocus, *, carries: bool) -> tuple[dict[str, str
     what = "No values were named" if q.slots.keys or spoken else "Nothing was named to vary"
     now = ", ".join(f"{key} {value_text(found.params.get(key, own[key].default))}" for key in axes)
     return axes, f"{what}, so I took these around {now}: {chosen}. Name others like `sweep stop_atr from 1 to 4`."
+
+
+def _in_place(q: Question, axes: Mapping[str, str]) -> str:
+    """What was named and is no parameter, where a word of it chose another one: `the rsi exit` is not rsi_bars."""
+    for key in axes:
+        part = key.partition("_")[0]
+        other = re.search(rf"\b{part} (exits?|entry|entries|levels?)\b", q.slots.text)
+        if other and key not in q.slots.text and other[1].rstrip("s") not in key:
+            return f"No parameter is the {other[0]}: {key} is varied in its place."
+    return ""
 
 
 def _dropped(q: Question, found: RunFocus, axes: Mapping[str, str]) -> str:

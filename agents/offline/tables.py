@@ -19,6 +19,7 @@ Facts = Mapping[str, Any]  # reference -> fact, of the whole thread
 BETTER_LOW = ("drawdown", "fees", "slippage", "depth")
 AT_A_LOSS = PATTERNS["tables.at_a_loss"]
 COSTS_US = re.compile(r"\bcosts? (?:us|me) (?:the )?(?:most|more|least)\b")  # a result, no costs
+_BENCHMARK = re.compile(r"\b(?:just|better|beat\w*|than|against|versus|vs|off)(?: by| just| off)? (?:hold|holding)\b(?! times?)")
 _MOMENTS = ("recovered", "peak", "trough", "entry_ms", "exit_ms", "made", "expires", "since", "until")  # no amounts
 _NO_FIGURE = {
     stem(word) for word in ("open", "first", "last", "bars", "days", "day", "of", "the", "in", "sleeve", "whole", "desk", "time")
@@ -29,7 +30,7 @@ _NAMES = tuple(_ROW_NAMES.split())
 
 def heads_of(table: Table, text: str) -> list[int]:
     """The columns of figures that a text speaks of, in the order of the table."""
-    asked = {stem(word) for word in WORD.findall(COSTS_US.sub("net", text))}
+    asked = {stem(word) for word in WORD.findall(_BENCHMARK.sub("", COSTS_US.sub("net", text)))}
     return [i for i, head in enumerate(table.columns) if i > 0 and asked & forms_of(head)]
 
 
