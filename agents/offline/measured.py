@@ -45,9 +45,9 @@ def judged(slots: Slots, past: Sequence[PastTurn], facts: Facts) -> FromAbove:
         return asks_back("Of what two? Name both values, periods or sleeves: `compare stop_atr=2 with stop_atr=3`.")
     asked = f"{next((turn.asked for turn in reversed(past) if turn.results), '')} {text}".lower()
     run = str(run_shown(last) or "")
-    own = next((said for said in (text, asked) if _named_figure(said)), "")
-    if not run and own and not says("measured.enough", text) and not (own != text and _FALL.search(text)):
-        return partial(_of_trips, "streak" if says("measured.streak", asked) else _named_figure(own))
+    named = _named_figure(text) or ("" if _FALL.search(text) else _named_figure(asked))
+    if not run and named and not says("measured.enough", text):
+        return partial(_of_trips, "streak" if says("measured.streak", asked) else named)
     return partial(measured, run, asked)
 
 

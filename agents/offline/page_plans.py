@@ -134,7 +134,7 @@ def memory(q: Question) -> Plan:
     about = re.search(r"\b(?:about|on|of|for)\s+(.*?)[?.! ]*$", text)
     names = " ".join(dict.fromkeys([about[1] if about else "", *q.slots.symbols, *q.slots.strategies])).strip()
     names = names or ("" if topic or not words_left(q.slots) else free_words(q) or "")
-    names = " ".join(word for word in names.split() if word not in _ALL_OF_IT)
+    names = " ".join(word for word in names.split() if not PATTERNS["page_plans.all_of_it"].fullmatch(word))
     args = {"topic": topic} if topic and not about else {"query": render.one_line(names, 120)} if names else {}
     call = PlannedCall("memory", args)
     (found,) = yield [call]
@@ -142,13 +142,6 @@ def memory(q: Question) -> Plan:
     lists = not args and says("page_plans.notes", text)
     none = f"Notes in the inbox: {len(inbox) or 'none'}{': ' if inbox else ''}{', '.join(inbox[:10])}. No other note is kept."
     return drafted([call], [found]).after(none if lists else "")
-
-
-# no words to search for
-_ALL_OF_IT = (
-    "read me us my our else other write written wrote notes note left "
-    "since there week everything all things thing stuff asked ask keep mind list far"
-).split()
 
 
 def note(q: Question) -> Plan:

@@ -73,10 +73,11 @@ def journal(q: Question) -> Plan:
         after = [PlannedCall("alerts", {}), PlannedCall("proposals", {"state": "pending"})]
     if kind == "halt":
         results = yield (calls := [PlannedCall("journal_search", args), *after])
-        (*_, row) = [None, *(row for row in results[0].rows() if row.get("kind") == "halt")]
-        last = f"The last halt: {row['desk time']}, {row['what']} ({row['event']})." if row else ""
+        halts = [
+            f"The last halt: {r['desk time']}, {r['what']} ({r['event']})." for r in results[0].rows() if r["kind"] == "halt"
+        ]
         none = "No halt in that window." if start else "The desk was never halted, by its journal."
-        return drafted(calls, results).after(last or (none if results[0].status in ("ok", "no_data") else ""))
+        return drafted(calls, results).after(halts[-1] if halts else none if results[0].status in ("ok", "no_data") else "")
     if before or after:
         return (yield from made([*before, PlannedCall("journal_search", args), *after]))
     if "operator actions" in text:  # people act in wall time, which no window of desk time holds

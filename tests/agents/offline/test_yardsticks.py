@@ -8,12 +8,14 @@ import pytest
 
 from agents.offline.dates import read_span
 from agents.offline.slots import read_slots
+from agents.offline.tables import heads_of
 from agents.offline.words import Words
-from agents.roster import Role
 from tests.agents.offline.test_dialogues import Desk, ok
 from tests.agents.offline.test_understood import TUESDAY, _Facts, shown
 from tools.alerts import moment
-from tools.common.contract import Table
+from tools.common.contract import Role, Table
+
+JOURNAL = ("desk time", "event", "kind", "sleeve", "what")
 
 
 def facts(**values: float) -> dict[str, Any]:
@@ -71,7 +73,7 @@ def test_the_last_refusal_is_the_last_bar_of_one_that_lasted(words: Words, asked
     """A row is of many bars: its last one counts."""
     row = ("2025-12-01 02:00Z", "d-9", "refused", "btc-trend", "refused: paused (at 2 bars, the last 2025-12-01 22:15Z, d-19)")
     later = ("2025-12-01 02:15Z", "d-12", "refused", "eth-trend", "refused: paused")
-    table = Table(("desk time", "event", "kind", "sleeve", "what"), (row, later))
+    table = Table(JOURNAL, (row, later))
     desk = Desk("operator", words, journal_search=ok("journal_search")._replace(table=table))
     assert desk.ask(asked).startswith("The last: 2025-12-01 22:15Z, btc-trend refused: paused (d-19).")
 
@@ -102,7 +104,7 @@ def test_after_fees_the_sleeve_that_pays_most_has_the_largest(words: Words) -> N
 @pytest.mark.parametrize("those", ["one of them", "any of those", "one of these"])
 def test_yes_is_said_only_where_the_condition_was_applied(words: Words, those: str) -> None:
     """Fills of a window are no fills on the bars above."""
-    table = Table(("desk time", "event", "kind", "sleeve", "what"), (("2025-12-01 02:00Z", "d-9", "fill", "btc-trend", "buy"),))
+    table = Table(JOURNAL, (("2025-12-01 02:00Z", "d-9", "fill", "btc-trend", "buy"),))
     desk = Desk("operator", words, journal_search=ok("journal_search")._replace(table=table))
     desk.ask("any fills yesterday?")
     assert desk.ask("did we trade since yesterday?").startswith("Yes: 1 fill")
@@ -173,3 +175,57 @@ def test_the_one_thing_asked_about_leads(words: Words, asked: str, first: str) -
     """Before the table of a neighbour."""
     role: Role = "developer" if "sweep" in asked or "backtest" in asked else "operator"
     assert first in Desk(role, words).ask(asked)[:300]
+
+
+@pytest.mark.parametrize("asked", ["when was the last halt", "was there a halt", "have we ever been halted?"])
+@pytest.mark.parametrize("halted", [True, False])
+def test_a_halt_is_said_first(words: Words, asked: str, *, halted: bool) -> None:
+    """Of all of the journal; none is said too."""
+    rows = (("2025-06-01 02:00Z", "d-9", "halt", "", "drawdown"),) if halted else ()
+    desk = Desk("operator", words, journal_search=ok("journal_search")._replace(table=Table(JOURNAL, rows)))
+    first = desk.ask(asked).partition("\n")[0]
+    assert ("2025-06-01" in first) == halted
+    assert desk.called[0][1]["since"] < "2010"
+
+
+@pytest.mark.parametrize("asked", ["how far back does the btc data go", "what is the oldest btc data we have"])
+def test_how_far_back_is_the_oldest_of_each_series(words: Words, asked: str) -> None:
+    """Not one of the rows as they come."""
+    rows = (("BTC-USDT", "15m", 5.0, 9.0), ("BTC-USDT", "15m", 2.0, 9.0), ("BTC-USDT", "1h", 1.0, 9.0))
+    desk = Desk("developer", words, list_data=ok("list_data")._replace(table=Table(("symbol", "series", "first", "last"), rows)))
+    first = desk.ask(asked).partition("\n")[0]
+    assert "1h of BTC-USDT from 1.0" in first
+    assert "15m of BTC-USDT from 2.0" in first
+    assert "5.0" not in first
+
+
+def test_without_a_model_round_trips_have_no_regime(words: Words) -> None:
+    """The one row of a split is no answer."""
+    desk = Desk(
+        "advisor", words, trips=ok("trips")._replace(table=Table(("regime", "trips", "net"), (("none read", 10, -67.0),)))
+    )
+    assert desk.ask("in which regime does btc-trend earn").startswith("Not known: no entry was decided by a model of regimes")
+
+
+@pytest.mark.parametrize(
+    ("text", "begins"), [("a first and second half", None), ("first and a second half", None), ("h2 of 2025", "2025-07-01")]
+)
+def test_both_halves_of_a_run_are_no_half_of_the_year(text: str, begins: str | None) -> None:
+    """A half beside the other one is of what is spoken of."""
+    assert read_span(f"split the run into {text}", TUESDAY)[0].start == begins
+
+
+@pytest.mark.parametrize("asked", ["read me my notes", "what else do you remember about us", "show my notes"])
+def test_what_is_remembered_is_all_of_it(words: Words, asked: str) -> None:
+    """Words of the question are no words to search for."""
+    desk = Desk("advisor", words)
+    desk.ask(asked)
+    assert desk.called == [("memory", {})]
+
+
+@pytest.mark.parametrize("text", ["better off just holding", "did it beat holding", "more than hold"])
+def test_holding_a_coin_is_no_holding_time(text: str) -> None:
+    """`how long we hold` is one."""
+    table = Table(("sleeve", "trips", "net", "median_hold_ms"), ())
+    assert not heads_of(table, text)
+    assert heads_of(table, "how long do we hold")
