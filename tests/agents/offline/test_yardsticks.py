@@ -229,3 +229,17 @@ def test_holding_a_coin_is_no_holding_time(text: str) -> None:
     table = Table(("sleeve", "trips", "net", "median_hold_ms"), ())
     assert not heads_of(table, text)
     assert heads_of(table, "how long do we hold")
+
+
+def test_alerts_of_a_window_of_the_desk_say_that_it_is_not_theirs(words: Words) -> None:
+    """Alerts have wall time; `last night` is of wall time too."""
+    desk = Desk("operator", words)
+    desk.ask("what happened between 18:00 and 23:00 yesterday")
+    assert desk.ask("any alerts in there?").startswith("Alerts have wall time")
+    assert not desk.ask("which alerts came last night").startswith("Alerts have wall time")
+
+
+@pytest.mark.parametrize(("rule", "acts"), [("exposure", True), ("leverage", True), ("drawdown", False), ("daily loss", False)])
+def test_what_a_limit_does_to_an_entry(words: Words, rule: str, *, acts: bool) -> None:
+    """Those that refuse it; a drawdown halts, a daily loss pauses."""
+    assert ("would go beyond it is refused" in Desk("operator", words).ask(f"what does the {rule} guardrail do")) == acts
