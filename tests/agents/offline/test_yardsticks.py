@@ -130,7 +130,10 @@ def test_at_midnight_the_day_that_ended_is_the_last_of_its_name() -> None:
     assert read_span("since tuesday", TUESDAY)[0].start == "2025-11-25"
 
 
-@pytest.mark.parametrize(("text", "begins"), [("whether one or two months carry it", False), ("pnl two months trend", True)])
+@pytest.mark.parametrize(
+    ("text", "begins"),
+    [("whether one or two months carry it", False), ("trend 1 or 2 months", False), ("pnl two months trend", True)],
+)
 def test_one_or_two_months_is_no_window(words: Words, text: str, *, begins: bool) -> None:
     """A number after `or` is a choice."""
     assert bool(read_slots(text, words).span.start) == begins
