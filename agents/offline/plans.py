@@ -74,10 +74,10 @@ def journal(q: Question) -> Plan:
     if kind == "halt":
         results = yield (calls := [PlannedCall("journal_search", args), *after])
         rows = [row for row in results[0].rows() if row["kind"] == "halt"]
-        now = next(
+        still = next(
             (f" Now: {row['found']}." for row in results[-1].rows() if row.get("what") == "halt"), ""
         )  # it may be released
-        halts = [f"The last halt: {row['desk time']}, {row['what']} ({row['event']}).{now}" for row in rows]
+        halts = [f"The last halt: {row['desk time']}, {row['what']} ({row['event']}).{still}" for row in rows]
         none = "No halt in that window." if start else "The desk was never halted, by its journal."
         return drafted(calls, results).after(halts[-1] if halts else none if results[0].status in ("ok", "no_data") else "")
     if before or after:

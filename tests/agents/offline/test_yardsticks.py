@@ -188,7 +188,7 @@ def test_a_halt_is_said_first(words: Words, asked: str, *, halted: bool) -> None
     desk = Desk("operator", words, journal_search=ok("journal_search")._replace(table=Table(JOURNAL, rows)))
     desk.answers["health"] = shown("health", "what state found", ("halt", "ok", "no halt"))
     first = desk.ask(asked).partition("\n")[0]
-    assert ("2025-06-01" in first) == ("Now: no halt." in first) == halted
+    assert ("2025-06-01" in first, "Now: no halt." in first) == (halted, halted)
     assert desk.called[0][1]["since"] < "2010"
 
 
