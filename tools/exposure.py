@@ -245,6 +245,8 @@ def define(ctx: ToolContext, args: WordArgs) -> ToolResult:
     else a word of the desk or a metric, from the glossary."""
     found = _declared(ctx)
     key = args.word.strip().lower().replace(" ", "_").replace("-", "_")
+    if key in ("guardrails", "limits", "hard_limits"):
+        return _all_limits(found)
     if key not in found:
         words = glossary()
         said = key.replace("_", " ")
@@ -258,6 +260,14 @@ def define(ctx: ToolContext, args: WordArgs) -> ToolResult:
     rows = tuple((place, *(entry[name] for name in ("about", "default", "bounds"))) for place, entry in found[key].items())
     text = f"{key}: " + "; ".join(dict.fromkeys(str(row[1]) for row in rows)) + "."
     return ToolResult("ok", text, (), (Evidence("config", "declarations"),), Table(("of", "meaning", "default", "bounds"), rows))
+
+
+def _all_limits(found: dict[str, dict[str, dict[str, Any]]]) -> ToolResult:
+    """Every hard limit of the desk with its value and what it does."""
+    hard = {key: of["hard limit"] for key, of in found.items() if "hard limit" in of}
+    rows = tuple((key, entry["default"].removesuffix(" (desk.toml)"), str(entry["about"])) for key, entry in hard.items())
+    text = f"{len(rows)} hard limits, from desk.toml: each entry order is checked against them before it goes out."
+    return ToolResult("ok", text, (), (Evidence("config", "declarations"),), Table(("limit", "value", "what it does"), rows))
 
 
 @cache

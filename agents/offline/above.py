@@ -47,6 +47,8 @@ def _there(place: int | None, rows: Sequence[Any]) -> bool:
 
 def row(slots: Slots, past: Sequence[PastTurn], facts: Facts) -> FromAbove:
     """The line of the last table that a sentence picks."""
+    if (last := newest(past)) is not None and last.status == "no_data" and past[-1].results:
+        return PlannedAnswer(f"There is none: {result_text(last)}", read_as="the answer above")
     words = [t.word for t in tokens_of(slots)]
     number = next((int(w) for w in words if w.isdigit()), None) or next((COUNTED[w] for w in words if w in COUNTED), None)
     place = slots.place if slots.place is not None else -1 if slots.which == "last" else number - 1 if number else None
@@ -178,8 +180,11 @@ def why(slots: Slots, older: "Part | None", newest_turn: "Part | None", past: Se
         return PlannedAnswer(SAY["why_not"], read_as="the answer above")
     if last is None or not read:
         return asks_back("Why what? Nothing was looked up for the last answer: name the day, the trade or the event.")
-    if last.status in ("refused", "failed"):
-        return PlannedAnswer(result_text(last))
+    none_of = [r for r in past[-1].results if r.status == "no_data" and str(r.args.get("state", "-")) in slots.text]
+    last = none_of[0] if none_of else last  # `why was it rejected`, of those rejected and those cancelled
+    if last.status in ("refused", "failed", "no_data"):
+        none = "None was found, so that none has a reason: " if last.status == "no_data" else ""
+        return PlannedAnswer(f"{none}{result_text(last)}", read_as="the answer above")
     if (trip := trip_meant(slots, last, facts)) is not None:
         return trip
     if last.name == "counts" and last.table is not None and "rule" in last.table.columns and last.table.rows:
@@ -193,6 +198,8 @@ def why(slots: Slots, older: "Part | None", newest_turn: "Part | None", past: Se
         return PlannedCall("attribution", {**kept, **(window(older.slots.span) if older else {})})
     if last.name == "parity":
         return no_more(last)
+    if last.name == "what_if" and last.table is not None and (most := extreme(last.table, facts, "change", "best")):
+        return PlannedAnswer(f"By sleeve: {most}\n\n{render.markdown_table(last.table)}", read_as="the answer above")
     events = [i for i in row_ids(last) if re.fullmatch(r"[dp]-\d+", i)]
     if last.name == "alerts" and (alerts := last.ids("al-")):
         return call_for(alerts[0], last)
@@ -209,9 +216,14 @@ def _of_run_above(run: str, q: Question) -> Plan:  # noqa: ARG001 - a plan takes
     return drafted([call], results).after(f"Of {run}, the last run made here; what was asked since was not run.")
 
 
+def of_last(past: Sequence[PastTurn]) -> list[CallResult]:
+    """The runs that the last turn showed by their figures."""
+    return [r for r in (past[-1].results if past else ()) if r.table is not None and r.table.columns == ("metric", "value")]
+
+
 def made_runs(past: Sequence[PastTurn]) -> bool:
-    """Whether a thread made several backtests, the newest one last."""
-    made = [r for turn in past for r in turn.results if r.name == "backtest" and r.status == "ok"]
+    """Whether a thread made or showed several runs, the newest one last."""
+    made = [r for turn in past for r in turn.results if r.status == "ok" and (r.name == "backtest" or r.args.get("run_id"))]
     return len(made) > 1 and newest(past) is made[-1]
 
 

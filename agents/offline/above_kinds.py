@@ -13,8 +13,9 @@ from typing import Any
 from agents.offline import correct
 from agents.offline.above import again, row_ids, row_of, run_shown, why
 from agents.offline.account import tokens_of
-from agents.offline.drafts import asks_back, drafted, window
-from agents.offline.measured import judged
+from agents.offline.desk_plans import alike
+from agents.offline.drafts import asks_back, drafted, first_sentence, window
+from agents.offline.measured import judged, stop_judged
 from agents.offline.page_plans import rule_story
 from agents.offline.read_back import PlannedCall
 from agents.offline.slots import ORDINALS, Slots, words_of
@@ -84,6 +85,13 @@ def _one(found: Sequence[str]) -> str:
     return found[0] if len(set(found)) == 1 else ""
 
 
+def _runs_above(heard: ShortSentence) -> list[str]:
+    """The last two runs that the thread made or showed; none where it has one alone."""
+    shown = (str(run_shown(r)) for turn in heard.above.past for r in turn.results if r.status == "ok" and run_shown(r))
+    runs = list(dict.fromkeys(shown))[-2:]
+    return runs if len(runs) == 2 else []
+
+
 _NAMES: Mapping[str, Callable[[ShortSentence], str]] = {
     "picked_sleeve": _picked_sleeve,
     "n": lambda _: " ",
@@ -102,6 +110,7 @@ _NAMES: Mapping[str, Callable[[ShortSentence], str]] = {
     "card": lambda heard: _one(heard.last.ids("prop-")),
     "subject": lambda heard: _one(heard.read.symbols) or _cell(heard, "subject"),
     "of_desk": lambda heard: "" if heard.read.places.keys() & (OWN_NAMES - {"span"}) or run_shown(heard.last) else " ",
+    "both_runs": lambda heard: " and ".join(_runs_above(heard)),
     "of_a_rule": lambda heard: rule_of(heard.above),
 }
 
@@ -183,6 +192,31 @@ def of_picked(heard: ShortSentence) -> Any:
     return f"{(PATTERNS['listed.nth_of'] if nth else _IT).sub(f'{name} ', text, count=1)} {window}".replace("  ", " ").strip()
 
 
+_JUDGED = ("pnl", "performance", "trips", "attribution", "desk", "exposure", "excursions", "run", "backtest", "what_if")
+
+
+@KINDS(most=14, of=_JUDGED)
+def is_it_bad(heard: ShortSentence) -> Any:
+    """`is that bad`, `should I worry`, `is the stop too tight`: beside limits, stored runs and chance."""
+    if re.search(r"\b(?:tight|wide)\b", heard.text):
+        kept = heard.kept("subject", "sleeve", "side", "since", "until")
+        return partial(stop_judged, kept) if heard.last.name in ("excursions", "trips") else None
+    return judged(heard.read, heard.above.past, heard.above.facts)
+
+
+@KINDS(most=14, of=("pnl", "performance", "trips", "attribution", "run", "backtest"))
+def net_of(heard: ShortSentence) -> Any:
+    """`is that after all costs`, `is funding in it`: it is."""
+    return PlannedAnswer(f"{SAY['after_costs']}\n\n{first_sentence(heard.last.text)}", read_as="the answer above")
+
+
+@KINDS(most=9, of=("joint_risk",), table=True)
+def closest(heard: ShortSentence) -> PlannedAnswer | None:
+    """`which two are closest`: by the correlation of their days."""
+    said = alike(heard.last, heard.above.facts)
+    return PlannedAnswer(said, read_as="the correlations above") if said else None
+
+
 EVER = "2009-01-01"
 _OURS, _URGENT, _THAT_RULE = (PATTERNS[f"understand.{name}"] for name in ("ours", "urgent", "that_rule"))
 
@@ -205,6 +239,8 @@ def as_it_was(heard: ShortSentence) -> Any:
         return None
     if last.name in ("alerts", "health") and urgent:
         return again(heard.read, above.past, above.facts)
+    if last.name == "alerts" and re.search(r"\bwhy\b", heard.text):
+        return why(heard.read, above.older, above.newest, above.past, above.facts)
     of_rule = last.name == "counts" and (_THAT_RULE.search(heard.text) or says("carry.rule_says", heard.text))
     return why(heard.read, above.older, above.newest, above.past, above.facts) if of_rule else None
 
@@ -227,9 +263,14 @@ def _opened(held_by: list[str], q: Question) -> Plan:  # noqa: ARG001 - a plan t
     results = yield [PlannedCall("journal_search", {**search, "sleeve": one}) for one in held_by[:3]]
     rows = [next((row for row in reversed(r.rows()) if "to enter" in row.get("what", "")), None) for r in results]
     none = "no entry is among its last fills"
+    dated = sorted((row["desk time"], one) for one, row in zip(held_by, rows, strict=False) if row)
+    first = f"Longest open: {dated[0][1]}, since {dated[0][0]}" if dated else "No entry was found"
+    only = "; it is the only position open" if len(held_by) == 1 else ""
     said = [f"{row['desk time']}, {row['what']} ({row['event']})" if row else none for row in rows]
     lines = [f"- {one}: {text}" for one, text in zip(held_by, said, strict=False)]
-    return PlannedAnswer("Held since the last entry:\n\n" + "\n".join(lines), read_as="the entries of the positions above")
+    return PlannedAnswer(
+        f"{first}{only}. Held since the last entry:\n\n" + "\n".join(lines), read_as="the entries of the positions above"
+    )
 
 
 @KINDS(most=9, back=True)
@@ -299,7 +340,7 @@ def times(heard: ShortSentence) -> Any:
 def of_a_word(heard: ShortSentence) -> Any:
     """`and ours?`, `how much of it did we pay last week`, after a word was explained: asked with the word itself."""
     read, text, word, size = heard.read, heard.text, word_of(heard.above), len(heard.text.split())
-    if not word or size > 11:
+    if not word or size > 11 or says("desk_plans.lists", text):
         return None
     explained, ours, good = heard.last.name == "define", _OURS.search(text), PATTERNS["carry.good"].match(text)
     if explained and len(read.sleeves) == 1 and size < 6 and not read.places.keys() & {"span", "by", "ids"}:
@@ -316,7 +357,10 @@ def of_a_word(heard: ShortSentence) -> Any:
 def which_sleeve(heard: ShortSentence) -> PlannedCall | PlannedAnswer | None:
     """`which sleeve was it`, `on which coin mostly`: what was earned above, by sleeve; of a ranked row the window is asked."""
     last, above = heard.last, heard.above
-    if last.name not in ("pnl", "performance", "attribution") or str(last.args.get("subject", "desk")).startswith("r-"):
+    of_hours = last.name == "journal_search" and above.older is not None and above.older.ask == "pnl"
+    if (last.name not in ("pnl", "performance", "attribution") and not of_hours) or str(
+        last.args.get("subject", "desk")
+    ).startswith("r-"):
         return None
     of = above.older.slots if above.older is not None else Slots()
     if of.which or ranks(of.text) or says("measured.fall", of.text):

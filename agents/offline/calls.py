@@ -7,10 +7,11 @@ from agents.offline.drafts import asks_back, drafted, name_list, which_sleeve
 from agents.offline.fill import arguments
 from agents.offline.read_back import PlannedCall
 from agents.offline.steps import CallResult, Plan, Question
-from agents.offline.tables import column_of, extreme, handle_of, heads_of, ordered, ranks, rows_named, rows_of
+from agents.offline.tables import by_sign, column_of, extreme, handle_of, heads_of, ordered, ranks, rows_named, rows_of
 from agents.offline.ways import NOT_GIVEN, SAY
 from agents.offline.words import LISTS, says
 from engine.clock import DAY_MS, utc
+from tools.common.contract import Table
 from tools.common.split_words import of_rows, spread
 
 
@@ -56,9 +57,11 @@ def lead(q: Question, result: CallResult) -> str:
         row = result.rows()[0]
         shown = [row[name] for name in ("trip", "sleeve", "side", "net", "reason") if name in row]
         return f"The {which}: {', '.join(shown)}."
+    if table.columns[0] != "trip" and (signed := by_sign(table, q.facts, text)):
+        return signed
     rows = rows_of(table, text)
     if rows := [i for i in rows if str(table.rows[i][0]) in text] or rows:
-        return "; ".join(f"{table.rows[i][0]} {table.rows[i][1]}" for i in rows[:6]) + "."
+        return "; ".join(f"{table.rows[i][0]} {table.rows[i][1]}{_interval(table, i)}" for i in rows[:6]) + "."
     of_trips = result.name == "trips" and "trips" in table.columns
     if of_trips and (named := rows_named(table, text, q.slots.symbols if table.columns[0] == "symbol" else q.slots.sleeves)):
         return of_rows(table, q.facts, named[:3], [i for i in heads_of(table, text) if table.columns[i] != "trips"])
@@ -70,6 +73,12 @@ def lead(q: Question, result: CallResult) -> str:
     if at and table.columns[at] != "net":  # of the net the tool's own text says it
         return spread(table, q.facts, at, ordered(table, q.facts, text, "best"))
     return ""
+
+
+def _interval(table: Table, n: int) -> str:
+    """The 95 % interval of a figure of a run, where the table has its ends."""
+    ends = [next((row[1] for row in table.rows if row[0] == f"{table.rows[n][0]}_{end}"), "") for end in ("low", "high")]
+    return f", 95 % interval {ends[0]} to {ends[1]}" if all(ends) else ""
 
 
 def figures_of_trips(result: CallResult, text: str) -> str:

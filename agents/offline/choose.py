@@ -132,6 +132,8 @@ def refined(guess: Guess, slots: Slots, tools: frozenset[str] | None) -> Guess:
     if tools is not None and other.partition(" ")[0] not in tools:  # what this role has of the same
         if other == "attribution sleeves":
             other, args = "trips", {**args, "by": "symbol" if re.search(r"\b(?:coin|symbol|market)", slots.text) else "sleeve"}
+        elif other.startswith("attribution") and says("table_sums.fees", slots.text):
+            other, args = "trips", {}
         elif other == "judge" and not slots.span.start:
             other, args = "performance", {}
         elif other == "backtest":

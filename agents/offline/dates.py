@@ -42,6 +42,9 @@ NO_SPAN = TimeSpan()
 _BACK, _AHEAD, _COUNTED = (re.compile(written(name)) for name in ("back", "ahead", "counted"))
 
 
+_CALENDAR = re.compile(r"\b(?:last|previous)\s+(?:month|year|quarter)$|^(?:for\s+)?(?:last|previous)\s+week$")
+
+
 def read_span(text: str, desk_ms: int | None) -> tuple[TimeSpan, list[tuple[int, int]]]:
     """The window or instant a tidy question names, and the places it used. An empty Span when it names none."""
     desk = None if desk_ms is None else datetime.fromtimestamp(desk_ms / 1000, UTC)
@@ -49,7 +52,8 @@ def read_span(text: str, desk_ms: int | None) -> tuple[TimeSpan, list[tuple[int,
         if (point := next((p for p in points_in(text, desk) if p.start == counted.end()), None)) is not None:
             return _counted_from(counted, point), [(counted.start(), point.stop)]
     back = _BACK.search(text)
-    if back and desk is not None and re.search(r"\b(?:last|previous)\s+(?:month|year|quarter)$", back[0]) is None:
+    whole = back is not None and _CALENDAR.search(back[0]) and not (back[0].endswith("week") and says("dates.of_week", text))
+    if back and desk is not None and not whole:
         return _back(back, text, desk)
     if not back and (ahead := _AHEAD.search(text)):
         return TimeSpan(ahead=f"{ahead['n'] or 1} {ahead['unit']}"), [ahead.span()]

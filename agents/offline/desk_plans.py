@@ -15,6 +15,7 @@ from agents.offline.steps import CallResult, Plan, Question
 from agents.offline.tables import handle_of, number_of
 from agents.offline.ways import SAY
 from agents.offline.words import COINS, LISTS, PATTERNS, Words, says
+from engine.amounts import percent_text
 from tools.common import render
 from tools.common.contract import Table
 from tools.common.time_words import instant
@@ -77,12 +78,37 @@ def desk(q: Question) -> Plan:
         call = PlannedCall("desk", {})
         (result,) = yield [call]
         limits = fall_limit(result, q.facts) if q.chosen.asked.kind == "limits" else lead(q, result)
+        if q.chosen.asked.kind == "limits" and says("desk_plans.lists", q.slots.text):
+            listed = PlannedCall("define", {"word": "guardrails"})
+            (every,) = yield [listed]
+            return drafted([listed], [every]).after(limits)
         if (h := handle_of(result, "drawdown_frac")) and re.search(r"\b(?:peak|high|top)\b", q.slots.text):
             limits = f"Equity is {{{h}.drawdown_frac}} below its peak."
         return drafted([call], [result]).after(limits)
+    return (yield from _day_limit(q))
+
+
+def _day_limit(q: Question) -> Plan:
+    """How much of a day's loss limit each sleeve has used, the nearest first."""
     limit = PlannedCall("define", {"word": "day_loss_frac_max"})
-    draft = yield from made([PlannedCall("pnl", {"unit": "day", "limit": 1}), limit])
-    return draft.after(SAY["day_limit"])
+    named = [sleeve for sleeve in q.words.sleeves if not q.slots.sleeves or sleeve.name in q.slots.sleeves][:6]
+    days = [PlannedCall("pnl", {"unit": "day", "limit": 1, "sleeve": sleeve.name}) for sleeve in named]
+    *of_days, standing, rule = yield [*days, PlannedCall("sleeves", {}), limit]
+    equity = {row["sleeve"]: row.get("equity", "") for row in standing.rows()}
+    used = {
+        sleeve.name: (net, equity[sleeve.name])
+        for sleeve, day in zip(named, of_days, strict=True)
+        if (net := next((row["net"] for row in day.rows()), "")).startswith("{") and equity.get(sleeve.name, "").startswith("{")
+    }
+    shares = yield from reckoned(*(f"share({net[1:-1]}, {cash[1:-1]})" for net, cash in used.values()))
+    order = sorted(zip(used, shares, strict=True), key=lambda one: number_of(used[one[0]][0], q.facts) or 0.0)
+    said = "; ".join(f"{name} {share} ({used[name][0]})" for name, share in order)
+    most = next((re.split(r" ", row["default"])[0] for row in rule.rows() if "default" in row), "")
+    limit_text = f"{percent_text(float(most), 0)} of its equity" if re.fullmatch(r"[\d.]+", most) else "its limit"
+    worst = min((number_of(net, q.facts) or 0.0 for net, _ in used.values()), default=0.0)
+    far = "No sleeve has lost today" if worst >= 0 else f"Nearest to the daily loss limit is {order[0][0]}"
+    lead = f"{far}; a sleeve that loses {limit_text} in a UTC day takes no entries for 24 hours. Today of equity: {said}."
+    return drafted([limit], [rule]).after(lead)
 
 
 def exposure(q: Question) -> Plan:
@@ -114,9 +140,8 @@ def joint(q: Question) -> Plan:
     call = PlannedCall("joint_risk", {})
     (result,) = yield [call]
     stops = [row for row in (result.table.rows if result.table is not None else ()) if str(row[0]).startswith("stop")]
-    if re.search(r"\bcorrelat|\btogether\b|\bone bet\b", q.slots.text) and "stop" not in q.slots.text:
-        days = [f"{row[1]} {row[2]} ({row[4]})" for row in (result.table.rows if result.table else ()) if row[0] == "days"]
-        return drafted([call], [result]).after(f"Correlation of their days: {'; '.join(days)}." if days else "")
+    if says("desk_plans.alike", q.slots.text) and "stop" not in q.slots.text:
+        return drafted([call], [result]).after(alike(result, q.facts, q.slots.sleeves))
     stops = [row for row in stops if not q.slots.sleeves or row[1] in q.slots.sleeves]
     of = f" of {name_list(list(q.slots.sleeves))}" if q.slots.sleeves else ""
     if not stops or result.status != "ok":
@@ -126,6 +151,20 @@ def joint(q: Question) -> Plan:
     each = "; ".join(f"{row[1]} is {row[2]} from its stop, {row[4]}" for row in stops[:5])
     first = f"If every stop{of} fills at its level: {value} from here. {each[0].upper()}{each[1:]}."
     return drafted([call], [result]).after(f"{first} A price that jumps over a stop costs more.")
+
+
+def alike(result: CallResult, facts: Mapping[str, Any], named: Sequence[str] = ()) -> str:
+    """Whether the days of any two sleeves move together beyond chance, the nearest two first; empty where none are compared."""
+    days = [row for row in (result.table.rows if result.table else ()) if row[0] == "days" and str(row[2]).startswith("{")]
+    days = [row for row in days if len(named) < 2 or all(name in str(row[1]) for name in named)] or days
+    days = sorted(days, key=lambda row: -(number_of(row[2], facts) or 0.0))
+    if not days:
+        return ""
+    low = [number_of(str(row[4]).split(" to ")[0], facts) or 0.0 for row in days]
+    together = [str(row[1]) for row, value in zip(days, low, strict=True) if value > 0]
+    word = f"Yes, {name_list(together)} move together beyond chance" if together else "No two move together beyond chance so far"
+    each = "; ".join(f"{row[1]} {row[2]} ({row[4]})" for row in days)
+    return f"{word}. Nearest first, the correlation of their days: {each}."
 
 
 def context(q: Question) -> Plan:
@@ -240,8 +279,20 @@ def _together(moves: Mapping[str, float]) -> Plan:
 def orders(q: Question) -> Plan:
     """Orders of a window, of the state and kind that the sentence was learned to ask for; of the last few no more than these."""
     closed = {name: value for name, value in q.slots.closed.items() if name in ("state", "kind")}
-    call, count = PlannedCall("orders", arguments(q) | window(q.slots.span) | closed), q.slots.count
+    states = [state for state, form in LISTS["order_states"].items() if re.search(form, q.raw.lower())]
+    args = arguments(q) | window(q.slots.span) | closed
+    if count := q.slots.count:  # `the last 5 then`, after those in doubt
+        args = {name: value for name, value in args.items() if name != "state" or states}
+    if len(states) > 1:  # `rejected or cancelled`: a call of each
+        calls = [PlannedCall("orders", args | {"state": state}) for state in states]
+        results = yield calls
+        said = [f"{state} {len(r.data.get('orders') or ()) or 'none'}" for state, r in zip(states, results, strict=True)]
+        some = "Yes" if any(r.status == "ok" for r in results) else "No"
+        return drafted(calls, results).after(f"{some}: {', '.join(said)}.")
+    call = PlannedCall("orders", args | ({"state": states[0]} if states else {}))
     (result,) = yield [call]
+    if result.status == "no_data":
+        return drafted([call], [result]).after("None." if states else "")
     if q.slots.which == "last" and not count and result.data.get("newest") and re.search(r"\border\b", q.slots.text):
         return (yield from made([PlannedCall("orders", {"cid": result.data["newest"][0]})]))  # the last one, not the open ones
     if result.table is None or not count or count >= len(result.table.rows):

@@ -12,8 +12,9 @@ from agents.offline.dates import NO_SPAN, TimeSpan
 from agents.offline.drafts import asks_back, drafted, name_list, reckoned, result_text, window
 from agents.offline.fill import DESKWARD, EXTREMES, FILLERS, arguments, speaks_of_run
 from agents.offline.follow import RUNS
-from agents.offline.measured import deepest, measured
+from agents.offline.measured import deepest, drifted, measured, needed
 from agents.offline.read_back import PlannedCall
+from agents.offline.run_plans import runs_of
 from agents.offline.slots import words_of
 from agents.offline.steps import CallResult, PastTurn, Plan, PlannedAnswer, Question
 from agents.offline.table_answers import ROWS_SUMMED
@@ -35,6 +36,8 @@ from tools.common.time_words import instant
 
 def attribution(q: Question) -> Plan:
     """Where the P&L comes from, in the window named; of one sleeve its row first, since the rest is the whole desk's."""
+    if q.sleeve() is not None and says("measured.turn_off", q.slots.text):
+        return (yield from drifted(q, runs_of))
     call = PlannedCall("attribution", window(q.slots.span))
     (result,) = yield [call]
     draft, table, sleeve = drafted([call], [result]), result.table, q.sleeve()
@@ -63,11 +66,10 @@ def about_run(q: Question) -> Generator[list[PlannedCall], list[CallResult], tup
         return q, ""
     (latest,) = yield [PlannedCall("run", {})]
     every = list(zip(latest.evidence, latest.rows(), strict=False))
-    of_sleeves = [part for one in q.words.sleeves if one.name in q.slots.sleeves for part in (one.strategy, one.symbol)]
-    named = (*q.slots.strategies, *q.slots.symbols) or tuple(dict.fromkeys(of_sleeves))
-    runs = [run for run in every if all(name in " ".join(run[1].values()) for name in named)]
+    runs = [run for run in every if run[0] in runs_of(q, latest)]
     dated = [run for run in runs if span and run[1].get("first") == span[:10]]
     if every and (not runs or (stored and span and not dated and q.chosen.tool.name == "run")):
+        named = (*q.slots.strategies, *q.slots.symbols) or q.slots.sleeves
         of = " ".join(filter(None, (name_list(list(named)), words_of("span", q.slots.span) if runs else "")))
         return (
             q,
@@ -78,10 +80,9 @@ def about_run(q: Question) -> Generator[list[PlannedCall], list[CallResult], tup
     (run, row), *others = dated or runs
     past = (*q.past, PastTurn("", (latest._replace(data={}, evidence=(run,)),)))
     own = replace(q.slots, sleeves=(), span=NO_SPAN if dated else q.slots.span)
-    said = f"Meant is {_run_named((run, row))}."
-    more = f" Stored of the same, too: {'; '.join(map(_run_named, others[:5]))}; name one by its id for that." if others else ""
+    more = f" ({len(others)} more of the same: {', '.join(run for run, _ in others[:5])})" if others else ""
     newest = says("figure_plans.newest", q.slots.text)
-    return replace(q, slots=own, past=past), "" if newest else f"{said}{more}"
+    return replace(q, slots=own, past=past), "" if newest else f"Meant is {_run_named((run, row))}{more}."
 
 
 def _same_of_another(q: Question) -> bool:
@@ -107,6 +108,8 @@ def performance(q: Question) -> Plan:
         return asks_back(f"The run that this is about was not made. {result_text(last)}")
     if re.search(r"\b(?:out|in)[- ]of?[- ]?sample\b", q.slots.text) and not (last is not None and last.name in RUNS):
         return asks_back(SAY["no_folds"])
+    if says("measured.needed", q.slots.text):
+        return (yield from needed(q.slots.text, q))
     named, of_desk = says("figure_plans.of_runs", q.slots.text), (FILLERS["subject"](q) or "desk") == "desk"
     holds = named is not None and re.search("hold|held|benchmark", named[0]) is not None
     if holds and not of_desk:  # beside holding the same instruments
@@ -126,9 +129,15 @@ def performance(q: Question) -> Plan:
 def trips(q: Question) -> Plan:
     """Round trips as once; the best and the worst beside each other where both are asked for."""
     args, text, by, out = arguments(q), q.slots.text, q.slots.by, q.slots.out
+    if q.sleeve() is not None and not by and (says("measured.drift", text) or says("measured.turn_off", text)):
+        return (yield from drifted(q, runs_of))
+    if says("measured.for_risk", text):
+        return (yield from _for_risk({k: v for k, v in args.items() if k in ("since", "until")}, q))
     if out is not None and out[0] in _OTHER:  # there are two of them: the other one is left
         kept = {name: value for name, value in args.items() if name not in ("by", "best", "worst")}
         return (yield from made([PlannedCall("trips", kept | {out[0]: _OTHER[out[0]][out[1][0]]})]))
+    if not by and (says("table_sums.ate", text) or says("table_sums.gross", text)):
+        return (yield from _with_costs(PlannedCall("trips", {k: v for k, v in args.items() if k != "outcome"}), q))
     if by == ("exit",) and "exit" in args:  # `stops or trails`: beside each other
         return (yield from made([PlannedCall("trips", {k: v for k, v in args.items() if k != "exit"})], q))
     if len(by) > 1 and q.chosen.splits(by):
@@ -175,6 +184,28 @@ def excursions(q: Question) -> Plan:
     return drafted(calls, [result]).after(f"{q.slots.outcome.capitalize()}: {', '.join(said)}." if said else "")
 
 
+def _for_risk(window_of: Mapping[str, Any], q: Question) -> Plan:
+    """What each sleeve made for the risk that it took: by the mean R of its round trips."""
+    (result,) = yield [call := PlannedCall("trips", {**window_of, "by": "sleeve"})]
+    table = result.table
+    if table is None or "mean_r" not in table.columns:
+        return drafted([call], [result])
+    at = table.columns.index("mean_r")
+    order = sorted(range(len(table.rows)), key=lambda n: -(number_of(table.rows[n][at], q.facts) or 0.0))
+    return drafted([call], [result]).after(f"{spread(table, q.facts, at, order)} R is P&L over the money at risk at the stop.")
+
+
+def _with_costs(call: PlannedCall, q: Question) -> Plan:
+    """Round trips with what they made before fees, and what fees took of it."""
+    (result,) = yield [call]
+    if not (h := handle_of(result, "net")):
+        return drafted([call], [result])
+    gross, share = yield from reckoned(f"{h}.net+{h}.fees", f"share({h}.fees, {h}.net+{h}.fees)")
+    made_any = sum(number_of(f"{{{h}.{name}}}", q.facts) or 0.0 for name in ("net", "fees")) > 0
+    took = f"fees {{{h}.fees}}, {share} of it" if made_any else f"fees {{{h}.fees}} on top of that loss"
+    return drafted([call], [result]).after(f"Before fees {gross}; {took}; net {{{h}.net}} over {{{h}.trips}} round trips.")
+
+
 def _kept_of_best(args: dict[str, Any]) -> Plan:
     """What winners had at their best beside what they made in the end, and what losers had given back."""
     narrowed = {name: args[name] for name in args if name in ("sleeve", "side", "since", "until")}
@@ -197,6 +228,8 @@ def pnl(q: Question) -> Plan:
     if _no_run(q):
         return asks_back(NO_RUN)
     args, text, now, span = arguments(q), q.slots.text, q.words.desk_ms, q.slots.span
+    if re.search(r"T(?!00:00)", span.start or "") and not (q.slots.by or args.get("subject")) and q.entry is not None:
+        return (yield from _of_hours(q))
     if says("figure_plans.equity", text):
         args["equity"] = True
     args.pop("subject", None)
@@ -242,8 +275,6 @@ def pnl(q: Question) -> Plan:
         refs = [str(row[table.columns.index("net")])[1:-1] for row in table.rows if "net" in table.columns]
         (total,) = (yield from reckoned("+".join(refs))) if len(refs) > 1 else (f"{{{refs[0]}}}",)
         first = f"Net {words_of('span', spans[0])}: {total}."
-    if len(spans) == 1 and starts[0][11:16] not in ("", "00:00"):
-        first = f"P&L is by whole days here: all of {starts[0][:10]} counts, not from {starts[0][11:16]} on."
     nets = [str(row["net"]) for row in result.rows() if "net" in row]
     if len(spans) == len(nets) > 1:  # one row each
         first = "; ".join(f"{words_of('span', of)} {net}" for of, net in zip(sorted(spans), nets, strict=True)) + "."
@@ -257,6 +288,17 @@ def pnl(q: Question) -> Plan:
     elif not (spans or q.slots.by or args.get("equity") or args.get("subject")):
         first = _up_or_down(result, q)
     return draft.after(" ".join(filter(None, (first, short))))
+
+
+def _of_hours(q: Question) -> Plan:
+    """What a window of hours made, which the journal has: P&L is kept by days."""
+    sleeve = {"sleeve": one.name} if (one := q.sleeve()) else {}
+    call = PlannedCall("journal_search", {**sleeve, **window(q.slots.span), "kinds": ["fill"]})
+    (result,) = yield [call]
+    made_it = re.search(r"equity changed by (\S+ \w+|\S+)\.(?= |$)", result.text)
+    when = words_of("span", q.slots.span)
+    lead = f"{when[0].upper()}{when[1:]} equity changed by {made_it[1]}." if made_it else f"By round trips that closed {when}:"
+    return drafted([call], [result]).after(lead)._replace(read_as=f"P&L {when}, from the journal")
 
 
 def _up_or_down(result: CallResult, q: Question) -> str:

@@ -48,7 +48,10 @@ def speaks_of_run(text: str) -> bool:
 def _subject(q: Question) -> str | None:
     """The run that is named, or that the thread was about; null, the desk, when the sentence speaks of the desk."""
     named = bool(q.slots.handles) or any(i.startswith("r-") for i in q.slots.ids) or speaks_of_run(q.slots.text)
-    return q.run_id() if named or not (q.slots.sleeves or DESKWARD.search(q.slots.text)) else None
+    shown = [result for result in q.results() if result.name != "calc"]
+    last, own = next(reversed(shown), None), q.slots.places.keys() & {"sleeves", "symbols", "strategies"}
+    goes_on = last is not None and str(last.args.get("subject", "")).startswith("r-") and not own
+    return q.run_id() if named or not ((q.slots.sleeves and not goes_on) or DESKWARD.search(q.slots.text)) else None
 
 
 def _side(q: Question) -> str | None:
@@ -122,6 +125,8 @@ def arguments(q: Question) -> dict[str, Any]:
     tool = q.chosen.tool
     found = {name: value_of(q, tool, name) for name in tool.args.model_fields}
     found |= {name: q.before.get(name) for name in _KEPT if name in found and found[name] is None}
+    if str(found.get("subject") or "").startswith("r-"):
+        found |= {name: None for name in ("sleeve", "symbol") if name in found}  # of a run, whose sleeves have other names
     return {name: value for name, value in found.items() if value is not None}
 
 

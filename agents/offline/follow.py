@@ -128,8 +128,11 @@ def with_percent(slots: Slots, before: float | None) -> Slots:
 
 def with_unit(slots: Slots, older: Slots, words: Words) -> Slots:
     """`what about the last 12`, after the last 2 hours: hours too."""
-    number, unit = re.search(r"\b(?:last|past) \d{1,3}(?=[?.! ]*$)", slots.text), says("follow.last", older.text)
-    return read_slots(f"{slots.text.rstrip(' ?.!')} {unit[2]}", words) if number and unit else slots
+    number = re.search(r"\b(?:last|past) \d{1,3}(?=[?.! ]*$)|\b\d{1,3}(?= before that\b)", slots.text)
+    unit = says("follow.last", older.text)
+    if not (number and unit):
+        return slots
+    return read_slots(f"{slots.text[: number.end()]} {unit[2]}{slots.text[number.end() :]}".rstrip(" ?.!"), words)
 
 
 def in_window_above(slots: Slots, older: Slots) -> Slots:

@@ -6,14 +6,14 @@ the whole; the word in front is made from these by code.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from agents.offline.above import FromAbove, figure, newest, run_shown
-from agents.offline.drafts import asks_back, drafted, first_sentence, result_text
+from agents.offline.above import FromAbove, figure, newest, of_last, run_shown
+from agents.offline.drafts import asks_back, drafted, first_sentence, reckoned, result_text
 from agents.offline.read_back import PlannedCall
-from agents.offline.slots import Slots
+from agents.offline.slots import COUNTED, Slots
 from agents.offline.steps import CallResult, PastTurn, Plan, PlannedAnswer, Question
 from agents.offline.tables import Facts, handle_of, number_of, ranks
 from agents.offline.tables_shown import days_of
@@ -34,6 +34,12 @@ def judged(slots: Slots, past: Sequence[PastTurn], facts: Facts) -> FromAbove:
         return call
     if own:
         return _verdict_of(last)
+    runs = of_last(past)
+    if len(runs) > 1:
+        said = ranked_runs(runs, facts, text)
+        first, _, of_luck = said.rpartition("The 95 %")
+        asks = first and says("measured.doubts", text)
+        return PlannedAnswer(f"The 95 %{of_luck} {first}" if asks else said, read_as="the runs above")
     if re.search(r"\b(?:better|worse|difference|between|the two|both)\b", text):
         return asks_back("Of what two? Name both values, periods or sleeves: `compare stop_atr=2 with stop_atr=3`.")
     asked = f"{next((turn.asked for turn in reversed(past) if turn.results), '')} {text}".lower()
@@ -111,13 +117,97 @@ def _apart(runs: Sequence[CallResult]) -> list[str]:
 
 
 def measured(subject: str, asked: str, q: Question) -> Plan:
-    """Return and Sharpe of the desk or a run with the word that its interval allows; a drawdown beside the limit that halts."""
-    calls = [PlannedCall("performance", {"subject": subject} if subject else {})]
-    calls += [PlannedCall("desk", {})] if not subject and _FALL.search(asked) else []
+    """Return and Sharpe of the desk or a run with the word that its interval allows; of the desk a judgement is made beside the
+    limit that halts it, the drawdowns of stored runs and holding."""
+    of = PlannedCall("performance", {"subject": subject} if subject else {})
+    weighed = not subject and not says("measured.enough", asked) and (_FALL.search(asked) or says("measured.is_it_bad", asked))
+    results = yield [*([PlannedCall("desk", {}), PlannedCall("run", {})] if weighed else []), of]
+    leads = [_beside(results, q.facts)] if len(results) > 1 else []
+    leads.append(verdict(results[-1], q.facts, q.slots.text))
+    return drafted([of], results[-1:]).after(" ".join(filter(None, leads)))
+
+
+def _beside(results: Sequence[CallResult], facts: Facts) -> str:
+    """How much of the desk's limits is used, beside the deepest fall of stored runs and what holding did."""
+    desk, runs, performance = results
+    limits = fall_limit(desk, facts)
+    if not limits:
+        return ""
+    h = handle_of(desk, "drawdown_frac")
+    used = [number_of(f"{{{h}.{name}}}", facts) or 0.0 for name in ("drawdown_frac", "drawdown_frac_max")]
+    near = limits.startswith("A limit") or (used[1] and used[0] / used[1] > 0.5)
+    falls = [f"{row['max_drawdown_frac']} ({row['run']}, {row['about']})" for row in runs.rows() if row.get("max_drawdown_frac")]
+    beside = f" Stored runs fell as far as {falls[0]}{f' and {falls[1]}' if falls[1:] else ''}." if falls else ""
+    hold = handle_of(performance, "hold_return_frac")
+    beside += f" Holding the same instruments made {{{hold}.hold_return_frac}}." if hold else ""
+    return f"{'Yes, by its limits' if near else 'Not by its limits'}. {limits}{beside}"
+
+
+def stop_judged(args: Mapping[str, Any], q: Question) -> Plan:
+    """Whether a stop is too tight or too wide, by how far winners went against us before they won and losers in favour."""
+    (result,) = yield [call := PlannedCall("excursions", args)]
+    of = {row["of"]: row for row in result.rows() if "of" in row}
+    if not {"winners", "losers"} <= of.keys():
+        return drafted([call], [result])
+    against, given_back = of["winners"].get("mae_median_r", ""), of["losers"].get("mfe_median_r", "")
+    near = (number_of(against, q.facts) or 0.0) > 0.7
+    word = "Perhaps too tight: half of the winners came near it" if near else "Not too tight by these trades"
+    lead = (
+        f"{word}. The median winner went {against} R against us before it won (the stop is at 1 R), the median loser had been up "
+        f"{given_back} R. These trades cannot say what another stop would have made: "
+        "`compare a 2 ATR with a 3 ATR stop for btc-trend over 2025` does, by the developer."
+    )
+    return drafted([call], [result]).after(lead)
+
+
+def needed(text: str, q: Question) -> Plan:
+    """How many days or round trips tell a Sharpe ratio, or a hit rate, from chance; with what the desk has so far."""
+    calls = [PlannedCall("performance", {}), PlannedCall("trips", {"sleeve": one.name} if (one := q.sleeve()) else {})]
     results = yield calls
-    leads = [fall_limit(results[1], q.facts)] if len(results) > 1 else []
-    leads.append(verdict(results[0], q.facts, q.slots.text))
-    return drafted(calls[:1], results[:1]).after(" ".join(filter(None, leads)))
+    q_of, k_of = handle_of(results[0], "sharpe"), handle_of(results[1], "trips")
+    days, trips = (number_of(f"{{{ref}}}", q.facts) for ref in (f"{q_of}.whole_days", f"{k_of}.trips"))
+    sharpe, points = says("measured.of_sharpe", text), says("measured.of_rate", text)
+    if points:
+        size = int(points[1]) if points[1].isdigit() else COUNTED.get(points[1], 5)
+        one_rate = round(0.96 * 10_000 / size**2, -1)
+        lead = (
+            f"Roughly {one_rate:,.0f} round trips to tell a hit rate {size} points from a known one, twice as many of each of two"
+        )
+    elif sharpe and days and trips:
+        whole = (1.96 / float(sharpe[1])) ** 2 * 365
+        lead = f"Roughly {round(whole, -1):,.0f} days of a Sharpe ratio of {sharpe[1]} a year to leave zero outside a 95 % "
+        lead += f"interval, about {round(whole * trips / days, -2):,.0f} round trips at the rate so far"
+    else:
+        return drafted(calls[:1], results[:1])
+    lead += (
+        f"; a rule of thumb, for results that do not depend on each other. So far {{{k_of}.trips}} over {{{q_of}.whole_days}}."
+    )
+    return drafted(calls[:1], results[:1]).after(lead)
+
+
+def drifted(q: Question, runs_of: Callable[[Question, CallResult], list[str]]) -> Plan:
+    """Whether a sleeve does on paper what its stored run did: hit rate and R of both, and whether chance explains the gap."""
+    sleeve = q.sleeve()
+    assert sleeve is not None  # noqa: S101 - asked by the caller
+    (stored,) = yield [PlannedCall("run", {})]
+    calls = [PlannedCall("trips", {"sleeve": sleeve.name})]
+    calls += [PlannedCall("trips", {"subject": run}) for run in runs_of(q, stored)[:1]]
+    results = yield calls
+    draft = drafted(calls, results)
+    handles = [handle_of(result, "trips") for result in results]
+    stop = f" To stop its entries: `pause {sleeve.name} until tomorrow`, for a person to approve."
+    stop = stop if says("measured.turn_off", q.slots.text) else ""
+    if len(results) < 2 or not all(handles):
+        return draft.after(f"Cannot be told: no stored run is of {sleeve.strategy} on {sleeve.symbol}.{stop}")
+    (gap,) = yield from reckoned(f"{handles[0]}.win_frac-{handles[1]}.win_frac")
+    rates, sizes = ([number_of(f"{{{h}.{name}}}", q.facts) or 0.0 for h in handles] for name in ("win_frac", "trips"))
+    error = sum(rate * (1 - rate) / max(size, 1) for rate, size in zip(rates, sizes, strict=True)) ** 0.5
+    apart = abs(rates[0] - rates[1]) > 1.96 * error
+    word = "Yes, beyond chance" if apart else "Not beyond chance so far"
+    now, then = handles
+    lead = f"{word}: {sleeve.name} has a hit rate of {{{now}.win_frac}} over {{{now}.trips}} round trips, its stored run "
+    lead += f"{results[1].args['subject']} {{{then}.win_frac}} over {{{then}.trips}} ({gap}); mean R {{{now}.mean_r}} against "
+    return draft.after(f"{lead}{{{then}.mean_r}}, profit factor {{{now}.profit_factor}} against {{{then}.profit_factor}}.{stop}")
 
 
 def verdict(result: CallResult, facts: Mapping[str, Any], asked: str = "") -> str:

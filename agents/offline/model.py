@@ -26,7 +26,7 @@ from agents.offline.learned import Guess
 from agents.offline.names import not_here
 from agents.offline.parts import ALIKE, Part
 from agents.offline.plans import plan_of
-from agents.offline.read_back import PlannedCall
+from agents.offline.read_back import PlannedCall, what_of
 from agents.offline.run_plans import unclear
 from agents.offline.slots import given, words_of
 from agents.offline.steps import CallResult, PastTurn, Plan, PlannedAnswer, Question
@@ -116,6 +116,8 @@ def plan_for(question: str, context: OfflineContext, tools: frozenset[str], resu
                 asks = plan.send(given)
         except StopIteration as done:
             draft = _kept(done.value, part.kept)
+            name = what_of(entry.tool.name) if entry is not None else ""
+            taken = draft.read_as if draft.read_as.startswith(name) else name
             checked = used and entry is not None and not (free(entry.tool.name) or entry.asked.kind == "handover")
             if checked and entry and not draft.asked_back:
                 said = f"{entry.ask} {draft.text} {draft.read_as} {' '.join(part.beyond)}"
@@ -126,8 +128,10 @@ def plan_for(question: str, context: OfflineContext, tools: frozenset[str], resu
                 )
             if used and not draft.asked_back:  # something was looked up
                 unsure = unsure_text(part, q.past[-1].asked if q.past else "")
-                draft = draft.after(unsure if part.faint else "").after(wider_text(part))
-                draft = draft if part.faint or not unsure else draft._replace(text=f"{draft.text}\n\n{unsure}")
+                draft = draft.after(f"Taken as: {taken}." if part.faint and taken else "").after(
+                    "" if draft.text.startswith("No stored run") else wider_text(part)
+                )
+                draft = draft._replace(text=f"{draft.text}\n\n{unsure}") if unsure else draft
             drafts.append(draft if draft.asked_back else draft._replace(unused=(*part.left, *draft.unused)))
     return joined(drafts)
 
@@ -306,7 +310,7 @@ def unsure_text(part: Part, before: str = "") -> str:
     if not part.unsure:
         return ""
     others = " or ".join(dict.fromkeys(meant_text(guess, part, before) for guess in part.unsure))
-    return f"**I am not sure that this is what you ask**; it may also be {others}."
+    return f"If that is not meant: {others}."
 
 
 _GOING_ON: Mapping[str, str] = LISTS["going_on"]

@@ -12,7 +12,7 @@ from agents.offline.fill import free_words
 from agents.offline.read_back import PlannedCall
 from agents.offline.steps import CallResult, Plan, PlannedAnswer, PlanOf, Question
 from agents.offline.ways import SAY
-from agents.offline.words import LISTS, PATTERNS, numbers_in, says, tidy, vocabulary
+from agents.offline.words import LISTS, PATTERNS, numbers_in, says, stem, tidy, vocabulary
 from tools.common import render
 from tools.common.contract import Table
 from tools.exposure import glossary
@@ -61,7 +61,9 @@ def define(q: Question) -> Plan:
     calls = [PlannedCall("define", {"word": word}) for word in words]
     results = yield calls
     if all(r.status == "no_data" for r in results) and any(" " in word for word in words):  # no word that somebody asked for
-        return asks_back(NOT_A_WORD)
+        if (above := q.last("define")) is None:
+            return asks_back(NOT_A_WORD)
+        return drafted([PlannedCall("define", above.args)], [above])  # `so can one lose the money of the others`, of a sleeve
     return drafted(calls, results)
 
 
@@ -70,13 +72,14 @@ NOT_A_WORD = "I did not understand this, and found nothing. If a word is to be e
 
 
 def _glossary_words(word: str) -> list[str]:
-    """The word; the one of the glossary that begins or ends with it (`deflated` is `deflated sharpe`); or each of several."""
+    """The word; the one of the glossary that begins or ends with it (`deflated` is `deflated sharpe`); or those of a phrase."""
     near = [own for own in glossary() if own.startswith(f"{word} ") or own.endswith(f" {word}")]
     parts = word.split()
     if word in glossary() or not (len(near) == 1 or len(parts) > 1):
         return [word]
-    own = [part for part in parts if part in glossary()]  # `sleeve`, of what else was said beside it
-    return near if len(near) == 1 else own if len(own) in (1, len(parts)) else [word]
+    stems = {stem(own): own for own in reversed(glossary()) if " " not in own}
+    own = [stems[stem(part)] for part in parts if stem(part) in stems]  # `sleeve`, of what else was said beside it
+    return near if len(near) == 1 else list(dict.fromkeys(own))[:2] or [word]
 
 
 def _rule_of_row(q: Question, table: Table | None) -> str:
@@ -131,11 +134,38 @@ def memory(q: Question) -> Plan:
     names = names or ("" if topic or not words_left(q.slots) else free_words(q) or "")
     names = " ".join(word for word in names.split() if word not in _ALL_OF_IT)
     args = {"topic": topic} if topic and not about else {"query": render.one_line(names, 120)} if names else {}
-    return (yield from made([PlannedCall("memory", args)]))
+    call = PlannedCall("memory", args)
+    (found,) = yield [call]
+    inbox = [f"{row['page']} ({row.get('age', '')})" for row in found.rows() if row.get("page", "").startswith("inbox/")]
+    lists = not args and says("page_plans.notes", text)
+    none = f"Notes in the inbox: {len(inbox) or 'none'}{': ' if inbox else ''}{', '.join(inbox[:10])}. No other note is kept."
+    return drafted([call], [found]).after(none if lists else "")
 
 
 # no words to search for
-_ALL_OF_IT = ("everything", "all", "things", "thing", "stuff", "asked", "ask", "keep", "mind", "list", "far")
+_ALL_OF_IT = (
+    "other",
+    "write",
+    "written",
+    "wrote",
+    "notes",
+    "note",
+    "left",
+    "since",
+    "there",
+    "week",
+    "everything",
+    "all",
+    "things",
+    "thing",
+    "stuff",
+    "asked",
+    "ask",
+    "keep",
+    "mind",
+    "list",
+    "far",
+)
 
 
 def note(q: Question) -> Plan:

@@ -13,8 +13,10 @@ from agents.offline.changes import propose
 from agents.offline.drafts import asks_back, drafted, result_text, which_sleeve, window
 from agents.offline.figure_plans import SLEEVES_MAX
 from agents.offline.fill import arguments
+from agents.offline.follow import moves_back
 from agents.offline.read_back import PlannedCall
-from agents.offline.steps import Plan, PlannedAnswer, PlanOf, Question
+from agents.offline.steps import CallResult, Plan, PlannedAnswer, PlanOf, Question
+from agents.offline.ways import SAY
 from agents.offline.words import LISTS, PATTERNS, says
 from engine.clock import HOUR_MS, utc
 from tools.common.time_words import instant
@@ -28,12 +30,16 @@ def plan_of(q: Question) -> Plan:
     if q.chosen.tool.name in _OF_A_RUN:
         q, meant = yield from figure_plans.about_run(q)
         if meant.startswith("No stored run"):
-            return asks_back(meant)
+            return PlannedAnswer(meant)
     plan = _PLANS.get(q.chosen.tool.name, once)(q)
-    draft = (yield from plan).after(meant)
+    draft = (yield from plan).after(
+        SAY["after_costs"] if q.chosen.tool.name in _NET and says("plans.includes", q.slots.text) else ""
+    )
+    draft = draft.after(meant)
     return draft if draft.asked_back or not_given(q) in draft.text else draft.after(not_given(q))
 
 
+_NET = ("run", "trips", "performance", "pnl", "define", "attribution")
 _OF_A_RUN = ("run", "trips", "performance", "pnl", "excursions", "trials")
 
 
@@ -76,7 +82,25 @@ def journal(q: Question) -> Plan:
     last = slots.which == "last" and not slots.count and found.status == "ok"
     if last and newest is not None and "event" in newest and newest.get("kind") != "proposal":  # of a change: none was made
         return drafted([call], [found]).after(f"The last: {newest['desk time']}, {newest['what']} ({newest['event']}).")
-    return drafted([call], [found])
+    return drafted([call], [found]).after(_whether(text, args, found))
+
+
+def _whether(text: str, args: Mapping[str, Any], found: CallResult) -> str:
+    """Yes or no, of events of one kind that a sentence asks for; of changes whether any is in force."""
+    if not args.get("kinds") or not PATTERNS["plans.asks_whether"].match(text):
+        return ""
+    rows = [row for row in found.rows() if row.get("kind") != "proposal" or args["kinds"] == ["proposal"]]
+    what, rule = LISTS["event_names"].get(str(args["kinds"][0]), "such event"), (says("fill.rule", text) or [""])[0]
+    if rule and args["kinds"][0] in ("breaker", "refused"):
+        others, rows = len(rows), [row for row in rows if rule in row.get("what", "")]
+        return f"{f'Yes: {len(rows)}' if rows else 'No'} {what} of {rule} in that window; {others - len(rows)} of other rules."
+    asked = found.table is not None and len(found.table.rows) > len(rows)
+    more = (
+        f" {len(found.rows()) - len(rows)} proposal or act of a person is listed, which changes nothing by itself."
+        if asked
+        else ""
+    )
+    return f"Yes: {len(rows)} {what} listed." if rows else f"No {what} in that window.{more}"
 
 
 def _iso(ms: int) -> str:
@@ -90,6 +114,8 @@ def explain(q: Question) -> Plan:
         return (yield from made([PlannedCall("explain_event", {"event_id": args["event_id"]})]))
     if q.chosen.asked.kind == "idle" or q.slots.span.at:
         return (yield from _at(q))
+    if says("plans.each_sleeve", text) and q.slots.which == "last":
+        return (yield from _last_of_each(q))
     lost, won = (says(f"plans.{how}", text) for how in ("lost", "won"))
     ended = "round trip -" if lost else "round trip +" if won else ""  # `the last losing trade`
     since = window(q.slots.span) or {"since": "30d"}
@@ -110,15 +136,29 @@ def explain(q: Question) -> Plan:
     return (yield from made(calls))
 
 
+def _last_of_each(q: Question) -> Plan:
+    """The last fill of each sleeve, side by side."""
+    names = [sleeve.name for sleeve in q.words.sleeves][:SLEEVES_MAX]
+    calls = [PlannedCall("journal_search", {"kinds": ["fill"], "sleeve": name, "since": "30d", "limit": 1}) for name in names]
+    results = yield calls
+    rows = [next(iter(reversed(result.rows())), None) for result in results]
+    said = [
+        f"- {name}: " + (f"{row['desk time']}, {row['what']} ({row['event']})" if row else "none in 30 days")
+        for name, row in zip(names, rows, strict=True)
+    ]
+    return PlannedAnswer("The last fill of each sleeve:\n\n" + "\n".join(said), read_as="the last fill of each sleeve")
+
+
 def _at(q: Question) -> Plan:
     """What a sleeve decided: at the instant named, or at the last bar of the span named, with what it refused within it."""
-    sleeve, span = q.sleeve(), q.slots.span
+    sleeve, span, text = q.sleeve(), q.slots.span, q.slots.text
     if sleeve is None and (q.slots.sleeves or not 0 < len(q.words.sleeves) <= SLEEVES_MAX):
         return asks_back(which_sleeve(q))
     if span.at is None and q.words.desk_ms is None:
         return asks_back("The desk has not processed a bar yet; start it with: nightdesk up")
     last = _iso(q.words.desk_ms or 0)
     at = span.at or (min(span.end, last) if span.end else last)
+    stuck = [PlannedCall("health", {})] if says("plans.stuck", text) else []
     if sleeve is None:  # `why is it not trading`: of each, and what is paused
         each = [PlannedCall("explain_event", {"sleeve": one.name, "at": at}) for one in q.words.sleeves]
         return (yield from made([PlannedCall("pauses", {}), *each]))
@@ -126,7 +166,13 @@ def _at(q: Question) -> Plan:
     if span.start and not span.at:
         kinds = ["refused", "breaker", "fill"]
         calls.append(PlannedCall("journal_search", {"kinds": kinds, "sleeve": sleeve.name, **window(span)}))
-    return (yield from made(calls))
+    results = yield [*calls, *stuck]
+    draft = drafted([*calls, *stuck], results)
+    if not stuck:
+        return draft
+    worker = next((row for row in results[-1].rows() if row.get("what") == "worker"), {})
+    word = "Yes" if worker.get("state") == "bad" else "No"
+    return draft.after(f"{word}. Worker: {worker.get('state', 'not known')}, {worker.get('found', '')}.")
 
 
 def pause(q: Question) -> Plan:
@@ -172,8 +218,12 @@ def alerts(q: Question) -> Plan:
         since = re.sub(r"^(?:the )?(?:last|past) (?=\d)", "", found[1])
     elif found := re.search(r"\b(?:this|last|past|the last|the past) (hour|day|weekend|week|month)\b", text):
         since = _LAST[found[1]]
+    above = next((r for r in reversed(q.results()) if r.name in ("alerts", "counts")), None)
+    hours = re.fullmatch(r"(\d+) ?h\w*", str(above.args.get("since") or "24h")) if above is not None else None
     if named := next((i for i in q.slots.ids if i.startswith("al-")), None):
         args = {"alert_id": named}
+    elif moves_back(q.slots) and hours and not (found or re.search(r"\b(?:last|past)\b", text)):  # `and the night before`
+        args = {"since": f"{2 * int(hours[1])}h", "until": f"{hours[1]}h"}
     elif since:
         args = {"since": since}
     elif q.slots.count:  # `the last 5 alerts`, however old

@@ -136,9 +136,13 @@ def compare(q: Question) -> Plan:
     if len(runs) < 2 and not variants and re.search(r"\b(?:two|both|all|the|stored|last|latest)\b.*\bruns\b", s.text):
         (latest,) = yield [PlannedCall("run", {})]
         few = re.search(r"\b(?:two|both|last|latest|newest)\b", s.text)
-        if few and len(latest.evidence) > 2 and not re.search(r"\b(?:last|latest|newest)\b", s.text):
-            return asks_back(f"Which two of these? Name them by their ids.\n\n{result_text(latest)}")
-        runs = list(latest.evidence[: 2 if few else RUNS_MAX])
+        named = runs_of(q, latest)
+        if len(named) < 2:
+            what = name_list([*s.strategies, *s.symbols] or list(s.sleeves))
+            return PlannedAnswer(
+                f"{'Only one stored run is' if named else 'No stored run is'} of {what}.\n\n{result_text(latest)}"
+            )
+        runs = named[: 2 if few else RUNS_MAX]
     if not variants and len(runs) > 1:
         return (yield from _side_by_side(q, runs))
     if not variants and (max(map(len, (s.strategies, s.symbols, s.timeframes, s.periods))) > 1 or _STRATEGIES.search(s.text)):
@@ -207,6 +211,16 @@ def _named(q: Question) -> list[str]:
     return [i for i in q.slots.ids if i.startswith("r-")] + [q.handles.get(h, h) for h in q.slots.handles]
 
 
+def runs_of(q: Question, latest: CallResult) -> list[str]:
+    """The stored runs of what a sentence names, the newest first."""
+    of_sleeves = [part for one in q.words.sleeves if one.name in q.slots.sleeves for part in (one.strategy, one.symbol)]
+    named = (*q.slots.strategies, *q.slots.symbols) or tuple(dict.fromkeys(of_sleeves))
+    if not named:
+        return list(latest.evidence)
+    rows = zip(latest.evidence, latest.rows(), strict=False)
+    return [run for run, row in rows if all(name in " ".join(row.values()) for name in named)]
+
+
 def _made(q: Question) -> list[str]:
     """The last two runs that this thread made, where it made no comparison since."""
     ids = [str(r.data["run_id"]) for r in q.results() if r.name == "backtest" and r.data.get("run_id")]
@@ -224,9 +238,19 @@ def _side_by_side(q: Question, ids: list[str]) -> Plan:
     shown = render.markdown_table(Table(("metric", *(str(r.data["run_id"]) for r in good)), rows)) if len(good) > 1 else ""
     bad = [result_text(r, table=False) for r in results if r.status != "ok"]
     first = ranked_runs(good, q.facts, q.slots.text) if len(good) > 1 else ""
+    firsts = (first, _differ(good)) if "settings" not in q.slots.text else (_differ(good), first)
     return PlannedAnswer(
-        "\n\n".join(part for part in (first, *bad, shown) if part), read_as=f"the runs {name_list(ids)} side by side"
+        "\n\n".join(part for part in (*firsts, *bad, shown) if part), read_as=f"the runs {name_list(ids)} side by side"
     )
+
+
+def _differ(runs: list[CallResult]) -> str:
+    """In which parameters stored runs differ, with the value of each; empty for less than two."""
+    of = [{k: v for sleeve in r.data.get("sleeves") or () for k, v in (sleeve.get("params") or {}).items()} for r in runs]
+    keys = [key for key in dict.fromkeys(key for one in of for key in one) if len({str(one.get(key)) for one in of}) > 1]
+    said = "; ".join(f"{key} {' against '.join(str(one.get(key, 'not set')) for one in of)}" for key in keys[:8])
+    none = "Their parameters are the same: window, costs, data or limits differ."
+    return "" if len(of) < 2 else f"They differ in {said}." if said else none
 
 
 def run(q: Question) -> Plan:

@@ -90,8 +90,8 @@ def column_of(table: Table, text: str) -> int:
 def ordered(table: Table, facts: Facts, text: str, which: str | None = None, rows: Sequence[int] | None = None) -> list[int]:
     """Rows by the figure that a text speaks of, the end that is asked for first; sums of the others are left out."""
     at, some = column_of(table, text), re.search(r"\bof (?:the )?(?:two|three|four|these|those)\b", text)
-    sums = ("whole desk", "total", "live configuration")[: 3 if some else 2]
-    shown = [n for n in (range(len(table.rows)) if rows is None else rows) if at and not _is_sum(table.rows[n], sums)]
+    sums = _SUMS[: 3 if some else 2]
+    shown = [n for n in (range(len(table.rows)) if rows is None else rows) if at and not is_sum(table.rows[n], sums)]
     values = [(value, n) for n in shown if (value := number_of(table.rows[n][at], facts)) is not None]
     if any(word in table.columns[at] for word in _BETTER_LOW) and all(value <= 0 for value, _ in values):
         values = [(-value, n) for value, n in values]  # costs that are booked as losses
@@ -99,9 +99,27 @@ def ordered(table: Table, facts: Facts, text: str, which: str | None = None, row
     return [n for _, n in sorted(values, key=lambda pair: pair[0], reverse=not low)]
 
 
-def _is_sum(row: Sequence[Any], names: Sequence[str]) -> bool:
+_SUMS = ("whole desk", "total", "live configuration")
+
+
+def is_sum(row: Sequence[Any], names: Sequence[str] = _SUMS[:2]) -> bool:
     """Whether a row is the sum of the others, by its names; a reference (`{r1.total_return_frac}`) is none."""
     return any(name in str(cell) for cell in row[:3] if not str(cell).startswith("{") for name in names)
+
+
+def by_sign(table: Table, facts: Facts, text: str, rows: Sequence[int] | None = None) -> str:
+    """Which rows are above zero or below it, where a text asks for that; empty where it does not, or the table has no money."""
+    asks = says("table_sums.which_sign", text)
+    at = next((table.columns.index(name) for name in ("net", "change", "total_return_frac") if name in table.columns[1:]), 0)
+    if asks is None or not at or table.columns[-1] == "value":
+        return ""
+    every = [n for n in (range(len(table.rows)) if rows is None else rows) if not is_sum(table.rows[n])]
+    values = {n: value for n in every if (value := number_of(table.rows[n][at], facts)) is not None}
+    red = asks["red"] is not None
+    kept = [n for n, value in values.items() if value and (value < 0) == red]
+    names = ", ".join(f"{table.rows[n][0]} ({table.rows[n][at]})" for n in kept[:12])
+    verb = "is" if len(kept) == 1 else "are"
+    return f"{len(kept) or 'None'} of {len(values)} {verb} {'below' if red else 'above'} zero{': ' if kept else ''}{names}."
 
 
 def extreme_row(table: Table, facts: Facts, text: str, which: str | None = None) -> int | None:

@@ -40,12 +40,14 @@ class TurnAbove(NamedTuple):
     @property
     def shown(self) -> PastTurn | None:
         """The turn whose results the last answer showed: the turn above, or an earlier one that it was read from."""
-        if not self.past or self.past[-1].results:
+        looked = [any(r.name != "calc" for r in turn.results) for turn in self.past[-4:]]
+        if not self.past or looked[-1]:
             return self.past[-1] if self.past else None
         call = self.newest.call if self.newest is not None else None
         read = isinstance(call, PlannedAnswer) and not call.asked_back and bool(call.read_as)
-        read = read or (self.newest is not None and self.newest.aside)
-        return next((turn for turn in reversed(self.past[-4:]) if turn.results), None) if read else self.past[-1]
+        read = read or bool(self.past[-1].results) or (self.newest is not None and self.newest.aside)
+        shown = (turn for turn, found in zip(reversed(self.past[-4:]), reversed(looked), strict=True) if found)
+        return next(shown, self.past[-1] if self.past[-1].results else None) if read else self.past[-1]
 
     @property
     def question(self) -> str:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import NamedTuple
 
-from agents.offline import above, above_kinds, account, follow, measured, rules, slots, table_answers, wider
+from agents.offline import above, above_kinds, account, follow, measured, rules, slots, table_answers, table_sums, wider
 from agents.offline.changes import scaled
 from agents.offline.choose import SHOWN, chosen_of, entry_of, likely, refined, sure, with_label
 from agents.offline.drafts import asks_back
@@ -108,7 +108,7 @@ def understand(
     halves = _HALVES.split(question) if len(texts) == 1 else []
     if len(texts) > 1 and (several := _several(texts, thread)) is not None:
         return by_sleeve(several)
-    between = len(halves) == 2 and re.search(r"\bbetween\b|\d$", halves[0])
+    between = len(halves) == 2 and re.search(r"(?i)\bbetween\b|\d$|^(?:do|does|did|is|are|was|were) \S+$", halves[0])
     if len(halves) == 2 and not between and (several := _several(halves, thread)) is not None and all(map(bare_reading, several)):
         return by_sleeve(several)  # `show positions and open alerts`
     one = part_of(question, thread)
@@ -175,6 +175,8 @@ def part_of(text: str, thread: ThreadSoFar, earlier: Sequence[Part] = ()) -> Par
     if older is not None and read.common and not read.symbols and re.search(r"\bboth\b", read.text):
         return Part(text, read, call=asks_back("Which two? Name both."))
     goes_on = bool(thread.past) and not earlier
+    if goes_on and (plan := table_sums.worked_out(read, thread.past, thread.facts, thread.words)) is not None:
+        return Part(text, read, call=plan, ask=WHICH)
     if goes_on and (going := _from_above(text, read, thread)) is not None:
         return going
     if goes_on and not PATTERNS["talk.whether"].match(read.text) and _completes(read, thread):
@@ -193,9 +195,10 @@ def part_of(text: str, thread: ThreadSoFar, earlier: Sequence[Part] = ()) -> Par
     if doubtful or (odd and best.probability < SURE_WITH_ODD) or not sure(listed) or (alone and best.label.ask == "way quote"):
         if alone is None and before and (fresh := _by_itself(read)) is not None:
             return _as_read(text, read, fresh, thread, earlier)
-        if alone is None and not doubtful and (meant := wider.likely_meant(listed, odd=bool(odd))) is not None:
+        strange = bool(account.strange_words(read))
+        for meant in () if alone or doubtful else wider.likely_meant(listed, odd=bool(odd), strange=strange):
             guessed = wider.widened(_as_read(text, read, meant, thread, earlier))
-            if (unsure := wider.not_sure(guessed, listed)) is not None:
+            if (unsure := wider.not_sure(guessed, meant, listed)) is not None:
                 return unsure
         return alone or Part(text, with_label(read, best.label), maybe=listed[:SHOWN], ask=best.label.ask)
     part = _as_read(text, read, best, thread, earlier)
@@ -295,12 +298,12 @@ def _more(text: str, read: slots.Slots, thread: ThreadSoFar) -> Part:
         if (newest := thread.newest) is not None and newest.way is not None:
             return Part(text, read, newest.way)
         return Part(text, read, call=asks_back(SAY["unbound"]))
+    read = follow.with_unit(read, older.slots, thread.words)
     if isinstance(windowed := _in_window(read, older, thread), Part):
         return windowed._replace(text=text)
     read = windowed
     if read.percent and not older.chosen.entry.takes("move_frac") and older.chosen.entry.tool.name in ("joint_risk", "exposure"):
         return Part(text, read, chosen=entry_of("what_if"), ask="what_if")
-    read = follow.with_unit(read, older.slots, thread.words)
     read = follow.with_percent(read, older.slots.percent)
     if older.chosen.entry.tool.name == "define" and account.words_left(read):  # `and a layer?`
         return Part(text, read, chosen=older.chosen, ask=older.ask)
@@ -325,8 +328,10 @@ def _which(text: str, read: slots.Slots, thread: ThreadSoFar) -> Part:
 
 def _better(text: str, read: slots.Slots, thread: ThreadSoFar) -> Part:
     """How good that is: of several runs which made more, the verdict of a search or comparison, a performance beside chance."""
-    more = slots.read_slots("which of these made more", thread.words)
-    runs = table_answers.answer_of(more, thread.past, thread.facts, thread.words) if above.made_runs(thread.past) else None
+    more, one = slots.read_slots("which of these made more", thread.words), len(above.of_last(thread.past)) < 2
+    runs = (
+        table_answers.answer_of(more, thread.past, thread.facts, thread.words) if one and above.made_runs(thread.past) else None
+    )
     return Part(text, read, call=runs or measured.judged(read, thread.past, thread.facts))
 
 

@@ -9,43 +9,44 @@ a window that is over where a tool says what is now.
 from collections.abc import Sequence
 from dataclasses import replace
 
-from agents.offline.account import free, lost_of, only_narrows, words_left
+from agents.offline.account import free, only_narrows, words_left
 from agents.offline.choose import SHOWN
-from agents.offline.dates import NO_SPAN
 from agents.offline.drafts import asks_back
 from agents.offline.entries import entry_of
 from agents.offline.labels import GO_AHEAD, NO
 from agents.offline.learned import Guess
 from agents.offline.parts import Part
 from agents.offline.read_back import what_of
-from agents.offline.slots import Slots, words_of
+from agents.offline.slots import Slots
 from agents.offline.steps import PlannedAnswer
 from tools.common.contract import Effect
 
-LIKELY, LIKELY_ODD = 0.2, 0.3  # from here on a tool of reading is asked, and the answer says that it may not be what was meant
-MARGIN = 1.5  # times as probable as the next: what else may be meant is then said after the answer
+LIKELY, LIKELY_ODD, LIKELY_STRANGE, LIKELY_COMPUTE = (
+    0.1,
+    0.15,
+    0.25,
+    0.35,
+)  # from here on it is answered, and the answer says how it was read
+LIKELY_WAY = 0.25
+_EMPTY = ("way thanks", "way own_words", "way help", "way language", "way form")
+MARGIN = 1.5  # times as probable as the next: else how it was read stands before the answer
 _CHEAP = ("attribution",)  # computes in no time, and stores nothing
-RUNS = ("run", "round_trip", "trials")
 OF_NOW = ("desk", "sleeves", "health", "pauses", "exposure", "what_if", "weights", "watches")  # what holds now holds no yesterday
-_CARRIED = ("span", "sleeves", "by", "side", "outcome")
 
 
 def widened(part: Part) -> Part:
-    """The part, where all that is lost of it would narrow the answer: answered, with that named first."""
+    """The part, where all that is lost of it would narrow the answer of a tool that reads: answered, with that named first."""
     chosen = part.chosen
     if chosen is None or not part.lost or free(chosen.entry.tool.name):
         return part
     tool, own = chosen.entry.tool, part.own or part.slots
-    if tool.effect is not Effect.READ and tool.name not in _CHEAP:
+    above = any(piece == "that" or piece.startswith("the run above") for piece in part.lost)
+    if above or own.unclear or (tool.effect is not Effect.READ and tool.name not in _CHEAP):
+        return part  # of one thing that is not known, of another value, or computed for nothing
+    if tool.name != "run" and not only_narrows(chosen.entry, own):
         return part
-    carried = {words_of(name, value) for of in _frames(part) for name in _CARRIED if (value := getattr(of.slots, name))}
-    read = lost_of(chosen.entry, own)
-    if not all(piece in carried or piece in read for piece in part.lost) or not only_narrows(chosen.entry, own):
+    if tool.name in OF_NOW and any(of.slots.span.end or of.slots.span.at for of in _frames(part)):
         return part
-    if tool.name in OF_NOW and any(of.slots.span != NO_SPAN and not of.slots.span.to_now for of in _frames(part)):
-        return part
-    if tool.name in RUNS and own.places.keys() & {"strategies", "symbols"}:
-        return part  # a run that is still to be made
     slots = replace(part.slots, filters=(), unit=None)
     return part._replace(slots=slots, lost=(), frame=None, beyond=tuple(dict.fromkeys((*part.beyond, *part.lost))))
 
@@ -54,36 +55,34 @@ def _frames(part: Part) -> list[Part]:
     return [part] if part.frame is None else [part, part.frame]
 
 
-def likely_meant(listed: Sequence[Guess], *, odd: bool = False) -> Guess | None:
-    """The reading that is answered though it is not sure: of a tool that reads; None where nothing is that probable. `odd`: a
-    word of the sentence is none of its."""
-    found = next(
-        (guess for guess in listed[:2] if guess.probability >= (LIKELY_ODD if odd else LIKELY) and _reads(guess.label.ask)), None
-    )
-    return None if found is None else found._replace(probability=1.0)
+def likely_meant(listed: Sequence[Guess], *, odd: bool = False, strange: bool = False) -> list[Guess]:
+    """The readings that are answered though none is sure, the most probable first; none where what files something is likelier.
+    `odd`: a word of the sentence is none of its; `strange`: nothing here knows one."""
+    least = LIKELY_STRANGE if strange else LIKELY_ODD if odd else LIKELY
+    found = [guess for guess in listed[:SHOWN] if guess.probability >= max(least, _least(guess.label.ask))]
+    files = listed[0].label.ask.startswith(("propose", "note")) and listed[0].probability >= 0.3
+    return [] if files else [guess._replace(probability=1.0) for guess in found]
 
 
-def _reads(ask: str) -> bool:
-    """Whether what is asked looks something up, or goes on with what was looked up."""
-    if ask in (GO_AHEAD, NO) or ask.startswith("way "):
-        return False
-    entry = entry_of(ask) if ask.split(maxsplit=1)[0] not in _GOING_ON else None
-    return entry is None or entry.tool.effect is Effect.READ or entry.tool.name in _CHEAP
+def _least(ask: str) -> float:
+    """How probable a reading has to be before it is answered unasked: one that files something never is."""
+    if ask in (GO_AHEAD, NO) or ask.startswith(("propose", "note")) or ask in _EMPTY:
+        return 2.0
+    if ask.startswith("way "):
+        return LIKELY_WAY
+    entry = entry_of(ask)
+    return LIKELY if entry is None or entry.tool.effect is Effect.READ or entry.tool.name in _CHEAP else LIKELY_COMPUTE
 
 
-_GOING_ON = ("more", "pick", "why", "which", "better", "repeat")
-
-
-def not_sure(part: Part, listed: Sequence[Guess]) -> Part | None:
-    """The part of a likely reading, with what else may be meant; None where it would ask back, file or compute something."""
-    entry = part.chosen.entry if part.chosen else None
-    if part.empty or part.lost or part.maybe or (entry is not None and entry.tool.effect is not Effect.READ):
+def not_sure(part: Part, meant: Guess, listed: Sequence[Guess]) -> Part | None:
+    """The part of a likely reading, with what else may be meant; None where it would ask back or file something."""
+    proposes = part.chosen is not None and part.chosen.entry.tool.effect is Effect.PROPOSE
+    if part.empty or part.lost or part.maybe or proposes or getattr(part.call, "asked_back", False):
         return None
-    if getattr(part.call, "asked_back", False):
-        return None
-    others = [guess for guess in listed[:SHOWN] if guess.label.ask != part.ask]
+    others = [guess for guess in listed[:SHOWN] if guess.label.ask not in (part.ask, meant.label.ask)]
     return part._replace(
-        unsure=tuple(others), faint=listed[0].label.ask != part.ask or listed[0].probability < MARGIN * listed[1].probability
+        unsure=tuple(others),
+        faint=listed[0].label.ask != meant.label.ask or listed[0].probability < MARGIN * listed[1].probability,
     )
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from app.home.home import open_home
 from app.wiring import Wiring
+from engine.control.limits import HardLimits
 from engine.core.ledger import open_lots
 from engine.watch.desk_trips import desk_trips
 from tests.fakes.papers import WALL_MS, advanced_until, feed_of, furnished, loop_of
@@ -102,6 +103,14 @@ def test_a_word_is_defined_by_its_declaration(ctx: Any) -> None:
     assert "desk drawdown since start or release" in call(ctx, "define", {"word": "drawdown_frac_max"}).text
     assert call(ctx, "define", {"word": "stop atr"}).table.rows[0][0] == "strategy trend"
     assert "stop_atr" in call(ctx, "define", {"word": "stop_art"}).text
+
+
+def test_all_guardrails_are_listed_with_their_values(ctx: Any) -> None:
+    """Each hard limit of the desk with what it does, from the declarations."""
+    listed = call(ctx, "define", {"word": "guardrails"}).table
+    rows = {row[0]: row[1:] for row in listed.rows}
+    assert rows["day_loss_frac_max"] == ("0.03", "a sleeve's loss in a UTC day: no entries for 24 h")
+    assert len(rows) == len(HardLimits.model_fields)
 
 
 def test_a_word_of_the_desk_or_of_the_field_is_read_from_the_glossary(ctx: Any) -> None:

@@ -77,7 +77,7 @@ def test_what_files_something_takes_more_to_be_sure_of() -> None:
 
 def test_a_reading_is_picked_by_its_number(words: Words, monkeypatch: pytest.MonkeyPatch) -> None:
     """`2` after three readings is the second of them, with what the question named."""
-    readings = tuple(Guess(AskLabel(ask, {}), 0.2) for ask in ("pnl", "trips", "performance"))
+    readings = tuple(Guess(AskLabel(ask, {}), 0.09) for ask in ("pnl", "trips", "performance"))
     likely = understand.likely
     monkeypatch.setattr(
         understand, "likely", lambda read, before="": readings if "frobnicate" in read.text else likely(read, before)

@@ -35,7 +35,7 @@ def test_the_stored_run_meant_is_named_with_its_window(text: str, call: tuple[st
     of = call[1].get("run_id") or call[1]["subject"]
     assert first.startswith(f"Meant is {of} (")
     assert ("2023-01-01 to 2025-12-01" if of == "r-9" else "2025-10-01 to 2025-11-30") in first
-    assert ("Stored of the same, too: r-8" in first) == (call[0] == "pnl")
+    assert ("more of the same: r-8" in first) == (call[0] == "pnl")
 
 
 @pytest.mark.parametrize(

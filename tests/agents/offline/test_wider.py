@@ -45,7 +45,8 @@ def test_a_likely_reading_is_answered_as_one_that_is_not_sure(
     desk = Desk("operator", words)
     said = desk.ask("frobnicate eth until friday 12:00" if ask != "trips" else "frobnicate eth")
     assert [name for name, _ in desk.called] == called
-    assert ("I am not sure" in said) == bool(called)
+    assert ("Taken as: round trips" in said) == bool(called)
+    assert ("If that is not meant: " in said) == bool(called)
 
 
 @pytest.mark.parametrize(
@@ -94,7 +95,7 @@ def test_a_first_question_is_not_answered_by_its_neighbour(words: Words, text: s
     """The kinds of a hundred unseen turns."""
     desk = Desk("advisor", words)
     desk.ask(text)
-    assert desk.called == [call]
+    assert desk.called[-1:] == [call]
 
 
 def test_the_loss_of_a_day_is_its_own_limit(words: Words) -> None:

@@ -100,7 +100,7 @@ def test_on_hold_until_a_time_is_a_pause(text: str, words: Words) -> None:
     ("role", "text", "call"),
     [
         ("advisor", "monthly for november pls", ("report", {"unit": "month", "of": "2025-11-01"})),
-        ("advisor", "the weekly for last week", ("report", {"unit": "week", "of": "2025-11-25"})),
+        ("advisor", "the weekly for last week", ("report", {"unit": "week", "of": "2025-11-24"})),
         ("developer", "which models are registered?", ("models", {})),
         ("advisor", "how did we do against just holding bitcoin?", ("performance", {})),
         ("advisor", "did we beat holding eth", ("performance", {})),
