@@ -67,6 +67,11 @@ def by_sleeve(parts: Sequence[Part]) -> list[Part]:
         by_name &= SPOKEN_RUN.search(part.slots.text) is None  # of one run
         if each and not beside and by_name and 1 < len(named) <= 3:
             split += [part._replace(slots=replace(part.slots, sleeves=(name,), symbols=())) for name in named]
+        elif SPOKEN_RUN.search(part.slots.text) and len(part.slots.strategies) == len(part.slots.symbols) == 2:
+            both = zip(part.slots.strategies, part.slots.symbols, strict=True)  # `the trend run on btc and the reversion run on sol`
+            split += [
+                part._replace(slots=replace(part.slots, strategies=(of,), strategy=of, symbols=(on,), sleeves=())) for of, on in both
+            ]
         else:
             split.append(part)
     return split

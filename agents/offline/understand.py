@@ -206,7 +206,7 @@ def part_of(text: str, thread: ThreadSoFar, earlier: Sequence[Part] = ()) -> Par
         fresh = None if any(map(account.weighs, account.words_left(read))) else _by_itself(read)
         if fresh is not None:
             return _as_read(text, read, fresh, thread, earlier)
-        return part._replace(call=wider.not_narrowed(read, thread.older)) if thread.older is not None else part
+        return part._replace(call=above.in_text(read, thread.past) or wider.not_narrowed(read, thread.older)) if thread.older else part
     return part
 
 

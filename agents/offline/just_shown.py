@@ -1,0 +1,131 @@
+"""A short sentence about the one thing that was just shown: the day, the oldest, the gravest, the fall, the usual. Called by
+above_kinds.py.
+
+What is recorded is said with its time; what no record has is said to be missing, never worked out of another figure.
+"""
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, timedelta
+from functools import partial
+from typing import Any
+
+from agents.offline.drafts import drafted, first_sentence, reckoned, result_text
+from agents.offline.read_back import PlannedCall
+from agents.offline.steps import CallResult, Plan, PlannedAnswer, Question
+from agents.offline.tables import extreme_row, handle_of, only, ranks
+from agents.offline.turn_above import ANY, Kinds, ShortSentence
+from tools.common import render
+
+KINDS = Kinds()
+_TIME = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\dZ")
+_GRAVE = ("halt", "incident", "breaker", "refused")  # kinds of events, the gravest first
+_START = ("since", "until")
+
+
+def day_of(heard: ShortSentence) -> str:
+    """The day that the answer above ranked first, or the sentence ranks itself; empty where none was ranked."""
+    table, asked = heard.table, heard.text if ranks(heard.text) else heard.above.question
+    at = extreme_row(table, heard.above.facts, f"{asked} net", None) if table.columns[0] == "day" and ranks(asked) else None
+    return "" if at is None else str(table.rows[at][0])[:10]
+
+
+@KINDS(most=8, of=("pnl",), table=True)
+def of_that_day(heard: ShortSentence) -> str | None:
+    """`what went wrong`, `what happened on the worst one`, after days that were ranked: what the journal has of that day."""
+    day = day_of(heard)
+    return f"what happened from {day} to {date.fromisoformat(day) + timedelta(days=1)}" if day else None
+
+
+@KINDS(most=8, of=("orders", "alerts", "proposals", "watches"), table=True)
+def oldest(heard: ShortSentence) -> PlannedAnswer | None:
+    """`how old is the oldest`: by the times of the table; in desk time how long ago that is."""
+    rows, newest = heard.table.rows, re.search(r"\b(?:newest|latest|youngest)\b", heard.text)
+    dated = sorted((found[0], n) for n, row in enumerate(rows) if (found := _TIME.search(" ".join(map(str, row)))))
+    if not dated:
+        return None
+    time, n = dated[-1 if newest else 0]
+    alike = sum(at == time for at, _ in dated) - 1
+    now, at = heard.above.words.desk_ms, datetime.strptime(time, "%Y-%m-%d %H:%MZ").replace(tzinfo=UTC)
+    ago = f", {render.duration(now - at.timestamp() * 1000)} ago in desk time" if now and heard.last.name == "orders" else ""
+    more = f"; {alike} more of the same time" if alike else ""
+    lead = f"The {'newest' if newest else 'oldest'} is {rows[n][0]}: {time}{ago}{more}."
+    return PlannedAnswer(f"{lead}\n\n{render.markdown_table(only(heard.table, [n]))}", read_as="the table above")
+
+
+@KINDS(most=8, of=("journal_search", "alerts", "orders"), ok=False)
+def gravest(heard: ShortSentence) -> PlannedAnswer | None:
+    """`was any of that serious`, `which of them should worry me`: by the kind of event; of none that there is none."""
+    last, rows = heard.last, heard.last.rows()
+    if last.status == "no_data" or (last.status == "ok" and "No matching events" in last.text):
+        return PlannedAnswer(f"None: {result_text(last)}", read_as="the answer above")
+    ranked = [n for kind in _GRAVE for n, row in enumerate(rows) if row.get("kind") == kind]
+    if last.name != "journal_search" or last.table is None:
+        return None
+    shown = [rows[n] for n in ranked]
+    if not shown:
+        return PlannedAnswer("No: no halt, incident, breaker or refusal is among the events above.", read_as="the events above")
+    grave = "Yes" if shown[0]["kind"] != "refused" else "Not very"
+    lead = f"{grave}. The gravest is a {shown[0]['kind']}, {shown[0]['desk time']}: {shown[0]['what']} ({shown[0]['event']})."
+    return PlannedAnswer(f"{lead}\n\n{render.markdown_table(only(last.table, ranked))}", read_as="the events above, the gravest first")
+
+
+@KINDS(most=8, of=("performance", "desk"))
+def out_of_it(heard: ShortSentence) -> Any:
+    """`are we out of it`, `how long have we been in it`, after a drawdown: since its peak, recovered or not."""
+    return partial(_fall, heard.text) if re.search(r"\bdraw-?down|\bdd\b|under ?water|\bpeak", heard.above.question) else None
+
+
+def _fall(text: str, q: Question) -> Plan:  # noqa: ARG001 - a plan takes its question
+    (result,) = yield [call := PlannedCall("performance", {})]
+    rows = [row for row in result.rows() if row.get("recovered")]
+    row = next((row for row in rows if not re.search(r"\d|\{", row["recovered"])), None)
+    if row is None:
+        return drafted([call], [result]).after("Yes: each drawdown below has recovered." if rows else "")
+    no = "" if text.startswith("how long") else "No. "
+    return drafted([call], [result]).after(f"{no}The desk is below its peak of {row['peak']}: {row['lasted']} so far, not recovered.")
+
+
+@KINDS(most=8, of=("attribution",))
+def usual(heard: ShortSentence) -> Any:
+    """`is that worse than usual`: what a fill cost in the window above, beside all fills of the desk."""
+    what = next((cost for cost in ("slippage", "fees") if cost.rstrip("s") in heard.above.question), "")
+    return partial(_beside_all, what, heard.last.args) if what and heard.last.args.get("since") else None
+
+
+def _beside_all(what: str, args: Mapping[str, Any], q: Question) -> Plan:  # noqa: ARG001 - a plan takes its question
+    wide = {name: value for name, value in args.items() if name not in _START}
+    calls = [PlannedCall("attribution", args), PlannedCall("attribution", wide)]
+    results = yield calls
+    handles = [handle_of(result, what) for result in results]
+    if not all(handles):
+        return drafted(calls, results)
+    each = yield from reckoned(*(f"{h}.{what}/{h}.fills" for h in handles))
+    counts = [f"{{{h}.fills}}" for h in handles]
+    lead = f"{what.capitalize()} per fill: {each[0]} over {counts[0]} fills then, {each[1]} over all {counts[1]}; below zero is a cost."
+    return drafted(calls, results).after(lead)
+
+
+@KINDS(of=ANY)
+def from_the_start(heard: ShortSentence) -> Any:
+    """`and since the start`: the call above without its window; where it had none, that it is since the start."""
+    last: CallResult = heard.last
+    if not set(last.args) & {*_START, "start", "end"}:
+        return PlannedAnswer(f"That is since the start already: {first_sentence(last.text)}", read_as="the answer above")
+    if last.name not in ("trips", "attribution", "pnl", "performance", "excursions"):
+        return None
+    return PlannedCall(last.name, {name: value for name, value in last.args.items() if name not in _START})
+
+
+@KINDS(most=8, of=("runbook", "define"))
+def ever_one(heard: ShortSentence) -> Any:
+    """`did we ever have one`, after a page or a word of what goes wrong: the incidents of the desk and its alerts by rule."""
+    if not re.search(r"reconcile|mismatch|differ|incident|alert|outage|gap", heard.above.question):
+        return None
+    return partial(_ever, [PlannedCall("incidents", {}), PlannedCall("counts", {"what": "alert", "by": "rule", "since": "2009-01-01"})])
+
+
+def _ever(calls: list[PlannedCall], q: Question) -> Plan:  # noqa: ARG001 - a plan takes its question
+    results = yield calls
+    none = "No incident window was ever open; the alerts by rule are below."
+    return drafted(calls, results).after(none if results[0].status == "no_data" else "")
