@@ -15,7 +15,7 @@ from agents.offline.page_plans import rule_story
 from agents.offline.read_back import PlannedCall
 from agents.offline.slots import COUNTED, Slots
 from agents.offline.steps import CallResult, PastTurn, Plan, PlannedAnswer, PlanOf, Question
-from agents.offline.tables import Facts, extreme, extreme_row, number_of, only, ranks
+from agents.offline.tables import Facts, extreme, extreme_row, heads_of, number_of, only, ranks
 from agents.offline.talk import LOOKS_BACK
 from agents.offline.ways import SAY
 from agents.offline.words import FIGURE_WORDS, LISTS, PATTERNS, says, stem
@@ -227,8 +227,9 @@ def made_runs(past: Sequence[PastTurn]) -> bool:
     return len(made) > 1 and newest(past) is made[-1]
 
 
+_FIGURE_NAMES = ("drawdown", "sharpe", "return", "fees", "slippage", "funding", "turnover", "exposure", "volatility")
 _UNSAID = re.compile(r"\b(?:by whom?|who|since when|how long|how sure)\b")
-_NAMED_ONE = re.compile(r"\b(?:by|actor|person) (?!its|the|a|no)\w+")
+_NAMED_ONE = re.compile(r"\b(?:approved|decided|released|acknowledged|confirmed|applied|noted|made|changed|halted) by \w+|\bactor\b")
 
 
 def no_more(last: CallResult, text: str = "") -> PlannedAnswer:
@@ -278,6 +279,9 @@ def figure(slots: Slots, past: Sequence[PastTurn], facts: Facts) -> PlannedCall 
     asked = past[-1].asked.lower() if PATTERNS["above.by_how_much"].match(text) else text
     if slots.by or (not ranks(asked) and slots.which not in ("worst", "best")):
         return None
+    lacks = next((t.word for t in tokens_of(slots) if t.word in _FIGURE_NAMES), "")
+    if lacks and not heads_of(table, asked) and table.columns[-1] != "value":  # `is the drawdown smaller`, over round trips
+        return PlannedAnswer(f"The table above has no {lacks}; it has {', '.join(name for name in table.columns if name)}.")
     if extreme_row(table, facts, asked, slots.which) is None:
         return None
     return PlannedAnswer(f"{extreme(table, facts, asked, slots.which)} That is of the table above.", read_as="the table above")

@@ -111,6 +111,9 @@ _NAMES: Mapping[str, Callable[[ShortSentence], str]] = {
     "subject": lambda heard: _one(heard.read.symbols) or _cell(heard, "subject"),
     "of_desk": lambda heard: "" if heard.read.places.keys() & (OWN_NAMES - {"span"}) or run_shown(heard.last) else " ",
     "both_runs": lambda heard: " and ".join(_runs_above(heard)),
+    "of_exits": lambda heard: (
+        " " if all(re.search("stop|trail|target", str(r.args.get("word"))) for r in heard.above.past[-1].results) else ""
+    ),
     "listed_runs": lambda heard: " and ".join(i for i in row_ids(heard.last)[:2] if i.startswith("r-")),
     "of_a_rule": lambda heard: rule_of(heard.above),
 }

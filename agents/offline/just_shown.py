@@ -6,19 +6,20 @@ What is recorded is said with its time; what no record has is said to be missing
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from functools import partial
 from typing import Any
 
 from agents.offline.drafts import drafted, first_sentence, reckoned, result_text
 from agents.offline.read_back import PlannedCall
 from agents.offline.steps import CallResult, Plan, PlannedAnswer, Question
-from agents.offline.tables import extreme_row, handle_of, only, ranks
+from agents.offline.tables import extreme_row, handle_of, number_of, only, ranks
 from agents.offline.turn_above import ANY, Kinds, ShortSentence
 from tools.common import render
 
 KINDS = Kinds()
-_TIME = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\dZ")
+_TIMES = ("decided", "since (wall time)", "made", "since")  # columns
+_WINDOW = re.compile(r"(\d{4}-\d\d-\d\d) \d\d:\d\dZ to (\d{4}-\d\d-\d\d)")
 _GRAVE = ("halt", "incident", "breaker", "refused")  # kinds of events, the gravest first
 _START = ("since", "until")
 
@@ -40,16 +41,16 @@ def of_that_day(heard: ShortSentence) -> str | None:
 @KINDS(most=8, of=("orders", "alerts", "proposals", "watches"), table=True)
 def oldest(heard: ShortSentence) -> PlannedAnswer | None:
     """`how old is the oldest`: by the times of the table; in desk time how long ago that is."""
-    rows, newest = heard.table.rows, re.search(r"\b(?:newest|latest|youngest)\b", heard.text)
-    dated = sorted((found[0], n) for n, row in enumerate(rows) if (found := _TIME.search(" ".join(map(str, row)))))
+    table, newest = heard.table, re.search(r"\b(?:newest|latest|youngest)\b", heard.text)
+    heads = [i for i, head in enumerate(table.columns) if head in _TIMES]
+    dated = sorted((ms, n) for n, row in enumerate(table.rows) for i in heads if (ms := number_of(row[i], heard.above.facts)))
     if not dated:
         return None
-    time, n = dated[-1 if newest else 0]
-    alike = sum(at == time for at, _ in dated) - 1
-    now, at = heard.above.words.desk_ms, datetime.strptime(time, "%Y-%m-%d %H:%MZ").replace(tzinfo=UTC)
-    ago = f", {render.duration(now - at.timestamp() * 1000)} ago in desk time" if now and heard.last.name == "orders" else ""
+    ms, n = dated[-1 if newest else 0]
+    row, now, alike = table.rows[n], heard.above.words.desk_ms, sum(at == ms for at, _ in dated) - 1
+    ago = f", {render.duration(now - ms)} before the desk's time" if now and heard.last.name == "orders" else ""
     more = f"; {alike} more of the same time" if alike else ""
-    lead = f"The {'newest' if newest else 'oldest'} is {rows[n][0]}: {time}{ago}{more}."
+    lead = f"The {'newest' if newest else 'oldest'} is {row[0]}: {table.columns[heads[0]]} {row[heads[0]]}{ago}{more}."
     return PlannedAnswer(f"{lead}\n\n{render.markdown_table(only(heard.table, [n]))}", read_as="the table above")
 
 
@@ -110,6 +111,9 @@ def _beside_all(what: str, args: Mapping[str, Any], q: Question) -> Plan:  # noq
 def from_the_start(heard: ShortSentence) -> Any:
     """`and since the start`: the call above without its window; where it had none, that it is since the start."""
     last: CallResult = heard.last
+    if last.name == "pnl":
+        total = re.search(r"since the start (\{[^}]+\})", last.text)
+        return PlannedAnswer(f"Net since the start: {total[1]}.", read_as="the P&L above") if total else None
     if not set(last.args) & {*_START, "start", "end"}:
         return PlannedAnswer(f"That is since the start already: {first_sentence(last.text)}", read_as="the answer above")
     if last.name not in ("trips", "attribution", "pnl", "performance", "excursions"):
@@ -117,9 +121,11 @@ def from_the_start(heard: ShortSentence) -> Any:
     return PlannedCall(last.name, {name: value for name, value in last.args.items() if name not in _START})
 
 
-@KINDS(most=8, of=("runbook", "define"))
+@KINDS(most=8, of=("runbook", "define", "incidents"), ok=False)
 def ever_one(heard: ShortSentence) -> Any:
     """`did we ever have one`, after a page or a word of what goes wrong: the incidents of the desk and its alerts by rule."""
+    if heard.last.name == "incidents":
+        return PlannedAnswer(f"No: {heard.last.text}.", read_as="the answer above") if heard.last.status == "no_data" else None
     if not re.search(r"reconcile|mismatch|differ|incident|alert|outage|gap", heard.above.question):
         return None
     return partial(_ever, [PlannedCall("incidents", {}), PlannedCall("counts", {"what": "alert", "by": "rule", "since": "2009-01-01"})])
@@ -129,3 +135,26 @@ def _ever(calls: list[PlannedCall], q: Question) -> Plan:  # noqa: ARG001 - a pl
     results = yield calls
     none = "No incident window was ever open; the alerts by rule are below."
     return drafted(calls, results).after(none if results[0].status == "no_data" else "")
+
+
+_OPEN: Mapping[str, Mapping[str, Any]] = {"alerts": {"state": "open"}, "orders": {"only_open": True}}
+
+
+@KINDS(most=8, of=tuple(_OPEN), ok=False)
+def still_open(heard: ShortSentence) -> PlannedCall:
+    """`which are still open`, of alerts or orders: those that are."""
+    return PlannedCall(heard.last.name, _OPEN[heard.last.name])
+
+
+@KINDS(of=("run",))
+def window_shared(heard: ShortSentence) -> PlannedAnswer | None:
+    """`only the window both runs share`: which days that are; a stored run is not cut to them."""
+    shown = [result for turn in heard.above.past[-4:] for result in turn.results if result.args.get("run_id")]
+    windows = {str(result.args["run_id"]): found for result in shown if (found := _WINDOW.search(result.text))}
+    (_, one), (_, two) = [*windows.items()][-2:] if len(windows) > 1 else (("", None), ("", None))
+    if one is None or two is None:
+        return None
+    start, end = max(one[1], two[1]), min(one[2], two[2])
+    days = f"Both have the days from {start} to {end}" if start <= end else "They share no day"
+    cut = "No stored run is cut to a part of its window: make both anew, such as `backtest trend on BTC from"
+    return PlannedAnswer(f"{days}. {cut} {start} to {end}`.", read_as="the windows of the runs above")
