@@ -229,7 +229,9 @@ def made_runs(past: Sequence[PastTurn]) -> bool:
 
 _FIGURE_NAMES = ("drawdown", "sharpe", "return", "fees", "slippage", "funding", "turnover", "exposure", "volatility")
 _UNSAID = re.compile(r"\b(?:by whom?|who|since when|how long|how sure)\b")
-_NAMED_ONE = re.compile(r"\b(?:approved|decided|released|acknowledged|confirmed|applied|noted|made|changed|halted) by \w+|\bactor\b")
+_NAMED_ONE = re.compile(
+    r"\b(?:approved|decided|released|acknowledged|confirmed|applied|noted|made|changed|halted) by \w+|\bactor\b"
+)
 
 
 def no_more(last: CallResult, text: str = "") -> PlannedAnswer:
@@ -239,7 +241,9 @@ def no_more(last: CallResult, text: str = "") -> PlannedAnswer:
     lacks = asked is not None and (last.status == "no_data" or not (says(has, shown) if has else _NAMED_ONE.search(last.text)))
     none = last.status == "no_data" or "No matching events" in last.text
     lead = f"None was found, so the record does not say {asked[0]}" if lacks and none and asked else ""
-    lead = lead or (f"The record does not say {asked[0]}. What was found" if lacks and asked else "What stands above says this, and no more")
+    lead = lead or (
+        f"The record does not say {asked[0]}. What was found" if lacks and asked else "What stands above says this, and no more"
+    )
     return PlannedAnswer(f"{lead}:\n\n{shown}", read_as="the answer above")
 
 

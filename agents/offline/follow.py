@@ -299,7 +299,9 @@ def going_on(text: str, read: Slots, older: Part, words: Words, past: Sequence[P
         return older._replace(text=text, slots=own, own=read, left=(), maybe=())  # `and the same for the sol run`
     traded = tuple(s.strategy for s in words.sleeves if s.symbol in read.symbols)
     if traded and not read.strategies and older.slots.strategies and SPOKEN_RUN.search(older.slots.text):
-        mine = traded if not {*traded} & {*older.slots.strategies} else older.slots.strategies  # `and for sol`: what is traded there
+        mine = (
+            traded if not {*traded} & {*older.slots.strategies} else older.slots.strategies
+        )  # `and for sol`: what is traded there
         older = older._replace(slots=replace(older.slots, strategies=mine, strategy=mine[0] if len(mine) == 1 else None))
     if says("follow.other", read.text) and len(older.slots.sleeves) == 1:
         return Part(text, read, call=asks_back("Which other one? Name the sleeve."))

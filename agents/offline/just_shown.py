@@ -5,37 +5,66 @@ What is recorded is said with its time; what no record has is said to be missing
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date, timedelta
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from agents.offline.dates import TimeSpan
 from agents.offline.drafts import drafted, first_sentence, reckoned, result_text
 from agents.offline.read_back import PlannedCall
-from agents.offline.steps import CallResult, Plan, PlannedAnswer, Question
-from agents.offline.tables import extreme_row, handle_of, number_of, only, ranks
-from agents.offline.turn_above import ANY, Kinds, ShortSentence
+from agents.offline.slots import words_of
+from agents.offline.steps import CallResult, PastTurn, Plan, PlannedAnswer, Question
+from agents.offline.tables import Facts, extreme_row, handle_of, number_of, only, ranks
+from agents.offline.turn_above import ANY, LEAD, Kinds, ShortSentence
+from agents.offline.words import LISTS
 from tools.common import render
 
+if TYPE_CHECKING:
+    from agents.offline.parts import Part
+
 KINDS = Kinds()
+_DAYS = {"day": 1, "week": 7}  # columns
 _TIMES = ("decided", "since (wall time)", "made", "since")  # columns
 _WINDOW = re.compile(r"(\d{4}-\d\d-\d\d) \d\d:\d\dZ to (\d{4}-\d\d-\d\d)")
 _GRAVE = ("halt", "incident", "breaker", "refused")  # kinds of events, the gravest first
 _START = ("since", "until")
 
 
-def day_of(heard: ShortSentence) -> str:
-    """The day that the answer above ranked first, or the sentence ranks itself; empty where none was ranked."""
-    table, asked = heard.table, heard.text if ranks(heard.text) else heard.above.question
-    at = extreme_row(table, heard.above.facts, f"{asked} net", None) if table.columns[0] == "day" and ranks(asked) else None
-    return "" if at is None else str(table.rows[at][0])[:10]
+def day_of(text: str, past: Sequence[PastTurn], facts: Facts) -> TimeSpan | None:
+    """The day or week that the last answer ranked first, or that a sentence about it ranks; None where none was ranked."""
+    shown = next((turn for turn in reversed(past[-3:]) if turn.results), None)  # `which was the worst` looks nothing up
+    last = next((r for r in reversed(shown.results) if r.table is not None), None) if shown is not None else None
+    asked = next((said for said in (text, *(turn.asked.lower() for turn in reversed(past[-3:]))) if ranks(said)), "")
+    if last is None or last.name != "pnl" or last.table is None or last.table.columns[0] not in _DAYS or not asked:
+        return None
+    at = extreme_row(last.table, facts, f"{asked} net", None)
+    start = str(last.table.rows[at][0])[:10] if at is not None else ""
+    return TimeSpan(start, f"{date.fromisoformat(start) + timedelta(days=_DAYS[last.table.columns[0]])}") if start else None
+
+
+def on_that_day(part: "Part", past: Sequence[PastTurn], facts: Facts) -> "Part | None":
+    """A question that points back to a day that was ranked, of that day; None where no day was, or the tool takes no window."""
+    span = day_of(part.slots.text, past, facts)
+    if span is None or part.chosen is None or not any(map(part.chosen.entry.takes, ("since", "start"))):
+        return None
+    by = tuple(by for by in part.slots.by if by != "day")
+    return part._replace(slots=replace(part.slots, span=span, which=None, by=by), kept=(words_of("span", span),), frame=None)
 
 
 @KINDS(most=8, of=("pnl",), table=True)
 def of_that_day(heard: ShortSentence) -> str | None:
     """`what went wrong`, `what happened on the worst one`, after days that were ranked: what the journal has of that day."""
-    day = day_of(heard)
-    return f"what happened from {day} to {date.fromisoformat(day) + timedelta(days=1)}" if day else None
+    day = day_of(heard.text, heard.above.past, heard.above.facts)
+    return f"what happened from {day.start} to {day.end}" if day else None
+
+
+@KINDS(LISTS["kinds"]["which_sleeve"].replace("{LEAD}", LEAD), most=9, of=("pnl",), table=True)
+def sleeve_of_that_day(heard: ShortSentence) -> PlannedCall | None:
+    """`which sleeve was it`, after days that were ranked: the round trips of that day by sleeve."""
+    day = day_of(heard.text, heard.above.past, heard.above.facts)
+    return PlannedCall("trips", {"by": "sleeve", "since": day.start, "until": day.end}) if day else None
 
 
 @KINDS(most=8, of=("orders", "alerts", "proposals", "watches"), table=True)
@@ -66,9 +95,12 @@ def gravest(heard: ShortSentence) -> PlannedAnswer | None:
     shown = [rows[n] for n in ranked]
     if not shown:
         return PlannedAnswer("No: no halt, incident, breaker or refusal is among the events above.", read_as="the events above")
-    grave = "Yes" if shown[0]["kind"] != "refused" else "Not very"
-    lead = f"{grave}. The gravest is a {shown[0]['kind']}, {shown[0]['desk time']}: {shown[0]['what']} ({shown[0]['event']})."
-    return PlannedAnswer(f"{lead}\n\n{render.markdown_table(only(last.table, ranked))}", read_as="the events above, the gravest first")
+    whether = re.match(r"(?:and |so |but )*(?:is|was|are|were|any)", heard.text) is not None
+    grave = ("Yes. " if shown[0]["kind"] != "refused" else "Not very. ") if whether else ""
+    lead = f"{grave}The gravest is a {shown[0]['kind']}, {shown[0]['desk time']}: {shown[0]['what']} ({shown[0]['event']})."
+    return PlannedAnswer(
+        f"{lead}\n\n{render.markdown_table(only(last.table, ranked))}", read_as="the events above, the gravest first"
+    )
 
 
 @KINDS(most=8, of=("performance", "desk"))
@@ -84,7 +116,9 @@ def _fall(text: str, q: Question) -> Plan:  # noqa: ARG001 - a plan takes its qu
     if row is None:
         return drafted([call], [result]).after("Yes: each drawdown below has recovered." if rows else "")
     no = "" if text.startswith("how long") else "No. "
-    return drafted([call], [result]).after(f"{no}The desk is below its peak of {row['peak']}: {row['lasted']} so far, not recovered.")
+    return drafted([call], [result]).after(
+        f"{no}The desk is below its peak of {row['peak']}: {row['lasted']} so far, not recovered."
+    )
 
 
 @KINDS(most=8, of=("attribution",))
@@ -94,7 +128,7 @@ def usual(heard: ShortSentence) -> Any:
     return partial(_beside_all, what, heard.last.args) if what and heard.last.args.get("since") else None
 
 
-def _beside_all(what: str, args: Mapping[str, Any], q: Question) -> Plan:  # noqa: ARG001 - a plan takes its question
+def _beside_all(what: str, args: Mapping[str, Any], q: Question) -> Plan:
     wide = {name: value for name, value in args.items() if name not in _START}
     calls = [PlannedCall("attribution", args), PlannedCall("attribution", wide)]
     results = yield calls
@@ -103,7 +137,9 @@ def _beside_all(what: str, args: Mapping[str, Any], q: Question) -> Plan:  # noq
         return drafted(calls, results)
     each = yield from reckoned(*(f"{h}.{what}/{h}.fills" for h in handles))
     counts = [f"{{{h}.fills}}" for h in handles]
-    lead = f"{what.capitalize()} per fill: {each[0]} over {counts[0]} fills then, {each[1]} over all {counts[1]}; below zero is a cost."
+    cost = [abs(number_of(f"{{{h}.{what}}}", q.facts) or 0.0) / (number_of(f"{{{h}.fills}}", q.facts) or 1.0) for h in handles]
+    more = "" if not all(cost) else "More than usual. " if cost[0] > cost[1] else "Not more than usual. "
+    lead = f"{more}{what.capitalize()} per fill: {each[0]} over {counts[0]} then, {each[1]} over all {counts[1]}; a cost is below zero."
     return drafted(calls, results).after(lead)
 
 
@@ -128,7 +164,9 @@ def ever_one(heard: ShortSentence) -> Any:
         return PlannedAnswer(f"No: {heard.last.text}.", read_as="the answer above") if heard.last.status == "no_data" else None
     if not re.search(r"reconcile|mismatch|differ|incident|alert|outage|gap", heard.above.question):
         return None
-    return partial(_ever, [PlannedCall("incidents", {}), PlannedCall("counts", {"what": "alert", "by": "rule", "since": "2009-01-01"})])
+    return partial(
+        _ever, [PlannedCall("incidents", {}), PlannedCall("counts", {"what": "alert", "by": "rule", "since": "2009-01-01"})]
+    )
 
 
 def _ever(calls: list[PlannedCall], q: Question) -> Plan:  # noqa: ARG001 - a plan takes its question
