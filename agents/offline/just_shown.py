@@ -125,10 +125,11 @@ def _fall(text: str, q: Question) -> Plan:  # noqa: ARG001 - a plan takes its qu
 def usual(heard: ShortSentence) -> Any:
     """`is that worse than usual`: what a fill cost in the window above, beside all fills of the desk."""
     what = next((cost for cost in ("slippage", "fees") if cost.rstrip("s") in heard.above.question), "")
-    return partial(_beside_all, what, heard.last.args) if what and heard.last.args.get("since") else None
+    return partial(beside_all, what, heard.last.args) if what and heard.last.args.get("since") else None
 
 
-def _beside_all(what: str, args: Mapping[str, Any], q: Question) -> Plan:
+def beside_all(what: str, args: Mapping[str, Any], q: Question) -> Plan:
+    """What a fill cost in the window of these arguments, beside all fills of the desk."""
     wide = {name: value for name, value in args.items() if name not in _START}
     calls = [PlannedCall("attribution", args), PlannedCall("attribution", wide)]
     results = yield calls
@@ -139,7 +140,7 @@ def _beside_all(what: str, args: Mapping[str, Any], q: Question) -> Plan:
     counts = [f"{{{h}.fills}}" for h in handles]
     cost = [abs(number_of(f"{{{h}.{what}}}", q.facts) or 0.0) / (number_of(f"{{{h}.fills}}", q.facts) or 1.0) for h in handles]
     more = "" if not all(cost) else "More than usual. " if cost[0] > cost[1] else "Not more than usual. "
-    lead = f"{more}{what.capitalize()} per fill: {each[0]} over {counts[0]} then, {each[1]} over all {counts[1]}; a cost is below zero."
+    lead = f"{more}{what.capitalize()} per fill: {each[0]} over {counts[0]} then, {each[1]} over all {counts[1]}; below 0: paid."
     return drafted(calls, results).after(lead)
 
 

@@ -13,8 +13,8 @@ from agents.offline.drafts import drafted, name_list
 from agents.offline.labels import NO
 from agents.offline.learned import Guess
 from agents.offline.read_back import PlannedCall
-from agents.offline.slots import COUNTED
 from agents.offline.run_plans import run
+from agents.offline.slots import COUNTED
 from agents.offline.steps import Plan, PlannedAnswer, Question
 from agents.offline.ways import Way
 from agents.offline.words import PATTERNS, Words, tidy
