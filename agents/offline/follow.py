@@ -291,18 +291,18 @@ def unsplit(text: str, read: Slots, older: Part) -> Part | None:
 
 def going_on(text: str, read: Slots, older: Part, words: Words, past: Sequence[PastTurn]) -> Part:
     """The question before with what a short sentence changes; asked back where it says what without saying to which value."""
-    assert older.chosen is not None  # noqa: S101 - asked before
-    tool = older.chosen.entry.tool.name
-    if (read.symbols or read.strategies) and SPOKEN_RUN.search(read.text) and older.chosen.entry.takes("subject"):
-        own = replace(older.slots, text=f"{older.slots.text.rstrip('?.! ')} of the stored run", sleeves=(), span=read.span)
-        own = replace(own, symbols=read.symbols, strategy=read.strategy, strategies=read.strategies)
-        return older._replace(text=text, slots=own, own=read, left=(), maybe=())  # `and the same for the sol run`
     traded = tuple(s.strategy for s in words.sleeves if s.symbol in read.symbols)
     if traded and not read.strategies and older.slots.strategies and SPOKEN_RUN.search(older.slots.text):
         mine = (
             traded if not {*traded} & {*older.slots.strategies} else older.slots.strategies
         )  # `and for sol`: what is traded there
         older = older._replace(slots=replace(older.slots, strategies=mine, strategy=mine[0] if len(mine) == 1 else None))
+    assert older.chosen is not None  # noqa: S101 - asked before
+    tool = older.chosen.entry.tool.name
+    if (read.symbols or read.strategies) and SPOKEN_RUN.search(read.text) and older.chosen.entry.takes("subject"):
+        own = replace(older.slots, text=f"{older.slots.text.rstrip('?.! ')} of the stored run", sleeves=(), span=read.span)
+        own = replace(own, symbols=read.symbols, strategy=read.strategy, strategies=read.strategies)
+        return older._replace(text=text, slots=own, own=read, left=(), maybe=())  # `and the same for the sol run`
     if says("follow.other", read.text) and len(older.slots.sleeves) == 1:
         return Part(text, read, call=asks_back("Which other one? Name the sleeve."))
     if tool in SEARCHES and not read.axes:  # `and stop 1 to 5`

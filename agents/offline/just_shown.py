@@ -12,7 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from agents.offline.dates import TimeSpan
-from agents.offline.drafts import drafted, first_sentence, reckoned, result_text
+from agents.offline.drafts import drafted, reckoned, result_text
 from agents.offline.read_back import PlannedCall
 from agents.offline.slots import words_of
 from agents.offline.steps import CallResult, PastTurn, Plan, PlannedAnswer, Question
@@ -152,7 +152,7 @@ def from_the_start(heard: ShortSentence) -> Any:
         total = re.search(r"since the start (\{[^}]+\})", last.text)
         return PlannedAnswer(f"Net since the start: {total[1]}.", read_as="the P&L above") if total else None
     if not set(last.args) & {*_START, "start", "end"}:
-        return PlannedAnswer(f"That is since the start already: {first_sentence(last.text)}", read_as="the answer above")
+        return PlannedAnswer(f"That is since the start already: {result_text(last, table=False)}", read_as="the answer above")
     if last.name not in ("trips", "attribution", "pnl", "performance", "excursions"):
         return None
     return PlannedCall(last.name, {name: value for name, value in last.args.items() if name not in _START})

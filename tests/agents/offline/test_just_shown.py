@@ -8,6 +8,8 @@ import pytest
 
 from agents.offline.above import no_more
 from agents.offline.just_shown import beside_all
+from agents.offline.slots import Slots
+from agents.offline.steps import Question
 from agents.offline.words import Words
 from tests.agents.offline.test_dialogues import Desk, ok
 from tests.agents.offline.test_understood import shown
@@ -123,7 +125,7 @@ def test_the_usual_is_what_a_fill_costs(words: Words, asked: str, fees: float, v
     desk.facts = {name: SimpleNamespace(value=value) for name, value in facts.items()}
     desk.ask(asked)
     assert [bool(args.get("since")) for name, args in desk.called if name == "attribution"] == [True, False]
-    plan = beside_all("fees", {"since": "2025-12-01"}, SimpleNamespace(facts=desk.facts))
+    plan = beside_all("fees", {"since": "2025-12-01"}, Question("", Slots(), words, "operator", frozenset(), facts=desk.facts))
     next(plan)
     plan.send([ok("attribution", f"{{{h}.fees}} over {{{h}.fills}}") for h in ("a1", "a2")])
     with pytest.raises(StopIteration) as ended:
@@ -189,6 +191,7 @@ RUNS = shown(
     ("r-2", "reversion on ETH-USDT 15m", "2025-10-01", "2025-11-30"),
     evidence=("r-1", "r-2"),
 )
+RUNS = RUNS._replace(data={"run_id": "r-77"})  # the run whose handle the thread has
 
 
 @pytest.mark.parametrize(
