@@ -238,7 +238,12 @@ def no_more(last: CallResult, text: str = "") -> PlannedAnswer:
     """The answer above again, where it has no more to say; asked for a person or a time that it lacks, that it lacks it."""
     asked, shown = _UNSAID.search(text), result_text(last)
     has = {"since when": "above.from_to", "how long": "above.lasts"}.get(asked[0] if asked else "")
-    lacks = asked is not None and (last.status == "no_data" or not (says(has, shown) if has else _NAMED_ONE.search(last.text)))
+    dated = has == "above.from_to" and last.table is not None and last.table.columns[0] in ("day", "week", "month", "desk time")
+    lacks = (
+        not dated
+        and asked is not None
+        and (last.status == "no_data" or not (says(has, shown) if has else _NAMED_ONE.search(last.text)))
+    )
     none = last.status == "no_data" or "No matching events" in last.text
     lead = f"None was found, so the record does not say {asked[0]}" if lacks and none and asked else ""
     lead = lead or (

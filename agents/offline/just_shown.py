@@ -11,9 +11,11 @@ from datetime import date, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from agents.offline.choose import SPOKEN_RUN
 from agents.offline.dates import TimeSpan
-from agents.offline.drafts import drafted, reckoned, result_text
+from agents.offline.drafts import drafted, name_list, reckoned, result_text
 from agents.offline.read_back import PlannedCall
+from agents.offline.run_plans import run
 from agents.offline.slots import words_of
 from agents.offline.steps import CallResult, PastTurn, Plan, PlannedAnswer, Question
 from agents.offline.tables import Facts, extreme_row, handle_of, number_of, only, ranks
@@ -197,3 +199,22 @@ def window_shared(heard: ShortSentence) -> PlannedAnswer | None:
     days = f"Both have the days from {start} to {end}" if start <= end else "They share no day"
     cut = "No stored run is cut to a part of its window: make both anew, such as `backtest trend on BTC from"
     return PlannedAnswer(f"{days}. {cut} {start} to {end}`.", read_as="the windows of the runs above")
+
+
+def two_named(part: "Part") -> "Part":
+    """`the trend run on btc against the reversion run on sol`: two runs, each strategy on its own symbol; any other as it is."""
+    two = len(part.slots.strategies) == len(part.slots.symbols) == 2 and SPOKEN_RUN.search(part.slots.text)
+    reads = part.chosen is not None and part.chosen.entry.tool.name in ("run", "compare", "performance", "trips")
+    return part._replace(call=_two_runs) if two and reads else part
+
+
+def _two_runs(q: Question) -> Plan:
+    """The stored runs of two strategies, each on its own symbol, side by side; of one that is not stored, that."""
+    (latest,) = yield [PlannedCall("run", {})]
+    rows = list(zip(latest.evidence, latest.rows(), strict=False))
+    pairs = list(zip(q.slots.strategies, q.slots.symbols, strict=True))
+    ids = [next((run for run, row in rows if row.get("about", "").startswith(f"{of} on {on}")), "") for of, on in pairs]
+    if not all(ids):
+        none = name_list([f"{of} on {on}" for (of, on), run in zip(pairs, ids, strict=True) if not run])
+        return drafted([PlannedCall("run", {})], [latest]).after(f"No stored run is of {none}; these are stored.")
+    return (yield from run(replace(q, slots=replace(q.slots, ids=tuple(ids)))))

@@ -9,13 +9,11 @@ from typing import Any, NamedTuple
 from agents.offline import slots
 from agents.offline.account import tokens_of
 from agents.offline.choose import SPOKEN_RUN, Chosen
-from agents.offline.drafts import drafted, name_list
 from agents.offline.labels import NO
 from agents.offline.learned import Guess
 from agents.offline.read_back import PlannedCall
-from agents.offline.run_plans import run
 from agents.offline.slots import COUNTED
-from agents.offline.steps import Plan, PlannedAnswer, Question
+from agents.offline.steps import PlannedAnswer
 from agents.offline.ways import Way
 from agents.offline.words import PATTERNS, Words, tidy
 from tools.common.contract import Effect
@@ -69,23 +67,9 @@ def by_sleeve(parts: Sequence[Part]) -> list[Part]:
         by_name &= SPOKEN_RUN.search(part.slots.text) is None  # of one run
         if each and not beside and by_name and 1 < len(named) <= 3:
             split += [part._replace(slots=replace(part.slots, sleeves=(name,), symbols=())) for name in named]
-        elif SPOKEN_RUN.search(part.slots.text) and len(part.slots.strategies) == len(part.slots.symbols) == 2:
-            split.append(part._replace(call=_two_runs))  # `the trend run on btc against the reversion run on sol`
         else:
             split.append(part)
     return split
-
-
-def _two_runs(q: Question) -> Plan:
-    """The stored runs of two strategies, each on its own symbol, side by side; of one that is not stored, that."""
-    (latest,) = yield [PlannedCall("run", {})]
-    rows = list(zip(latest.evidence, latest.rows(), strict=False))
-    pairs = list(zip(q.slots.strategies, q.slots.symbols, strict=True))
-    ids = [next((run for run, row in rows if row.get("about", "").startswith(f"{of} on {on}")), "") for of, on in pairs]
-    if not all(ids):
-        none = name_list([f"{of} on {on}" for (of, on), run in zip(pairs, ids, strict=True) if not run])
-        return drafted([PlannedCall("run", {})], [latest]).after(f"No stored run is of {none}; these are stored.")
-    return (yield from run(replace(q, slots=replace(q.slots, ids=tuple(ids)))))
 
 
 def beside(parts: Sequence[Part]) -> Part | None:

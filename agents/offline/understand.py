@@ -14,7 +14,7 @@ from agents.offline import above, above_kinds, account, follow, measured, rules,
 from agents.offline.changes import scaled
 from agents.offline.choose import SHOWN, chosen_of, entry_of, likely, refined, sure, with_label
 from agents.offline.drafts import asks_back
-from agents.offline.just_shown import on_that_day
+from agents.offline.just_shown import on_that_day, two_named
 from agents.offline.kept_readings import KeptReading, SeenFacts, keep, kept
 from agents.offline.labels import FOLLOWS, MORE, REPEAT, WHICH, AskLabel
 from agents.offline.learned import Guess
@@ -131,7 +131,7 @@ def understand(
         return by_sleeve([Part(question, slots.read_slots(question, words), chosen=entry_of(ask), ask=ask)])
     if (one.maybe or one.lost) and len(texts) > 1 and (alone := beside([part_of(t, thread) for t in texts])) is not None:
         return by_sleeve([alone])
-    return by_sleeve([wider.widened(one)])
+    return by_sleeve([two_named(wider.widened(one))])
 
 
 def _several(texts: Sequence[str], thread: ThreadSoFar) -> list[Part] | None:

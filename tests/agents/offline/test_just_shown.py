@@ -245,3 +245,17 @@ def test_a_figure_in_the_text_above_is_given(words: Words, asked: str, text: str
 def test_what_no_record_has_is_said_to_be_missing(asked: str, text: str, said: str) -> None:
     """A person or a time; one that is there is shown."""
     assert no_more(ok("journal_search", text), asked).text.startswith(said)
+    assert no_more(DAYS, "since when").text.startswith("What stands above")  # its days are its times
+
+
+@pytest.mark.parametrize("asked", ["ok and without fees", "and before fees"])
+def test_a_window_of_days_before_fees_has_its_sum_first(words: Words, asked: str) -> None:
+    """Then each day; of a split the row that was asked about comes first."""
+    days = shown(
+        "pnl", "day fees net", ("2025-11-05 00:00Z", "{y1.fees}", "{y1.net}"), ("2025-11-06 00:00Z", "{y2.fees}", "{y2.net}")
+    )
+    fees = {"y1.fees": SimpleNamespace(value=2.0), "y2.fees": SimpleNamespace(value=3.0)}
+    desk = desk_of(words, {**NETS, **fees}, pnl=days, calc=ok("calc", "x = {c1.value}"))
+    desk.ask("p&l of the last 7 days")
+    assert desk.ask(asked).startswith("Before fees: all {c1.value}, of these 2025-11-05")
+    assert desk.called[0][1]["expression"] == "y1.net+(y1.fees)+y2.net+(y2.fees)"
