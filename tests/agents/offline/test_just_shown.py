@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 
 from agents.offline.above import no_more
+from agents.offline.above_kinds import first
 from agents.offline.just_shown import beside_all
-from agents.offline.slots import Slots
-from agents.offline.steps import Question
+from agents.offline.slots import Slots, read_slots
+from agents.offline.steps import PastTurn, Question
+from agents.offline.turn_above import TurnAbove
 from agents.offline.words import Words
 from tests.agents.offline.test_dialogues import Desk, ok
 from tests.agents.offline.test_understood import shown
@@ -259,3 +261,66 @@ def test_a_window_of_days_before_fees_has_its_sum_first(words: Words, asked: str
     desk.ask("p&l of the last 7 days")
     assert desk.ask(asked).startswith("Before fees: all {c1.value}, of these 2025-11-05")
     assert desk.called[0][1]["expression"] == "y1.net+(y1.fees)+y2.net+(y2.fees)"
+
+
+FIGURES = shown("run", "metric value", ("trades", "{r1.trades}"), ("fees", "{r1.fees}"), text="trend on BTC", evidence=("r-1",))
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"), [("how many trades was that", "trades {r1.trades}."), ("what were the fees on it", "fees {r1.fees}.")]
+)
+def test_the_cell_is_the_answer(words: Words, asked: str, said: str) -> None:
+    """Not how many rows of the table it is."""
+    desk = Desk("developer", words, run=FIGURES)
+    desk.ask("open run r-1")
+    assert desk.ask(asked).startswith(said)
+
+
+@pytest.mark.parametrize("asked", ["what is different between the top two", "compare the first two"])
+def test_the_first_two_of_a_list_of_runs(words: Words, asked: str) -> None:
+    """Are the two that stand first, side by side; no row of the table is ranked."""
+    desk = Desk("developer", words, run=RUNS)
+    desk.ask("list the latest runs")
+    desk.ask(asked)
+    assert [args.get("run_id") for name, args in desk.called] == ["r-1", "r-2"]
+
+
+@pytest.mark.parametrize("asked", ["is the drawdown smaller", "is the drawdown higher"])
+def test_a_figure_that_the_table_lacks_is_said_to_be_missing(words: Words, asked: str) -> None:
+    """No row of another figure is given for it."""
+    desk = desk_of(words, {"k1.net": SimpleNamespace(value=1.0), "k2.net": SimpleNamespace(value=2.0)})
+    desk.answers["trips"] = shown("trips", "exit trips net", ("stop", "4", "{k1.net}"), ("trail", "5", "{k2.net}"))
+    desk.ask("round trips by exit")
+    assert "net is that of" not in desk.ask(asked)
+
+
+@pytest.mark.parametrize("asked", ["only the window both runs share", "and if you only take the days they have in common"])
+def test_the_days_that_two_runs_share(words: Words, asked: str) -> None:
+    """The later start and the earlier end; no stored run is cut."""
+    both = (("r-1", "2023-01-01 00:00Z to 2025-12-01 23:45Z"), ("r-2", "2025-10-01 00:00Z to 2025-11-30 23:45Z"))
+    shown_runs = [ok("run", f"trend, {window}, recorded")._replace(args={"run_id": run}) for run, window in both]
+    above = TurnAbove([PastTurn("compare r-1 and r-2", tuple(shown_runs))], {}, words)
+    found = first(read_slots(asked, words), above)
+    assert found.text.startswith("Both have the days from 2025-10-01 to 2025-11-30.")
+
+
+@pytest.mark.parametrize("asked", ["which one gets hit more often", "which is hit most"])
+def test_of_two_exits_that_were_explained_the_round_trips_say_which(words: Words, asked: str) -> None:
+    """`stop_atr` and `trail_atr`: by exit, no breaker."""
+    desk = desk_of(words)
+    desk.ask("what is the difference between stop_atr and trail_atr")
+    desk.ask(asked)
+    assert desk.called == [("trips", {"by": "exit"})]
+
+
+@pytest.mark.parametrize("asked", ["and for eth?", "and eth"])
+def test_a_coin_that_the_strategy_is_not_traded_on_has_its_own(words: Words, asked: str) -> None:
+    """The stored run of what is traded there."""
+    eth = words.sleeves[0]._replace(name="eth-reversion", strategy="reversion", symbol="ETH-USDT")
+    both = replace(
+        words, strategies={**words.strategies, "reversion": words.strategies["trend"]}, sleeves=(words.sleeves[0], eth)
+    )
+    desk = Desk("developer", both, run=RUNS)
+    desk.ask("round trips by exit of the stored trend run on btc")
+    desk.ask(asked)
+    assert [args["subject"] for name, args in desk.called if name == "trips"] == ["r-2"]
