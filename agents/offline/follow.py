@@ -291,6 +291,7 @@ def unsplit(text: str, read: Slots, older: Part) -> Part | None:
 
 def going_on(text: str, read: Slots, older: Part, words: Words, past: Sequence[PastTurn]) -> Part:
     """The question before with what a short sentence changes; asked back where it says what without saying to which value."""
+    before = older.slots
     traded = tuple(s.strategy for s in words.sleeves if s.symbol in read.symbols)
     if traded and not read.strategies and older.slots.strategies and SPOKEN_RUN.search(older.slots.text):
         mine = (
@@ -341,5 +342,5 @@ def going_on(text: str, read: Slots, older: Part, words: Words, past: Sequence[P
         frame=older if lost else None,
         left=(),
         maybe=(),
-        kept=kept(merged, read, older.slots),
+        kept=kept(merged, read, before),
     )

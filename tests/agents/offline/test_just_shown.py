@@ -322,5 +322,5 @@ def test_a_coin_that_the_strategy_is_not_traded_on_has_its_own(words: Words, ask
     )
     desk = Desk("developer", both, run=RUNS)
     desk.ask("round trips by exit of the stored trend run on btc")
-    desk.ask(asked)
+    assert "as before: reversion" not in desk.ask(asked)  # it was trend
     assert [args["subject"] for name, args in desk.called if name == "trips"] == ["r-2"]
