@@ -159,6 +159,9 @@ def alerts(ctx: ToolContext, args: AlertsArgs) -> ToolResult:
     return ToolResult("ok", "\n\n".join(lines), facts, evidence, table if table_rows else None, data)
 
 
+_WEEK = ("mon", "tues", "wednes", "thurs", "fri", "satur", "sun")
+
+
 def window_of(args: AlertsArgs, now_ms: int) -> tuple[int, int]:
     """[from, to) in wall time. Without a window: the last day, or everything when a state was named."""
     low = moment(args.since, now_ms) if args.since else 0 if args.state else now_ms - DAY_MS
@@ -169,9 +172,12 @@ def window_of(args: AlertsArgs, now_ms: int) -> tuple[int, int]:
 
 
 def moment(text: str, now_ms: int) -> int:
-    """An instant of wall time; `last night` and `overnight` begin at 18:00 UTC of the day before."""
+    """An instant of wall time; `last night` and `overnight` begin at 18:00 UTC of the day before, `monday` at its midnight."""
     if re.fullmatch(r"(?:since )?(?:last night|overnight|the night)", text.strip().lower()):
         return now_ms - now_ms % DAY_MS - EVENING_MS
+    if day := re.fullmatch(r"(?:since )?(?:last )?(mon|tues|wednes|thurs|fri|satur|sun)day", text.strip().lower()):
+        back = (now_ms // DAY_MS + 3 - _WEEK.index(day[1])) % 7  # 1970 began on a Thursday
+        return now_ms - now_ms % DAY_MS - int(back) * DAY_MS
     return instant(text, now_ms)
 
 

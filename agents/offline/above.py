@@ -9,16 +9,16 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from agents.offline.account import tokens_of
+from agents.offline.account import tokens_of, words_left
 from agents.offline.drafts import asks_back, drafted, result_text, window
 from agents.offline.page_plans import rule_story
 from agents.offline.read_back import PlannedCall
 from agents.offline.slots import COUNTED, Slots
 from agents.offline.steps import CallResult, PastTurn, Plan, PlannedAnswer, PlanOf, Question
-from agents.offline.tables import Facts, extreme, extreme_row, number_of, only, ranks
+from agents.offline.tables import Facts, extreme, extreme_row, heads_of, number_of, only, ranks
 from agents.offline.talk import LOOKS_BACK
 from agents.offline.ways import SAY
-from agents.offline.words import PATTERNS, says
+from agents.offline.words import FIGURE_WORDS, LISTS, PATTERNS, says, stem
 from engine.clock import utc
 from tools.common import render
 from tools.common.contract import Table
@@ -227,9 +227,41 @@ def made_runs(past: Sequence[PastTurn]) -> bool:
     return len(made) > 1 and newest(past) is made[-1]
 
 
-def no_more(last: CallResult) -> PlannedAnswer:
-    """The answer above again, where it has no more to say."""
-    return PlannedAnswer(f"What stands above says this, and no more:\n\n{result_text(last)}", read_as="the answer above")
+_FIGURE_NAMES = ("drawdown", "sharpe", "return", "fees", "slippage", "funding", "turnover", "exposure", "volatility")
+_UNSAID = re.compile(r"\b(?:by whom?|who|since when|how long|how sure)\b")
+_NAMED_ONE = re.compile(
+    r"\b(?:approved|decided|released|acknowledged|confirmed|applied|noted|made|changed|halted) by \w+|\bactor\b"
+)
+
+
+def no_more(last: CallResult, text: str = "") -> PlannedAnswer:
+    """The answer above again, where it has no more to say; asked for a person or a time that it lacks, that it lacks it."""
+    asked, shown = _UNSAID.search(text), result_text(last)
+    has = {"since when": "above.from_to", "how long": "above.lasts"}.get(asked[0] if asked else "")
+    dated = has == "above.from_to" and last.table is not None and last.table.columns[0] in ("day", "week", "month", "desk time")
+    lacks = (
+        not dated
+        and asked is not None
+        and (last.status == "no_data" or not (says(has, shown) if has else _NAMED_ONE.search(last.text)))
+    )
+    none = last.status == "no_data" or "No matching events" in last.text
+    lead = f"None was found, so the record does not say {asked[0]}" if lacks and none and asked else ""
+    lead = lead or (
+        f"The record does not say {asked[0]}. What was found" if lacks and asked else "What stands above says this, and no more"
+    )
+    return PlannedAnswer(f"{lead}:\n\n{shown}", read_as="the answer above")
+
+
+def in_text(slots: Slots, past: Sequence[PastTurn]) -> PlannedAnswer | None:
+    """The clause of the answer above that has each word of a short sentence and a figure: `how many folds were positive`."""
+    last, same = newest(past[-1:]), LISTS["same_in_text"]
+    words = [word for word in words_left(slots) if word not in ("part", "count")]
+    forms = [re.compile(rf"\b(?:{stem(word)}|{same.get(word) or same.get(stem(word)) or word})") for word in words]
+    if last is None or last.status != "ok" or not forms or (len(forms) < 2 and words[0] not in FIGURE_WORDS):
+        return None
+    clauses = re.split(r"[;:,.](?= |$)|\n", last.text)
+    found = [one.strip() for one in clauses if re.search(r"[\d{]", one) and all(form.search(one.lower()) for form in forms)]
+    return PlannedAnswer(f"{found[0][0].upper()}{found[0][1:]}.", read_as="the answer above") if found else None
 
 
 def again(slots: Slots, past: Sequence[PastTurn], facts: Facts) -> PlannedCall | PlannedAnswer:
@@ -243,7 +275,7 @@ def again(slots: Slots, past: Sequence[PastTurn], facts: Facts) -> PlannedCall |
     window = (says("above.from_to", last.text) or says("above.lasts", last.text)) if says("above.window", slots.text) else None
     if window is not None:
         return PlannedAnswer(f"From {window[1]} to {window[2]}.", read_as="the window of the answer above")
-    return figure(slots, past, facts) or no_more(last)
+    return figure(slots, past, facts) or in_text(slots, past) or no_more(last, slots.text)
 
 
 def figure(slots: Slots, past: Sequence[PastTurn], facts: Facts) -> PlannedCall | PlannedAnswer | None:
@@ -256,6 +288,9 @@ def figure(slots: Slots, past: Sequence[PastTurn], facts: Facts) -> PlannedCall 
     asked = past[-1].asked.lower() if PATTERNS["above.by_how_much"].match(text) else text
     if slots.by or (not ranks(asked) and slots.which not in ("worst", "best")):
         return None
+    lacks = next((t.word for t in tokens_of(slots) if t.word in _FIGURE_NAMES), "")
+    if lacks and not heads_of(table, asked) and table.columns[-1] != "value":  # `is the drawdown smaller`, over round trips
+        return PlannedAnswer(f"The table above has no {lacks}; it has {', '.join(name for name in table.columns if name)}.")
     if extreme_row(table, facts, asked, slots.which) is None:
         return None
     return PlannedAnswer(f"{extreme(table, facts, asked, slots.which)} That is of the table above.", read_as="the table above")

@@ -10,7 +10,7 @@ from datetime import date, timedelta
 from functools import partial
 from typing import Any
 
-from agents.offline import correct
+from agents.offline import correct, just_shown
 from agents.offline.above import again, row_ids, row_of, run_shown, why
 from agents.offline.account import tokens_of
 from agents.offline.desk_plans import alike
@@ -111,6 +111,10 @@ _NAMES: Mapping[str, Callable[[ShortSentence], str]] = {
     "subject": lambda heard: _one(heard.read.symbols) or _cell(heard, "subject"),
     "of_desk": lambda heard: "" if heard.read.places.keys() & (OWN_NAMES - {"span"}) or run_shown(heard.last) else " ",
     "both_runs": lambda heard: " and ".join(_runs_above(heard)),
+    "of_exits": lambda heard: (
+        " " if all(re.search("stop|trail|target", str(r.args.get("word"))) for r in heard.above.past[-1].results) else ""
+    ),
+    "listed_runs": lambda heard: " and ".join(i for i in row_ids(heard.last)[:2] if i.startswith("r-")),
     "of_a_rule": lambda heard: rule_of(heard.above),
 }
 
@@ -135,6 +139,7 @@ def _kind(name: str, rule: Mapping[str, Any]) -> Kind:
     return Kind(form, finds, rule.get("most", 9), of, rule.get("ok", True), bool(rule.get("table")), rule.get("it", False))
 
 
+KINDS += just_shown.KINDS
 KINDS += [_kind(name, rule) for name, rule in LISTS["asked_again"].items()]
 
 

@@ -7,7 +7,18 @@ from agents.offline.drafts import asks_back, drafted, name_list, which_sleeve
 from agents.offline.fill import arguments
 from agents.offline.read_back import PlannedCall
 from agents.offline.steps import CallResult, Plan, Question
-from agents.offline.tables import by_sign, column_of, extreme, handle_of, heads_of, ordered, ranks, rows_named, rows_of
+from agents.offline.tables import (
+    BETTER_LOW,
+    by_sign,
+    column_of,
+    extreme,
+    handle_of,
+    heads_of,
+    ordered,
+    ranks,
+    rows_named,
+    rows_of,
+)
 from agents.offline.ways import NOT_GIVEN, SAY
 from agents.offline.words import LISTS, says
 from engine.clock import DAY_MS, utc
@@ -63,6 +74,8 @@ def lead(q: Question, result: CallResult) -> str:
     if rows := [i for i in rows if str(table.rows[i][0]) in text] or rows:
         return "; ".join(f"{table.rows[i][0]} {table.rows[i][1]}{_interval(table, i)}" for i in rows[:6]) + "."
     of_trips = result.name == "trips" and "trips" in table.columns
+    if of_trips and table.columns[0] == "regime" and {str(row[0]) for row in table.rows} == {"none read"}:
+        return "Not known: no entry was decided by a model of regimes, so round trips have no regime here."
     if of_trips and (named := rows_named(table, text, q.slots.symbols if table.columns[0] == "symbol" else q.slots.sleeves)):
         return of_rows(table, q.facts, named[:3], [i for i in heads_of(table, text) if table.columns[i] != "trips"])
     if of_trips and not result.args.get("by") and (figures := figures_of_trips(result, text)):
@@ -71,7 +84,8 @@ def lead(q: Question, result: CallResult) -> str:
         return extreme(table, q.facts, text, q.slots.which)
     at = column_of(table, text) if of_trips and result.args.get("by") and "streak" not in text else 0
     if at and table.columns[at] != "net":  # of the net the tool's own text says it
-        return spread(table, q.facts, at, ordered(table, q.facts, text, "best"))
+        end = None if any(cost in table.columns[at] for cost in BETTER_LOW) else "best"  # who pays the most is first by fees
+        return spread(table, q.facts, at, ordered(table, q.facts, text, end))
     return ""
 
 

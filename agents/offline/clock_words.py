@@ -19,7 +19,8 @@ _UNIT = LISTS["dates"]["unit"]
 _SHORT_UNIT = "mos?|mths?|wks?|yrs?|qtrs?|times (?:as|the|our|its|[a-z]+er)|per ?cent|pct|%|atrs?|bars?"
 _FRAME = re.compile(r"(?:1|5|15|30) ?m(?:in)?|[124] ?h")  # alone, a timeframe as well
 _COUNTED = re.compile(
-    rf"(?<!every )\b(?P<led>(?:last|past) )?(?P<n>{_NUMBER})(?=(?P<unit>[ -](?:{_UNIT}|{_SHORT_UNIT})(?!\w)|[?.! ]*$))"
+    rf"(?<!every )(?<!one or )\b(?P<led>(?:last|past) )?(?P<n>{_NUMBER})"
+    rf"(?=(?P<unit>[ -](?:{_UNIT}|{_SHORT_UNIT})(?!\w)|[?.! ]*$))"
 )
 _LENGTHS = [(re.compile(form), plain) for form, plain in LISTS["lengths"]]
 _LEADS = "and|so|now|ok|what about|how about|same|the|over|pls|please"

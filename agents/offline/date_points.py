@@ -162,7 +162,7 @@ def _relative(found: re.Match[str], word: str, desk: datetime | None) -> Point |
     day_of = {"today": today, "this morning": today, "yesterday": night - one, "the day before yesterday": night - 2 * one}
     day, _, name = word.rpartition(" ")
     if name in DAYS:
-        day_of[word] = today - timedelta(days=(today.weekday() - DAYS.index(name)) % 7 or 7)
+        day_of[word] = night - timedelta(days=(night.weekday() - DAYS.index(name)) % 7 or 7)  # at 00:00 also the day that ended
     if word in day_of:
         return Point(*found.span(), day_of[word], day_of[word] + one, "day", True)
     if name in _PARTS and day in ("yesterday", "this"):

@@ -9,7 +9,7 @@ from agents.offline.drafts import asks_back, drafted, name_list, reckoned, resul
 from agents.offline.entries import choices_of
 from agents.offline.fill import arguments
 from agents.offline.follow import bound, points_back
-from agents.offline.measured import fall_limit
+from agents.offline.measured import fall_limit, lately
 from agents.offline.read_back import PlannedCall
 from agents.offline.steps import CallResult, Plan, Question
 from agents.offline.tables import handle_of, number_of
@@ -190,6 +190,8 @@ def health(q: Question) -> Plan:
     """What is wrong, the check that is asked about first; asked what to look at, also what waits for a decision."""
     if q.chosen.asked.kind == "handover":
         return (yield from handover(q))
+    if says("measured.lately", q.slots.text) and "trips" in q.tools:
+        return (yield from lately(q))
     ranked = q.chosen.asked.kind == "next"
     more = [PlannedCall("proposals", {"state": "pending"}), PlannedCall("desk", {})] if ranked else []
     calls = [PlannedCall(q.chosen.tool.name, {}), *more]
@@ -301,11 +303,22 @@ def orders(q: Question) -> Plan:
     return draft.after(f"Of these the first {count}; open ones come first, then the newest.")
 
 
+def _first_of(table: Table, row: Sequence[Any], facts: Mapping[str, Any]) -> float:
+    """When a series begins, in ms; last where that is not known."""
+    return number_of(row[table.columns.index("first")], facts) or float("inf")
+
+
 def data(q: Question) -> Plan:
     """The recorded series; of a window those that reach into it."""
     call, gaps = PlannedCall("list_data", arguments(q)), not_given(q)
     (result,) = yield [call]
     start, end, table = q.slots.span.start or q.slots.span.at, q.slots.span.end, result.table
+    if table is not None and says("desk_plans.how_far", q.slots.text):
+        oldest: dict[str, Mapping[str, str]] = {}
+        for row, cells in sorted(zip(table.rows, result.rows(), strict=True), key=lambda one: _first_of(table, one[0], q.facts)):
+            oldest.setdefault(f"{row[table.columns.index('series')]}", cells)
+        each = "; ".join(f"{of} of {row['symbol']} from {row['first']} to {row['last']}" for of, row in list(oldest.items())[:8])
+        return drafted([call], [result]).after(f"The oldest of each series shown: {each}.")
     if table is None or gaps or not (start or end) or not {"first", "last"} <= set(table.columns):
         return drafted([call], [result]).after(gaps)
     first, last = (

@@ -12,7 +12,7 @@ from agents.offline.dates import NO_SPAN, TimeSpan
 from agents.offline.drafts import asks_back, drafted, name_list, reckoned, result_text, window
 from agents.offline.fill import DESKWARD, EXTREMES, FILLERS, arguments, speaks_of_run
 from agents.offline.follow import RUNS
-from agents.offline.measured import deepest, drifted, measured, needed
+from agents.offline.measured import deepest, drifted, lately, measured, needed
 from agents.offline.read_back import PlannedCall
 from agents.offline.run_plans import runs_of
 from agents.offline.slots import words_of
@@ -44,6 +44,11 @@ def attribution(q: Question) -> Plan:
     if table is None:
         return draft
     if sleeve is None:
+        ranked = "sleeve" in q.slots.text and ranks(q.slots.text) and says("measured.costs", q.slots.text)
+        rows = [n for n, row in enumerate(table.rows) if "sleeve" in str(row[0])] if ranked else []
+        if len(rows) > 1:  # the dearest, costs being losses here
+            at = column_of(table, q.slots.text)
+            return draft.after(spread(table, q.facts, at, ordered(table, q.facts, q.slots.text, None, rows)))
         if q.chosen.asked.kind == "sleeves":
             named = rows_named(table, q.slots.text, q.slots.sleeves)
             first = spread(table, q.facts, column_of(table, "change"), ordered(table, q.facts, "change", "best"))
@@ -131,6 +136,8 @@ def trips(q: Question) -> Plan:
     args, text, by, out = arguments(q), q.slots.text, q.slots.by, q.slots.out
     if q.sleeve() is not None and not by and (says("measured.drift", text) or says("measured.turn_off", text)):
         return (yield from drifted(q, runs_of))
+    if not by and not args.keys() & {"since", "until", "subject"} and says("measured.lately", text):
+        return (yield from lately(q))
     if says("measured.for_risk", text):
         return (yield from _for_risk({k: v for k, v in args.items() if k in ("since", "until")}, q))
     if out is not None and out[0] in _OTHER:  # there are two of them: the other one is left

@@ -76,8 +76,13 @@ def _ends(q: Question) -> str | None:
 
 def end_of(q: Question) -> str | None:
     """The end of a span of bars: `the last 30 days` end now, at the desk's time, not with the data."""
-    now = utc(q.words.desk_ms).removesuffix("Z").replace(" ", "T") if q.slots.span.to_now and q.words.desk_ms else None
+    now = utc(q.words.desk_ms).removesuffix("Z").replace(" ", "T") if since_now(q) and q.words.desk_ms else None
     return _until(q) or now
+
+
+def since_now(q: Question) -> bool:
+    """Whether the window goes on until now: counted back from it, or a begin alone, `since january`."""
+    return q.slots.span.to_now or bool(q.slots.span.start and re.search(r"\bsince\b", q.slots.text))
 
 
 FILLERS: Mapping[str, Callable[[Question], Any]] = {

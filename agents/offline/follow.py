@@ -291,6 +291,13 @@ def unsplit(text: str, read: Slots, older: Part) -> Part | None:
 
 def going_on(text: str, read: Slots, older: Part, words: Words, past: Sequence[PastTurn]) -> Part:
     """The question before with what a short sentence changes; asked back where it says what without saying to which value."""
+    before = older.slots
+    traded = tuple(s.strategy for s in words.sleeves if s.symbol in read.symbols)
+    if traded and not read.strategies and older.slots.strategies and SPOKEN_RUN.search(older.slots.text):
+        mine = (
+            traded if not {*traded} & {*older.slots.strategies} else older.slots.strategies
+        )  # `and for sol`: what is traded there
+        older = older._replace(slots=replace(older.slots, strategies=mine, strategy=mine[0] if len(mine) == 1 else None))
     assert older.chosen is not None  # noqa: S101 - asked before
     tool = older.chosen.entry.tool.name
     if (read.symbols or read.strategies) and SPOKEN_RUN.search(read.text) and older.chosen.entry.takes("subject"):
@@ -335,5 +342,5 @@ def going_on(text: str, read: Slots, older: Part, words: Words, past: Sequence[P
         frame=older if lost else None,
         left=(),
         maybe=(),
-        kept=kept(merged, read, older.slots),
+        kept=kept(merged, read, before),
     )

@@ -8,6 +8,7 @@ the whole; the word in front is made from these by code.
 import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from math import log
 from typing import Any
 
 from agents.offline.above import FromAbove, figure, newest, of_last, run_shown
@@ -43,7 +44,44 @@ def judged(slots: Slots, past: Sequence[PastTurn], facts: Facts) -> FromAbove:
     if re.search(r"\b(?:better|worse|difference|between|the two|both)\b", text):
         return asks_back("Of what two? Name both values, periods or sleeves: `compare stop_atr=2 with stop_atr=3`.")
     asked = f"{next((turn.asked for turn in reversed(past) if turn.results), '')} {text}".lower()
-    return partial(measured, str(run_shown(last) or ""), asked)
+    run = str(run_shown(last) or "")
+    named = _named_figure(text) or ("" if _FALL.search(text) else _named_figure(asked))
+    if not run and named and not says("measured.enough", text):
+        return partial(_of_trips, "streak" if says("measured.streak", asked) else named)
+    return partial(measured, run, asked)
+
+
+def _named_figure(text: str) -> str:
+    """The figure without a limit that a text asks to judge: streak, costs, or what else it names; empty for one with a limit."""
+    if _FALL.search(text):
+        return ""
+    said = next((found for name in ("streak", "costs", "no_yardstick") if (found := says(f"measured.{name}", text))), None)
+    return "" if said is None else "streak" if says("measured.streak", text) else said[0]
+
+
+def _of_trips(named: str, q: Question) -> Plan:
+    """A figure that no limit is of: a streak beside what chance allows, fees beside what was made, of any other that there is no
+    yardstick."""
+    call = PlannedCall("trips", {"sleeve": one.name} if (one := q.sleeve()) else {})
+    (result,) = yield [call]
+    draft, h = drafted([call], [result]), handle_of(result, "trips")
+    wins, size, most, net, fees = (
+        number_of(f"{{{h}.{name}}}", q.facts) for name in ("win_frac", "trips", "loss_streak", "net", "fees")
+    )
+    if named == "streak" and wins and wins < 1 and size and most is not None:
+        lost = -log(1 - wins)  # the longest of n tosses of a coin: about log(n p) / -log(1 - p), give or take 1.28 / -log(1 - p)
+        usual, error = log(max(size * wins, 1.0)) / lost, 1.28 / lost
+        word = "No, longer than chance gives" if most > usual + 2 * error else "Yes, chance alone gives about as many"
+        return draft.after(
+            f"{word}: {{{h}.loss_streak}} losses in a row; at a hit rate of {{{h}.win_frac}} over {{{h}.trips}} round trips the "
+            f"longest streak is about {usual:.0f}, between {max(1.0, usual - 2 * error):.0f} and {usual + 2 * error:.0f} mostly "
+            "(a rule of thumb, for results that do not depend on each other)."
+        )
+    if re.match("fee|cost|commission", named) and net is not None and fees is not None:
+        (gross,) = yield from reckoned(f"{h}.net+{h}.fees")
+        beside = f"before fees {gross}, fees {{{h}.fees}}, net {{{h}.net}} over {{{h}.trips}} round trips"
+        return draft.after(f"{'Yes, fees are more than was made' if net < 0 else 'Fees are less than was made'}: {beside}.")
+    return draft.after(f"The desk has no yardstick for {named}: no limit and no interval is of it. What it is so far is below.")
 
 
 def _verdict_of(last: CallResult) -> PlannedAnswer:
@@ -200,14 +238,35 @@ def drifted(q: Question, runs_of: Callable[[Question, CallResult], list[str]]) -
     if len(results) < 2 or not all(handles):
         return draft.after(f"Cannot be told: no stored run is of {sleeve.strategy} on {sleeve.symbol}.{stop}")
     (gap,) = yield from reckoned(f"{handles[0]}.win_frac-{handles[1]}.win_frac")
-    rates, sizes = ([number_of(f"{{{h}.{name}}}", q.facts) or 0.0 for h in handles] for name in ("win_frac", "trips"))
-    error = sum(rate * (1 - rate) / max(size, 1) for rate, size in zip(rates, sizes, strict=True)) ** 0.5
-    apart = abs(rates[0] - rates[1]) > 1.96 * error
+    apart, _ = _apart_by_rate(handles, q.facts)
     word = "Yes, beyond chance" if apart else "Not beyond chance so far"
     now, then = handles
     lead = f"{word}: {sleeve.name} has a hit rate of {{{now}.win_frac}} over {{{now}.trips}} round trips, its stored run "
     lead += f"{results[1].args['subject']} {{{then}.win_frac}} over {{{then}.trips}} ({gap}); mean R {{{now}.mean_r}} against "
     return draft.after(f"{lead}{{{then}.mean_r}}, profit factor {{{now}.profit_factor}} against {{{then}.profit_factor}}.{stop}")
+
+
+def lately(q: Question) -> Plan:
+    """Whether the last seven days of round trips are apart from those before, by their hit rates and what chance allows."""
+    of = {"sleeve": one.name} if (one := q.sleeve()) else {}
+    calls = [PlannedCall("trips", {**of, "since": "7d"}), PlannedCall("trips", {**of, "until": "7d"})]
+    results = yield calls
+    draft, handles = drafted(calls, results), [handle_of(result, "trips") for result in results]
+    if not all(handles):
+        return draft.after("Cannot be told: there are no round trips of the last 7 days, or none before them.")
+    apart, gap = _apart_by_rate(handles, q.facts)
+    word = f"Yes, {'better' if gap > 0 else 'worse'} beyond chance" if apart else "Cannot be told from chance"
+    now, then = handles
+    lead = f"{word}: in the last 7 days a hit rate of {{{now}.win_frac}} over {{{now}.trips}} round trips, before that "
+    lead += f"{{{then}.win_frac}} over {{{then}.trips}}; mean R {{{now}.mean_r}} against {{{then}.mean_r}}, "
+    return draft.after(f"{lead}net {{{now}.net}} against {{{then}.net}}.")
+
+
+def _apart_by_rate(handles: Sequence[str], facts: Mapping[str, Any]) -> tuple[bool, float]:
+    """Whether two hit rates are further apart than chance gives, 95 %, and the first less the second as a fraction."""
+    rates, sizes = ([number_of(f"{{{h}.{name}}}", facts) or 0.0 for h in handles] for name in ("win_frac", "trips"))
+    error = sum(rate * (1 - rate) / max(size, 1) for rate, size in zip(rates, sizes, strict=True)) ** 0.5
+    return abs(rates[0] - rates[1]) > 1.96 * error, rates[0] - rates[1]
 
 
 def verdict(result: CallResult, facts: Mapping[str, Any], asked: str = "") -> str:

@@ -49,7 +49,8 @@ def define(q: Question) -> Plan:
     table = next((r.table for r in reversed(q.results()) if r.table is not None and r.table.rows), None)
     row_rule = _rule_of_row(q, table)
     if not keys and (limits := limits_meant(f"{row_rule} {text}".strip())):
-        return (yield from made([PlannedCall("define", {"word": key}) for key in limits[:3]]))
+        draft = yield from made([PlannedCall("define", {"word": key}) for key in limits[:3]])
+        return draft.after(SAY["limit_acts"] if says("page_plans.acts", text) and re.match(_REFUSES, limits[0]) else "")
     first = replace(q, slots=replace(q.slots, text=text.partition(", i ")[0]))  # `..., i see it in the report`
     said = re.split(r"\b(?:vs|versus|and|or|between)\b|,", free_words(first) or "")
     pair = re.search(rf"\bbetween {_TERM} and {_TERM}[?. ]*$", text)
@@ -67,6 +68,7 @@ def define(q: Question) -> Plan:
     return drafted(calls, results)
 
 
+_REFUSES = r"gross|instrument|family|correlated|leverage|positions|risk_frac"  # of other limits a breach halts or pauses
 _TERM = r"(?:an? |the )?([\w-]+(?: [\w-]+)?)"
 NOT_A_WORD = "I did not understand this, and found nothing. If a word is to be explained, ask `what does drawdown mean`."
 
@@ -132,7 +134,7 @@ def memory(q: Question) -> Plan:
     about = re.search(r"\b(?:about|on|of|for)\s+(.*?)[?.! ]*$", text)
     names = " ".join(dict.fromkeys([about[1] if about else "", *q.slots.symbols, *q.slots.strategies])).strip()
     names = names or ("" if topic or not words_left(q.slots) else free_words(q) or "")
-    names = " ".join(word for word in names.split() if word not in _ALL_OF_IT)
+    names = " ".join(word for word in names.split() if not PATTERNS["page_plans.all_of_it"].fullmatch(word))
     args = {"topic": topic} if topic and not about else {"query": render.one_line(names, 120)} if names else {}
     call = PlannedCall("memory", args)
     (found,) = yield [call]
@@ -140,32 +142,6 @@ def memory(q: Question) -> Plan:
     lists = not args and says("page_plans.notes", text)
     none = f"Notes in the inbox: {len(inbox) or 'none'}{': ' if inbox else ''}{', '.join(inbox[:10])}. No other note is kept."
     return drafted([call], [found]).after(none if lists else "")
-
-
-# no words to search for
-_ALL_OF_IT = (
-    "other",
-    "write",
-    "written",
-    "wrote",
-    "notes",
-    "note",
-    "left",
-    "since",
-    "there",
-    "week",
-    "everything",
-    "all",
-    "things",
-    "thing",
-    "stuff",
-    "asked",
-    "ask",
-    "keep",
-    "mind",
-    "list",
-    "far",
-)
 
 
 def note(q: Question) -> Plan:

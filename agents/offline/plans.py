@@ -68,9 +68,18 @@ def journal(q: Question) -> Plan:
     elif kind == "refused":
         args |= {"kinds": ["refused"]}
     elif kind == "halt":
-        after, args = [PlannedCall("health", {})], {"since": "30d"} | args | {"kinds": ["halt"]}
+        after, args = [PlannedCall("health", {})], {"since": "2009-01-01"} | args | {"kinds": ["halt"]}
     if not before and says("plans.missed", text) and "kinds" not in args:  # what waits for a person is no event of the desk's
         after = [PlannedCall("alerts", {}), PlannedCall("proposals", {"state": "pending"})]
+    if kind == "halt":
+        results = yield (calls := [PlannedCall("journal_search", args), *after])
+        rows = [row for row in results[0].rows() if row["kind"] == "halt"]
+        still = next(
+            (f" Now: {row['found']}." for row in results[-1].rows() if row.get("what") == "halt"), ""
+        )  # it may be released
+        halts = [f"The last halt: {row['desk time']}, {row['what']} ({row['event']}).{still}" for row in rows]
+        none = "No halt in that window." if start else "The desk was never halted, by its journal."
+        return drafted(calls, results).after(halts[-1] if halts else none if results[0].status in ("ok", "no_data") else "")
     if before or after:
         return (yield from made([*before, PlannedCall("journal_search", args), *after]))
     if "operator actions" in text:  # people act in wall time, which no window of desk time holds
@@ -78,11 +87,21 @@ def journal(q: Question) -> Plan:
         args.pop("until", None)
     call = PlannedCall("journal_search", args)
     (found,) = yield [call]
-    newest = max(found.rows(), key=lambda row: row.get("desk time", ""), default=None)
+    newest = max(map(_ended, found.rows()), key=lambda row: row.get("desk time", ""), default=None)
     last = slots.which == "last" and not slots.count and found.status == "ok"
     if last and newest is not None and "event" in newest and newest.get("kind") != "proposal":  # of a change: none was made
-        return drafted([call], [found]).after(f"The last: {newest['desk time']}, {newest['what']} ({newest['event']}).")
+        what = f"{newest.get('sleeve', '')} {newest['what']}".strip()
+        return drafted([call], [found]).after(f"The last: {newest['desk time']}, {what} ({newest['event']}).")
     return drafted([call], [found]).after(_whether(text, args, found))
+
+
+_LASTS = re.compile(r" \(at \d+ bars, the last (?P<time>\d{4}-\d\d-\d\d \d\d:\d\dZ), (?P<event>d-\d+)\)")
+
+
+def _ended(row: Mapping[str, str]) -> Mapping[str, str]:
+    """A row; of an event that lasted several bars its last one."""
+    last = _LASTS.search(row.get("what", ""))
+    return {**row, "desk time": last["time"], "event": last["event"], "what": _LASTS.sub("", row["what"])} if last else row
 
 
 def _whether(text: str, args: Mapping[str, Any], found: CallResult) -> str:
@@ -94,6 +113,8 @@ def _whether(text: str, args: Mapping[str, Any], found: CallResult) -> str:
     if rule and args["kinds"][0] in ("breaker", "refused"):
         others, rows = len(rows), [row for row in rows if rule in row.get("what", "")]
         return f"{f'Yes: {len(rows)}' if rows else 'No'} {what} of {rule} in that window; {others - len(rows)} of other rules."
+    if says("plans.of_those", text) and not args.keys() & {"sleeve", "text"}:  # `did we trade on one of them`
+        return f"Whether it was on one of those was not looked up: the journal cannot be narrowed to them. Every {what} is below."
     asked = found.table is not None and len(found.table.rows) > len(rows)
     more = (
         f" {len(found.rows()) - len(rows)} proposal or act of a person is listed, which changes nothing by itself."
@@ -218,6 +239,8 @@ def alerts(q: Question) -> Plan:
         since = re.sub(r"^(?:the )?(?:last|past) (?=\d)", "", found[1])
     elif found := re.search(r"\b(?:this|last|past|the last|the past) (hour|day|weekend|week|month)\b", text):
         since = _LAST[found[1]]
+    elif found := says("plans.since_day", text):
+        since = found["day"] or f"{found['n']}d"
     above = next((r for r in reversed(q.results()) if r.name in ("alerts", "counts")), None)
     hours = re.fullmatch(r"(\d+) ?h\w*", str(above.args.get("since") or "24h")) if above is not None else None
     if named := next((i for i in q.slots.ids if i.startswith("al-")), None):
@@ -230,7 +253,9 @@ def alerts(q: Question) -> Plan:
         args = {"since": "365d", "limit": q.slots.count}
     elif state := arguments(q).get("state"):
         args = {"state": state}
-    return (yield from made([PlannedCall("alerts", args)]))
+    draft = yield from made([PlannedCall("alerts", args)])
+    none = "Alerts have wall time: the window of desk time above was not applied."
+    return draft.after(none if q.slots.span.start and not args else "")
 
 
 # the plan of each tool: in which module, by which name where it is not the tool's own; of any other tool one call

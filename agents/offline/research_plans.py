@@ -63,7 +63,7 @@ def search(q: Question) -> Plan:
     args = {**_where(found), **_costs(q), "vary": vary} | (dict(q.slots.folds) if forward else {})
     (result,) = yield [PlannedCall(tool, args)]
     draft = drafted([PlannedCall(tool, args)], [result], _NEXT[tool] if result.status == "ok" else "")
-    return draft.after(" ".join(part for part in (subject.of, said, _dropped(q, found, axes)) if part))
+    return draft.after(" ".join(part for part in (_in_place(q, axes), subject.of, said, _dropped(q, found, axes)) if part))
 
 
 def _where(found: RunFocus) -> dict[str, Any]:
@@ -99,6 +99,16 @@ def _axes(q: Question, found: RunFocus, *, carries: bool) -> tuple[dict[str, str
     what = "No values were named" if q.slots.keys or spoken else "Nothing was named to vary"
     now = ", ".join(f"{key} {value_text(found.params.get(key, own[key].default))}" for key in axes)
     return axes, f"{what}, so I took these around {now}: {chosen}. Name others like `sweep stop_atr from 1 to 4`."
+
+
+def _in_place(q: Question, axes: Mapping[str, str]) -> str:
+    """What was named and is no parameter, where a word of it chose another one: `the rsi exit` is not rsi_bars."""
+    for key in axes:
+        part = key.partition("_")[0]
+        other = re.search(rf"\b{part} (exits?|entry|entries|levels?)\b", q.slots.text)
+        if other and key not in q.slots.text and other[1].rstrip("s") not in key:
+            return f"No parameter is the {other[0]}: {key} is varied in its place."
+    return ""
 
 
 def _dropped(q: Question, found: RunFocus, axes: Mapping[str, str]) -> str:

@@ -9,7 +9,7 @@ from agents.offline.above import run_shown
 from agents.offline.calls import ask_for, lead, made, not_given
 from agents.offline.changes import moved_of
 from agents.offline.drafts import asks_back, changes_of, drafted, name_list, result_text, which_sleeve
-from agents.offline.fill import arguments, end_of
+from agents.offline.fill import arguments, end_of, since_now
 from agents.offline.focus import beyond_defaults, focus_of
 from agents.offline.measured import deepest, ranked_runs, verdict
 from agents.offline.names import BASKET
@@ -63,7 +63,9 @@ def backtest(q: Question) -> Plan:
     found = (yield more) if more else []
     other = {"long": "shorts", "short": "longs"}.get(s.side or "", "")
     one_side = f"No run takes one side alone, without the {other}: its {s.side} round trips, of a run of both, come first."
-    texts = [one_side] if other else []
+    now = since_now(q) and not s.span.to_now and not s.periods and calls[0].args.get("end")
+    texts = [f"Until {str(now).replace('T', ' ')}, the desk's time."] if now else []
+    texts += [one_side] if other else []
     texts += [text for text in (said, not_given(q), _first(q, results, found)) if text]
     texts += [result_text(result) for result in found]
     texts += [result_text(result, table=len(results) == 1) for result in results]

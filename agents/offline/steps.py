@@ -106,7 +106,9 @@ class Question:
             return named or by_handle
         for result in reversed(self.results()):
             if result.status == "ok":
-                run = result.data.get("run_id") or next((i for i in reversed(result.evidence) if i.startswith("r-")), None)
+                of_list = result.name == "run" and result.table is not None and "run" in result.table.columns  # the newest first
+                ids = result.evidence if of_list else result.evidence[::-1]
+                run = result.data.get("run_id") or next((i for i in ids if i.startswith("r-")), None)
                 if run:
                     return str(run)
         return None

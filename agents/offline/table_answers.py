@@ -50,7 +50,9 @@ def _answered(slots: Slots, above: TableAbove, found: RowsAsked, facts: Facts) -
         table
     )
     cells = ", ".join(f"{table.columns[i]} {NONE if row[i] == '-' else row[i]}" for i in found.heads or [i for i in (at,) if i])
-    if found.keeps or (says("talk.count", text) and not found.heads):
+    if table.columns[-1] == "value" and len(rows) < size:  # `how many trades was that`: the figure itself
+        lead = f"{', '.join(f'{table.rows[n][-2]} {table.rows[n][-1]}' for n in rows[:6])}."
+    elif found.keeps or (says("talk.count", text) and not found.heads):
         lead = _verdict(text, len(rows), len(above.rows), some) + (f" {name}: {cells}." if len(rows) == 1 and cells else "")
     elif len(rows) == 1 and at and _ranks(found.how):
         most = found.how.rpartition(", ")[2].removesuffix(f" {table.columns[at]}")
@@ -61,8 +63,6 @@ def _answered(slots: Slots, above: TableAbove, found: RowsAsked, facts: Facts) -
     elif len(rows) == 1 and found.heads:
         place = f", {found.how} of {size}" if found.how.startswith("row ") else ""
         lead = f"{name}{place}: {cells}."
-    elif table.columns[-1] == "value" and len(rows) < size:
-        lead = f"{', '.join(f'{table.rows[n][-2]} {table.rows[n][-1]}' for n in rows[:6])}."
     elif len(rows) == 1 < size:
         lead = f"{name}{f': {table.columns[at]} {row[at]}' if at else ''}. That is of the table above."
     else:

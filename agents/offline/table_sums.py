@@ -165,6 +165,8 @@ def _gross(of: Sum) -> PlanOf | None:
     each = [f"{net}+({fees})" for _, net, fees in cells]
     said = "; ".join(f"{name} {{}} (net {{{{{net}}}}}, fees {{{{{fees.lstrip('-')}}}}})" for name, net, fees in cells[:_EACH])
     whole = ["+".join(each)] if len(cells) > 1 else []
+    if whole and of.columns[0] == "day":  # the days are a window: its sum first
+        return of.shown([*whole, *each[:_EACH]], f"Before fees: all {{}}, of these {said}.", of.rows)
     return of.shown([*each[:_EACH], *whole], f"Before fees: {said}{'; all {}' if whole else ''}.", of.rows)
 
 

@@ -16,9 +16,10 @@ from tools.common.split_words import MONEY, apart, over
 
 number_of = split_words.number_of
 Facts = Mapping[str, Any]  # reference -> fact, of the whole thread
-_BETTER_LOW = ("drawdown", "fees", "slippage", "depth")
+BETTER_LOW = ("drawdown", "fees", "slippage", "depth")
 AT_A_LOSS = PATTERNS["tables.at_a_loss"]
 COSTS_US = re.compile(r"\bcosts? (?:us|me) (?:the )?(?:most|more|least)\b")  # a result, no costs
+_BENCHMARK = re.compile(r"\b(?:just|better|beat\w*|than|against|versus|vs|off)(?: by| just| off)? (?:hold|holding)\b(?! times?)")
 _MOMENTS = ("recovered", "peak", "trough", "entry_ms", "exit_ms", "made", "expires", "since", "until")  # no amounts
 _NO_FIGURE = {
     stem(word) for word in ("open", "first", "last", "bars", "days", "day", "of", "the", "in", "sleeve", "whole", "desk", "time")
@@ -29,7 +30,7 @@ _NAMES = tuple(_ROW_NAMES.split())
 
 def heads_of(table: Table, text: str) -> list[int]:
     """The columns of figures that a text speaks of, in the order of the table."""
-    asked = {stem(word) for word in WORD.findall(COSTS_US.sub("net", text))}
+    asked = {stem(word) for word in WORD.findall(_BENCHMARK.sub("", COSTS_US.sub("net", text)))}
     return [i for i, head in enumerate(table.columns) if i > 0 and asked & forms_of(head)]
 
 
@@ -93,7 +94,7 @@ def ordered(table: Table, facts: Facts, text: str, which: str | None = None, row
     sums = _SUMS[: 3 if some else 2]
     shown = [n for n in (range(len(table.rows)) if rows is None else rows) if at and not is_sum(table.rows[n], sums)]
     values = [(value, n) for n in shown if (value := number_of(table.rows[n][at], facts)) is not None]
-    if any(word in table.columns[at] for word in _BETTER_LOW) and all(value <= 0 for value, _ in values):
+    if any(word in table.columns[at] for word in BETTER_LOW) and all(value <= 0 for value, _ in values):
         values = [(-value, n) for value, n in values]  # costs that are booked as losses
     low = lowest_wanted(table.columns[at], text, which)
     return [n for _, n in sorted(values, key=lambda pair: pair[0], reverse=not low)]
@@ -130,7 +131,7 @@ def extreme_row(table: Table, facts: Facts, text: str, which: str | None = None)
 def lowest_wanted(head: str, text: str, which: str | None) -> bool:
     """Whether the least is wanted: the worst of a P&L is its lowest, of a cost or a drawdown its highest."""
     few, many = (says(f"tables.{end}", text) is not None for end in ("low", "high"))
-    costs = any(word in head for word in _BETTER_LOW)
+    costs = any(word in head for word in BETTER_LOW)
     if which in ("worst", "best") or re.search(r"\b(?:worst|best|better|worse|winner)\b", text):
         worst = which == "worst" if which in ("worst", "best") else bool(re.search(r"\b(?:worst|worse)\b", text))
         most = re.search(r"\b(?:highest|biggest|largest|most)\b", text) and not re.search(r"\b(?:best|better)\b", text)
