@@ -113,11 +113,11 @@ def out_of_it(heard: ShortSentence) -> Any:
 
 def _fall(text: str, q: Question) -> Plan:  # noqa: ARG001 - a plan takes its question
     (result,) = yield [call := PlannedCall("performance", {})]
-    rows = [row for row in result.rows() if row.get("recovered")]
+    rows, still = [row for row in result.rows() if row.get("recovered")], "still in" in text
     row = next((row for row in rows if not re.search(r"\d|\{", row["recovered"])), None)
     if row is None:
-        return drafted([call], [result]).after("Yes: each drawdown below has recovered." if rows else "")
-    no = "" if text.startswith("how long") else "No. "
+        return drafted([call], [result]).after(f"{'No' if still else 'Yes'}: each drawdown below has recovered." if rows else "")
+    no = "" if text.startswith("how long") else "Yes. " if still else "No. "
     return drafted([call], [result]).after(
         f"{no}The desk is below its peak of {row['peak']}: {row['lasted']} so far, not recovered."
     )

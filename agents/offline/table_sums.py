@@ -115,6 +115,8 @@ def _less(of: Sum) -> PlanOf | None:
     if which and trades and of.above.result.name == "trips":
         kept = {k: v for k, v in of.above.result.args.items() if k not in ("by", "best", "worst")}
         return partial(_without_trades, {**kept, which: min(of.slots.count or 1, 20)}, which)
+    if which and trades:
+        return None  # rows of sleeves are no trades
     listed = next((end for end in ("best", "worst") if of.above.result.args.get(end)), "")
     if listed and not which and of.slots.place is None and points_back(of.slots):  # `and without them`
         return partial(_without_trades, of.above.result.args, listed)

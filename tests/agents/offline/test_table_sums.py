@@ -96,3 +96,13 @@ def test_without_those_that_were_listed(words: Words) -> None:
     desk.answers["trips"] = desk.answers["trips"]._replace(text="net {k9.net}")
     assert "Without the best 2: {c1.value}, against {k9.net} of all." in desk.ask("and without them?")
     assert desk.called[-1] == ("calc", {"expression": "k9.net-(j1.net+j2.net)"})
+
+
+def test_without_its_best_trade_takes_no_sleeve_away(words: Words) -> None:
+    """Rows of sleeves are no trades."""
+    table = Table(("", "change"), (("sleeve btc-trend", "{a1.change}"), ("sleeve eth-trend", "{a2.change}")))
+    desk = Desk("advisor", words, attribution=ok("attribution", "<parts>")._replace(table=table), calc=ok("calc", "x"))
+    desk.facts = {f"a{n}.change": SimpleNamespace(value=-1.0 * n) for n in (1, 2)}
+    desk.ask("which sleeve made the most")
+    desk.ask("and without its best trade")
+    assert "calc" not in [name for name, _ in desk.called]
