@@ -22,6 +22,7 @@ from engine.errors import DataError
 from engine.live.closing import FeedNote
 from engine.live.data_health import DATA
 from engine.live.feed import Span
+from engine.live.gate import GATE
 from engine.live.growing import GrownFeed
 from engine.process_memory import trim_memory
 from engine.watch.account_state import first_causes, shut_row
@@ -31,7 +32,6 @@ from engine.watch.last_closes import MISSED
 LOOK_MS = 250  # between two looks at what people have set
 CONNECT_AGAIN_MS = 5_000
 NOTE_MAX = 400
-GATE, GATE_COMMAND = "gate", "nightdesk live gate"  # of Book.health
 
 
 class DeskSide(Protocol):
@@ -210,7 +210,7 @@ class LiveWorker:
         """Which row keeps the gate closed, once, to whoever sees the terminal: its page comes after a minute and a half."""
         row = shut_row(self.home.desk_journal, os.getpid()) if GATE in trouble else ""
         if row and row != self._row:
-            say(f"nothing enters: {row}; {GATE_COMMAND}")
+            say(f"nothing enters: {row}; nightdesk live gate")
         self._row = row or self._row
 
     async def _beat_for_ever(self) -> None:

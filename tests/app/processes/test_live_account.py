@@ -41,6 +41,16 @@ async def entered(home: LiveHome) -> None:
     await home.until(lambda: at_venue(home)[1] == 1, 1)
 
 
+async def started_and_halted(home: LiveHome) -> None:
+    """The next process runs, a person halts, and it ends with nothing at the venue."""
+    home.start()
+    await home.minutes(1)
+    halt.set(home.path, "a drill", {"name": "ann"}, home.clock())
+    await home.minutes(2)
+    assert at_venue(home) == (0, 0)
+    await home.stop()
+
+
 def covered(home: LiveHome) -> str:
     """How the stop of the position is, as the last mark says it."""
     (layer,) = home.events("mark")[-1].body["sleeves"]["btc"]["position"]["layers"]
@@ -138,12 +148,7 @@ def test_a_contract_that_changed_between_two_processes_refuses_the_second(own_ho
             await asyncio.wait_for(home.ended(), 600)
         assert [call for call in venue.calls if call[0] == "POST"] == sent
         venue.recounted = {}
-        home.start()
-        await home.minutes(1)
-        halt.set(home.path, "a drill", {"name": "ann"}, home.clock())
-        await home.minutes(2)
-        assert at_venue(home) == (0, 0)
-        await home.stop()
+        await started_and_halted(home)
         venue.recounted = {"ctVal": "0.001"}
         home.start()
         await home.minutes(1)
@@ -170,12 +175,7 @@ def test_a_lot_that_changed_in_desk_toml_refuses_the_start(own_home: Path) -> No
         await entered(home)
         await home.stop()
         await refused(home)
-        home.start()
-        await home.minutes(1)
-        halt.set(home.path, "a drill", {"name": "ann"}, home.clock())
-        await home.minutes(2)
-        assert at_venue(home) == (0, 0)
-        await home.stop()
+        await started_and_halted(home)
         await refused(home)
 
     lived(own_home, "okx", script, account=True)
