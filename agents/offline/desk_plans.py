@@ -107,7 +107,8 @@ def _day_limit(q: Question) -> Plan:
     limit_text = f"{percent_text(float(most), 0)} of its equity" if re.fullmatch(r"[\d.]+", most) else "its limit"
     worst = min((number_of(net, q.facts) or 0.0 for net, _ in used.values()), default=0.0)
     far = "No sleeve has lost today" if worst >= 0 else f"Nearest to the daily loss limit is {order[0][0]}"
-    lead = f"{far}; a sleeve that loses {limit_text} in a UTC day takes no entries for 24 hours. Today of equity: {said}."
+    rule_text = f"a sleeve that loses {limit_text} in a UTC day takes no entries for 24 hours"
+    lead = f"{far}; {rule_text}. Today of equity: {said}." if used else f"No sleeve has a P&L of today yet; {rule_text}."
     return drafted([limit], [rule]).after(lead)
 
 

@@ -132,3 +132,28 @@ def test_is_that_bad_is_said_beside_the_limit(words: Words, role: Role) -> None:
     assert desk.ask("is that bad?").startswith("Not by its limits. No desk limit is reached.")
     desk.facts = {**desk.facts, "d1.drawdown_frac": SimpleNamespace(value=0.12)}
     assert desk.ask("is that bad?").startswith("Yes, by its limits.")
+
+
+@pytest.mark.parametrize(
+    ("text", "tells"),
+    [
+        ("how many trades until a sharpe of 1 says anything", True),
+        ("how many trades until a sharpe of 0.0 says anything", False),
+        ("how many trades to tell a hit rate 5 points apart", True),
+        ("how many trades to tell a hit rate 0 points apart", False),
+    ],
+)
+def test_nothing_is_told_from_nothing(words: Words, text: str, tells: bool) -> None:
+    """A ratio or a difference of zero has no number of days; it is no fault either."""
+    desk = Desk("advisor", words, performance=ok("performance", "{p1.sharpe}"), trips=ok("trips", "{k1.trips}"))
+    desk.facts = {f"{h}.{name}": SimpleNamespace(value=30.0) for h, name in (("p1", "whole_days"), ("k1", "trips"))}
+    assert desk.ask(text).startswith("Roughly") is tells
+
+
+def test_a_desk_without_a_day_has_not_used_its_loss_limit(words: Words) -> None:
+    """That no P&L is known yet is not that nothing was lost."""
+    rule = shown("define", "of default", ("hard limit", "0.03 (desk.toml)"))
+    none = {name: ok(name, "nothing")._replace(status="no_data") for name in ("pnl", "sleeves")}
+    desk = Desk("operator", words, define=rule, **none)
+    said = desk.ask("how far are we from the daily loss limit")
+    assert said.startswith("No sleeve has a P&L of today yet; a sleeve that loses 3 %")
