@@ -1,10 +1,13 @@
 """The list of instruments as an account is connected: one answer without sense takes no instrument away."""
 
 import asyncio
+from contextlib import nullcontext
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from app.processes.account_check import require_same_lots
 from app.processes.account_start import connected
 from engine.errors import BadInput
 from engine.venues.binance import BinanceVenue
@@ -99,3 +102,13 @@ def test_lots_that_were_counted_in_another_contract_refuse_the_start(before: str
     ):
         asyncio.run(start)
     assert all(one.closed for one in clients)
+
+
+@pytest.mark.parametrize(("lot", "fits"), [(0.0001, True), (0.001, False)])
+def test_a_lot_that_is_not_the_journals_is_refused(lot: float, fits: bool) -> None:
+    """The book would go on in its own lots, and orders leave in the other; a home that has not begun takes any."""
+    spec = SimpleNamespace(source={"instrument": NAME}, rules=SimpleNamespace(lot_size=0.0001))
+    book: Any = SimpleNamespace(specs=[spec])
+    require_same_lots(None, {NAME: {"lot_size": lot}})
+    with nullcontext() if fits else pytest.raises(BadInput, match="counts in lots of 0.0001, and desk.toml says 0.001"):
+        require_same_lots(book, {NAME: {"lot_size": lot}})
