@@ -110,5 +110,5 @@ def test_a_lot_that_is_not_the_journals_is_refused(lot: float, fits: bool) -> No
     spec = SimpleNamespace(source={"instrument": NAME}, rules=SimpleNamespace(lot_size=0.0001))
     book: Any = SimpleNamespace(specs=[spec])
     require_same_lots(None, {NAME: {"lot_size": lot}})
-    with nullcontext() if fits else pytest.raises(BadInput, match="counts in lots of 0.0001, and desk.toml says 0.001"):
+    with nullcontext() if fits else pytest.raises(BadInput, match=r"counts in lots of 0.0001, and desk.toml says 0.001"):
         require_same_lots(book, {NAME: {"lot_size": lot}})
