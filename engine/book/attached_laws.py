@@ -80,7 +80,7 @@ class AttachedLaws:
         layer, entry = self._of[stop][0], next(entry for entry, its in self._stop_of.items() if its == stop)
         if self._adopted:
             return
-        if self._held.get(layer, 0) and not self._covering(layer, stop):
+        if self._held.get(layer, 0) and not (self._covering(layer, stop) or self._leaves(layer)):
             self._wrong("I12", event, f"{stop} ends while {abs(self._held[layer])} lots have no other order")
         gone = sum(said for id_, said in self._said.items() if id_[-3:-2] == FLATTENS and self._of[id_][0] == layer)
         if self._said.get(entry, 0) - gone > self._booked.get(entry, 0):
@@ -91,6 +91,11 @@ class AttachedLaws:
         mine = [id_ for id_, (its, _) in self._of.items() if its == layer and id_ != but and self._state.get(id_) in WORKS]
         lots = sum(self._lots[id_] - self._booked.get(id_, 0) for id_ in mine if self._of[id_][1] == "protective")
         return lots >= abs(self._held.get(layer, 0)) or any(self._of[id_][1] == "exit" for id_ in mine)
+
+    def _leaves(self, layer: Layer) -> bool:
+        """Whether an exit of a layer has executed in part before its request was answered: the venue has taken it."""
+        exits = [id_ for id_, (its, slot) in self._of.items() if its == layer and slot == "exit" and id_ not in self._state]
+        return any(0 < self._booked.get(id_, 0) < self._lots[id_] for id_ in exits)
 
     def _on_fill(self, body: Mapping[str, Any], event: Event) -> None:
         if not body.get("booked", True):

@@ -4,6 +4,7 @@
     python -m tests.storms again NAME     one run once more, exactly, with its plan of faults printed
     python -m tests.storms list           the plan's runs
     python -m tests.storms report         the tables of docs/reliability.md from what was run on this source
+    python -m tests.storms carry SOURCE   take over the runs of another source that does the same; the page says why they count
     python -m tests.storms keep           put what was run into tests/storms/kept, for other clones of this source
 
 The exit code is 1 when a run breaks a rule, now or in what was kept.
@@ -43,6 +44,9 @@ def main(words: list[str]) -> int:
     if asked.do == "report":
         report.write(REPOSITORY / "docs" / "reliability.md", results)
         return 0
+    if asked.do == "carry":
+        print(f"{results.carry(Results(asked.folder, asked.name, KEPT))} runs of {asked.name} carried over to {source()}")
+        return 0
     if asked.do == "keep":
         print(f"{results.keep()}: {len(results.read())} runs")
         return 0
@@ -51,8 +55,8 @@ def main(words: list[str]) -> int:
 
 def _asked(words: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.storms", description="Storms over a live desk, by a plan.")
-    parser.add_argument("do", nargs="?", default="run", choices=["run", "again", "list", "report", "keep", "hashes"])
-    parser.add_argument("name", nargs="?", default="", help="of a run, for again")
+    parser.add_argument("do", nargs="?", default="run", choices=["run", "again", "list", "report", "carry", "keep", "hashes"])
+    parser.add_argument("name", nargs="?", default="", help="of a run, for again; of a source, for carry")
     parser.add_argument("--plan", default="whole", choices=sorted(PLANS))
     parser.add_argument("--only", default="", help="runs whose name begins so")
     parser.add_argument("--minutes", type=float, default=0.0, help="begin no run after so long (0: no limit)")
@@ -61,8 +65,8 @@ def _asked(words: list[str]) -> argparse.Namespace:
     parser.add_argument("--folder", type=Path, default=FOLDER, help="of the results")
     parser.add_argument("--source", default="", help="digest of another source, for its report")
     asked = parser.parse_args(words)
-    if asked.do in ("again", "hashes") and not asked.name:
-        parser.error(f"{asked.do} wants the name of a run: python -m tests.storms list")
+    if asked.do in ("again", "hashes", "carry") and not asked.name:
+        parser.error(f"{asked.do} wants a name: python -m tests.storms list has those of runs, tests/storms/kept of sources")
     return asked
 
 

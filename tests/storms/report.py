@@ -86,7 +86,9 @@ def run_table(rows: Sequence[Row], source: str) -> str:
         "broken",
     )
     days = f"**{total(real, 'days'):.0f} simulated days with ccxt, {total(ported, 'days'):.0f} at the port.**"
-    intro = f"Source `{source}` (commit {commits}), Python {platform.python_version()}. {days}\n"
+    carried = Counter(row["source"] for row in rows if "source" in row)
+    older = "".join(f" {count} of the runs were made on `{name}`." for name, count in sorted(carried.items()))
+    intro = f"Source `{source}` (commit {commits}), Python {platform.python_version()}. {days}{older}\n"
     same, of = total(rows, "same"), total(rows, "of")
     after = f"\nThe same seed gave the same journal, byte for byte, {same:.0f} times of {of:.0f}, in a process of its own each.\n"
     return f"{intro}\n{table((*head, 'CPU s'), lines)}{after}"

@@ -1,6 +1,7 @@
 """Results of runs, a line of JSON each, in a file that is named by the source they were made on: another source, another file.
 
 What was run elsewhere is kept in the repository (`kept/`), so that a plan of days goes on from any clone of the same source.
+Where two sources differ in nothing that a run does, a person may carry lines over; each names the source that it was made on.
 """
 
 import gzip
@@ -99,6 +100,14 @@ class Results:
             if isinstance(row, dict) and "cpu_s" in row:
                 found[row["name"]] = row
         return found
+
+    def carry(self, older: "Results") -> int:
+        """Take over what another source's runs found, but for those that broke a rule: they are made again. How many."""
+        rows = [row for name, row in older.read().items() if not row["wrong"] and name not in self.read()]
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with self.path.open("a", encoding="utf-8") as file:
+            file.writelines(json.dumps({"source": older.path.stem, **row}, separators=(",", ":")) + "\n" for row in rows)
+        return len(rows)
 
     def keep(self) -> Path:
         """Put all of them into the repository, in the order of their names, the same bytes for the same lines. Its file."""

@@ -195,3 +195,17 @@ def test_what_was_kept_elsewhere_is_not_run_again(tmp_path: Path) -> None:
     here.add(line(called("fault/okx/late"), **ACTED) | {"wrong": ["I1"]})
     assert here.read()["fault/okx/late"]["wrong"] == ["I1"]
     assert Results(tmp_path / "here", "other", tmp_path / "kept").read() == {}
+
+
+def test_what_was_carried_over_names_its_source_and_what_broke_is_made_again(tmp_path: Path) -> None:
+    """The page says how many runs are of which source; what is carried twice is there once."""
+    older, newer = Results(tmp_path, "abc"), Results(tmp_path, "def")
+    older.add(line(called("fault/okx/late"), **ACTED))
+    older.add(line(called("fault/bybit/late"), **ACTED | {"wrong": ["I1"]}))
+    assert (newer.carry(older), newer.carry(older)) == (1, 0)
+    assert {name: row["source"] for name, row in newer.read().items()} == {"fault/okx/late": "abc"}
+    page = tmp_path / "page.md"
+    page.write_text(f"{report.BEGIN}\n{report.END}\n")
+    report.write(page, newer)
+    assert "Source `def`" in page.read_text()
+    assert "1 of the runs were made on `abc`." in page.read_text()

@@ -97,6 +97,17 @@ def test_an_attached_stop_that_goes_when_another_works_breaks_none() -> None:
     assert not broken(ATTACH, BUY, COVER, ("sent", SENT, 0), said("e1", "done"), BAR, BAR, BAR)
 
 
+def test_an_attached_stop_may_go_once_its_layer_leaves() -> None:
+    """An exit's first execution is the venue's word that it was taken, also before its request is answered; sent alone is none."""
+    leave = ("intent", LAYER | {"order": "x1", "reduce_only": True, "slot": "exit", "lots": 3}, 2)
+    before = (ATTACH, BUY, COVER, LEFT, BOUGHT, leave, ("sent", {"orders": ["x1"]}, 2))
+    first = ("fill", {"trade": "t2", "order": "x1", "lots": 1}, 3)
+    assert not broken(*before, first, said("a1", "cancelling"))
+    assert [what.split(" ")[0] for what in broken(*before, said("a1", "cancelling"))] == ["I12"]
+    refused = said("x1", "rejected", 1)
+    assert [what.split(" ")[0] for what in broken(*before, first, refused, said("a1", "cancelling"))] == ["I12"]
+
+
 def test_a_stop_whose_executions_were_listed_is_gone_whatever_its_own_state_says() -> None:
     """The list of executions came first, and no word on the order behind it."""
     fired = ("fill", {"trade": "t2", "order": "a1", "lots": 3}, 4)
