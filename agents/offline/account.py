@@ -153,8 +153,6 @@ def takes(entry: AskedEntry, name: str, slots: Slots) -> bool:
         return says("account.last_days", slots.text) is not None
     if name == "timeframe" and not any(map(entry.takes, ("timeframe", "series"))):
         return bool(slots.strategies or slots.symbols) or more  # `15m`: which sleeve; of `1 hour` alone none is
-    if name == "strategies" and len(slots.sleeves) > 1 and {"symbol", "sleeve"} & set(slots.by) and not entry.takes("strategy"):
-        return False  # the split sets the sleeves beside each other, those of other strategies too
     if name in ("symbols", "strategies") and not slots.sleeves:  # of which no sleeve is: the tool must read the name itself
         own = ("symbol", "symbols") if name == "symbols" else ("strategy",)
         return any(map(entry.takes, (*own, "query"))) or (more and tool != "sleeves")
@@ -203,7 +201,8 @@ def lost_of(entry: AskedEntry, slots: Slots) -> tuple[str, ...]:
     left = [_with_next(tokens, i) if t.word in TURNING else t for i, t in unused]
     if not (slots.sleeves or slots.symbols or slots.strategies) and any(map(entry.takes, _NAMES)):
         strange = set(strange_words(slots))
-        left = sorted({*left, *(t for t in tokens if t.word in strange and not t.slot)}, key=lambda t: t.start)
+        named = {t for t in tokens if t.word in strange and not t.slot and says("account.name_place", slots.text[: t.start])}
+        left = sorted({*left, *named}, key=lambda t: t.start)  # `the churn` is no name, `of wombat` may be one
     denied = (*_denied(slots), *_denials(entry, slots, taken))
     pieces = (*_pieces(slots.text, left), *denied, *_unsplit(entry, slots), *_circumstances(entry, slots))
     pieces = tuple(dict.fromkeys((*pieces, *_unsaid(entry, slots))))
@@ -281,7 +280,7 @@ def _unused(entry: AskedEntry, token: Token, taken: set[str]) -> bool:
     if token.slot:
         return token.slot not in taken
     if token.stem in DATED:
-        return True
+        return not ("by" in taken and token.word.endswith("days"))  # `fridays vs mondays`, by weekday
     return token.word in TURNING or (token.word in _NOT_SHOWN.get(entry.tool.name, "").split() and not entry.asked.kind)
 
 

@@ -84,13 +84,8 @@ def likely(slots: Slots, before: str = "") -> tuple[Guess, ...]:
     ask = first_of("surely", slots, _READ, first)
     if ask and not (before and ask == "backtest"):
         return (Guess(AskLabel(ask, {}), 1.0), *listed)
-    if listed[0].label.ask == "way off_topic" and (slots.places.keys() & _OURS):
-        listed = _without(listed, "way off_topic")  # it names what is of this desk
-    if listed[0].label.ask == "making" and not before and not says("choose.of_a_maker", slots.text):
-        listed = _without(listed, "making")  # `what did the market make of it`
-    if listed[0].label.ask == "round_trip" and slots.number is None and says("choose.its_worst", slots.text):
-        alike = [guess for guess in listed if guess.label.ask in ("round_trip", "trips")]  # `its worst trade` has no number
-        return (Guess(AskLabel("trips", listed[0].label.args), sum(guess.probability for guess in alike)), *listed)
+    if first == "way off_topic" and slots.places.keys() & _OURS:
+        listed = _without(listed, first)  # it names what is of this desk
     if not before and (term := PATTERNS["choose.what_is"].match(slots.text)) and term[1] in glossary():
         return (Guess(AskLabel("define", {}), 1.0), *listed)  # without an article: `what is the profit factor` is the desk's
     if (ours := PATTERNS["choose.what_is_ours"].match(slots.text)) and ours[2] in (
@@ -108,9 +103,8 @@ def _without(listed: Sequence[Guess], *asks: str) -> tuple[Guess, ...]:
     return tuple(guess._replace(probability=guess.probability / left) for guess in others)
 
 
-_OURS = {"sleeves", "strategies", "symbols", "ids"}
 _HELD = ("sleeves", "exposure", "orders", "desk")
-
+_OURS = {"sleeves", "strategies", "symbols", "ids"}
 
 _OF_ID: dict[str, str] = {"r": "run", "d": "explain_event", "p": "explain_event", "al": "alerts", "prop": "proposals"}
 _OF_ID |= {"nd": "orders", "w": "incidents"}
@@ -134,8 +128,6 @@ def refined(guess: Guess, slots: Slots, tools: frozenset[str] | None) -> Guess:
             other, args = "trips", {**args, "by": "symbol" if re.search(r"\b(?:coin|symbol|market)", slots.text) else "sleeve"}
         elif other.startswith("attribution") and says("table_sums.fees", slots.text):
             other, args = "trips", {}
-        elif other == "judge" and not slots.span.start:
-            other, args = "performance", {}
         elif other == "backtest":
             other = ask
     return guess if other == ask else Guess(AskLabel(other, args), guess.probability)
@@ -208,6 +200,8 @@ def with_label(slots: Slots, label: AskLabel) -> Slots:
     }
     for name in [name for name, said in _SAYS.items() if name in args and not said.search(text)]:
         args.pop(name)  # nothing in the sentence says it, so that no answer may be narrowed to it
+    if (unit := args.get("unit")) in ("week", "month") and not says(f"says.{unit}", text):
+        args.pop("unit")
     if says("choose.both", text):
         args.pop("side", None)
     found: dict[str, Any] = {}

@@ -76,6 +76,10 @@ def _point(found: re.Match[str], desk: datetime | None) -> Point | None:
     held = {name: text for name, text in found.groupdict().items() if text}
     year = next((int(text) for name, text in held.items() if re.fullmatch(r"y\d?", name)), None)
     month = next((text for name, text in held.items() if re.fullmatch(r"m\d+", name)), None)
+    if desk is None:
+        if year is None:
+            return None
+        desk = first_of(year)
     if found["time"]:
         return _clock_point(found, desk)
     if found["rel"]:
@@ -84,20 +88,16 @@ def _point(found: re.Match[str], desk: datetime | None) -> Point | None:
         return _day_of_month(found, desk)
     if found["q"] or found["half"]:
         return _part_of_year(found, year, desk)
-    if found["in_month"] and desk is not None:
+    if found["in_month"]:
         return _part_of_month(found, year, MONTHS.index(str(month)[:3]) + 1, desk)
     number = int(found["m"]) if found["m"] else MONTHS.index(month[:3]) + 1 if month else 0
     day, clock = (held.get(name) or held.get(f"{name}2") or held.get(f"{name}3") for name in ("d", "clock"))
     return _calendar(found, year, number, int(day) if day else 0, clock, desk)
 
 
-def _calendar(
-    found: re.Match[str], year: int | None, month: int, day: int, clock: str | None, desk: datetime | None
-) -> Point | None:
+def _calendar(found: re.Match[str], year: int | None, month: int, day: int, clock: str | None, desk: datetime) -> Point:
     said = year is not None
     if year is None:
-        if desk is None:
-            return None
         year = desk.year if (month, day or 1) <= (desk.month, desk.day) else desk.year - 1
     if not month:
         return Point(*found.span(), first_of(year), first_of(year + 1), "year", said)
@@ -111,16 +111,12 @@ def _calendar(
     return Point(*found.span(), first, first + timedelta(days=1), "day", said)
 
 
-def _part_of_year(found: re.Match[str], year: int | None, desk: datetime | None) -> Point | None:
-    said = year is not None
-    year = year if year is not None or desk is None else desk.year
-    if year is None:
-        return None
+def _part_of_year(found: re.Match[str], year: int | None, desk: datetime) -> Point:
     size = 3 if found["q"] else 6
     word = found["qw"] or found["hw"]
     number = ("first", "second", "third", "fourth").index(word) if word else int(found["qn"] or found["hn"]) - 1
-    first = first_of(year, size * number + 1)
-    return Point(*found.span(), first, next_month(first, size), "month", said)
+    first = first_of(year or desk.year, size * number + 1)
+    return Point(*found.span(), first, next_month(first, size), "month", year is not None)
 
 
 def _part_of_month(found: re.Match[str], year: int | None, month: int, desk: datetime) -> Point:
@@ -130,32 +126,31 @@ def _part_of_month(found: re.Match[str], year: int | None, month: int, desk: dat
     if found["pu"] == "half":
         middle = first + timedelta(days=15)
         span = (middle, end) if which else (first, middle)
+    elif found["pu"] == "third":
+        days = [first, first + timedelta(days=10), first + timedelta(days=20), end]
+        span = (days[which % 3], days[which % 3 + 1])
     else:
         size = timedelta(days=7 if found["pu"] == "week" else int(found["pu"].split()[0]))
         span = (end - size, end) if which < 0 else (first + which * size, min(first + (which + 1) * size, end))
     return Point(*found.span(), *span, "day", True)
 
 
-def _day_of_month(found: re.Match[str], desk: datetime | None) -> Point | None:
+def _day_of_month(found: re.Match[str], desk: datetime) -> Point:
     """`the 20th`: the last one before desk time."""
-    if desk is None:
-        return None
     first = first_of(desk.year, desk.month, int(found["d4"]))
     first = first if first <= desk else first - relativedelta(months=1)
     return Point(*found.span(), first, first + timedelta(days=1), "day", True)
 
 
-def _clock_point(found: re.Match[str], desk: datetime | None) -> Point | None:
+def _clock_point(found: re.Match[str], desk: datetime) -> Point:
     """A clock without a date: the last time it struck before desk time."""
-    if desk is None:
-        return None
     at = desk.replace(hour=int(found["clock4"]), minute=int(found["minute"]), second=0, microsecond=0)
     at = at if at < desk else at - timedelta(days=1)
     return Point(*found.span(), at, at, "clock", True)
 
 
-def _relative(found: re.Match[str], word: str, desk: datetime | None) -> Point | None:
-    if desk is None or word == "now":
+def _relative(found: re.Match[str], word: str, desk: datetime) -> Point | None:
+    if word == "now":
         return None
     night, one = midnight(desk), timedelta(days=1)
     today = midnight(desk - timedelta(microseconds=1))  # at 00:00 the day that ended

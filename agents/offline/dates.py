@@ -147,7 +147,7 @@ def ahead_of(span: TimeSpan, above: TimeSpan, desk_ms: int | None) -> TimeSpan |
 
 def _meant(text: str, points: list[Point], desk: datetime | None) -> tuple[TimeSpan, list[tuple[int, int]]]:
     """Two joined points are a window; a point after `since` a start; an instant where a clock is named; else whole."""
-    points = _on_named_day(_placed(text, points, desk))
+    points = _placed(text, _on_named_day(text, [_of_week(text, p) for p in points]), desk)
     clocks = [p for p in points if p.size in ("clock", "placed")]
     if clocks and any(p.size == "since" for p in points):  # `overnight, from 23:00 to 07:00`: the clocks say it
         used = [(point.start, point.stop) for point in points if point.size == "since"]
@@ -201,13 +201,29 @@ def _preposition(text: str, start: int) -> int:
     return before.start() if before else start
 
 
-def _on_named_day(points: list[Point]) -> list[Point]:
-    """Two clocks and a day are clocks of that day: `between 10:00 and 12:00 yesterday`."""
+def _of_week(text: str, point: Point) -> Point:
+    """`the week of the 10th`, `the weekend of 22 november`: all of it."""
+    found = re.search(r"\b(week|weekend) (?:of|around|from) (?:the )?$", text[: point.start]) if point.size == "day" else None
+    if found is None:
+        return point
+    monday = point.first - timedelta(days=point.first.weekday())
+    first = monday + timedelta(days=5) if found[1] == "weekend" else monday
+    return point._replace(start=found.start(), first=first, last=monday + timedelta(days=7))
+
+
+def _on_named_day(text: str, points: list[Point]) -> list[Point]:
+    """Two clocks that are joined are of the day beside them, or of two days that are joined: `21 november, 10:00 to 12:00`."""
     clocks, days = ([p for p in points if p.size == size] for size in ("clock", "day"))
-    if len(clocks) != 2 or len(days) != 1:
+    if len(clocks) != 2 or not days or not _are_joined(text, *clocks):
         return points
-    day = days[0].first
-    return [*(p._replace(first=(at := day.replace(hour=p.first.hour, minute=p.first.minute)), last=at) for p in clocks), *days]
+    days = [days[-1]] * 2 if len(days) != 2 or not _are_joined(text, *days) else days
+    at = [day.first.replace(hour=p.first.hour, minute=p.first.minute) for p, day in zip(clocks, days, strict=True)]
+    placed = [p._replace(first=first, last=first, size="placed") for p, first in zip(clocks, at, strict=True)]
+    return [*placed, *(p for p in points if p.size == "day")]
+
+
+def _are_joined(text: str, a: Point, b: Point) -> bool:
+    return PATTERNS["dates.between"].fullmatch(text[a.stop : b.start]) is not None
 
 
 def _placed(text: str, points: list[Point], desk: datetime | None) -> list[Point]:
@@ -215,7 +231,7 @@ def _placed(text: str, points: list[Point], desk: datetime | None) -> list[Point
     done: list[Point] = []
     for point in points:
         other = done[-1] if done and "clock" in {done[-1].size, point.size} else None
-        if other is None or not re.fullmatch(r"[\s,]*(?:at|on|of)?[\s,]*", text[other.stop : point.start]):
+        if other is None or not re.fullmatch(r"[\s,]*(?:at|on|of|about|around|near)?[\s,]*", text[other.stop : point.start]):
             done.append(point)
             continue
         day, clock = sorted((other, point), key=lambda p: p.size == "clock")

@@ -16,6 +16,12 @@ def nothing(text: str, *, asked_back: bool = False) -> Plan:
     return answered(PlannedAnswer(text, asked_back))
 
 
+def said_first(text: str, calls: Sequence[PlannedCall]) -> Plan:
+    """A fixed text, then what the calls show, if any."""
+    results = (yield list(calls)) if calls else []
+    return drafted(calls, results).after(text) if calls else PlannedAnswer(text)
+
+
 def answered(draft: PlannedAnswer) -> Plan:
     """A plan without a call whose answer is there."""
     yield from ()

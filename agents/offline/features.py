@@ -34,16 +34,15 @@ def senses() -> Mapping[str, tuple[str, ...]]:
     return {word: tuple(sorted(of)) for word, of in found.items()}
 
 
-def masked(slots: Slots) -> str:
+def masked(slots: Slots, kinds: Mapping[str, str]) -> str:
     """The tidy sentence with what is named replaced by its kind."""
-    places = sorted((a, b, _kind(slots.text[a:b], kind)) for name, kind in _KINDS.items() for a, b in slots.places.get(name, ()))
+    places = sorted((a, b, _kind(slots.text[a:b], kind)) for name, kind in kinds.items() for a, b in slots.places.get(name, ()))
     pieces, at = [], 0
     for start, stop, kind in places:
         if start >= at:
             pieces += [slots.text[at:start], f" {kind} "]
             at = stop
-    text = "".join([*pieces, slots.text[at:]])
-    return re.sub(r"(?<!\w)\d[\d.,:]*%?", "_n", text)
+    return "".join([*pieces, slots.text[at:]])
 
 
 def _kind(text: str, kind: str) -> str:
@@ -58,7 +57,7 @@ def features(slots: Slots) -> frozenset[str]:
 
 
 def _features(slots: Slots) -> Iterator[str]:
-    words = PATTERNS["features.token"].findall(masked(slots))
+    words = PATTERNS["features.token"].findall(re.sub(r"(?<!\w)\d[\d.,:]*%?", "_n", masked(slots, _KINDS)))
     stems = [word if word.startswith("_") else stem(word) for word in words]
     yield from (f"w:{word}" for word in stems)
     yield from (f"r:{word}" for word in words)

@@ -16,7 +16,7 @@ from agents.offline.account import free, strange_words, unused
 from agents.offline.calls import made
 from agents.offline.changes import BETTER, only_asked
 from agents.offline.choose import QUESTION, Chosen
-from agents.offline.drafts import answered, nothing
+from agents.offline.drafts import answered, nothing, said_first
 from agents.offline.entries import entries, stems
 from agents.offline.entries import entry_of as declared_entry
 from agents.offline.follow import bound
@@ -31,7 +31,7 @@ from agents.offline.run_plans import unclear
 from agents.offline.slots import given, words_of
 from agents.offline.steps import CallResult, PastTurn, Plan, PlannedAnswer, Question
 from agents.offline.understand import PAST_MAX, understand
-from agents.offline.ways import Way, way_of
+from agents.offline.ways import SAY, Way, way_of
 from agents.offline.wider import wider_text
 from agents.offline.words import LISTS, PATTERNS, Words, tidy, vocabulary
 from tools.causes import OPENS
@@ -175,7 +175,8 @@ def causes_once(paragraphs: Iterable[str]) -> list[str]:
 def plan_of_part(part: Part, q: Question) -> Plan:
     """The plan of one part, or the sentence that says why it has none."""
     if part.way is not None:
-        return nothing(help_text(q.role, q.tools) if part.way.text == "HELP" else named_way(part.way, q))
+        shows = [PlannedCall(**part.way.shows)] if part.way.shows and part.way.shows["name"] in q.tools else []
+        return said_first(help_text(q.role, q.tools) if part.way.text == "HELP" else named_way(part.way, q), shows)
     if (missing := _not_here(part, q)) is not None:
         return nothing(missing, asked_back=True)
     if isinstance(part.call, PlannedAnswer):
@@ -238,6 +239,8 @@ def _in_role(call: PlannedCall, q: Question) -> PlannedCall:
 
 def left_out(part: Part, chosen: Chosen, tools: frozenset[str]) -> str:
     """A question back: what it was read as, what the answer would leave out of that, and what comes closest."""
+    if chosen.entry.tool.name == "propose_pause" and (part.slots.span.start or part.slots.span.at):
+        return SAY["pause_start"]
     quoted = ", ".join(f'"{piece}"' for piece in dict.fromkeys(part.lost))
     of = part.frame if part.frame else part
     name = chosen.entry.tool.name.replace("_", " ")

@@ -1,5 +1,4 @@
-"""Rules of words.toml: whether a sentence has all that one names. Called by account.py
-and choose.py.
+"""Rules of words.toml: whether a sentence has all that one names. Called by account.py and choose.py.
 
 A condition is a slot (`by=day`: with this value), `@` a slot that stands in the text, `?` a pattern, `:` what is read by code;
 `!` before one that it may not have, `|` between several of which it has one.
@@ -10,6 +9,7 @@ from collections.abc import Callable, Mapping
 from functools import reduce
 from typing import Any
 
+from agents.offline.features import masked
 from agents.offline.labels import AskLabel, label_of
 from agents.offline.slots import Slots, given
 from agents.offline.words import LISTS, says
@@ -54,22 +54,10 @@ GOES_ON = re.compile(r"\b(?:they|it|them)\b|\bsince when\b|^ *who\b")
 ASKS = ("train_model", "models", "models gates", "predictions", "model_drift", "propose_model", "compare models")
 
 
-def _masked(slots: Slots) -> str:
-    """The sentence with stored models and versions replaced by their kind."""
-    text = slots.text
-    places = [
-        (a, b, kind)
-        for kind, name in (("_model", "models"), ("_version", "model_versions"))
-        for a, b in slots.places.get(name, ())
-    ]
-    for start, stop, kind in sorted(places, reverse=True):
-        text = f"{text[:start]}{kind}{text[stop:]}"
-    return re.sub(r"_model[@= ]+_version", "_model _version", text)
-
-
 def model_label(slots: Slots, before: str) -> AskLabel | None:
     """What is asked of stored models; None where a sentence speaks of none."""
-    text = _masked(slots)
+    text = " ".join(masked(slots, {"models": "_model", "model_versions": "_version"}).split())
+    text = re.sub(r"_model ?[@= ]+ ?_version", "_model _version", text)
     reads: Reads = {
         "before": lambda _: before in ASKS,
         "proposed": lambda _: before == "propose_model",

@@ -7,7 +7,8 @@ import tomllib
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 
 class Way(NamedTuple):
@@ -17,6 +18,7 @@ class Way(NamedTuple):
     name: str
     text: str
     then: str = ""  # the tool that a short sentence after it goes on with
+    shows: Mapping[str, Any] = MappingProxyType({})  # `name` and `args` of a call whose answer is below the text
 
 
 _LISTED = tomllib.loads((Path(__file__).parent / "ways.toml").read_text(encoding="utf-8"))
@@ -27,7 +29,7 @@ NOT_GIVEN: Mapping[str, Mapping[str, str]] = _LISTED["not_given"]  # tool -> for
 @cache
 def ways() -> Mapping[str, Way]:
     """All of them by key."""
-    return {way["key"]: Way(way["key"], way["name"], way["text"], way.get("then", "")) for way in _LISTED["way"]}
+    return {way["key"]: Way(**way) for way in _LISTED["way"]}
 
 
 def way_of(ask: str) -> Way | None:

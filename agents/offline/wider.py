@@ -45,14 +45,10 @@ def widened(part: Part) -> Part:
         return part  # of one thing that is not known, of another value, or computed for nothing
     if tool.name != "run" and not only_narrows(chosen.entry, own):
         return part
-    if tool.name in OF_NOW and any(of.slots.span.end or of.slots.span.at for of in _frames(part)):
+    if tool.name in OF_NOW and (own.span.end or own.span.at):  # the window of the question before is no part of `and now?`
         return part
     slots = replace(part.slots, filters=(), unit=None)
     return part._replace(slots=slots, lost=(), frame=None, beyond=tuple(dict.fromkeys((*part.beyond, *part.lost))))
-
-
-def _frames(part: Part) -> list[Part]:
-    return [part] if part.frame is None else [part, part.frame]
 
 
 def likely_meant(listed: Sequence[Guess], *, odd: bool = False, strange: bool = False) -> list[Guess]:

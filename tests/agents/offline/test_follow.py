@@ -39,7 +39,7 @@ def test_what_cannot_be_carried_over_is_named(words: Words, first: str, then: st
     desk = Desk("advisor", words)
     desk.ask(first)
     answer = desk.ask(then)
-    assert desk.called == [] or answer.startswith("**")
+    assert desk.called == [] or answer.startswith(("**", "I did not use"))
     assert f'"{left}' in answer or not left
 
 

@@ -7,7 +7,7 @@ from itertools import product
 import pytest
 from dateutil.relativedelta import relativedelta
 
-from agents.offline.dates import TimeSpan, ahead_of, read_span
+from agents.offline.dates import TimeSpan, ahead_of, periods, read_span
 from agents.offline.words import Words, tidy
 
 DESKS = (datetime(2025, 12, 2, tzinfo=UTC), datetime(2025, 12, 2, 9, 30, tzinfo=UTC))
@@ -163,3 +163,51 @@ def test_the_window_before_that_ends_where_the_one_above_begins(unit: str) -> No
         span = _span(text.format(n, unit), DESKS[0])
         found = ahead_of(span, above, int(DESKS[0].timestamp() * 1000))
         assert found == TimeSpan(_said(begin - relativedelta(**{unit: n})), "2025-10-15"), text  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("desk", DESKS)
+@pytest.mark.parametrize("month", ["november", "oct", "september", "sept"])
+def test_a_part_of_a_month(month: str, desk: datetime) -> None:
+    """Early, mid and late are its thirds of ten days, the last with what is left; `since mid` begins with the 15th."""
+    first = datetime(2025, {"n": 11, "o": 10, "s": 9}[month[0]], 1, tzinfo=UTC)
+    end = first + relativedelta(months=1)
+    days = [first, first + timedelta(days=10), first + timedelta(days=20), end]
+    for n, part in enumerate(("early", "mid", "late")):
+        assert _span(f"what did we make in {part} {month}", desk)[:2] == (_said(days[n]), _said(days[n + 1]))
+    assert _span(f"trades since mid {month}", desk)[:2] == (_said(first + timedelta(days=14)), None)
+
+
+@pytest.mark.parametrize("desk", DESKS)
+@pytest.mark.parametrize("text", ["first half of november {} the second half", "the first {} second half of november"])
+def test_halves_of_a_month_beside_each_other(text: str, desk: datetime) -> None:
+    """However they are joined, and of which the month is said."""
+    asked = [text.format(join) for join in ("vs", "against", "or")] + ["difference between the first and second half of november"]
+    for one in asked:
+        found, _ = periods(tidy(f"hit rate, {one}", WORDS), int(desk.timestamp() * 1000))
+        assert [span[:2] for span in found] == [("2025-11-01", "2025-11-16"), ("2025-11-16", "2025-12-01")], one
+
+
+@pytest.mark.parametrize("desk", DESKS)
+@pytest.mark.parametrize("day", ["21 november", "nov 21", "the 21st", "2025-11-21"])
+@pytest.mark.parametrize(("clocks", "start", "end"), [("06:00 to 13:00", "06:00", "13:00"), ("9am until 5pm", "09:00", "17:00")])
+def test_clocks_of_a_day_before_or_after_them(day: str, clocks: str, start: str, end: str, desk: datetime) -> None:
+    """The day stands first or last; neither clock is of another one."""
+    for text in (f"what happened on {day} from {clocks}", f"what happened {clocks} on {day}", f"{day}, {clocks}"):
+        assert _span(text, desk)[:2] == (f"2025-11-21T{start}", f"2025-11-21T{end}"), text
+
+
+@pytest.mark.parametrize("desk", DESKS)
+@pytest.mark.parametrize(
+    "days", ["from the 20th to the 21st of november", "20 to 21 november", "between 20 november and 21 november"]
+)
+def test_clocks_of_two_days(days: str, desk: datetime) -> None:
+    """The first clock is of the first day."""
+    assert _span(f"the night {days}, 22:00 to 6:00", desk)[:2] == ("2025-11-20T22:00", "2025-11-21T06:00")
+
+
+@pytest.mark.parametrize("desk", DESKS)
+@pytest.mark.parametrize("day", ["the 12th", "12 november", "november 12"])
+def test_the_week_of_a_day(day: str, desk: datetime) -> None:
+    """Monday to Sunday, and its weekend."""
+    assert _span(f"p&l in the week of {day}", desk)[:2] == ("2025-11-10", "2025-11-17")
+    assert _span(f"p&l over the weekend of {day}", desk)[:2] == ("2025-11-15", "2025-11-17")
