@@ -173,6 +173,8 @@ def not_yet(q: Question) -> str:
     if start is None or desk_ms is None:
         return ""
     now = datetime.fromtimestamp(desk_ms / 1000, UTC)
+    if start <= now and says("changes.past", q.slots.text):  # `no eth trades since friday` tells, or asks
+        return SAY["no_past_pause"]
     step = relativedelta(days=7) if says("dates.of_week", q.slots.text) else relativedelta(months=1)
     if start <= now and (end or start) <= now:  # `friday 22:00`, `the 10th`: the next one, as nothing is paused in the past
         start, end = start + step, end + step if end else None

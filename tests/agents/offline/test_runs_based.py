@@ -143,3 +143,13 @@ def test_the_end_of_a_filed_pause_may_be_another_day(words: Words, text: str) ->
     desk.ask("pause eth for 6 hours")
     desk.ask("make it 12")
     assert [args["ends"] for _, args in desk.called] == ["12 hours"]
+
+
+@pytest.mark.parametrize(
+    "text", ["no eth entries since friday", "no new entries on eth yesterday", "no btc trades over the last 2 days"]
+)
+def test_a_pause_is_never_filed_for_the_past(words: Words, text: str) -> None:
+    """A sentence that tells what was is no request."""
+    desk = Desk("operator", words)
+    desk.ask(text)
+    assert "propose_pause" not in [name for name, _ in desk.called]
