@@ -134,11 +134,10 @@ def based(q: Question) -> Generator[list[PlannedCall], list[CallResult], tuple[Q
         found = read_slots(" ".join(f"{row['parameter']}={row['proposed']}" for row in card.rows()), q.words)
         if sleeve is None or not found.common:
             return q, ""
-        return replace(q, slots=replace(s, sleeves=(sleeve[1],), common=found.common | s.common, unclear=())), (
-            f"Of the pending {waiting[0]}: {changes_text(found.common)} for {sleeve[1]}."
-        )
-    plural = says("run_plans.runs", s.text) or s.variants or not (SPOKEN_RUN.search(s.text) or says("run_plans.same_run", s.text))
-    if plural:
+        slots = replace(s, sleeves=(sleeve[1],), common=found.common | s.common, unclear=())
+        return replace(q, slots=slots), f"Of the pending {waiting[0]}: {changes_text(found.common)} for {sleeve[1]}."
+    of_one = SPOKEN_RUN.search(s.text) or says("run_plans.same_run", s.text)
+    if not of_one or s.variants or says("run_plans.runs", s.text):
         return q, ""
     q, meant = yield from about_run(q)
     run_id = q.run_id()
@@ -146,15 +145,15 @@ def based(q: Question) -> Generator[list[PlannedCall], list[CallResult], tuple[Q
         return q, meant
     (run,) = yield [PlannedCall("run", {"run_id": run_id})]
     of, ends = next(iter(run.data.get("sleeves") or ()), None), run.data.get("data") or {}
-    if of is None or not ends.get("first_ms"):
+    if of is None or not (of.get("symbol") and of.get("params") and ends.get("first_ms")):  # of a basket
         return q, meant
     span = TimeSpan(utc_day(ends["first_ms"]), utc_day(ends["last_ms"] + DAY_MS))
     own = q.slots.span if given(q.slots.span) else moved_back(q.slots, span)
     symbols = tuple(symbol for symbol in s.symbols if symbol != of["symbol"]) or (of["symbol"],)
     common = beyond_defaults(q, of["strategy"], of["params"]) | s.common
     slots = replace(q.slots, strategy=of["strategy"], strategies=(of["strategy"],), symbols=symbols, sleeves=(), span=own)
-    frame = s.timeframe or run.data["timeframe"]
-    return replace(q, slots=replace(slots, timeframe=frame, timeframes=(frame,), common=common, move=None)), meant
+    frame, venue = s.timeframe or run.data["timeframe"], s.venue or (of["venue"] if of["venue"] != "binance" else None)
+    return replace(q, slots=replace(slots, timeframe=frame, timeframes=(frame,), venue=venue, common=common, move=None)), meant
 
 
 def judge(q: Question) -> Plan:

@@ -282,7 +282,7 @@ def _by(s: Sentence) -> tuple[str, ...]:
     found_all: list[str] = []
     for name, forms in BY.items():
         said = "|".join(sorted(map(re.escape, forms), key=len, reverse=True))
-        patterns = [rf"\b(?:by|per|for each|each|every|broken down by) (?:the |its )?(?:{said})\b(?! of \w+ing)"]
+        patterns = [rf"\b(?:(?<!side )by|per|for each|each|every|broken down by) (?:the |its )?(?:{said})\b(?! of \w+ing)"]
         patterns += [rf"\b(?:{'|'.join(f for f in forms if ' ' in f)})\b"] if name == "side" else []
         patterns += [rf"^(?:(?:and|so|but|on|in|from|by|of|for) )*(?:which|what) (?:{said})(?=[?.! ]*$)"]
         single = (

@@ -118,6 +118,7 @@ def test_a_value_is_taken_out_of_those_above(words: Words, text: str) -> None:
     [
         ("keep eth out of the market from friday 22:00 to monday 6 please", "2025-12-05 22:00", "2025-12-08 06:00"),
         ("pause eth-trend from thursday 20:00 until saturday 8 utc", "2025-12-04 20:00", "2025-12-06 08:00"),
+        ("pause eth-trend on thursday from 18 to 22 utc", "2025-12-04 18:00", "2025-12-04 22:00"),
         ("no new eth entries from the 10th 18:00 to the 11th 02:00", "2025-12-10 18:00", "2025-12-11 02:00"),
     ],
 )
@@ -153,3 +154,12 @@ def test_a_pause_is_never_filed_for_the_past(words: Words, text: str) -> None:
     desk = Desk("operator", words)
     desk.ask(text)
     assert "propose_pause" not in [name for name, _ in desk.called]
+
+
+@pytest.mark.parametrize("text", ["and eth below 2000", "also when eth drops below 2000"])
+def test_a_price_after_a_loss_of_the_day_is_watched_as_a_price(words: Words, text: str) -> None:
+    """A coin and a level without a word of money are no P&L."""
+    desk = Desk("operator", words, propose_watch=ok("propose_watch", evidence=["w-1"]))
+    desk.ask("tell me if btc-trend is 50 down on the day")
+    desk.ask(text)
+    assert [(args["metric"], args["subject"], args["level"]) for _, args in desk.called] == [("price", "ETH-USDT", 2000.0)]
