@@ -115,6 +115,9 @@ _NAMES: Mapping[str, Callable[[ShortSentence], str]] = {
         " " if all(re.search("stop|trail|target", str(r.args.get("word"))) for r in heard.above.past[-1].results) else ""
     ),
     "listed_runs": lambda heard: " and ".join(i for i in row_ids(heard.last)[:2] if i.startswith("r-")),
+    "pause_unfiled": lambda heard: " " * (heard.above.last is None and getattr(heard.above.older, "ask", "") == "propose_pause"),
+    "defined": lambda heard: str(heard.last.args.get("word") or ""),
+    "said_value": lambda heard: (re.findall(r"\b\d+(?:\.\d+)?\b", heard.above.question) or [""])[-1],
     "of_a_rule": lambda heard: rule_of(heard.above),
 }
 

@@ -253,7 +253,7 @@ def _denials(entry: AskedEntry, slots: Slots, taken: set[str]) -> tuple[str, ...
     """`not filled`, `never reported`: what is denied, where the answer would be the same without it."""
     if not counts_all(entry) or taken & {"never", "without"}:
         return ()
-    places = [place for name in ("never", "without", "funding", "since_event") for place in slots.places.get(name, ())]
+    places = [place for name in ("never", "without", "funding", "since_event", "params") for place in slots.places.get(name, ())]
     found = [m for m in _DENIED.finditer(slots.text) if not any(a < m.end() and m.start() < b for a, b in places)]
     return tuple(m[0].strip() for m in found)
 

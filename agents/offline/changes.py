@@ -5,8 +5,12 @@ A proposal needs an explicit verb in a sentence that is no question; a value, a 
 
 import re
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from dateutil.relativedelta import relativedelta
+
+from agents.offline.date_points import time_of
 from agents.offline.drafts import asks_back, changes_of, drafted, name_list, which_sleeve
 from agents.offline.params import keys_named, value_text
 from agents.offline.read_back import PlannedCall, changes_text
@@ -15,8 +19,10 @@ from agents.offline.steps import Plan, PlannedAnswer, Question
 from agents.offline.ways import SAY
 from agents.offline.words import PATTERNS, Param, says
 from tools.common import render
+from tools.common.time_words import ahead
 
 BETTER = PATTERNS["changes.better"]
+BY_VALUE = "Which setting, and to which value? Name it (`a stop twice as wide`), or write it as key=value, such as stop_atr=1.5."
 
 
 def propose(q: Question) -> Plan:
@@ -40,8 +46,12 @@ def _of_compared(q: Question) -> Plan:
     last = q.last("compare", "sweep")
     if last is None or last.name == "sweep":  # of a search: which of its rows is no word of the sentence
         return asks_back(SAY["no_comparison"])
-    if wrong := _other_sleeve(q, last.data.get("sleeve")):
-        return asks_back(wrong)
+    compared, named = last.data.get("sleeve"), list(q.slots.sleeves)
+    if not compared:
+        return asks_back(f"{SAY['no_sleeve_compared']} Compare a sleeve: {which_sleeve(q)}")
+    if named and compared not in named:
+        other = name_list(named, "or")
+        return asks_back(f"This thread's last comparison was of {compared}, not {other}. Compare that one first.")
     row = picked(q.slots, last.data)
     if row is None:
         names = [changes_text({c["key"]: c["value"] for c in r["changes"]}) for r in last.data["rows"][1:]]
@@ -56,28 +66,18 @@ def _of_compared(q: Question) -> Plan:
     return (yield from _file(q, str(last.data["sleeve"]), changes, rationale, last.args))
 
 
-def _other_sleeve(q: Question, compared: Any) -> str:
-    """Why the last comparison does not apply; empty when it does."""
-    if not compared:
-        return "The last comparison was not of a live sleeve, so nothing can be changed. Compare a sleeve: " + which_sleeve(q)
-    named = q.slots.sleeves
-    if named and compared not in named:
-        return f"This thread's last comparison was of {compared}, not {name_list(list(named), 'or')}. Compare that one first."
-    return ""
-
-
 def picked(slots: Slots, data: Mapping[str, Any]) -> Mapping[str, Any] | None:
     """The row meant: by value (`the 3 ATR one`), by place as the person listed them (`the second`), else the best. None when the
     question names one that was not compared.
     """
     rows: list[Mapping[str, Any]] = data["rows"]
     wanted = slots.common or (slots.variants[0] if slots.variants else {})
-    unit = next((float(text.split()[0]) for text in slots.unclear if text.split()[0].replace(".", "", 1).isdigit()), None)
     values = [{c["key"]: c["value"] for c in r["changes"]} for r in rows]
     if wanted:
         return next((r for r, own in zip(rows[1:], values[1:], strict=True) if wanted.items() <= own.items()), None)
-    if unit is not None:
-        fits = [r for r, own in zip(rows[1:], values[1:], strict=True) if unit in own.values()]
+    unit = next((text.split()[0] for text in slots.unclear), "").rstrip(".")
+    if unit:  # `the 4 ATR one`
+        fits = [r for r, own in zip(rows[1:], values[1:], strict=True) if unit in map(value_text, own.values())]
         return fits[0] if len(fits) == 1 else None
     if slots.place is None:
         return rows[int(data.get("best", 0))]
@@ -98,7 +98,8 @@ def _spelled_out(q: Question) -> Plan:
         return asks_back(which_sleeve(q))
     changes = dict(q.slots.common) or scaled(q.slots.text, q.words.params_of((sleeve.strategy,)), sleeve.params)
     if not changes:
-        return asks_back(_to_which_value(q, sleeve.params))
+        near = keys_named(q.slots.text, q.words.params_of((sleeve.strategy,))).keys() & sleeve.params.keys()
+        return asks_back(f"To which value? Now {changes_text({k: sleeve.params[k] for k in near})}." if near else BY_VALUE)
     last = q.last("compare")
     span = last.args if last and last.data.get("sleeve") == sleeve.name else {}
     return (yield from _file(q, sleeve.name, changes, f"Asked by a person: {render.one_line(q.raw, 200)!r}.", span))
@@ -115,16 +116,11 @@ def scaled(text: str, own: Mapping[str, Param], params: Mapping[str, Any]) -> di
     at = {key: value for key in own if isinstance(value := params.get(key, own[key].default), int | float) and value}
     unit = (found.groupdict().get("unit") or "").rstrip("s")
     fits = [key for key in at if unit not in ("atr", "bar") or key.endswith(f"_{unit}" if unit == "atr" else "_bars")]
-    near = {
-        key: min(_gap(place, found.span()) for place in places) for key, places in keys_named(rest, own).items() if key in fits
-    }
+    beside = keys_named(rest, own).items()
+    near = {key: min(max(a - found.end(), found.start() - b, 0) for a, b in places) for key, places in beside if key in fits}
     risk = [f"risk_{part}_frac" for part in ("start", "floor", "max")] if says("moves.of_risk", rest) else []
     keys = [key for key in risk if key in fits] or [key for key in near if near[key] == min(near.values())][:1]
     return {key: _within(_moved(at[key], found), own[key]) for key in keys}
-
-
-def _gap(place: tuple[int, int], of: tuple[int, int]) -> int:
-    return max(place[0] - of[1], of[0] - place[1], 0)
 
 
 _PARTS = {"twice": 2, "half": 0.5, "third": 1 / 3, "quarter": 0.25, "double": 2, "triple": 3, "halve": 0.5, "two": 2, "three": 3}
@@ -171,12 +167,26 @@ def moved_of(q: Question) -> tuple[dict[str, Any], str]:
     return moved, f"Moved from where it is: {said}." if said else ""
 
 
-def _to_which_value(q: Question, params: Mapping[str, Any]) -> str:
-    """Ask for a value, with the present ones of what the question seems to mean."""
-    near = [key for key in params if any(part in q.slots.text for part in key.split("_") if len(part) > 3 and part != "bars")]
-    now = changes_text({key: params[key] for key in near[:4]})
-    other = "Which parameter, and to which value? Write it as key=value, such as stop_atr=1.5."
-    return f"To which value? Now {now}." if now else other
+def not_yet(q: Question) -> str:
+    """Why a pause that is to begin later than now is not filed, and what a person does; empty for any other pause."""
+    start, end, desk_ms = time_of(q.slots.span.start), time_of(q.slots.span.end), q.words.desk_ms
+    if start is None or desk_ms is None:
+        return ""
+    now = datetime.fromtimestamp(desk_ms / 1000, UTC)
+    if start <= now and says("changes.past", q.slots.text):  # `no eth trades since friday` tells, or asks
+        return SAY["no_past_pause"]
+    step = relativedelta(days=7) if says("dates.of_week", q.slots.text) else relativedelta(months=1)
+    if start <= now and (end or start) <= now:  # `friday 22:00`, `the 10th`: the next one, as nothing is paused in the past
+        start, end = start + step, end + step if end else None
+    if (q.slots.lasting or "").startswith(("until", "till")) and (until := ahead(q.slots.lasting, desk_ms)):
+        named = datetime.fromtimestamp(until / 1000, UTC)  # a clock alone is one of the day on which it ended so far
+        end = named if named > start else (end or start).replace(hour=named.hour, minute=named.minute)
+        end += timedelta(days=1 if end <= start else 0)
+    if start <= now or (end is not None and end <= start):
+        return ""
+    names = "all sleeves" if q.slots.everything or not q.slots.sleeves else name_list(list(q.slots.sleeves))
+    ask = f"pause {names}" + (f" until {end:%Y-%m-%d %H:%M}" if end else "")
+    return SAY["pause_later"].format(f"{start:%Y-%m-%d %H:%M}", ask)
 
 
 def _file(q: Question, sleeve: str, changes: Mapping[str, Any], rationale: str, span: Mapping[str, Any]) -> Plan:

@@ -180,6 +180,7 @@ _READ: Mapping[str, Callable[[Slots], object]] = {
     "more": words_left,
     "variants": lambda s: len(s.variants) > 1,
     "strategies": lambda s: len(s.strategies) > 1,
+    "venues": lambda s: len(s.venues) > 1,
     "basket": lambda s: BASKET in s.strategies,
     "last": lambda s: s.which == "last",
     "out_of_trips": lambda s: s.out is not None and s.out[0] in ("outcome", "exit", "side"),

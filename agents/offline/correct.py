@@ -12,8 +12,8 @@ from typing import Any
 from dateutil.relativedelta import relativedelta
 
 from agents.offline.account import tokens_of, words_left
+from agents.offline.date_points import time_of
 from agents.offline.drafts import drafted
-from agents.offline.follow import time_of
 from agents.offline.parts import Part
 from agents.offline.read_back import PlannedCall
 from agents.offline.slots import Slots, read_slots
@@ -62,6 +62,9 @@ def refiled(heard: ShortSentence) -> PlanOf | None:
     if last.name == "propose_pause":
         if lasts := re.fullmatch(r"(?:only |just |for )*(\d{1,3}|an?) ?(minutes?|hours?|h|days?|d)[?.! ]*", rest):
             return partial(anew, {"ends": f"{lasts[1]} {lasts[2]}"}, True)
+        length = re.fullmatch(r"(?:\d+|an?) ?(\w+)", str(last.args.get("ends", "")))
+        if length and rest.rstrip("?.! ").isdigit():  # `make it 12`, after 6 hours
+            return partial(anew, {"ends": f"{rest.rstrip('?.! ')} {length[1]}"}, True)
         if (ends := _clock(rest)) is not None:
             return partial(anew, {"ends": f"until {ends}"}, True)
         named = [name for name in read.sleeves if name != last.args.get("sleeve")]
@@ -81,12 +84,14 @@ def refiled(heard: ShortSentence) -> PlanOf | None:
 
 
 def _clock(text: str) -> str | None:
-    """`9`, `21:30`, `9pm` as a time of the day."""
+    """`9`, `21:30`, `9pm`, `sunday 20:00` as a time ahead."""
     found = PATTERNS["correct.clock"].match(text)
-    if found is None:
+    if found is None or not (found["day"] or found["hour"]):
         return None
-    hour = int(found[2]) + (12 if found[4] == "pm" and int(found[2]) < 12 else 0)
-    return f"{'tomorrow ' if found[1] else ''}{hour:02d}:{found[3] or '00'}" if hour < 24 else None
+    if found["hour"] is None:
+        return str(found["day"])
+    hour = int(found["hour"]) + (12 if found["half"] == "pm" and int(found["hour"]) < 12 else 0)
+    return f"{found['day'] or ''} {hour:02d}:{found['minute'] or '00'}".strip() if hour < 24 else None
 
 
 def _anew(last: CallResult, identity: str, args: Mapping[str, Any], replaces: bool, q: Question) -> Plan:

@@ -211,3 +211,13 @@ def next_month(first: datetime, months: int = 1) -> datetime:
 def text_of(when: datetime) -> str:
     """A time as the tools read it: `2025-01-01`, `2025-03-04T05:15`."""
     return when.strftime("%Y-%m-%d" if when.hour == when.minute == 0 else "%Y-%m-%dT%H:%M")
+
+
+def time_of(text: str | None) -> datetime | None:
+    """A time of a span; None where it is open."""
+    for form in ("%Y-%m-%dT%H:%M", "%Y-%m-%d"):
+        try:
+            return datetime.strptime(text or "", form).replace(tzinfo=UTC)
+        except ValueError:
+            continue
+    return None

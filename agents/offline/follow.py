@@ -11,10 +11,13 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from dateutil.relativedelta import relativedelta
+
 from agents.offline import slots as reading
 from agents.offline.account import free, lost_of, tokens_of
 from agents.offline.changes import times_of
 from agents.offline.choose import SPOKEN_RUN, Chosen, entry_of
+from agents.offline.date_points import time_of
 from agents.offline.dates import TimeSpan
 from agents.offline.drafts import asks_back
 from agents.offline.entries import AskedEntry
@@ -155,6 +158,14 @@ def moves_back(slots: Slots) -> bool:
     return bool(_EARLIER.search(slots.text))
 
 
+def moved_back(slots: Slots, span: TimeSpan) -> TimeSpan:
+    """A window as far back as a sentence says: `a year earlier`, on the same days of the year."""
+    found, start, end = _EARLIER.search(slots.text), time_of(span.start), time_of(span.end)
+    unit = next((group for group in found.groups() if group), "") if found else ""
+    by = relativedelta(months={"month": 1, "quarter": 3, "year": 12}.get(unit, 0))
+    return TimeSpan(f"{start - by:%Y-%m-%d}", f"{end - by:%Y-%m-%d}") if start and end else span
+
+
 _SIZES = {"hour": 1 / 24, "day": 1, "night": 1, "week": 7, "month": 30, "quarter": 91, "year": 365}
 
 
@@ -195,16 +206,6 @@ def for_the_setting(slots: Slots, older: Slots) -> Slots:
     if number is None or len(older.keys) != 1 or not (older.sleeves or slots.sleeves):
         return slots
     return replace(slots, common={older.keys[0]: number}, unclear=(), sleeves=slots.sleeves or older.sleeves)
-
-
-def time_of(text: str | None) -> datetime | None:
-    """A time of a span; None where it is open."""
-    for form in ("%Y-%m-%dT%H:%M", "%Y-%m-%d"):
-        try:
-            return datetime.strptime(text or "", form).replace(tzinfo=UTC)
-        except ValueError:
-            continue
-    return None
 
 
 NAMED = ("strategies", "symbols", "sleeves", "span", "side", "outcome", "by", "count")

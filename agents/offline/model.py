@@ -31,7 +31,7 @@ from agents.offline.run_plans import unclear
 from agents.offline.slots import given, words_of
 from agents.offline.steps import CallResult, PastTurn, Plan, PlannedAnswer, Question
 from agents.offline.understand import PAST_MAX, understand
-from agents.offline.ways import SAY, Way, way_of
+from agents.offline.ways import Way, way_of
 from agents.offline.wider import wider_text
 from agents.offline.words import LISTS, PATTERNS, Words, tidy, vocabulary
 from tools.causes import OPENS
@@ -239,8 +239,6 @@ def _in_role(call: PlannedCall, q: Question) -> PlannedCall:
 
 def left_out(part: Part, chosen: Chosen, tools: frozenset[str]) -> str:
     """A question back: what it was read as, what the answer would leave out of that, and what comes closest."""
-    if chosen.entry.tool.name == "propose_pause" and (part.slots.span.start or part.slots.span.at):
-        return SAY["pause_start"]
     quoted = ", ".join(f'"{piece}"' for piece in dict.fromkeys(part.lost))
     of = part.frame if part.frame else part
     name = chosen.entry.tool.name.replace("_", " ")

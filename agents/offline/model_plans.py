@@ -6,7 +6,6 @@ sleeve named reads, else the only one that a sleeve reads or that is stored. Of 
 """
 
 import re
-from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from agents.offline.calls import made
@@ -24,10 +23,9 @@ class MeantModel(NamedTuple):
     versions: tuple[str, ...] = ()
     carried: bool = False  # from the turn above
 
-    @property
-    def text(self) -> str:
-        """`vol-btc@1.2.0`, or the name alone."""
-        return f"{self.name}@{self.versions[0]}" if self.versions else self.name
+    def at(self, version: str = "") -> str:
+        """`vol-btc@1.2.0`: of the version named, else of another, else the name alone."""
+        return "@".join(filter(None, (self.name, *(self.versions[:1] or (version,)))))
 
 
 def meant(q: Question) -> MeantModel:
@@ -35,22 +33,15 @@ def meant(q: Question) -> MeantModel:
     stored, versions = q.words.models, q.slots.model_versions
     if q.slots.models:
         return MeantModel(q.slots.models[0], versions)
-    above = next((m for r in reversed(q.results()) if (m := _of_call(r.args)) is not None), None)
-    if above is not None and above.name in stored and not says("model_plans.listed", q.slots.text):
-        return MeantModel(above.name, versions or above.versions, carried=not versions)
-    holding = [name for name, own in stored.items() if versions and set(versions) <= set(own)]
-    if len(holding) == 1:
-        return MeantModel(holding[0], versions)
+    above = next((str(r.args["model"]).partition("@") for r in reversed(q.results()) if r.args.get("model")), None)
+    if above is not None and above[0] in stored and not says("model_plans.listed", q.slots.text):
+        return MeantModel(above[0], versions or tuple(filter(None, above[2:])), carried=not versions)
     sleeves = [s for s in q.words.sleeves if not q.slots.sleeves or s.name in q.slots.sleeves]
     read = list(dict.fromkeys(name for s in sleeves for name in s.models))
+    holding = [name for name, own in stored.items() if versions and set(versions) <= set(own)]
     kind = [name for name in read if name.split("-")[0] == ("regime" if re.search(r"\bregime", q.slots.text) else "vol")]
-    names = read if len(read) == 1 else kind if len(kind) == 1 else list(stored) if len(stored) == 1 else []
-    return MeantModel(names[0] if names else "", versions)
-
-
-def _of_call(args: Mapping[str, Any]) -> MeantModel | None:
-    name, _, version = str(args.get("model") or "").partition("@")
-    return MeantModel(name, (version,) if version else ()) if name else None
+    names = next((of for of in (holding, read, kind, list(stored)) if len(of) == 1), [""])
+    return MeantModel(names[0], versions)
 
 
 def _which(q: Question) -> str:
@@ -67,12 +58,9 @@ def models(q: Question) -> Plan:
         return (yield from made([PlannedCall("models", {})]))
     found, text, sleeve = meant(q), q.slots.text, q.sleeve()
     if q.chosen.asked.kind == "gates":
-        leak = says("model_plans.leak", text) is not None
-        return (yield from _gates(found, leak=leak)) if found.name else asks_back(_which(q))
+        return (yield from _gates(q, found)) if found.name else asks_back(_which(q))
     which = says("model_plans.which", text)
-    versions = found.versions if not (found.carried and which) else ()
-    if len(q.slots.model_versions) > 1:
-        versions = q.slots.model_versions
+    versions = q.slots.model_versions or (found.versions if not (found.carried and which) else ())
     of_one = found.name and not which and (q.slots.models or found.carried or not says("model_plans.listed", text))
     args: dict[str, Any] = {"model": found.name} if q.slots.models else {}
     if len(versions) > 1:
@@ -90,32 +78,22 @@ def _in_force(q: Question, name: str) -> str:
     return next((s.models[name] for s in (*named, *q.words.sleeves) if name in s.models), q.words.models[name][-1])
 
 
-def _gates(found: MeantModel, *, leak: bool) -> Plan:
+def _gates(q: Question, found: MeantModel) -> Plan:
     """Every gate with its figures; of a leak the leak check first."""
-    call = PlannedCall("models", {"model": found.text, "gates": True})
+    call = PlannedCall("models", {"model": found.at(), "gates": True})
     (result,) = yield [call]
     row = next((row for row in (result.table.rows if result.table else ()) if row[0] == "leaks"), None)
-    first = f"Leak check: {row[1]}. {row[2]}." if row else "The leak check was not run."
-    return drafted([call], [result]).after(first if leak and result.status == "ok" else "")
+    leak = result.status == "ok" and says("model_plans.leak", q.slots.text)
+    return drafted([call], [result]).after(f"Leak check: {row[1]}. {row[2]}." if leak and row else "")
 
 
-def drift(q: Question) -> Plan:
-    """Whether what a model reads has moved."""
-    found = meant(q)
+def of_one(q: Question) -> Plan:
+    """Whether what a model reads has moved, of the version in force; or the model again, by the setting of its newest version."""
+    found, tool, days = meant(q), q.chosen.tool.name, FILLERS["days"](q)
     if not found.name:
         return asks_back(_which(q))
-    version = found.versions[0] if found.versions else _in_force(q, found.name)
-    days = FILLERS["days"](q)
-    args = {"model": f"{found.name}@{version}"} | ({"days": days} if days else {})
-    return (yield from made([PlannedCall("model_drift", args)]))
-
-
-def train(q: Question) -> Plan:
-    """A stored model again, by the setting of the version named, else of the newest."""
-    found = meant(q)
-    if not found.name:
-        return asks_back(_which(q))
-    return (yield from made([PlannedCall("train_model", {"model": found.text})]))
+    args = {"model": found.at(_in_force(q, found.name) if tool == "model_drift" else "")}
+    return (yield from made([PlannedCall(tool, args | ({"days": days} if days and tool == "model_drift" else {}))]))
 
 
 def propose(q: Question) -> Plan:

@@ -80,7 +80,7 @@ def funding_of(s: Sentence) -> str | None:
 def timeframes_of(s: Sentence) -> tuple[str, ...]:
     """`15m`, `5 min bars`, `hourly`; several where they are set beside each other."""
     found = list(PATTERNS["names.timeframe"].finditer(s.rest))
-    found = found if re.search(r"\b(?:and|vs|versus|or|against|with|to)\b", s.rest) else found[:1]
+    found = found if re.search(r"\b(?:and|vs|versus|or|against|with|to|than)\b", s.rest) else found[:1]
     s.take("timeframe", [m.span() for m in found])
     sizes = [f"{m[1]}{m[2][0]}" if m[1] else "1h" for m in found]
     return tuple(dict.fromkeys(_SIZES.get(size, size) for size in sizes))
@@ -139,7 +139,6 @@ BASKET = "pairs"  # the strategy whose symbols are the legs of one run
 
 
 _KINDS = frozenset(LISTS["strategy_kinds"].split())
-_OTHERWISE = frozenset(("vol", "grid", "maker", "mm", "hedge", "swing", "rsi", "cross"))  # words of another question, alone
 
 
 def _typed_strategy(text: str, words: Words) -> str:
@@ -151,8 +150,6 @@ def _typed_strategy(text: str, words: Words) -> str:
     owned = re.search(r"\b(?:my|our|own)\s+([a-z][a-z0-9]*(?:_[a-z0-9]+)*)\s+strategy\b", text)
     if owned is not None and owned[1] not in NOT_STRATEGIES | PRAISE:  # even an ordinary word is a name here: "my peek strategy"
         return owned[1]
-    if found is not None and found[1] in _KINDS - _OTHERWISE and found[1] not in words.strategies:
-        return found[1]  # the tool says which there are
     words_here = NOT_STRATEGIES | words.vocabulary | vocabulary() | words.params.keys()
     return "" if found is None or found[1] in words_here or is_common(found[1]) else found[1]
 
@@ -189,15 +186,6 @@ def sleeves_meant(words: Words, strategies: Sequence[str], symbols: Sequence[str
         return of and (not symbols or sleeve.symbol in symbols) and timeframe in (None, sleeve.timeframe)
 
     return tuple(sleeve.name for sleeve in words.sleeves if fits(sleeve)) if strategies or symbols else ()
-
-
-def guard_of(s: Sentence) -> str | None:
-    """The guard that `would the trailing stop fire` is about, by words that begin those of its name."""
-    found = says("slots.fires", s.rest)
-    if found is None or BLANK in found[1]:
-        return None
-    s.note("guard", [found.span(1)])
-    return re.sub(r"\btrail\w*( stops?)?\b", "trail", found[1])
 
 
 def move_of(s: Sentence) -> str | None:

@@ -198,6 +198,8 @@ def watch(q: Question) -> Plan:
     metric, subject = "day_pnl", "desk"
     if anew and text != q.slots.text and says("page_plans.money", text):
         subject = sleeve.name if sleeve and sleeve.name in text else "desk"
+    elif anew and text != q.slots.text and q.slots.symbol and not (sleeve and sleeve.name in text):
+        metric, subject = "price", q.slots.symbol  # `and btc below 84k`, after a P&L
     elif learned == "day_pnl" or (learned == "price" and q.slots.symbol):
         metric, subject = learned, str(q.slots.symbol if learned == "price" else sleeve.name if sleeve else "desk")
     elif "equity" in text:

@@ -9,7 +9,7 @@ from typing import Any
 
 from agents.offline import desk_plans, figure_plans, model_plans, page_plans, research_plans, run_plans
 from agents.offline.calls import made, not_given, once
-from agents.offline.changes import propose
+from agents.offline.changes import not_yet, propose
 from agents.offline.drafts import asks_back, drafted, result_text, which_sleeve, window
 from agents.offline.figure_plans import SLEEVES_MAX
 from agents.offline.fill import arguments
@@ -27,10 +27,11 @@ HALF_HOUR_MS = HOUR_MS // 2
 def plan_of(q: Question) -> Plan:
     """The plan of a question whose entry is chosen and allowed."""
     meant = ""
-    if q.chosen.tool.name in _OF_A_RUN:
-        q, meant = yield from figure_plans.about_run(q)
-        if meant.startswith("No stored run"):
-            return PlannedAnswer(meant)
+    for tools, found in ((_OF_A_RUN, figure_plans.about_run), (_MAKES_A_RUN, research_plans.based)):
+        if q.chosen.tool.name in tools:
+            q, meant = yield from found(q)
+    if meant.startswith("No stored run"):
+        return PlannedAnswer(meant)
     plan = _PLANS.get(q.chosen.tool.name, once)(q)
     draft = (yield from plan).after(
         SAY["after_costs"] if q.chosen.tool.name in _NET and says("plans.includes", q.slots.text) else ""
@@ -40,7 +41,8 @@ def plan_of(q: Question) -> Plan:
 
 
 _NET = ("run", "trips", "performance", "pnl", "define", "attribution")
-_OF_A_RUN = ("run", "trips", "performance", "pnl", "excursions", "trials")
+_MAKES_A_RUN = ("backtest", "compare", "judge", "sweep", "walkforward")
+_OF_A_RUN = ("run", "round_trip", "trips", "performance", "pnl", "excursions", "trials")
 
 
 def journal(q: Question) -> Plan:
@@ -199,6 +201,8 @@ def _at(q: Question) -> Plan:
 def pause(q: Question) -> Plan:
     """A pause of one sleeve, of each that is named, or of all."""
     slots = q.slots
+    if later := not_yet(q):
+        return asks_back(later)
     named = len(slots.symbols) + len(slots.strategies) > 1 and len(slots.sleeves) == len(slots.symbols)
     names = [s.name for s in q.words.sleeves] if slots.everything and not slots.sleeves else list(slots.sleeves)
     if len(names) < 2 or not (named or slots.everything or len(slots.places.get("sleeves", ())) > 1):
@@ -260,13 +264,13 @@ def alerts(q: Question) -> Plan:
 
 # the plan of each tool: in which module, by which name where it is not the tool's own; of any other tool one call
 _MODULES: Mapping[Any, str] = {
-    run_plans: "backtest compare run round_trip list_strategies=strategies",
+    run_plans: "backtest compare run list_strategies=strategies",
     research_plans: "judge trials pair_scan=pairs sweep=search walkforward=search",
     desk_plans: "counts sleeves desk exposure health what_if orders list_data=data market_context=context "
     "joint_risk=joint probe=health",
     figure_plans: "trips pnl performance excursions attribution",
     page_plans: "define runbook checklist memory note runbook_steps=steps propose_watch=watch",
-    model_plans: "models model_drift=drift train_model=train propose_model=propose",
+    model_plans: "models model_drift=of_one train_model=of_one propose_model=propose",
 }
 _HERE = {"journal_search": journal, "propose_pause": pause, "explain_event": explain, "proposals": proposals, "alerts": alerts}
 _HERE |= {"report": report, "propose_config": propose, "propose_tightening": propose}

@@ -11,7 +11,7 @@ from itertools import groupby
 from typing import Any, NamedTuple
 
 from agents.offline.params import ParamNumber, keys_named, read_params, value_text
-from agents.offline.words import PATTERNS, Param, says
+from agents.offline.words import PATTERNS, Param
 
 # verbs and nouns of a search; `try` is one where it lists three values or a range
 _RANGE, _UNIT = PATTERNS["ranges.range"], PATTERNS["ranges.unit"]
@@ -28,11 +28,6 @@ class Wanted(NamedTuple):
     named: tuple[str, ...]  # keys without a value
     unclear: tuple[str, ...]
     places: tuple[tuple[int, int], ...]
-
-
-def searches(text: str) -> bool:
-    """Whether a tidy sentence asks for a search, so that `1 to 4` in it is a range and no change."""
-    return says("ranges.searches", text) is not None
 
 
 def read_wanted(text: str, params: Mapping[str, Param], given: Mapping[str, str]) -> Wanted:
@@ -62,13 +57,9 @@ def read_wanted(text: str, params: Mapping[str, Param], given: Mapping[str, str]
     said = {key: [p for p in places if p not in read.places] for key, places in keys_named(text, params).items()}
     named = tuple(key for key, places in said.items() if places and key not in axes and key not in fixed)
     unclear = read.unclear
-    if (
-        set_later := [key for key in named if (param := params.get(key)) and param.default]
-        if len(unclear) > 1 and not axes
-        else []
-    ):
-        axes, order, unclear = {set_later[0]: ",".join(unclear)}, set_later[:1], ()  # `the trail on eth, 1.5 2 2.5`
-        named, stepped = (), []
+    later = [key for key in named if (param := params.get(key)) and param.default] if len(unclear) > 1 and not axes else []
+    if later:  # `the trail on eth, 1.5 2 2.5`
+        axes, order, unclear, named, stepped = {later[0]: ",".join(unclear)}, later[:1], (), (), []
     spans = [found.span() for found in ranges.values()]
     places = (*read.places, *spans, *(place for key in named for place in said[key]), *(() if unclear else read.unplaced))
     axes = {key: axes[key] for key in dict.fromkeys(order) if key in axes}

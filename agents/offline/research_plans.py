@@ -5,31 +5,29 @@ say is asked back. Values that nobody named are chosen around the present ones, 
 """
 
 import re
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from collections.abc import Generator, Mapping
+from dataclasses import replace
+from typing import Any
 
 from agents.offline.calls import made
+from agents.offline.choose import SPOKEN_RUN
+from agents.offline.dates import TimeSpan
 from agents.offline.drafts import asks_back, drafted, name_list
+from agents.offline.figure_plans import about_run
 from agents.offline.fill import arguments, end_of
 from agents.offline.focus import RunFocus, beyond_defaults, focus_of
+from agents.offline.follow import moved_back
 from agents.offline.params import value_text
 from agents.offline.ranges import around, count_of
 from agents.offline.read_back import PlannedCall, changes_text
 from agents.offline.run_plans import unclear
-from agents.offline.slots import COUNTED
-from agents.offline.steps import Plan, Question
+from agents.offline.slots import COUNTED, given, read_slots
+from agents.offline.steps import CallResult, Plan, Question
 from agents.offline.ways import SAY
 from agents.offline.words import PATTERNS, Param, says
 from engine.clock import DAY_MS, utc_day
 
 CHOSEN_MAX = 500  # combinations of values that the planner chooses: a search that nobody spelled out stays small
-
-
-class SearchSubject(NamedTuple):
-    """What is to be searched or judged, and where its settings are from."""
-
-    focus: RunFocus
-    of: str  # a sentence about that; empty for the strategy's defaults
 
 
 _FOLDS = re.compile(rf"\b(?:\d{{1,2}}|{'|'.join(COUNTED)}) (?:folds?|splits?|windows?|segments?|periods?|steps?)\b")
@@ -54,7 +52,7 @@ def search(q: Question) -> Plan:
     subject = subject_of(q)
     if isinstance(subject, str):
         return asks_back(subject)
-    found = subject.focus
+    found, of = subject
     axes, said = _axes(q, found, carries=forward or not q.slots.keys)
     if not axes:
         return asks_back(said)
@@ -63,7 +61,7 @@ def search(q: Question) -> Plan:
     args = {**_where(found), **_costs(q), "vary": vary} | (dict(q.slots.folds) if forward else {})
     (result,) = yield [PlannedCall(tool, args)]
     draft = drafted([PlannedCall(tool, args)], [result], _NEXT[tool] if result.status == "ok" else "")
-    return draft.after(" ".join(part for part in (_in_place(q, axes), subject.of, said, _dropped(q, found, axes)) if part))
+    return draft.after(" ".join(part for part in (of, said, _dropped(q, found, axes)) if part))
 
 
 def _where(found: RunFocus) -> dict[str, Any]:
@@ -92,23 +90,14 @@ def _axes(q: Question, found: RunFocus, *, carries: bool) -> tuple[dict[str, str
     spoken = [key for key, param in own.items() if key.partition("_")[0] in said and param.default]
     keys = q.slots.keys or spoken[:1] or [key for key in _declared(own) if key not in q.slots.common]
     axes = {key: values for key in keys if key in own and (values := around(own[key], found.params.get(key, own[key].default)))}
-    axes = _small(axes)
+    if count_of(axes) > CHOSEN_MAX:
+        axes = {key: ",".join(values.split(",")[::2]) for key, values in axes.items()}
     if not axes:
         return {}, _ask_values(list(q.slots.keys), own, found.strategy)
     chosen = "; ".join(f"{key} {values.replace(',', ', ')}" for key, values in axes.items())
     what = "No values were named" if q.slots.keys or spoken else "Nothing was named to vary"
     now = ", ".join(f"{key} {value_text(found.params.get(key, own[key].default))}" for key in axes)
     return axes, f"{what}, so I took these around {now}: {chosen}. Name others like `sweep stop_atr from 1 to 4`."
-
-
-def _in_place(q: Question, axes: Mapping[str, str]) -> str:
-    """What was named and is no parameter, where a word of it chose another one: `the rsi exit` is not rsi_bars."""
-    for key in axes:
-        part = key.partition("_")[0]
-        other = re.search(rf"\b{part} (exits?|entry|entries|levels?)\b", q.slots.text)
-        if other and key not in q.slots.text and other[1].rstrip("s") not in key:
-            return f"No parameter is the {other[0]}: {key} is varied in its place."
-    return ""
 
 
 def _dropped(q: Question, found: RunFocus, axes: Mapping[str, str]) -> str:
@@ -120,15 +109,7 @@ def _dropped(q: Question, found: RunFocus, axes: Mapping[str, str]) -> str:
 
 def _declared(own: Mapping[str, Param]) -> list[str]:
     """What is varied where nothing is named: the first number that the strategy itself declares, and the stop."""
-    first = next(
-        (key for key, param in own.items() if isinstance(param.default, int) and not isinstance(param.default, bool)), ""
-    )
-    return [key for key in dict.fromkeys((first, "stop_atr")) if key in own]
-
-
-def _small(axes: Mapping[str, str]) -> dict[str, str]:
-    """The axes, every second value of each where there would be too many combinations."""
-    return dict(axes) if count_of(axes) <= CHOSEN_MAX else {key: ",".join(v.split(",")[::2]) for key, v in axes.items()}
+    return [*[key for key, param in own.items() if type(param.default) is int][:1], *({"stop_atr"} & own.keys())]
 
 
 def _ask_values(keys: list[str], own: Mapping[str, Param], strategy: str) -> str:
@@ -136,9 +117,43 @@ def _ask_values(keys: list[str], own: Mapping[str, Param], strategy: str) -> str
     missing = [key for key in keys if key not in own]
     if own and missing:
         return f"{strategy} has no parameter {name_list(missing)}; `what parameters does {strategy} have` lists them."
-    if keys:
-        return f"Over which values? {name_list(keys)} has none to go around: write it like `{keys[0]} from 1 to 4`."
-    return "Which parameters, and over which values? For example `sweep stop_atr from 1 to 4`."
+    return f"Over which values{f' of {name_list(keys)}' if keys else ''}? For example `sweep stop_atr from 1 to 4`."
+
+
+def based(q: Question) -> Generator[list[PlannedCall], list[CallResult], tuple[Question, str]]:
+    """The question of a run as one of what it is to be made of: the change that waits, or a stored run, on its bars and with its
+    settings where the sentence names no others; and which that is."""
+    s = q.slots
+    if says("run_plans.pending", s.text) and not s.variants:
+        (listed,) = yield [PlannedCall("proposals", {"state": "pending"})]
+        waiting = list(dict.fromkeys(listed.ids("prop-")))
+        if len(waiting) != 1:
+            return q, ""
+        (card,) = yield [PlannedCall("proposals", {"proposal_id": waiting[0]})]
+        sleeve = re.search(r" for (\S+) \(", card.text)
+        found = read_slots(" ".join(f"{row['parameter']}={row['proposed']}" for row in card.rows()), q.words)
+        if sleeve is None or not found.common:
+            return q, ""
+        slots = replace(s, sleeves=(sleeve[1],), common=found.common | s.common, unclear=())
+        return replace(q, slots=slots), f"Of the pending {waiting[0]}: {changes_text(found.common)} for {sleeve[1]}."
+    of_one = SPOKEN_RUN.search(s.text) or says("run_plans.same_run", s.text)
+    if not of_one or s.variants or says("run_plans.runs", s.text):
+        return q, ""
+    q, meant = yield from about_run(q)
+    run_id = q.run_id()
+    if run_id is None or meant.startswith("No stored run"):
+        return q, meant
+    (run,) = yield [PlannedCall("run", {"run_id": run_id})]
+    of, ends = next(iter(run.data.get("sleeves") or ()), None), run.data.get("data") or {}
+    if of is None or not (of.get("symbol") and of.get("params") and ends.get("first_ms")):  # of a basket
+        return q, meant
+    span = TimeSpan(utc_day(ends["first_ms"]), utc_day(ends["last_ms"] + DAY_MS))
+    own = q.slots.span if given(q.slots.span) else moved_back(q.slots, span)
+    symbols = tuple(symbol for symbol in s.symbols if symbol != of["symbol"]) or (of["symbol"],)
+    common = beyond_defaults(q, of["strategy"], of["params"]) | s.common
+    slots = replace(q.slots, strategy=of["strategy"], strategies=(of["strategy"],), symbols=symbols, sleeves=(), span=own)
+    frame, venue = s.timeframe or run.data["timeframe"], s.venue or (of["venue"] if of["venue"] != "binance" else None)
+    return replace(q, slots=replace(slots, timeframe=frame, timeframes=(frame,), venue=venue, common=common, move=None)), meant
 
 
 def judge(q: Question) -> Plan:
@@ -146,13 +161,14 @@ def judge(q: Question) -> Plan:
     subject = subject_of(q)
     if isinstance(subject, str):
         return asks_back(subject)
-    found, first = subject.focus, subject.of
+    found, first = subject
     fixed = [f"{key}={value_text(value)}" for key, value in found.params.items()]
     args = _where(found) | _costs(q) | ({"fixed": fixed} if fixed else {})
     (result,) = yield [PlannedCall("judge", args)]
     if found.vary and not q.slots.common:
         first = f"{first} It is judged at the settings that the search began with, not at its best variation.".lstrip()
-    return drafted([PlannedCall("judge", args)], [result]).after(first)
+    costs = says("research_plans.at_costs", result.text) if says("research_plans.costs", q.slots.text) else None
+    return drafted([PlannedCall("judge", args)], [result]).after(first).after(costs[0] if costs else "")
 
 
 def pairs(q: Question) -> Plan:
@@ -175,14 +191,12 @@ def _window(q: Question, span: tuple[str | None, str | None], months: int = 12) 
 def trials(q: Question) -> Plan:
     """What has been tried: of a run by its id, of the strategy and symbol named, of the thread's last run; else the list."""
     runs = [i for i in q.slots.ids if i.startswith("r-")] + [q.handles[h] for h in q.slots.handles if h in q.handles]
-    if runs:
-        return (yield from made([PlannedCall("trials", {"hypothesis": runs[0]})]))
     focus = None if q.slots.strategies or q.slots.symbols or q.slots.sleeves else focus_of(q)
     of = (q.sleeve() if "sleeves" in q.slots.places else None) or focus
     strategy, symbol = (of.strategy, of.symbol) if of else (q.slots.strategy, q.slots.symbol)
     lists = re.search(r"\b(?:which|what|list|all) (?:the )?hypothes[ei]s\b|\bledger\b", q.slots.text)
-    if strategy and symbol and not lists:
-        return (yield from made([PlannedCall("trials", {"hypothesis": f"{strategy} on {symbol}"})]))
+    if named := runs[0] if runs else f"{strategy} on {symbol}" if strategy and symbol and not lists else "":
+        return (yield from made([PlannedCall("trials", {"hypothesis": named})]))
     call = PlannedCall("trials", {})
     (found,) = yield [call]
     if found.table is None or not (strategy or symbol):
@@ -196,8 +210,8 @@ def trials(q: Question) -> Plan:
     return drafted([call], [kept] if rows else [found], "" if rows else f"Nothing has been tried of {about} yet.")
 
 
-def subject_of(q: Question) -> SearchSubject | str:
-    """What a search or a judgement is of: named, or the thread's; else the question back for the first thing that is missing."""
+def subject_of(q: Question) -> tuple[RunFocus, str] | str:
+    """What a search or a judgement is of, and where its settings are from; else the question back for what is missing."""
     s, focus = q.slots, focus_of(q)
     if len(s.symbols) > 1 or len(s.strategies) > 1:
         return "One at a time: name one strategy and one symbol."
@@ -214,7 +228,10 @@ def subject_of(q: Question) -> SearchSubject | str:
     if not any(span) and focus is not None:
         span = (focus.start, focus.end)
     if not strategy or not symbol:
-        return _ask_for(q, strategy, symbol, any(span))
+        missing = "On which symbol" if strategy else "Which strategy" if symbol else "Which strategy, on which symbol"
+        missing += "" if any(span) else ", over which window"
+        there = f"Strategies: {name_list(list(q.words.strategies))}; bars for {name_list(list(q.words.symbols))}."
+        return f"{missing}? Answer like `trend on BTC for 2025`. {there}"
     span, said = _window(q, span) if focus is None else (span, "")
     of = above or sleeve
     params = beyond_defaults(q, strategy, of.params) if of else {}
@@ -223,14 +240,4 @@ def subject_of(q: Question) -> SearchSubject | str:
     timeframe = s.timeframe or (of.timeframe if of else "15m")
     settings = f"Settings of {from_}: {changes_text(params)}." if params else f"Of {sleeve.name}." if sleeve and not named else ""
     settings = " ".join(part for part in (settings, said) if part)
-    return SearchSubject(RunFocus(strategy, symbol, timeframe, *span, {**params, **own}, above.vary if above else {}), settings)
-
-
-def _ask_for(q: Question, strategy: str | None, symbol: str | None, window: bool) -> str:
-    """Ask for all that is missing at once."""
-    if strategy and symbol:
-        return f"Over which window? {strategy} on {symbol}: name it, such as `for 2025` or `since 2024-06`."
-    missing = [word for word, there in (("which strategy", strategy), ("on which symbol", symbol)) if not there]
-    asked = ", ".join([*missing, *([] if window else ["over which window"])])
-    there = f"Strategies: {name_list(list(q.words.strategies))}; bars for {name_list(list(q.words.symbols))}."
-    return f"{asked[0].upper()}{asked[1:]}? Answer like `trend on BTC for 2025`. {there}"
+    return RunFocus(strategy, symbol, timeframe, *span, {**params, **own}, above.vary if above else {}), settings

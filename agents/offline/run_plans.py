@@ -1,13 +1,13 @@
 """Plans about the past: backtests, comparisons, look-ahead checks, stored runs, strategies. Called by plans.py."""
 
+import json
 import re
 from dataclasses import replace
 from itertools import product
-from typing import Any
 
 from agents.offline.above import run_shown
-from agents.offline.calls import ask_for, lead, made, not_given
-from agents.offline.changes import moved_of
+from agents.offline.calls import ask_for, lead, not_given
+from agents.offline.changes import BY_VALUE, moved_of
 from agents.offline.drafts import asks_back, changes_of, drafted, name_list, result_text, which_sleeve
 from agents.offline.fill import arguments, end_of, since_now
 from agents.offline.focus import beyond_defaults, focus_of
@@ -18,12 +18,12 @@ from agents.offline.read_back import PlannedCall, changes_text, read_as
 from agents.offline.steps import CallResult, Plan, PlannedAnswer, Question
 from agents.offline.tables import heads_of
 from agents.offline.tables_shown import days_of
+from agents.offline.ways import SAY
 from agents.offline.words import PATTERNS, says
 from tools.common import render
 from tools.common.contract import Table
 
 MAX_VARIANTS = 3
-BY_VALUE = "Which setting, and to which value? Name it (`a stop twice as wide`), or write it as key=value, such as stop_atr=1.5."
 RUNS_MAX = 6  # backtests, or runs side by side, of one question
 _SIDE_BY_SIDE = ("total_return_frac", "optimistic_return_frac", "sharpe", "max_drawdown_frac", "trades", "fees")
 
@@ -31,12 +31,9 @@ _SIDE_BY_SIDE = ("total_return_frac", "optimistic_return_frac", "sharpe", "max_d
 def backtest(q: Question) -> Plan:
     """One run for each strategy, symbol, timeframe and period named; variants make it a comparison."""
     s, sleeve = q.slots, q.sleeve()
-    if "compare" in q.tools and (s.variants or (_PROPOSED.search(s.text) and not s.common)):
+    if "compare" in q.tools and s.variants:
         return (yield from compare(q))
     pairs = _pairs_of(q)
-    if not pairs and re.search(r"\b(?:re-?run|reproduce|repeat|again|same|back-?test)\b", s.text) and q.role == "developer":
-        how = "a stored one is run again, unchanged, by `nightdesk rerun RUN_ID`, and `list the latest runs` shows the ids"
-        return asks_back(f"Which run? {ask_for(q, 'strategy')} Name it with its symbol and window; {how}.")
     if not pairs:
         return asks_back(ask_for(q, "symbol" if s.strategies else "strategy"))
     moved, said = moved_of(q) if s.move == "sized" else ({}, "")
@@ -47,17 +44,21 @@ def backtest(q: Question) -> Plan:
     spans = s.periods or (s.span,)
     windows = [{"start": of.start or of.at, "end": end_of(replace(q, slots=replace(s, span=of)))} for of in spans]
     frames = s.timeframes if len(s.timeframes) > 1 else (s.timeframe or (sleeve.timeframe if sleeve else "15m"),)
-    of_all = list(product(pairs, frames, windows))
+    venues = s.venues if len(s.venues) > 1 else (args.pop("venue", None),)
+    unfunded = len(venues) > 1 and not args.get("funding")
+    args |= {"funding": "none"} if unfunded else {}  # which not every venue has recorded
+    of_all = list(product(pairs, frames, windows, venues))
     if len(of_all) > RUNS_MAX:
         return asks_back(
             f"That is {len(of_all)} backtests; one question makes at most {RUNS_MAX}: name fewer symbols or periods."
         )
     calls = []
-    for (strategy, symbol), frame, window in of_all:
+    for (strategy, symbol), frame, window, venue in of_all:
         live = beyond_defaults(q, strategy, sleeve.params) if sleeve and "sleeves" in s.places else {}
         changes = {**live, **s.common, **moved}
         own = {"strategy": strategy, "symbol": symbol, "timeframe": frame, "changes": changes_of(changes)}
-        calls.append(PlannedCall("backtest", {**args, **{k: v for k, v in window.items() if v}, **own}))
+        given = {k: v for k, v in {**window, "venue": venue}.items() if v}
+        calls.append(PlannedCall("backtest", {**args, **given, **own}))
     results = yield calls
     more = [call for r in results if r.data.get("run_id") and (call := _read_of_run(q, str(r.data["run_id"])))]
     found = (yield more) if more else []
@@ -66,6 +67,7 @@ def backtest(q: Question) -> Plan:
     now = since_now(q) and not s.span.to_now and not s.periods and calls[0].args.get("end")
     texts = [f"Until {str(now).replace('T', ' ')}, the desk's time."] if now else []
     texts += [one_side] if other else []
+    texts += ["All without funding, which is not recorded of every venue."] if unfunded else []
     texts += [text for text in (said, not_given(q), _first(q, results, found)) if text]
     texts += [result_text(result) for result in found]
     texts += [result_text(result, table=len(results) == 1) for result in results]
@@ -98,9 +100,7 @@ def _first(q: Question, results: list[CallResult], found: list[CallResult]) -> s
     return " ".join(filter(None, lines)) or lead(q, made[0])
 
 
-_SYMBOLS, _STRATEGIES, _PROPOSED, _LIVE = (
-    PATTERNS[f"run_plans.{name}"] for name in ("symbols", "strategies", "proposed", "live")
-)
+_SYMBOLS, _STRATEGIES, _LIVE = (PATTERNS[f"run_plans.{name}"] for name in ("symbols", "strategies", "live"))
 
 
 def _read_of_run(q: Question, run_id: str) -> PlannedCall | None:
@@ -125,59 +125,52 @@ def unclear(q: Question) -> str:
     near = [key for key in fits if words & set(key.split("_")) and key.split("_")[0] not in said] or (fits if unit else [])
     of = f" of {s.strategies[0]} on {s.symbols[0]}" if s.strategies and s.symbols and near else ""
     which = f"Which parameter{of} is {name_list(list(s.unclear))} for"
-    if near:
-        return f"{which}: {name_list(near[:4], 'or')}? Write it as key=value."
-    return f"{which}? Write it as key=value, such as stop_atr=2; `what parameters does trend have` lists them."
+    how = f": {name_list(near[:4], 'or')}? Write it as key=value."
+    return which + (how if near else "? Write it as key=value, such as stop_atr=2; `what parameters does trend have` lists them.")
 
 
 def compare(q: Question) -> Plan:
     """Variants against the live configuration; two strategies, two symbols or two runs side by side."""
     s, sleeve = q.slots, q.sleeve()
     variants = [{**s.common, **variant} for variant in s.variants] or ([s.common] if s.common else [])
+    if not variants and len(s.axes) == 1 and ":" not in (values := next(iter(s.axes.values()))):
+        variants = [{next(iter(s.axes)): json.loads(value)} for value in values.split(",")]
     runs = _named(q) or (_made(q) if says("run_plans.them", s.text) else [])
-    if len(runs) < 2 and not variants and re.search(r"\b(?:two|both|all|the|stored|last|latest)\b.*\bruns\b", s.text):
-        (latest,) = yield [PlannedCall("run", {})]
-        few = re.search(r"\b(?:two|both|last|latest|newest)\b", s.text)
-        named = runs_of(q, latest)
-        if len(named) < 2:
-            what = name_list([*s.strategies, *s.symbols] or list(s.sleeves))
-            return PlannedAnswer(
-                f"{'Only one stored run is' if named else 'No stored run is'} of {what}.\n\n{result_text(latest)}"
-            )
-        runs = named[: 2 if few else RUNS_MAX]
-    if not variants and len(runs) > 1:
+    if not variants and (len(runs) > 1 or says("run_plans.stored_runs", s.text)):
         return (yield from _side_by_side(q, runs))
-    if not variants and (max(map(len, (s.strategies, s.symbols, s.timeframes, s.periods))) > 1 or _STRATEGIES.search(s.text)):
+    several = max(map(len, (s.strategies, s.symbols, s.timeframes, s.periods, s.venues))) > 1 or _STRATEGIES.search(s.text)
+    if not variants and several:
         return (yield from backtest(q))
     if s.unclear:
         return asks_back(unclear(q))
     above = focus_of(q)
     moved, said = moved_of(q) if s.move == "sized" else ({}, "")
     variants = [{**variant, **moved} for variant in variants or [{}]] if moved else variants
-    if s.move == "sized" and not moved:
+    if s.move and not (moved or (variants and s.move != "sized")):
         return asks_back(BY_VALUE)
-    if not variants:
-        if s.move:
-            return asks_back(BY_VALUE)
-        ran = above is not None and above.params and _LIVE.search(s.text)
-        variants = [dict(above.params)] if above is not None and ran else []
-        if variants and sleeve is None:
-            of = [one for one in q.words.sleeves if above and (one.strategy, one.symbol) == (above.strategy, above.symbol)]
-            sleeve = of[0] if of else None
+    if not variants and above is not None and above.params and _LIVE.search(s.text):
+        variants = [dict(above.params)]
     if not variants:
         return asks_back("Which values? For example `compare a 2 ATR with a 3 ATR stop` or `stop_atr=2 against stop_atr=3`.")
-    if len(variants) > MAX_VARIANTS:
-        return asks_back("Too many variants for one comparison; name at most three.")
     if sleeve is None and not (s.strategies and s.symbols):
         return asks_back(which_sleeve(q))
-    where: dict[str, Any] = {"sleeve": sleeve.name} if sleeve else {"strategy": s.strategies[0], "symbol": s.symbols[0]}
-    given = {} if sleeve else {"timeframe": s.timeframe, "venue": s.venue}
+    if sleeve is not None and len(variants) > MAX_VARIANTS:  # what runs is row 0
+        variants = [v for v in variants if any(sleeve.params.get(key) != value for key, value in v.items())]
+    of = {"strategy": s.strategies[0], "symbol": s.symbols[0], "timeframe": s.timeframe} if sleeve is None else {}
+    if sleeve is not None and s.venue not in (None, sleeve.venue):  # of a sleeve the tool takes its own venue alone
+        of = {"strategy": sleeve.strategy, "symbol": sleeve.symbol, "timeframe": s.timeframe or sleeve.timeframe}
+        variants = [{**beyond_defaults(q, sleeve.strategy, sleeve.params), **variant} for variant in variants]
     span = (s.span.start or s.span.at, end_of(q))
     span = (above.start, above.end) if not any(span) and above is not None and not s.common else span
-    given |= {"start": span[0], "end": span[1], "fills": s.fills, "funding": s.funding}
-    args = {"variants": [{"changes": changes_of(v)} for v in variants], **where, **{k: v for k, v in given.items() if v}}
-    (result,) = yield [PlannedCall("compare", args)]
-    return drafted([PlannedCall("compare", args)], [result], _after(q, result)).after(compared_first(result, s.text)).after(said)
+    where = of | {"venue": s.venue} if of else {"sleeve": sleeve.name if sleeve else ""}
+    where |= {"start": span[0], "end": span[1], "fills": s.fills, "funding": s.funding}
+    args = {k: v for k, v in where.items() if v}
+    parts = [variants[n : n + MAX_VARIANTS] for n in range(0, len(variants), MAX_VARIANTS)]  # as many as one call takes
+    calls = [PlannedCall("compare", {"variants": [{"changes": changes_of(v)} for v in part], **args}) for part in parts]
+    results = yield calls
+    first = " ".join(filter(None, (compared_first(result, s.text) for result in results)))
+    first = first.replace(". Against the live configuration: ", "; ")
+    return drafted(calls, results, _after(q, results[-1])).after(first).after(said)
 
 
 def compared_first(result: CallResult, text: str) -> str:
@@ -193,7 +186,8 @@ def compared_first(result: CallResult, text: str) -> str:
     at = next((n for n in heads_of(table, text) if table.columns[n] in _FIGURES), None) if table is not None else None
     figures = [f"{row[1]} {row[at]}" for row in table.rows] if table is not None and at is not None else []
     shown = f" {table.columns[at].capitalize()}: {', '.join(figures)}." if table is not None and at is not None else ""
-    return f"Against the live configuration: {'; '.join(known)}.{shown}"
+    of = "the defaults" if "strategy" in result.args else "the live configuration"
+    return f"Against {of}: {'; '.join(known)}.{shown}"
 
 
 _FIGURES = ("drawdown", "fees", "round trips", "return")
@@ -204,8 +198,7 @@ def _after(q: Question, result: CallResult) -> str:
     better = any(row.get("verdict") == "better" for row in result.data.get("rows", ()))
     if result.status != "ok" or (better and not ("propose_config" in q.tools and result.data.get("sleeve"))):
         return ""
-    longer = "Next: a longer span tells more; `what data do we have?` says how far back."
-    return "Next: `propose the better one`." if better else longer
+    return "Next: `propose the better one`." if better else SAY["longer_span"]
 
 
 def _named(q: Question) -> list[str]:
@@ -230,19 +223,35 @@ def _made(q: Question) -> list[str]:
 
 
 def _side_by_side(q: Question, ids: list[str]) -> Plan:
-    """Stored runs beside each other, their figures as references."""
+    """Stored runs beside each other, their figures as references: those named, else the newest of what a sentence names."""
+    text, few = q.slots.text, ""
+    if len(ids) < 2:
+        (latest,) = yield [PlannedCall("run", {})]
+        ids, newest = runs_of(q, latest), says("run_plans.newest", text)
+        if len(ids) < 2:
+            what = name_list([*q.slots.strategies, *q.slots.symbols] or list(q.slots.sleeves))
+            none = "Only one stored run is" if ids else "No stored run is"
+            return PlannedAnswer(f"{none} of {what}.\n\n{result_text(latest)}")
+        few = f"{len(ids)} runs are stored, not two." if len(ids) > 2 and not newest and says("run_plans.two", text) else ""
+        ids = ids[: 2 if newest else RUNS_MAX]
     if len(ids) > RUNS_MAX:
         return asks_back(f"You named {len(ids)} runs; at most {RUNS_MAX} stand beside each other.")
     results = yield [PlannedCall("run", {"run_id": i}) for i in ids]
     handles = {name: handle for handle, name in q.handles.items()}
     good = [r for r in results if r.status == "ok"]
-    rows = tuple((metric, *(f"{{{handles[r.data['run_id']]}.{metric}}}" for r in good)) for metric in _SIDE_BY_SIDE)
-    shown = render.markdown_table(Table(("metric", *(str(r.data["run_id"]) for r in good)), rows)) if len(good) > 1 else ""
+    about = [r.text.partition(", recorded bars")[0] for r in good]  # `trend on binance BTC-USDT 15m, from when to when`
+    figures = ((metric, *(f"{{{handles[r.data['run_id']]}.{metric}}}" for r in good)) for metric in _SIDE_BY_SIDE)
+    table = Table(("metric", *(str(r.data["run_id"]) for r in good)), (("of", *about), *figures))
+    shown = render.markdown_table(table) if len(good) > 1 else ""
     bad = [result_text(r, table=False) for r in results if r.status != "ok"]
     first = ranked_runs(good, q.facts, q.slots.text) if len(good) > 1 else ""
-    firsts = (first, _differ(good)) if "settings" not in q.slots.text else (_differ(good), first)
+    firsts = (first, _differ(good)) if "settings" not in text else (_differ(good), first)
+    if says("run_plans.which_venue", text):
+        few = (
+            f"Bars of {name_list([v for v in q.words.venues if any(f' on {v} ' in one for one in about)])}. {SAY['other_venue']}"
+        )
     return PlannedAnswer(
-        "\n\n".join(part for part in (*firsts, *bad, shown) if part), read_as=f"the runs {name_list(ids)} side by side"
+        "\n\n".join(part for part in (few, *firsts, *bad, shown) if part), read_as=f"the runs {name_list(ids)} side by side"
     )
 
 
@@ -259,7 +268,9 @@ def run(q: Question) -> Plan:
     """A run's figures, or those of several beside each other; the latest runs when none is meant."""
     if len(several := _named(q)) > 1:
         return (yield from _side_by_side(q, several))
-    lists = re.search(r"\b(?:runs|backtests)\b", q.slots.text) and not q.slots.ids and not q.slots.handles
+    lists = says("run_plans.runs", q.slots.text) and not q.slots.ids and not q.slots.handles
+    if lists and (says("run_plans.which_venue", q.slots.text) or says("run_plans.beside", q.slots.text)):
+        return (yield from compare(q))
     args = {} if lists or q.run_id() is None else {"run_id": q.run_id()}
     dates = args and re.search(r"\bwhen\b|\bhow long\b", q.slots.text)
     dated = [PlannedCall("performance", {"subject": q.run_id()})] if dates else []
@@ -268,31 +279,24 @@ def run(q: Question) -> Plan:
     return drafted(calls, results).after(" ".join(filter(None, (lead(q, results[0]), *map(deepest, results[1:])))))
 
 
-def round_trip(q: Question) -> Plan:
-    """One round trip of a run."""
-    run_id = q.run_id()
-    if run_id is None:
-        (latest,) = yield [PlannedCall("run", {})]
-        if not latest.evidence:
-            return PlannedAnswer(result_text(latest))
-        run_id = latest.evidence[0]
-    pick: int | str = q.slots.number if q.slots.number is not None else "best" if q.slots.which == "best" else "worst"
-    return (yield from made([PlannedCall("round_trip", {"run_id": run_id, "number": pick})]))
-
-
 def strategies(q: Question) -> Plan:
-    """The available strategies, or one with its parameters; in what the settings of two sleeves differ."""
+    """The available strategies, those that are named in the words of their files, or one parameter with its bounds."""
     s, sleeve = q.slots, q.sleeve()
-    name = s.strategy or (sleeve.strategy if sleeve else None)
-    wants = re.search(r"\b(?:param\w*|knobs?|bounds?|defaults?|tun\w+|dials?)\b", s.text)
+    named = list(s.strategies) or ([sleeve.strategy] if sleeve else [])
+    wants = says("run_plans.of_a_param", s.text)
     spoken = [key for key in q.words.params if re.search(rf"\b{key}\b", s.text)]
-    spoken = spoken or (list(keys_named(s.text, q.words.params))[:1] if wants and name is None else [])
+    spoken = spoken or (list(keys_named(s.text, q.words.params_of(tuple(named))))[:1] if wants else [])
     key = next(iter(spoken), None)
     having = [of for of, params in q.words.strategies.items() if params and (key is None or any(p.key == key for p in params))]
-    names = [name] if name else having[:1] if key in s.text.split() else having if wants else []
+    names = named or (having[:1] if key in s.text.split() else having if wants else [])
     calls = [PlannedCall("list_strategies", {"strategy": n}) for n in names] or [PlannedCall("list_strategies", {})]
     results = yield calls
     for n, result in enumerate(results if key else ()):
         if (table := result.table) and (row := [r for r in table.rows if r[0] == key]):
-            results[n] = result._replace(text=f"{key} of {names[n]}: {row[0][-1]}.", table=Table(table.columns, tuple(row)))
+            bounds = f"{row[0][2]} to {row[0][3]}, {row[0][1]} by default"
+            results[n] = result._replace(
+                text=f"{key} of {names[n]}: {row[0][-1]}; {bounds}.", table=Table(table.columns, tuple(row))
+            )
+    if len(named) > 1 and key is None:  # set beside each other, without their settings
+        results = [result._replace(table=None) for result in results]
     return drafted(calls, results)

@@ -27,6 +27,7 @@ class Slots:
     timeframe: str | None = None
     timeframes: tuple[str, ...] = ()  # `15m and 1h`: all that are named
     venue: str | None = None
+    venues: tuple[str, ...] = ()  # `okx against binance`: all that are named
     span: dates.TimeSpan = dates.NO_SPAN
     periods: tuple[dates.TimeSpan, ...] = ()  # `2023 vs 2024`: windows that are set beside each other
     lasting: str | None = None  # `for 24 hours`: how long, not when
@@ -55,7 +56,6 @@ class Slots:
     stepped: tuple[str, ...] = ()  # of those, ranges whose step nobody named
     outcome: str | None = None  # winners | losers | both: trips that are to be left out otherwise
     folds: Mapping[str, str] = field(default_factory=dict)  # `30d train`: train, test -> how long
-    guard: str | None = None  # `would the trailing stop fire`
     fills: str | None = None
     funding: str | None = None
     models: tuple[str, ...] = ()  # stored ones by name
@@ -78,6 +78,12 @@ class Slots:
         if self.variants or self.common:  # new numbers replace the old ones together
             taken.pop("variants", None)
             taken["common"] = {k: v for k, v in older.common.items() if k not in _keys(self)} | self.common
+        gone = says("slots.dropped", self.text) if self.unclear and (older.axes or older.variants) else None
+        if gone is not None:  # `drop the 35`: of the values above
+            left = set(re.findall(r"\d+(?:\.\d+)?", gone["gone"] or gone["gone2"]))
+            kept = {key: ",".join(v for v in values.split(",") if v not in left) for key, values in older.axes.items()}
+            variants = tuple(v for v in older.variants if not {params.value_text(value) for value in v.values()} & left)
+            taken |= {"axes": kept, "variants": variants, "unclear": ()}
         if self.axes:
             taken["axes"] = {k: v for k, v in older.axes.items() if k not in _keys(self)} | dict(self.axes)
         if self.symbols or self.strategy or self.sleeves:  # `now only btc`, after `without eth`
@@ -126,7 +132,7 @@ def read_slots(question: str, words: Words, *, searching: bool = False) -> Slots
     """The slots of a question. `searching`: it goes on with a search, so that `1 to 3` is a range in it."""
     s = Sentence(tidy(question, words, vocabulary()))
     stored, stored_versions = names.models_of(s, words)  # before a number is read from a version
-    searching = searching or ranges.searches(s.text)
+    searching = searching or says("ranges.searches", s.text) is not None
     written = ranges.written(s.rest, words.params) if searching else {}  # before a clock is read from it
     s.take("params", [place for _, place in written.values()])
     folds = _folds(s) if searching else {}
@@ -145,8 +151,9 @@ def read_slots(question: str, words: Words, *, searching: bool = False) -> Slots
     by = (*by, "weekday") if weekday and "weekday" not in by else by
     symbols, handles, strategies = names.symbols_of(s, words), s.every("handles"), names.strategies_of(s, words)
     span = _length(s, words) if span == dates.NO_SPAN and strategies and not (searching or lasting) else span
-    venue, percent, move = _venue(s, words), _percent(s), names.move_of(s)
-    reading, wanted = _values(s, words.params_of(strategies), written if searching else None)
+    venues, percent, move = _venues(s, words), _percent(s), names.move_of(s)
+    of = strategies or tuple(dict.fromkeys(sleeve.strategy for sleeve in words.sleeves if sleeve.name in named))
+    reading, wanted = _values(s, words, of, written if searching else None)
     filters, unclear = ((), wanted.unclear) if searching else _filters(s, reading)
     return Slots(
         text=s.text,
@@ -155,7 +162,8 @@ def read_slots(question: str, words: Words, *, searching: bool = False) -> Slots
         symbols=symbols,
         timeframe=next(iter(timeframes), None),
         timeframes=timeframes,
-        venue=venue,
+        venue=next(iter(venues), None),
+        venues=venues,
         span=span,
         periods=tuple(periods),
         lasting=lasting,
@@ -184,7 +192,6 @@ def read_slots(question: str, words: Words, *, searching: bool = False) -> Slots
         stepped=wanted.stepped,
         outcome=_outcome(s),
         folds=folds,
-        guard=names.guard_of(s),
         fills=(_noted(s, "fills") or "").split(" ")[0] or None,
         funding=funding,
         models=stored,
@@ -195,13 +202,15 @@ def read_slots(question: str, words: Words, *, searching: bool = False) -> Slots
 
 def _off(s: Sentence, words: Words) -> dict[str, int]:
     """`btc trend, no stop`: the settings that a run is to be without."""
-    found = list(PATTERNS["slots.off"].finditer(s.text)) if any(mentions(name, s.text) for name in words.strategies) else []
+    names_here = (*words.strategies, *(sleeve.name for sleeve in words.sleeves))
+    found = list(PATTERNS["slots.off"].finditer(s.text)) if any(mentions(name, s.text) for name in names_here) else []
     s.take("params", [m.span() for m in found])
     return {f"{m[1]}_atr": 0 for m in found}
 
 
-def _values(s: Sentence, own: Mapping[str, Any], written: Any) -> tuple[params.ParamReading, ranges.Wanted]:
+def _values(s: Sentence, words: Words, of: tuple[str, ...], written: Any) -> tuple[params.ParamReading, ranges.Wanted]:
     """Values that are set, and those that a search varies; more than stand beside each other are searched: `stop 1 2 3 4`."""
+    own = {**words.params_of(of), **{key: param for key, param in words.params.items() if mentions(key, s.rest)}}
     if written is not None:
         wanted = ranges.read_wanted(s.rest, own, {k: v for k, (v, _) in written.items()})
         reading = params.ParamReading(dict(wanted.fixed), [], (), wanted.places)
@@ -221,11 +230,8 @@ def _length(s: Sentence, words: Words) -> dates.TimeSpan:
     return dates.read_span(f"last {bare[0]}", words.desk_ms)[0] if bare else dates.NO_SPAN
 
 
-def in_window_above(read: Slots, older: Slots, *, frames: bool, desk_ms: int | None) -> Slots | None:
-    """`the 30 days before that` as the window it is; `1h` alone as one where no timeframe is asked for. None: before what?"""
-    if not frames and set(read.places) == {"timeframe"} and says("slots.frame_alone", read.text):
-        span = dates.read_span(f"last {read.timeframe}".replace("m", " minutes"), desk_ms)[0]
-        return replace(read, timeframe=None, timeframes=(), span=span, places={"span": read.places["timeframe"]})
+def in_window_above(read: Slots, older: Slots, desk_ms: int | None) -> Slots | None:
+    """`the 30 days before that` as the window it is. None: before what?"""
     found = dates.ahead_of(read.span, older.span, desk_ms) if read.span.ahead else read.span
     return None if found is None else replace(read, span=found)
 
@@ -252,11 +258,11 @@ def _noted(s: Sentence, name: str) -> str | None:
     return found[0][0] if found else None
 
 
-def _venue(s: Sentence, words: Words) -> str | None:
-    """The venue that is named."""
-    venue = next((v for v in (*words.venues, "binance", "okx", "bybit", "synthetic") if mentions(v, s.rest)), None)
-    s.note("venue", [m.span() for m in mentions(venue or "-", s.rest)])
-    return venue
+def _venues(s: Sentence, words: Words) -> tuple[str, ...]:
+    """The venues that are named, in the order of the desk's."""
+    found = {venue: mentions(venue, s.rest) for venue in dict.fromkeys((*words.venues, "binance", "okx", "bybit", "synthetic"))}
+    s.note("venue", [m.span() for listed in found.values() for m in listed])
+    return tuple(venue for venue, listed in found.items() if listed)
 
 
 def _out(s: Sentence, without: tuple[str, ...], words: Words) -> tuple[str, tuple[str, ...]] | None:
@@ -276,7 +282,7 @@ def _by(s: Sentence) -> tuple[str, ...]:
     found_all: list[str] = []
     for name, forms in BY.items():
         said = "|".join(sorted(map(re.escape, forms), key=len, reverse=True))
-        patterns = [rf"\b(?:by|per|for each|each|every|broken down by) (?:the |its )?(?:{said})\b(?! of \w+ing)"]
+        patterns = [rf"\b(?:(?<!side )by|per|for each|each|every|broken down by) (?:the |its )?(?:{said})\b(?! of \w+ing)"]
         patterns += [rf"\b(?:{'|'.join(f for f in forms if ' ' in f)})\b"] if name == "side" else []
         patterns += [rf"^(?:(?:and|so|but|on|in|from|by|of|for) )*(?:which|what) (?:{said})(?=[?.! ]*$)"]
         single = (
@@ -294,10 +300,6 @@ def _by(s: Sentence) -> tuple[str, ...]:
         if name not in found_all and more is not None and s.text[: more.start()].endswith(tuple(BY[found_all[0]])):
             found_all.append(name)
             s.take("by", [more.span()])
-    exits = [m for kind in ("stop", "trail", "target") if (m := re.search(rf"\b{kind}(?:s|ing stops?|ped trades)\b", s.rest))]
-    if len(exits) > 1 and not found_all and re.search(r"\b(?:or|vs|versus|against|than)\b", s.rest):
-        s.note("by", [m.span() for m in exits])
-        return ("exit",)
     both = [m for side in ("long", "short") if (m := re.search(rf"\b{side}s?\b", s.rest))]
     if len(both) == 2 and not found_all and re.search(r"\b(?:better|worse|more|less|than|against|compared?)\b", s.rest):
         s.take("by", [m.span() for m in both])
@@ -353,20 +355,18 @@ def _outcome(s: Sentence) -> str | None:
     return "both" if len(kinds) > 1 or (kinds and says("slots.ends", s.text)) else kinds[0] if kinds else None
 
 
-_LENGTH = r"(\d{1,4}|one|two|three|six) ?(d|h|w|days?|hours?|weeks?|months?|mo|years?|y)?"
-_PART = r"(train|test|fit|learn|trade)\w*"
-_FOLDS = re.compile(rf"\b{_LENGTH} (?:of |to |for )?{_PART}\b|\b{_PART} (?:(?:on|of|for|over) )?{_LENGTH}(?![\w:.=])")
-_FOLD = {"fit": "train", "learn": "train", "trade": "test"}
+_FOLD = {"fit": "train", "learn": "train", "in": "train", "trade": "test", "out": "test"}
 _DAYS = {"m": 30, "y": 365}  # of what no fold is given in
 
 
 def _folds(s: Sentence) -> dict[str, str]:
-    """`30d train and 5d test`, `train 3 months test 1`: how long each fold learns and trades."""
-    found = [(m, _counted(m[1] or m[5]), (m[2] or m[6] or " ")[0]) for m in _FOLDS.finditer(s.rest)]
-    unit = next((unit for *_, unit in found if unit != " "), "")
-    s.take("folds", [m.span() for m, *_ in found if unit])
-    sized = [(m[3] or m[4], n, unit if own == " " else own) for m, n, own in found if unit]
-    return {_FOLD.get(part, part): f"{n * _DAYS[u]}d" if u in _DAYS else f"{n}{u}" for part, n, u in sized}
+    """`30d train and 5d test`, `three months in, one out`: how long each fold learns and trades."""
+    found = list(PATTERNS["slots.folds"].finditer(s.rest))
+    unit = next((u[0] for m in found if (u := m["u1"] or m["u2"])), "")
+    s.take("folds", [m.span() for m in found if unit])
+    sized = [(m["p1"] or m["p2"], _counted(m["n1"] or m["n2"]), (m["u1"] or m["u2"] or unit)[0]) for m in found if unit]
+    parts = [(next(to for of, to in _FOLD.items() if part.startswith((of, to))), n, u) for part, n, u in sized]
+    return {part: f"{n * _DAYS[u]}d" if u in _DAYS else f"{n}{u}" for part, n, u in parts}
 
 
 def _side(s: Sentence, out: tuple[str, tuple[str, ...]] | None) -> str | None:

@@ -214,9 +214,8 @@ def part_of(text: str, thread: ThreadSoFar, earlier: Sequence[Part] = ()) -> Par
 
 def _in_window(read: slots.Slots, older: Part | None, thread: ThreadSoFar) -> "slots.Slots | Part":
     """A sentence with a window that is named beside the one above; asked back where there is none."""
-    frames = older is None or older.chosen is None or older.chosen.entry.takes("timeframe")
     above = older.slots if older else slots.Slots()
-    found = slots.in_window_above(read, above, frames=frames, desk_ms=thread.words.desk_ms)
+    found = slots.in_window_above(read, above, thread.words.desk_ms)
     return Part("", read, call=asks_back(SAY["before_what"])) if found is None else found
 
 

@@ -61,10 +61,10 @@ def test_the_rule_of_a_refusal_is_explained(words: Words) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "shown"), [("compare my latest runs", ["r-1", "r-2"]), ("compare both stored runs", ["r-1", "r-2"])]
+    ("text", "shown"), [("compare my latest runs", ["r-1", "r-2"]), ("compare both stored runs", ["r-1", "r-2", "r-3"])]
 )
 def test_stored_runs_without_ids_are_the_latest(text: str, shown: list[str], words: Words) -> None:
-    """The two newest, also of three of which two are meant: the answer names them."""
+    """The two newest; of three where two are meant all of them, which the answer says."""
     desk = Desk("developer", words, run=ok("run", evidence=("r-1", "r-2", "r-3"), data={"run_id": "r-77"}))
     desk.ask(text)
     assert [args.get("run_id") for _, args in desk.called] == [None, *shown]

@@ -27,7 +27,7 @@ FIRST = {
         "the next open lies beyond our stop, at what price does the simulation get us out",
         "one bar touches stop and target, which of them does the test take",
     ),
-    "way same_again": ("is a rerun going to give me identical figures", "do two runs with the same settings ever differ"),
+    "way repeatable": ("is a rerun going to give me identical figures", "do two runs with the same settings ever differ"),
     "way timezone": ("what would 9:45Z be in oslo", "local time or utc, these hours"),
     "way figures": ("would this still work with three million", "how much capital can it take before we move the price"),
     "way help": ("which jobs are left for a human here", "what are the things you can not do"),
@@ -83,7 +83,7 @@ def test_a_fixed_text_with_what_is_open_below_it(words: Words, text: str) -> Non
 def test_a_pause_that_begins_later_is_refused_at_once(words: Words, text: str) -> None:
     """It begins when it is approved: none is filed for another time."""
     desk = Desk("operator", words)
-    assert "begin later" in desk.ask(text)
+    assert "begins when" in desk.ask(text)
     assert desk.called == []
 
 

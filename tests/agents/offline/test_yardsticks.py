@@ -170,7 +170,6 @@ def test_lately_is_the_last_week_against_what_was_before(words: Words, asked: st
         ("how does the sizing work", "An entry risks a share of the sleeve's equity"),
         ("is funding in the backtest", "the recorded funding where its answer says"),
         ("mail the report to my boss", "A chat answer is text and tables; a chat sends no mail"),
-        ("sweep the fast entry for trend on btc over 2025", "No parameter is the fast entry: fast_bars is varied"),
         ("how many bars were late or missing since monday, per sleeve", "No tool counts bars that were late"),
     ],
 )
