@@ -62,11 +62,11 @@ def row(slots: Slots, past: Sequence[PastTurn], facts: Facts) -> FromAbove:
 
 def row_of(place: int, past: Sequence[PastTurn], facts: Facts, text: str = "") -> FromAbove:
     """The call that shows a line of the last table, or the line itself where it has no id; a question back without one."""
-    lists = any(not _of_one(result) and row_ids(result) for turn in past[-LOOKS_BACK:] for result in turn.results)
+    lists = any(not of_one(result) and row_ids(result) for turn in past[-LOOKS_BACK:] for result in turn.results)
     for result in (result for turn in reversed(past) for result in reversed(_together(turn.results))):
         ids, table = row_ids(result), result.table
         rows = ids or (table.rows if table is not None else ())
-        if not rows or (lists and _of_one(result)):  # `the second one`, after the first was explained: of the list, still
+        if not rows or (lists and of_one(result)):  # `the second one`, after the first was explained: of the list, still
             continue
         if not _there(place, rows):
             return asks_back(f"The last table has {len(rows)} rows{': ' + ', '.join(ids[:6]) if ids else ''}. Which one?")
@@ -82,7 +82,7 @@ def row_of(place: int, past: Sequence[PastTurn], facts: Facts, text: str = "") -
     return asks_back("Nothing is listed in this thread, so I cannot tell which one you mean. Name it by its id.")
 
 
-def _of_one(result: CallResult) -> bool:
+def of_one(result: CallResult) -> bool:
     """Whether a table says what one thing is: its rows are figures, not things to pick from."""
     return result.table is not None and result.table.columns[0] in ("metric", "event")
 

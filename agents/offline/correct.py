@@ -154,6 +154,8 @@ def without_its_words(heard: ShortSentence) -> Rest | None:
         for word, frame in _HOURLY:
             rest = re.sub(rf"\b{word}\b(?: bars| candles)?", frame, rest)
     rest = re.sub(r"^(?:the )?same(?: thing| again)?(?: but| and| only| just)? (?:on |for |with |as )?(?=\S)", "", rest)
+    swapped = says("correct.swap", heard.text)
+    rest = next((said for said in swapped.groups() if said), rest) if swapped else rest
     if not rest or rest == heard.text or heard.above.older is None:
         return None
     named = read_slots(rest, heard.above.words)

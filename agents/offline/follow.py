@@ -71,7 +71,8 @@ def shifted(slots: Slots, older: Slots, words: Words) -> Slots:
     merged = _with_number(slots, older, words).over(older)
     found = _EARLIER.search(slots.text)
     if found and words.desk_ms is not None:
-        merged = replace(merged, span=_earlier(next((g for g in found.groups() if g), None), older.span, words.desk_ms))
+        unit = next((g for g in found.groups() if g), None)
+        merged = replace(merged, span=_moved(unit, older.span, words.desk_ms, later=bool(says("follow.later", slots.text))))
     if older.percent and not slots.percent and (_UP.search(slots.text) or _DOWN.search(slots.text)):
         merged = replace(merged, percent=abs(older.percent) * (1 if _UP.search(slots.text) else -1))
     ends = older.which in ("best", "worst") and not older.by
@@ -151,19 +152,24 @@ def in_window_above(slots: Slots, older: Slots) -> Slots:
 
 
 def moves_back(slots: Slots) -> bool:
-    """`and the night before`."""
+    """`and the night before`, `the week after`."""
     return bool(_EARLIER.search(slots.text))
 
 
 _SIZES = {"hour": 1 / 24, "day": 1, "night": 1, "week": 7, "month": 30, "quarter": 91, "year": 365}
 
 
-def _earlier(unit: str | None, span: TimeSpan, desk_ms: int) -> TimeSpan:
-    """The window before: as long as the unit says, or moved back by it where it is shorter; without a unit as long as it was."""
+def _moved(unit: str | None, span: TimeSpan, desk_ms: int, *, later: bool) -> TimeSpan:
+    """The window before or after: as long as the unit says, or moved by it where it is shorter; without a unit as long as it was."""
     now = datetime.fromtimestamp(desk_ms / 1000, UTC)
     start, end = time_of(span.start or span.at) or now, time_of(span.end) or (now if unit in ("night", "hour") else None)
     size = timedelta(days=_SIZES[unit]) if unit else (end - start) if end else timedelta(days=7)
-    until = end - size if end and end - start < size else start
+    shorter = end is not None and end - start < size
+    if later:
+        first = start + size if shorter or end is None else end
+        last = end + size if shorter and end is not None else first + size
+        return TimeSpan(first.strftime("%Y-%m-%dT%H:%M"), last.strftime("%Y-%m-%dT%H:%M"))
+    until = end - size if shorter and end is not None else start
     return TimeSpan((start - size).strftime("%Y-%m-%dT%H:%M"), until.strftime("%Y-%m-%dT%H:%M"))
 
 
@@ -241,6 +247,8 @@ def carried(read: Slots, old: Slots, of: AskedEntry, chosen: Chosen) -> tuple[Sl
         value, own = getattr(old, name), reading.given(getattr(read, name))
         if own or not reading.given(value) or (name == "sleeves" and (read.symbols or read.everything)):
             continue
+        if name == "span" and says("follow.now", read.text):
+            continue  # what is asked of the present has no window that is over
         hours = name == "span" and entry.tool.name == "pnl" and any("T" in (t or "") and "T00:00" not in t for t in value[:3])
         by_row = name == "sleeves" and entry.tool.name in ("attribution", "joint_risk")
         if by_row or (any(map(entry.takes, fields)) and not hours):
@@ -300,7 +308,10 @@ def going_on(text: str, read: Slots, older: Part, words: Words, past: Sequence[P
         older = older._replace(slots=replace(older.slots, strategies=mine, strategy=mine[0] if len(mine) == 1 else None))
     assert older.chosen is not None  # noqa: S101 - asked before
     tool = older.chosen.entry.tool.name
-    if (read.symbols or read.strategies) and SPOKEN_RUN.search(read.text) and older.chosen.entry.takes("subject"):
+    shown = next((r for turn in reversed(past) for r in reversed(turn.results) if r.name != "calc"), None)
+    of_run = shown is not None and str(shown.args.get("subject") or shown.args.get("run_id") or "").startswith("r-")
+    other_run = SPOKEN_RUN.search(read.text) or (of_run and says("follow.the_one", read.text))
+    if (read.symbols or read.strategies) and other_run and any(map(older.chosen.entry.takes, ("subject", "run_id"))):
         own = replace(older.slots, text=f"{older.slots.text.rstrip('?.! ')} of the stored run", sleeves=(), span=read.span)
         own = replace(own, symbols=read.symbols, strategy=read.strategy, strategies=read.strategies)
         return older._replace(text=text, slots=own, own=read, left=(), maybe=())  # `and the same for the sol run`

@@ -45,7 +45,7 @@ def _answered(slots: Slots, above: TableAbove, found: RowsAsked, facts: Facts) -
     if not rows:
         return PlannedAnswer(_verdict(text, 0, size, some), read_as=read_as)
     at = column_of(table, figure_meant(slots, above) if found.how else text)
-    row, name = table.rows[rows[0]], _name_of(table, rows[0])
+    row, name = table.rows[rows[0]], name_of(table, rows[0])
     shown = [*found.heads, *([at] if found.heads and at not in (0, *found.heads) and _ranks(found.how) else [])] or _columns_of(
         table
     )
@@ -74,7 +74,7 @@ def _ranks(how: str) -> bool:
     return re.search(r"\b(?:lowest|highest) ", how) is not None
 
 
-def _name_of(table: Table, n: int) -> str:
+def name_of(table: Table, n: int) -> str:
     """What a row is called; of a run with what sets it apart."""
     row = table.rows[n]
     name = str(row[key_of(table)])
@@ -87,7 +87,7 @@ def _others(above: TableAbove, n: int, at: int) -> str:
     """Of two or three runs the figures of the others."""
     if above.table.columns[:2] != OF_RUNS or len(above.rows) > 3:
         return ""
-    others = [f"{above.table.rows[i][at]} of {_name_of(above.table, i)}" for i in above.rows if i != n]
+    others = [f"{above.table.rows[i][at]} of {name_of(above.table, i)}" for i in above.rows if i != n]
     return f", against {' and '.join(others)}" if others else "; it is the only run of this thread"
 
 
@@ -132,6 +132,6 @@ def sorted_rows(slots: Slots, above: TableAbove, found: RowsAsked, facts: Facts)
     if found.left or not at or len(order) < 2:
         names = ", ".join(name for name in table.columns if name)
         return PlannedAnswer(f"The table above has no such column; it has {names}.", read_as=_read(above, found))
-    lead = f"By {table.columns[at]}, {_name_of(table, order[0])} is first: {table.rows[order[0]][at]}."
+    lead = f"By {table.columns[at]}, {name_of(table, order[0])} is first: {table.rows[order[0]][at]}."
     shown = _columns(only(table, order), _columns_of(table) and list(dict.fromkeys((at, *_columns_of(table)))))
     return PlannedAnswer(f"{lead}\n\n{render.markdown_table(shown)}", read_as=f"the table above, by {table.columns[at]}")

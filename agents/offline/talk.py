@@ -325,6 +325,8 @@ def figure_meant(slots: Slots, above: TableAbove) -> str:
         return slots.text
     if "times" in above.table.columns:
         return f"{slots.text} count"
+    if "trips" in above.table.columns and says("talk.count", above.asked.lower()):
+        return f"{slots.text} how many trades"
     earlier = next((asked.lower() for asked in (*above.later, above.asked) if heads_of(above.table, asked.lower())), "")
     return f"{slots.text} {' '.join(w for w in re.findall(r'[a-z&]+', earlier) if w in FIGURE_WORDS)}".strip()
 

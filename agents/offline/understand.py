@@ -10,13 +10,13 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import NamedTuple
 
-from agents.offline import above, above_kinds, account, follow, measured, rules, slots, table_answers, table_sums, wider
+from agents.offline import above, above_kinds, account, follow, measured, rules, slots, subject, table_answers, table_sums, wider
 from agents.offline.changes import scaled
 from agents.offline.choose import SHOWN, chosen_of, entry_of, likely, refined, sure, with_label
 from agents.offline.drafts import asks_back
 from agents.offline.just_shown import on_that_day, two_named
 from agents.offline.kept_readings import KeptReading, SeenFacts, keep, kept
-from agents.offline.labels import FOLLOWS, MORE, REPEAT, WHICH, AskLabel
+from agents.offline.labels import FOLLOWS, MORE, PICK, REPEAT, WHICH, AskLabel
 from agents.offline.learned import Guess
 from agents.offline.parts import ALIKE, CLAUSE_SURE, Part, bare_reading, beside, by_sleeve, picked_of, with_first
 from agents.offline.steps import PastTurn, PlannedAnswer
@@ -29,6 +29,7 @@ PAST_MAX = 8  # turns before that a question is read against
 SURE_WITH_ODD = 0.55  # of a sentence with a word that no sentence of its label has
 WAY_BY_ITSELF = 0.9  # of a fixed answer in the middle of a thread
 _CLAUSE, _HALVES = PATTERNS["understand.clause"], PATTERNS["understand.halves"]
+POINTED_SURE = 0.35  # of a sentence that names the thing above by itself now
 COMPARED = Guess(AskLabel("compare", {}), 1.0)
 NOTHING_WAITS = "Nothing here waits for a yes, and a chat applies nothing. Say what you want to see."
 NOTHING_DONE = "Nothing was done. What was filed stays until a person decides or it expires: `which proposals are pending?`"
@@ -176,6 +177,8 @@ def part_of(text: str, thread: ThreadSoFar, earlier: Sequence[Part] = ()) -> Par
     if older is not None and read.common and not read.symbols and re.search(r"\bboth\b", read.text):
         return Part(text, read, call=asks_back("Which two? Name both."))
     goes_on = bool(thread.past) and not earlier
+    if goes_on and (pointed := _pointed(text, read, thread)) is not None:
+        return pointed
     if goes_on and (plan := table_sums.worked_out(read, thread.past, thread.facts, thread.words)) is not None:
         return Part(text, read, call=plan, ask=WHICH)
     if goes_on and (going := _from_above(text, read, thread)) is not None:
@@ -233,6 +236,23 @@ def _from_above(text: str, read: slots.Slots, thread: ThreadSoFar) -> Part | Non
     if isinstance(found, Way):
         return Part(text, read, found, ask=f"way {found.key}")
     return None if found is None else Part(text, read, call=found, ask=REPEAT)
+
+
+def _pointed(text: str, read: slots.Slots, thread: ThreadSoFar) -> Part | None:
+    """A sentence about one thing above: read from its row, or asked with its name. Nothing goes on with it."""
+    said = subject.about(read, thread.past, thread.facts, thread.words)
+    if not isinstance(said, str):
+        return None if said is None else Part(text, read, call=said, ask=PICK, aside=True)
+    asked = slots.read_slots(said, thread.words)
+    listed = likely(asked)
+    goes_on = likely(read, thread.before)[0]
+    if goes_on.label.ask == MORE and goes_on.probability > listed[0].probability:
+        return _more(text, with_label(asked, goes_on.label), thread)._replace(ask=_frame_ask(thread))
+    entry = None if listed[0].label.ask in FOLLOWS else chosen_of(listed[0], asked)
+    if entry is None or listed[0].probability < POINTED_SURE or entry.entry.proposes or entry.left:
+        return None
+    part = _as_read(said, asked, listed[0], thread._replace(past=(), read={}), ())
+    return None if part.empty or part.lost or part.chosen is None else part._replace(aside=True)
 
 
 def _by_itself(read: slots.Slots) -> Guess | None:
