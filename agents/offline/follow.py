@@ -160,7 +160,7 @@ _SIZES = {"hour": 1 / 24, "day": 1, "night": 1, "week": 7, "month": 30, "quarter
 
 
 def _moved(unit: str | None, span: TimeSpan, desk_ms: int, *, later: bool) -> TimeSpan:
-    """The window before or after: as long as the unit says, or moved by it where it is shorter; without a unit as long as it was."""
+    """The window before or after: as long as the unit says, or moved by it where it is shorter; without one as long as it was."""
     now = datetime.fromtimestamp(desk_ms / 1000, UTC)
     start, end = time_of(span.start or span.at) or now, time_of(span.end) or (now if unit in ("night", "hour") else None)
     size = timedelta(days=_SIZES[unit]) if unit else (end - start) if end else timedelta(days=7)

@@ -84,7 +84,8 @@ def _name(above: TableAbove, n: int, facts: Facts) -> str:
 def _pointing(slots: Slots) -> str:
     """The words of a sentence that point at a thing above; empty for none."""
     placed, pointer = slots.places.get("place", ()), _POINTER.search(slots.text)
-    return slots.text[slice(*placed[0])] if placed else pointer[0] if pointer else ""
+    implied = "that" if says("subject.implied", slots.text) else ""
+    return slots.text[slice(*placed[0])] if placed else pointer[0] if pointer else implied
 
 
 def _in_frame(name: str, result: CallResult) -> str:
@@ -101,7 +102,8 @@ def _row(slots: Slots, above: TableAbove, since: Sequence[str], facts: Facts, wo
     """The one row that a sentence means: by its place or rank, else the one singled out since; the only one where its kind is
     named, and of drawdowns the deepest."""
     own = slots if slots.place is not None else read_slots(_pointing(slots), words)  # ranked by no other figure
-    for asked in (own, *(read_slots(text, words) for text in since)):
+    earlier = ("the worst one" if says("asked_again.blames", text.lower()) else text for text in since)
+    for asked in (own, *(read_slots(text, words) for text in earlier)):
         found = asked_of(replace(asked, count=None if asked.count == 1 else asked.count), above, facts)
         by_place = asked is slots
         if found.how and len(found.rows) == 1 and (by_place or len(above.rows) > 1):
@@ -165,7 +167,11 @@ def about(slots: Slots, past: Sequence[PastTurn], facts: Facts, words: Words) ->
     content = [t for t in tokens_of(rest) if t.word not in (*STOP, *LIGHT) or t.word in ASKING]
     if not content or says("subject.bare", rest.text):
         return None
-    return _cells(rest, found, facts) or (f"{rest.text} {found.words}" if found.words else None)
+    if (cells := _cells(rest, found, facts)) is not None:
+        return cells
+    if not found.words and found.placed and table.columns[0] == "trip":
+        return row_of(found.row, [PastTurn("", (result,))], facts)  # nothing else is asked in its place
+    return f"{rest.text} {found.words}" if found.words else None
 
 
 def _no_such_row(slots: Slots, past: Sequence[PastTurn]) -> PlannedAnswer | None:

@@ -14,7 +14,6 @@ from agents.offline import above, above_kinds, account, follow, measured, rules,
 from agents.offline.changes import scaled
 from agents.offline.choose import SHOWN, chosen_of, entry_of, likely, refined, sure, with_label
 from agents.offline.drafts import asks_back
-from agents.offline.just_shown import on_that_day, two_named
 from agents.offline.kept_readings import KeptReading, SeenFacts, keep, kept
 from agents.offline.labels import FOLLOWS, MORE, PICK, REPEAT, WHICH, AskLabel
 from agents.offline.learned import Guess
@@ -132,7 +131,7 @@ def understand(
         return by_sleeve([Part(question, slots.read_slots(question, words), chosen=entry_of(ask), ask=ask)])
     if (one.maybe or one.lost) and len(texts) > 1 and (alone := beside([part_of(t, thread) for t in texts])) is not None:
         return by_sleeve([alone])
-    return by_sleeve([two_named(wider.widened(one))])
+    return by_sleeve([wider.widened(one)])
 
 
 def _several(texts: Sequence[str], thread: ThreadSoFar) -> list[Part] | None:
@@ -394,7 +393,7 @@ def _on_frame(part: Part, frame: Part, thread: ThreadSoFar, *, within: bool) -> 
     if (of_a_day or counted) and follow.points_back(
         part.slots
     ):  # `which sleeve was that from`, after the worst day: its window is not kept
-        return on_that_day(part, thread.past, thread.facts) or part._replace(lost=("that",))
+        return part._replace(lost=("that",))
     tools = (part.chosen.entry.tool.name, frame.chosen.entry.tool.name)
     same = tools[0] == tools[1] and not part.slots.places.keys() & {"span", "sleeves", "symbols", "everything"}
     failed = [r for turn in thread.past[-1:] for r in turn.results if r.name in follow.RUNS and r.status != "ok"]
