@@ -264,18 +264,26 @@ def in_text(slots: Slots, past: Sequence[PastTurn]) -> PlannedAnswer | None:
     return PlannedAnswer(f"{found[0][0].upper()}{found[0][1:]}.", read_as="the answer above") if found else None
 
 
-def again(slots: Slots, past: Sequence[PastTurn], facts: Facts) -> PlannedCall | PlannedAnswer:
-    """`since when?`, `who?`: what the answer above has already, shown again, of a proposal or an alert its whole card."""
+def nothing_more(slots: Slots, past: Sequence[PastTurn]) -> PlannedAnswer:
+    """The answer above once more, or that there is none."""
+    if (last := newest(past)) is None:
+        return asks_back("Nothing was looked up for the last answer. Name what you want to know it of.")
+    return no_more(last, slots.text)
+
+
+def again(slots: Slots, past: Sequence[PastTurn], facts: Facts) -> PlannedCall | PlannedAnswer | None:
+    """`since when?`, `who?`: what the answer above has already, of a proposal or an alert its whole card; None where it has
+    nothing of that."""
     last = newest(past)
     if last is None:
-        return asks_back("Nothing was looked up for the last answer. Name what you want to know it of.")
+        return None
     listed = [i for i in last.evidence if re.match(r"prop-|\d{8}-|al-", i)]
     if len(listed) == 1 and (last.name == "alerts" or last.name.startswith("propos")):
         return call_for(listed[0], last)
     window = (says("above.from_to", last.text) or says("above.lasts", last.text)) if says("above.window", slots.text) else None
     if window is not None:
         return PlannedAnswer(f"From {window[1]} to {window[2]}.", read_as="the window of the answer above")
-    return figure(slots, past, facts) or in_text(slots, past) or no_more(last, slots.text)
+    return figure(slots, past, facts) or in_text(slots, past)
 
 
 def figure(slots: Slots, past: Sequence[PastTurn], facts: Facts) -> PlannedCall | PlannedAnswer | None:

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 from agents.offline import correct
-from agents.offline.above import again, row_ids, run_shown, why
+from agents.offline.above import again, nothing_more, row_ids, run_shown, why
 from agents.offline.desk_plans import alike
 from agents.offline.drafts import asks_back, drafted
 from agents.offline.measured import judged, stop_judged
@@ -98,6 +98,7 @@ _NAMES: Mapping[str, Callable[[ShortSentence], str]] = {
         " " if all(re.search("stop|trail|target", str(r.args.get("word"))) for r in heard.above.past[-1].results) else ""
     ),
     "listed_runs": lambda heard: " and ".join(i for i in row_ids(heard.last)[:2] if i.startswith("r-")),
+    "word": lambda heard: str(heard.last.args.get("word", "")),
     "of_a_rule": lambda heard: rule_of(heard.above),
 }
 
@@ -165,7 +166,7 @@ def as_it_was(heard: ShortSentence) -> Any:
     if last is None or above.older is None:
         return None
     if last.name in ("alerts", "health") and urgent:
-        return again(heard.read, above.past, above.facts)
+        return again(heard.read, above.past, above.facts) or nothing_more(heard.read, above.past)
     if last.name == "alerts" and re.search(r"\bwhy\b", heard.text):
         return why(heard.read, above.older, above.newest, above.past, above.facts)
     of_rule = last.name == "counts" and (_THAT_RULE.search(heard.text) or says("carry.rule_says", heard.text))
@@ -229,7 +230,7 @@ def fired(heard: ShortSentence) -> Any:
         return PlannedCall("counts", {"what": "alert", "by": "rule", "since": EVER})
     named = rule_named(text) if re.search(r"\b(?:one|that|this)\b", text) else ""
     if rule := named or rule_of(above, heard.read.place):
-        return PlannedCall("counts", {"rule": rule, "since": heard.read.span.start or EVER})
+        return PlannedCall("counts", {"rule": rule, "since": EVER if "before" in text else heard.read.span.start or EVER})
     word = str(above.last.args.get("word", "")) if above.last is not None and above.last.name == "define" else ""
     if ended := next((exit for exit in ("trail", "target", "stop") if exit in word), ""):  # `trailing stop` was explained
         return PlannedCall("trips", {"exit": ended})

@@ -20,7 +20,7 @@ from agents.offline.drafts import asks_back
 from agents.offline.entries import AskedEntry
 from agents.offline.parts import Part
 from agents.offline.slots import Slots, read_slots
-from agents.offline.steps import PastTurn
+from agents.offline.steps import CallResult, PastTurn
 from agents.offline.tables import ranks
 from agents.offline.words import BY, PATTERNS, Words, says
 from tools.common.contract import Effect
@@ -297,6 +297,14 @@ def unsplit(text: str, read: Slots, older: Part) -> Part | None:
     return older._replace(text=text, slots=slots, own=read, left=(), maybe=(), kept=kept(slots, read, older.slots))
 
 
+def _window_of_run(shown: CallResult | None, past: Sequence[PastTurn]) -> TimeSpan:
+    """The window of the run above, so that another one over the same days is meant first."""
+    run = shown and str(shown.args.get("subject") or shown.args.get("run_id"))
+    rows = [row for turn in past for r in turn.results if r.name == "run" for row in r.rows() if "first" in row]
+    mine = next((row for row in rows if row.get("run") == run), None)
+    return TimeSpan(mine["first"][:10], mine["last"][:10]) if mine else TimeSpan()
+
+
 def going_on(text: str, read: Slots, older: Part, words: Words, past: Sequence[PastTurn]) -> Part:
     """The question before with what a short sentence changes; asked back where it says what without saying to which value."""
     before = older.slots
@@ -312,7 +320,8 @@ def going_on(text: str, read: Slots, older: Part, words: Words, past: Sequence[P
     of_run = shown is not None and str(shown.args.get("subject") or shown.args.get("run_id") or "").startswith("r-")
     other_run = SPOKEN_RUN.search(read.text) or (of_run and says("follow.the_one", read.text))
     if (read.symbols or read.strategies) and other_run and any(map(older.chosen.entry.takes, ("subject", "run_id"))):
-        own = replace(older.slots, text=f"{older.slots.text.rstrip('?.! ')} of the stored run", sleeves=(), span=read.span)
+        span = read.span if reading.given(read.span) else _window_of_run(shown, past)
+        own = replace(older.slots, text=f"{older.slots.text.rstrip('?.! ')} of the stored run", sleeves=(), span=span)
         own = replace(own, symbols=read.symbols, strategy=read.strategy, strategies=read.strategies)
         return older._replace(text=text, slots=own, own=read, left=(), maybe=())  # `and the same for the sol run`
     if says("follow.other", read.text) and len(older.slots.sleeves) == 1:

@@ -39,6 +39,7 @@ class Subject(NamedTuple):
     words: str
     is_window: bool = False
     placed: bool = False
+    called: bool = False  # by the kind of thing it is
 
 
 def _window(above: TableAbove, row: Mapping[str, str], facts: Facts) -> str:
@@ -88,13 +89,17 @@ def _pointing(slots: Slots) -> str:
     return slots.text[slice(*placed[0])] if placed else pointer[0] if pointer else implied
 
 
-def _in_frame(name: str, result: CallResult) -> str:
+def _in_frame(name: str, result: CallResult, *, of_sleeve: bool) -> str:
     """The name with what the answer above was narrowed to beside it: the window of a sleeve, the sleeve of a window."""
     since, until, sleeve = (str(result.args.get(of) or "") for of in ("since", "until", "sleeve"))
     window = f" from {since} to {until}" if until else f" since {since}" if since else ""
     is_window = " from " in f" {name}"
     return (
-        f"{name}{window}" if name.startswith("of ") and not is_window else f"{name} of {sleeve}" if is_window and sleeve else name
+        f"{name}{window}"
+        if name.startswith("of ") and not is_window
+        else f"{name} of {sleeve}"
+        if is_window and sleeve and of_sleeve
+        else name
     )
 
 
@@ -132,8 +137,8 @@ def subject_of(slots: Slots, past: Sequence[PastTurn], facts: Facts, words: Word
                 continue
             row = _row(slots, above, since[:-1] if pointed else since, facts, words, called=bool(kinds))
             if row is not None:
-                name = _in_frame(_name(above, row, facts), above.result)
-                found = Subject(above, row, name, " from " in f" {name}", slots.place is not None)
+                name = _in_frame(_name(above, row, facts), above.result, of_sleeve=not (pointed or slots.sleeves))
+                found = Subject(above, row, name, " from " in f" {name}", slots.place is not None, bool(kinds))
                 nearest = found if nearest is None or (slots.place is not None and not pointed) else nearest
                 break
         if nearest is not None and not (pointed and slots.place is not None):
@@ -183,7 +188,8 @@ def _no_such_row(slots: Slots, past: Sequence[PastTurn]) -> PlannedAnswer | None
     return asks_back(f"The table above has {size}: {', '.join(str(row[key_of(table)]) for row in table.rows[:6])}. Which one?")
 
 
-_OTHERWISE = re.compile(r"\b(?:where|why|how far|which other)\b")
+_OTHERWISE = re.compile(r"\b(?:where|why|how far|how (?:did|do|does)|which other)\b")
+_OF_A_CELL = ("left", "remaining", "picked", "used")  # verbs beside a figure
 
 
 def _cells(rest: Slots, found: Subject, facts: Facts) -> FromAbove | None:
@@ -193,7 +199,8 @@ def _cells(rest: Slots, found: Subject, facts: Facts) -> FromAbove | None:
     asked = asked_of(rest, found.above._replace(rows=[n]), facts)
     other = rest.places.keys() & {"span", "sleeves", "symbols", "strategies", "ids", "by", "params"}
     lacks = [word for word in asked.left if word in FIGURE_WORDS]
-    left = [word for word in asked.left if word not in lacks]
+    lacks += ["interval"] if says("subject.interval", rest.text) and not any("interval" in head for head in table.columns) else []
+    left = [word for word in asked.left if word not in (*lacks, *_OF_A_CELL)]
     if (
         not asked.heads
         or other

@@ -15,9 +15,10 @@ from agents.offline.follow import points_back
 from agents.offline.read_back import PlannedCall
 from agents.offline.slots import COUNTED, Slots
 from agents.offline.steps import CallResult, PastTurn, Plan, PlannedAnswer, PlanOf, Question
+from agents.offline.table_answers import name_of
 from agents.offline.tables import AT_A_LOSS, Facts, by_sign, column_of, handle_of, is_sum, number_of, only, ordered
 from agents.offline.tables_shown import OF_RUNS, TableAbove
-from agents.offline.talk import RowsAsked, asked_of, figure_meant, key_of, tables_above
+from agents.offline.talk import RowsAsked, asked_of, figure_meant, tables_above
 from agents.offline.words import Words, says, stem
 from tools.common import render
 from tools.common.contract import Table
@@ -57,7 +58,7 @@ class Sum(NamedTuple):
 
     def names(self, rows: Sequence[int]) -> str:
         """What rows are called."""
-        called = [str(self.above.table.rows[n][key_of(self.above.table)]) for n in rows]
+        called = [name_of(self.above.table, n) for n in rows]
         return ", ".join(called) if len(rows) <= _EACH else f"{len(rows)} rows"
 
     def shown(self, expressions: Sequence[str], lead: str, rows: Sequence[int]) -> PlanOf:
@@ -227,6 +228,8 @@ def _gap(of: Sum) -> PlanOf | None:
     refs = [of.refs([n], of.columns[at])[0] for n in of.rows if of.refs([n], of.columns[at])]
     if len(of.rows) != 2 or len(refs) != 2 or not at:
         return None
+    if of.columns[:2] == OF_RUNS and says("table_sums.coins", of.slots.text) and "-US" not in of.names(of.rows):
+        return None  # two runs of one coin
     one, two = (of.names([n]) for n in of.rows)
     lead = f"{of.columns[at].capitalize()}: {one} {{{{{refs[0]}}}}}, {two} {{{{{refs[1]}}}}}; the difference is {{}}."
     return of.shown([f"{refs[0]}-{refs[1]}"], lead, of.rows)

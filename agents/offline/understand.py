@@ -18,6 +18,7 @@ from agents.offline.kept_readings import KeptReading, SeenFacts, keep, kept
 from agents.offline.labels import FOLLOWS, MORE, PICK, REPEAT, WHICH, AskLabel
 from agents.offline.learned import Guess
 from agents.offline.parts import ALIKE, CLAUSE_SURE, Part, bare_reading, beside, by_sleeve, picked_of, with_first
+from agents.offline.read_back import PlannedCall
 from agents.offline.steps import PastTurn, PlannedAnswer
 from agents.offline.tables import Facts, ranks
 from agents.offline.turn_above import Rest, TurnAbove
@@ -26,7 +27,7 @@ from agents.offline.words import PATTERNS, Words, says
 
 PAST_MAX = 8  # turns before that a question is read against
 SURE_WITH_ODD = 0.55  # of a sentence with a word that no sentence of its label has
-WAY_BY_ITSELF = 0.9  # of a fixed answer in the middle of a thread
+CLAUSE_LIKELY = 0.45  # of a sentence that the answer above does not answer
 _CLAUSE, _HALVES = PATTERNS["understand.clause"], PATTERNS["understand.halves"]
 POINTED_SURE = 0.35  # of a sentence that names the thing above by itself now
 COMPARED = Guess(AskLabel("compare", {}), 1.0)
@@ -104,6 +105,11 @@ def understand(
     if read is None:
         past, read = past[-PAST_MAX:], {}
     thread = ThreadSoFar(words, past, facts, tools, read)
+    left = PATTERNS["understand.aside"].match(question.lower()) if past else None
+    if left is not None and not any(r.name.startswith("propose_") for r in past[-1].results):  # `forget it. what did sol do`
+        rest = question[left.end() :]
+        fresh = [understand(text, words, (), facts, tools) for text in dict.fromkeys((rest, re.split(r"[.;!?] +", rest)[-1]))]
+        return next((of for of in fresh if not any(part.empty or part.lost or part.maybe for part in of)), fresh[-1])
     texts = [text for text in _CLAUSE.split(question) if text.strip(" ,;.?!")]
     texts = [*texts[:1], *(with_first(text, texts[0], words) for text in texts[1:])]
     halves = _HALVES.split(question) if len(texts) == 1 else []
@@ -206,7 +212,7 @@ def part_of(text: str, thread: ThreadSoFar, earlier: Sequence[Part] = ()) -> Par
         return alone or Part(text, with_label(read, best.label), maybe=listed[:SHOWN], ask=best.label.ask)
     part = _as_read(text, read, best, thread, earlier)
     if part.call == asks_back(wider.UNCHANGED):
-        fresh = None if any(map(account.weighs, account.words_left(read))) else _by_itself(read)
+        fresh = None if any(map(account.weighs, account.words_left(read))) else _by_itself(read, CLAUSE_LIKELY)
         if fresh is not None:
             return _as_read(text, read, fresh, thread, earlier)
         said = above.in_text(read, thread.past) if thread.older is not None else part.call
@@ -248,19 +254,20 @@ def _pointed(text: str, read: slots.Slots, thread: ThreadSoFar) -> Part | None:
     if goes_on.label.ask == MORE and goes_on.probability > listed[0].probability:
         return _more(text, with_label(asked, goes_on.label), thread)._replace(ask=_frame_ask(thread))
     entry = None if listed[0].label.ask in FOLLOWS else chosen_of(listed[0], asked)
-    if entry is None or listed[0].probability < POINTED_SURE or entry.entry.proposes or entry.left:
+    least = max(POINTED_SURE, 1.5 * listed[1].probability)
+    if entry is None or listed[0].probability < least or entry.entry.proposes or entry.left:
         return None
     part = _as_read(said, asked, listed[0], thread._replace(past=(), read={}), ())
     return None if part.empty or part.lost or part.chosen is None else part._replace(aside=True)
 
 
-def _by_itself(read: slots.Slots) -> Guess | None:
+def _by_itself(read: slots.Slots, least: float = CLAUSE_SURE) -> Guess | None:
     """What a sentence of a thread surely asks when it is read as a first one: `and the stops` is where the stops are."""
     listed = likely(read)
     best = listed[0]
     if best.label.ask.startswith(("propose", "note", "way do_not", "way thanks")) or account.foreign(read, best.label.ask):
         return None
-    return best if best.probability >= (WAY_BY_ITSELF if best.label.ask.startswith("way ") else CLAUSE_SURE) else None
+    return best if best.probability >= (least + 0.3 if best.label.ask.startswith("way ") else least) else None
 
 
 def _completes(read: slots.Slots, thread: ThreadSoFar) -> bool:
@@ -276,7 +283,9 @@ def _as_read(text: str, read: slots.Slots, guess: Guess, thread: ThreadSoFar, ea
     ask = guess.label.ask
     read = with_label(read, guess.label)
     if (way := way_of(ask)) is not None:
-        return Part(text, read, way, ask=ask)
+        filed = [i for turn in thread.past for r in turn.results for i in r.ids("prop-")] if way.key == "expiry" else []
+        card = PlannedCall("proposals", {"proposal_id": filed[-1]}) if filed else None  # its own time, not how long one waits
+        return Part(text, read, way, ask=ask) if card is None else Part(text, read, call=card, ask=ask)
     if ask in FOLLOWS:
         return _GOES_ON[ask](text, read, thread)._replace(ask=_frame_ask(thread) if ask == MORE else ask)
     chosen = chosen_of(guess, read)
@@ -356,8 +365,25 @@ def _better(text: str, read: slots.Slots, thread: ThreadSoFar) -> Part:
     return Part(text, read, call=runs or measured.judged(read, thread.past, thread.facts))
 
 
+def _repeat(text: str, read: slots.Slots, thread: ThreadSoFar) -> Part:
+    """What the answer above has of it; where it has nothing, what the sentence surely asks by itself: one more lookup."""
+    call = above.again(read, thread.past, thread.facts)
+    listed = likely(read)
+    fresh = listed[0] if call is None and above.newest(thread.past) is not None and account.words_left(read) else None
+    if fresh is not None and fresh.label.ask not in FOLLOWS and fresh.probability >= CLAUSE_LIKELY:
+        older = thread.older
+        if older is not None and older.ask == fresh.label.ask:  # of the same, in other words
+            read = replace(read.over(older.slots), text=read.text)
+        part = _as_read(text, read, fresh, thread, ())
+        if part.chosen is not None and not (part.chosen.entry.proposes or part.lost):
+            return part
+    return Part(text, read, call=call or above.nothing_more(read, thread.past))
+
+
 def _go_ahead(text: str, read: slots.Slots, thread: ThreadSoFar) -> Part:
-    """Yes: to what was asked back about without what would be left out, or as it was most probably meant."""
+    """Yes: to what was asked back about without what would be left out, or as it was most probably meant; `how then` is how."""
+    if thread.newest is not None and thread.newest.way is not None and re.search(r"\bhow\b", read.text):
+        return Part(text, read, thread.newest.way)
     waits = thread.asked_back()
     if waits is not None and waits.chosen and waits.lost:
         return waits._replace(lost=(), frame=None, left=waits.lost)
@@ -379,7 +405,6 @@ def _from_answer(find: Callable[[slots.Slots, ThreadSoFar], above.FromAbove]) ->
 
 _pick = _from_answer(lambda read, on: above.row(read, on.past, on.facts))
 _why = _from_answer(lambda read, on: above.why(read, on.older, on.newest, on.past, on.facts))
-_repeat = _from_answer(lambda read, on: above.again(read, on.past, on.facts))
 _OF_FOLLOW = (_more, _pick, _why, _which, _better, _repeat, _go_ahead, _no)
 _GOES_ON: Mapping[str, Callable[[str, slots.Slots, ThreadSoFar], Part]] = dict(zip(FOLLOWS, _OF_FOLLOW, strict=True))
 
