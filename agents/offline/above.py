@@ -52,8 +52,6 @@ def row(slots: Slots, past: Sequence[PastTurn], facts: Facts) -> FromAbove:
     words = [t.word for t in tokens_of(slots)]
     number = next((int(w) for w in words if w.isdigit()), None) or next((COUNTED[w] for w in words if w in COUNTED), None)
     place = slots.place if slots.place is not None else -1 if slots.which == "last" else number - 1 if number else None
-    if says("above.next", slots.text):
-        return asks_back(WHICH_ROW)  # of which row it is the next is not known
     table = found.table if (found := last_table(past)) is not None else None
     if place is None and table is not None and len(table.rows) == 1:
         place = 0
@@ -174,8 +172,6 @@ def why(slots: Slots, older: "Part | None", newest_turn: "Part | None", past: Se
     call = newest_turn.call if newest_turn is not None else None
     waits = newest_turn is not None and (newest_turn.lost or newest_turn.maybe)
     read = past[-1].results or waits or (isinstance(call, PlannedAnswer) and not call.asked_back)
-    if last is not None and not read and says("above.lost", slots.text) and (run := run_shown(last)) is not None:
-        return partial(_of_run_above, str(run))
     if newest_turn is not None and newest_turn.way is not None and newest_turn.way.key in SAY["of_people"].split():
         return PlannedAnswer(SAY["why_not"], read_as="the answer above")
     if last is None or not read:
@@ -196,10 +192,6 @@ def why(slots: Slots, older: "Part | None", newest_turn: "Part | None", past: Se
     if last.name in _FIGURES and not of_a_row:
         kept = {key: last.args[key] for key in ("since", "until") if last.args.get(key)}
         return PlannedCall("attribution", {**kept, **(window(older.slots.span) if older else {})})
-    if last.name == "parity":
-        return no_more(last)
-    if last.name == "what_if" and last.table is not None and (most := extreme(last.table, facts, "change", "best")):
-        return PlannedAnswer(f"By sleeve: {most}\n\n{render.markdown_table(last.table)}", read_as="the answer above")
     events = [i for i in row_ids(last) if re.fullmatch(r"[dp]-\d+", i)]
     if last.name == "alerts" and (alerts := last.ids("al-")):
         return call_for(alerts[0], last)
@@ -208,12 +200,6 @@ def why(slots: Slots, older: "Part | None", newest_turn: "Part | None", past: Se
     if (run := run_shown(last)) is not None:
         return PlannedCall("trips", {"subject": str(run), "by": "exit"})
     return asks_back("What stands above says no more of the reason. Name the trade, the event or the day, and I look it up.")
-
-
-def _of_run_above(run: str, q: Question) -> Plan:  # noqa: ARG001 - a plan takes its question
-    """How the round trips of a run ended, named as that of the last run made: what was asked since was not made."""
-    results = yield [call := PlannedCall("trips", {"subject": run, "by": "exit"})]
-    return drafted([call], results).after(f"Of {run}, the last run made here; what was asked since was not run.")
 
 
 def of_last(past: Sequence[PastTurn]) -> list[CallResult]:

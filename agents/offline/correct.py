@@ -9,11 +9,8 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from dateutil.relativedelta import relativedelta
-
 from agents.offline.account import tokens_of, words_left
 from agents.offline.drafts import drafted
-from agents.offline.follow import time_of
 from agents.offline.parts import Part
 from agents.offline.read_back import PlannedCall
 from agents.offline.slots import Slots, read_slots
@@ -32,10 +29,6 @@ def _stripped(text: str) -> str:
     for name in ("corrects", "after", "make"):
         text = PATTERNS[f"correct.{name}"].sub("", text)
     return text.strip(" ,")
-
-
-def _number(text: str) -> int | float:
-    return float(text) if "." in text and not float(text).is_integer() else int(float(text))
 
 
 def _level(found: re.Match[str]) -> float:
@@ -127,16 +120,9 @@ def others(heard: ShortSentence) -> Part | None:
 
 @KINDS()
 def other_window(heard: ShortSentence) -> Rest | None:
-    """`make it 30 days`, `take the whole year`, `same for 24`: the window of the question before."""
+    """`make it 30 days`: the window of the question before."""
     rest, older = _stripped(heard.text), heard.above.older
     found = PATTERNS["correct.span"].match(rest)
-    start = None if older is None else time_of(older.slots.span.start)
-    if start is not None and (whole := says("correct.whole", heard.text)):
-        months = {"year": 12, "quarter": 3, "month": 1}[whole[1] or whole[2]]
-        first = start.replace(month=(start.month - 1) // months * months + 1, day=1)
-        return Rest(f"from {first:%Y-%m-%d} until {first + relativedelta(months=months):%Y-%m-%d}")
-    if start is not None and (year := PATTERNS["correct.short_year"].match(heard.text)):
-        return Rest(f"for 20{year[1]}")
     bare = rest == heard.text and not (found and found[1][0].isdigit())  # `30 days` changes a window, `week` alone may not
     if found is None or bare or older is None or older.chosen is None or older.chosen.entry.proposes:
         return None

@@ -121,13 +121,13 @@ def question_of(slots: Slots, past: Sequence[PastTurn], facts: Facts, words: Wor
         if says("talk.one_trade", slots.text) and above.table.columns[0] != "trip":
             continue
         found = asked_of(slots, above, facts)
-        if not found.operations or (found.left and not (says("talk.sort", slots.text) and len(above.rows) > 1)):
+        if not found.operations or found.left:
             continue
         if not (found.heads or found.keeps) and (slots.place is not None or above.result.name == "compare"):
             continue  # a thing that is shown by its id; a comparison has a verdict of its own
         every, one = len(found.rows) == len(above.rows) > 1, says("talk.one", slots.text)
         again = found.heads and (above.later or above.result.name == "performance") and not says("talk.each", slots.text)
-        if every and not (found.keeps or says("talk.sort", slots.text)) and (one or again):
+        if every and not found.keeps and (one or again):
             row = in_focus(above)
             if row is None and one and not (says("talk.sum", slots.text) or says("talk.share", slots.text)):
                 continue
@@ -169,12 +169,10 @@ def asked_of(slots: Slots, above: TableAbove, facts: Facts) -> RowsAsked:
         heads = list(dict.fromkeys((net, *heads)))
     if (sign := says("above.signed", text)) is not None:
         return RowsAsked(rows, (), "", [sign[0]], 0)  # the winners of a list are other round trips
-    if says("talk.sort", text):
-        used |= {t.word for t in tokens_of(slots) if t.slot in ("which", "place")}
-    elif (listed or slots.count is None) and (ranked := _ranked(slots, above, facts, rows, used)):
+    if (listed or slots.count is None) and (ranked := _ranked(slots, above, facts, rows, used)):
         rows, operations = ranked[0], operations + 1
         how.append(ranked[1])
-    for pattern in (PATTERNS[f"talk.{name}"] for name in ("count", "sum", "mean", "share", "sort")):
+    for pattern in (PATTERNS[f"talk.{name}"] for name in ("count", "sum", "mean", "share")):
         if pattern.search(text) and not own_part:
             operations += 1
             used |= {w for m in pattern.finditer(text) for w in m[0].split()}
