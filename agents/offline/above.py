@@ -61,7 +61,7 @@ def row(slots: Slots, past: Sequence[PastTurn], facts: Facts) -> FromAbove:
 def row_of(place: int, past: Sequence[PastTurn], facts: Facts, text: str = "") -> FromAbove:
     """The call that shows a line of the last table, or the line itself where it has no id; a question back without one."""
     lists = any(not of_one(result) and row_ids(result) for turn in past[-LOOKS_BACK:] for result in turn.results)
-    for result in (result for turn in reversed(past) for result in reversed(_together(turn.results))):
+    for result in (result for turn in reversed(past) for result in reversed(together(turn.results))):
         ids, table = row_ids(result), result.table
         rows = ids or (table.rows if table is not None else ())
         if not rows or (lists and of_one(result)):  # `the second one`, after the first was explained: of the list, still
@@ -121,7 +121,7 @@ def trip_meant(slots: Slots, last: CallResult, facts: Facts) -> FromAbove | None
     return None if at is None else story_of(at, f"{slots.text} why")
 
 
-def _together(results: Sequence[CallResult]) -> list[CallResult]:
+def together(results: Sequence[CallResult]) -> list[CallResult]:
     """Results of one tool with tables of one kind as one: the best and the worst are listed one after the other."""
     kept: list[CallResult] = []
     for result in results:

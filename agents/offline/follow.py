@@ -323,7 +323,8 @@ def going_on(text: str, read: Slots, older: Part, words: Words, past: Sequence[P
         span = read.span if reading.given(read.span) else _window_of_run(shown, past)
         own = replace(older.slots, text=f"{older.slots.text.rstrip('?.! ')} of the stored run", sleeves=(), span=span)
         own = replace(own, symbols=read.symbols, strategy=read.strategy, strategies=read.strategies)
-        return older._replace(text=text, slots=own, own=read, left=(), maybe=())  # `and the same for the sol run`
+        chosen = entry_of("run") if older.ask == "run list" else older.chosen
+        return older._replace(text=text, slots=own, own=read, chosen=chosen, left=(), maybe=())  # `and the same for the sol run`
     if says("follow.other", read.text) and len(older.slots.sleeves) == 1:
         return Part(text, read, call=asks_back("Which other one? Name the sleeve."))
     if tool in SEARCHES and not read.axes:  # `and stop 1 to 5`

@@ -12,15 +12,16 @@ from datetime import date, timedelta
 from typing import NamedTuple
 
 from agents.offline import table_sums
-from agents.offline.above import FromAbove, exit_of, last_table, of_one, row_ids, row_of
+from agents.offline.above import FromAbove, exit_of, of_one, row_ids, row_of, together
 from agents.offline.account import meanings, tokens_of, weighs
 from agents.offline.drafts import asks_back
+from agents.offline.read_back import PlannedCall
 from agents.offline.slots import Slots, read_slots
 from agents.offline.steps import CallResult, PastTurn, PlannedAnswer
 from agents.offline.table_answers import name_of
 from agents.offline.tables import BETTER_LOW, Facts, number_of
 from agents.offline.tables_shown import TableAbove
-from agents.offline.talk import LOOKS_BACK, asked_of, in_focus, key_of, tables_above
+from agents.offline.talk import LOOKS_BACK, asked_of, in_focus, key_of, tables_above, words_in
 from agents.offline.words import ASKING, FIGURE_WORDS, LIGHT, LISTS, PATTERNS, STOP, Words, says, stem
 from engine.clock import utc
 from tools.common import render
@@ -115,7 +116,22 @@ def _row(slots: Slots, above: TableAbove, since: Sequence[str], facts: Facts, wo
             return found.rows[0]
         if by_place:
             return None
-    return in_focus(above) if called or above.result.name == "performance" else None
+    one_of = says("subject.which_one", slots.text)  # `the reversion one`
+    forms = {stem(word) for word in one_of[1].split()} if one_of else set[str]()
+    meant = [n for n in above.rows if forms and forms <= words_in(above.table.rows[n])]
+    if len(meant) == 1:
+        return meant[0]
+    focus = called or above.result.name == "performance" or above.table.columns[0] == "trip"
+    return in_focus(above) if focus and not forms else None
+
+
+def _joined(tables: Sequence[TableAbove], *, placed: bool) -> Sequence[TableAbove]:
+    """The tables; for a row by its place those of one kind as one: the best and the worst are listed one after the other."""
+    if not placed or len({of.table.columns for of in tables}) != 1:
+        return tables
+    rows = tuple(row for of in reversed(tables) for row in of.table.rows)
+    every = range(len(rows))
+    return [tables[0]._replace(table=tables[0].table._replace(rows=rows), base=every, rows=every, picked=None)]
 
 
 def subject_of(slots: Slots, past: Sequence[PastTurn], facts: Facts, words: Words) -> Subject | None:
@@ -131,7 +147,7 @@ def subject_of(slots: Slots, past: Sequence[PastTurn], facts: Facts, words: Word
         if not any(r.name != "calc" for r in turn.results):
             continue
         pointed = _POINTER.search(turn.asked.lower()) is not None
-        for above in tables_above(past[: n + 1], facts, words):
+        for above in _joined(tables_above(past[: n + 1], facts, words), placed=slots.place is not None):
             head = above.table.columns[key_of(above.table)]
             if (kinds and head not in kinds) or (slots.place is not None and of_one(above.result)):
                 continue
@@ -156,22 +172,25 @@ def about(slots: Slots, past: Sequence[PastTurn], facts: Facts, words: Words) ->
         return _no_such_row(slots, past)
     if says("table_sums.less", slots.text):
         return table_sums.without(slots, found.above, [found.row], facts)
-    own = slots.places.keys() & ({"span"} if found.is_window else {"sleeves", "symbols", "strategies", "ids"})
-    if own or len(tokens_of(slots)) > 16:
-        return None
     placed = "place" in slots.places
     text = slots.text.replace(_pointing(slots), " ") if placed else _POINTER.sub(" ", slots.text)
     rest = read_slots(re.sub(r"\s+", " ", text).strip(" ,-:?.!"), words)
-    result, table = found.above.result, found.above.table
+    own = rest.places.keys() & ({"span"} if found.is_window else {"sleeves", "symbols", "strategies", "ids"})
+    if own or len(tokens_of(slots)) > 16:
+        return None
+    result, table = found.above.result._replace(table=found.above.table), found.above.table
     if not found.placed and rest.which and says("subject.several", _pointing(slots)):
         return None  # `and the worst of them`
     if says("subject.reason", rest.text) and not of_one(result) and (row_ids(result) or table.columns[0] == "trip"):
         return row_of(found.row, [PastTurn("", (result,))], facts, f"{slots.text} why")
     if "exit_ms" in table.columns and says("table_sums.held", rest.text):
         return table_sums.durations(table, [found.row], facts, found.above.asked)
+    if found.words.startswith("of r-") and says("subject.loses", rest.text):
+        return PlannedCall("trips", {"subject": found.words.split()[1], "by": "exit"})
     content = [t for t in tokens_of(rest) if t.word not in (*STOP, *LIGHT) or t.word in ASKING]
     if not content or says("subject.bare", rest.text):
-        return None
+        one_of = says("subject.which_one", slots.text)  # `open the reversion one`
+        return row_of(found.row, [PastTurn("", (result,))], facts) if one_of and "same" not in rest.text else None
     if (cells := _cells(rest, found, facts)) is not None:
         return cells
     if not found.words and found.placed and table.columns[0] == "trip":
@@ -181,14 +200,15 @@ def about(slots: Slots, past: Sequence[PastTurn], facts: Facts, words: Words) ->
 
 def _no_such_row(slots: Slots, past: Sequence[PastTurn]) -> PlannedAnswer | None:
     """A question back, where a sentence means a row that the table above has not."""
-    table = last.table if (last := last_table(past[-1:])) is not None else None
+    shown = together(past[-1].results)[-1:] if past else []
+    table = shown[0].table if shown else None
     if table is None or not slots.place or not len(table.rows) <= slots.place:
         return None
     size = f"{len(table.rows)} rows" if len(table.rows) > 1 else "one row only"
     return asks_back(f"The table above has {size}: {', '.join(str(row[key_of(table)]) for row in table.rows[:6])}. Which one?")
 
 
-_OTHERWISE = re.compile(r"\b(?:where|why|how far|how (?:did|do|does)|which other)\b")
+_OTHERWISE = re.compile(r"\b(?:where|why|how far|how (?:did|do|does)|which other|whom?)\b")
 _OF_A_CELL = ("left", "remaining", "picked", "used")  # verbs beside a figure
 
 

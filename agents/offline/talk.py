@@ -231,7 +231,7 @@ def _of_cells(slots: Slots, table: Table, rows: Sequence[int], used: set[str]) -
     """The rows that have each word of a sentence in a cell: `which of these were stops`, `only the sells`; none where no cell of
     the table has any."""
     named = _heads(slots, table, set())  # `with a unit of ATR`: a cell of that column
-    texts = {n: _words_in([table.rows[n][i] for i in named] or table.rows[n]) for n in range(len(table.rows))}
+    texts = {n: words_in([table.rows[n][i] for i in named] or table.rows[n]) for n in range(len(table.rows))}
     every, found = set[str]().union(*texts.values()), list[str]()
     for token in tokens_of(slots):
         forms = {token.stem, *CELLS.get(token.stem, ())}
@@ -248,7 +248,7 @@ def _of_cells(slots: Slots, table: Table, rows: Sequence[int], used: set[str]) -
     return (list(rows), " ".join(found)) if found else None
 
 
-def _words_in(row: Sequence[Any]) -> set[str]:
+def words_in(row: Sequence[Any]) -> set[str]:
     """The stems of the words in the cells of a row that are text."""
     return {stem(w) for cell in row if not str(cell).startswith("{") for w in re.findall(r"[a-z]{2,}", str(cell).lower())}
 
