@@ -66,8 +66,12 @@ _NAMED_BY: Mapping[str, Callable[[TableAbove, Mapping[str, str], Facts], str]] =
     **dict.fromkeys(("day", "week", "drawdown", "test window"), _window),
     "trip": _trade,
     **dict.fromkeys(("sleeve", "exit", "side", "symbol", "run"), lambda above, row, _: f"of {row[above.table.columns[0]]}"),
+    **dict.fromkeys(("strategy", "parameter"), lambda above, row, _: f"{row[above.table.columns[0]]}"),
     "configuration": lambda _, row, __: f"of {row['run']}" if row.get("run", "").startswith("r-") else "",
 }
+
+
+_SINGLE = ("day", "week", "drawdown", "test window", "trip", "run", "desk time", "alert", "order", "proposal")
 
 
 def _name(above: TableAbove, n: int, facts: Facts) -> str:
@@ -85,7 +89,8 @@ def _name(above: TableAbove, n: int, facts: Facts) -> str:
 
 def _pointing(slots: Slots) -> str:
     """The words of a sentence that point at a thing above; empty for none."""
-    placed, pointer = slots.places.get("place", ()), _POINTER.search(slots.text)
+    lead = says("subject.lead", slots.text)  # `then the worst day`: no time
+    placed, pointer = slots.places.get("place", ()), _POINTER.search(slots.text, lead.end() if lead else 0)
     implied = "that" if says("subject.implied", slots.text) else ""
     return slots.text[slice(*placed[0])] if placed else pointer[0] if pointer else implied
 
@@ -108,7 +113,10 @@ def _row(slots: Slots, above: TableAbove, since: Sequence[str], facts: Facts, wo
     """The one row that a sentence means: by its place or rank, else the one singled out since; the only one where its kind is
     named, and of drawdowns the deepest."""
     own = slots if slots.place is not None else read_slots(_pointing(slots), words)  # ranked by no other figure
-    earlier = ("the worst one" if says("asked_again.blames", text.lower()) else text for text in since)
+    earlier = ["the worst one" if says("asked_again.blames", text.lower()) else text for text in since]
+    head = above.table.columns[key_of(above.table)]
+    if earlier and since[-1] == above.asked and head not in _SINGLE and not read_slots(since[-1], words).by:
+        earlier.pop()  # it asked for no row of such a table
     for asked in (own, *(read_slots(text, words) for text in earlier)):
         found = asked_of(replace(asked, count=None if asked.count == 1 else asked.count), above, facts)
         by_place = asked is slots
@@ -179,6 +187,8 @@ def about(slots: Slots, past: Sequence[PastTurn], facts: Facts, words: Words) ->
     if own or len(tokens_of(slots)) > 16:
         return None
     result, table = found.above.result._replace(table=found.above.table), found.above.table
+    if result.name == "compare" and says("measured.doubts", rest.text):
+        return None  # it has a verdict of its own
     if not found.placed and rest.which and says("subject.several", _pointing(slots)):
         return None  # `and the worst of them`
     if says("subject.reason", rest.text) and not of_one(result) and (row_ids(result) or table.columns[0] == "trip"):
@@ -189,6 +199,8 @@ def about(slots: Slots, past: Sequence[PastTurn], facts: Facts, words: Words) ->
         return PlannedCall("trips", {"subject": found.words.split()[1], "by": "exit"})
     content = [t for t in tokens_of(rest) if t.word not in (*STOP, *LIGHT) or t.word in ASKING]
     if not content or says("subject.bare", rest.text):
+        if table.columns[0] in ("strategy", "parameter") and rest.text:
+            return f"{rest.text} {found.words}"
         one_of = says("subject.which_one", slots.text)  # `open the reversion one`
         return row_of(found.row, [PastTurn("", (result,))], facts) if one_of and "same" not in rest.text else None
     if (cells := _cells(rest, found, facts)) is not None:

@@ -73,7 +73,9 @@ def _shown(expressions: Sequence[str], lead: str, table: str, asked: str, q: Que
 
 def worked_out(slots: Slots, past: Sequence[PastTurn], facts: Facts, words: Words) -> PlanOf | None:
     """What a sentence asks to be worked out over the rows above; None for any other sentence."""
-    gap = says("table_sums.gap", slots.text) is not None  # two runs are rows of one table, too
+    gap = (
+        says("table_sums.gap", slots.text) is not None and says("measured.doubts", slots.text) is None
+    )  # two runs are rows of one table, too
     every = tables_above(past, facts, words)
     above = next((of for of in every if gap or of.table.columns[:2] != OF_RUNS), None)
     shown = [r.name for r in past[-1].results if r.table is not None] if past else []
@@ -85,7 +87,8 @@ def worked_out(slots: Slots, past: Sequence[PastTurn], facts: Facts, words: Word
     if slots.places.keys() & {"sleeves", "symbols", "strategies"} and len(found.rows) == len(above.rows):
         return None
     of = Sum(slots, above, found, facts)
-    made = (make(of) for form, make in _WAYS.items() if says(f"table_sums.{form}", slots.text))
+    asked = {form for form in _WAYS if says(f"table_sums.{form}", slots.text) and (gap or form != "gap")}
+    made = (make(of) for form, make in _WAYS.items() if form in asked)
     return next((plan for plan in made if plan is not None), None)
 
 
