@@ -15,9 +15,9 @@ from agents.offline.desk_plans import alike
 from agents.offline.drafts import asks_back, drafted
 from agents.offline.measured import judged, stop_judged
 from agents.offline.page_plans import rule_story
-from agents.offline.read_back import PlannedCall
+from agents.offline.read_back import PlannedCall, read_as
 from agents.offline.slots import Slots, words_of
-from agents.offline.steps import CallResult, Plan, PlannedAnswer, PlanOf, Question
+from agents.offline.steps import Plan, PlannedAnswer, PlanOf, Question
 from agents.offline.tables import extreme_row, handle_of, number_of
 from agents.offline.talk import tables_above
 from agents.offline.turn_above import (
@@ -145,6 +145,14 @@ def closest(heard: ShortSentence) -> PlannedAnswer | None:
     return PlannedAnswer(said, read_as="the correlations above") if said else None
 
 
+@KINDS(of=ANY, ok=False)
+def covers(heard: ShortSentence) -> PlannedAnswer:
+    """`was that btc only or everything`, `which window was that`: what the answer above was of."""
+    shown = heard.above.shown
+    calls = [PlannedCall(r.name, r.args) for r in (shown.results if shown else ()) if r.name != "calc"]
+    return PlannedAnswer(f"That was: {read_as(calls)}.", read_as="the answer above")
+
+
 EVER = "2009-01-01"
 _OURS, _URGENT, _THAT_RULE = (PATTERNS[f"understand.{name}"] for name in ("ours", "urgent", "that_rule"))
 
@@ -178,27 +186,6 @@ def rule_for(heard: ShortSentence) -> PlanOf | None:
     """`what does that rule protect us from`: the rule of the answer above, or of the one before it."""
     last, rule = heard.above.last, rule_of(heard.above)
     return rule_story(rule, last) if rule and last is not None else None
-
-
-def opened(last: CallResult) -> PlanOf | None:
-    """Since when the positions that were shown are held: the last entry of each sleeve that holds one."""
-    held_by = [row["sleeve"] for row in last.rows() if not re.fullmatch(r"flat|-|", row.get("position", "")) and "sleeve" in row]
-    return partial(_opened, held_by) if held_by else None
-
-
-def _opened(held_by: list[str], q: Question) -> Plan:  # noqa: ARG001 - a plan takes its question
-    search = {"kinds": ["fill"], "since": "30d", "limit": 3}
-    results = yield [PlannedCall("journal_search", {**search, "sleeve": one}) for one in held_by[:3]]
-    rows = [next((row for row in reversed(r.rows()) if "to enter" in row.get("what", "")), None) for r in results]
-    none = "no entry is among its last fills"
-    dated = sorted((row["desk time"], one) for one, row in zip(held_by, rows, strict=False) if row)
-    first = f"Longest open: {dated[0][1]}, since {dated[0][0]}" if dated else "No entry was found"
-    only = "; it is the only position open" if len(held_by) == 1 else ""
-    said = [f"{row['desk time']}, {row['what']} ({row['event']})" if row else none for row in rows]
-    lines = [f"- {one}: {text}" for one, text in zip(held_by, said, strict=False)]
-    return PlannedAnswer(
-        f"{first}{only}. Held since the last entry:\n\n" + "\n".join(lines), read_as="the entries of the positions above"
-    )
 
 
 @KINDS(most=9, back=True)
@@ -250,7 +237,7 @@ def times(heard: ShortSentence) -> Any:
         paused = until or cause or last.name in ("health", "pauses") or re.search(r"\bpause|\bentr", above.question)
         if not paused:
             fills = PlannedCall("journal_search", {"kinds": ["fill"], "since": "30d", "limit": 3, **one})
-            return opened(last) or (with_lead("Flat since its last exit:", [fills]) if one else None)
+            return with_lead("Its last fills:", [fills])
         pauses = PlannedCall("pauses", one)
         if last.name == "health" and not (until or cause):
             return with_lead("Alerts are in wall time, pauses in desk time.", [PlannedCall("alerts", {}), pauses])

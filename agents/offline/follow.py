@@ -96,6 +96,9 @@ def shifted(slots: Slots, older: Slots, words: Words) -> Slots:
         slots.unclear and says("slots.turned", slots.text) and says("slots.watches", older.text)
     ):  # `and if it loses 2600`, after a level above
         text = slots.text
+    exits = [of.closed.get("exit") for of in (slots, older)]
+    if all(exits) and exits[0] != exits[1]:  # `vs the stops`, after the trails: both, beside each other
+        text = f"{older.text.rstrip('?.! ')} and {slots.text}"
     if slots.by and slots.which in ("worst", "best"):  # `the worst hour for it`, after costs: of the result, not of the costs
         text = slots.text
     return replace(merged, text=text, places={**older.places})

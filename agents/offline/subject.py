@@ -14,7 +14,7 @@ from typing import NamedTuple
 from agents.offline import table_sums
 from agents.offline.above import FromAbove, exit_of, of_one, row_ids, row_of, together
 from agents.offline.account import meanings, tokens_of, weighs
-from agents.offline.drafts import asks_back
+from agents.offline.drafts import asks_back, result_text
 from agents.offline.read_back import PlannedCall
 from agents.offline.slots import Slots, read_slots
 from agents.offline.steps import CallResult, PastTurn, PlannedAnswer
@@ -175,7 +175,7 @@ def subject_of(slots: Slots, past: Sequence[PastTurn], facts: Facts, words: Word
 def about(slots: Slots, past: Sequence[PastTurn], facts: Facts, words: Words) -> FromAbove | str | None:
     """What a sentence asks of the thing above that it points at: what opened or ended it, a cell of its row, or a question of its
     own, with the name of the thing in place of the words that point; None where it points at nothing or asks for nothing more."""
-    found = subject_of(slots, past, facts, words)
+    found = None if says("subject.scope", slots.text) else subject_of(slots, past, facts, words)
     if found is None:
         return _no_such_row(slots, past)
     if says("table_sums.less", slots.text):
@@ -186,6 +186,8 @@ def about(slots: Slots, past: Sequence[PastTurn], facts: Facts, words: Words) ->
     own = rest.places.keys() & ({"span"} if found.is_window else {"sleeves", "symbols", "strategies", "ids"})
     if own or len(tokens_of(slots)) > 16:
         return None
+    if says("subject.same", rest.text):
+        return None  # the question before, of another thing
     result, table = found.above.result._replace(table=found.above.table), found.above.table
     if result.name == "compare" and says("measured.doubts", rest.text):
         return None  # it has a verdict of its own
@@ -213,6 +215,8 @@ def about(slots: Slots, past: Sequence[PastTurn], facts: Facts, words: Words) ->
 def _no_such_row(slots: Slots, past: Sequence[PastTurn]) -> PlannedAnswer | None:
     """A question back, where a sentence means a row that the table above has not."""
     shown = together(past[-1].results)[-1:] if past else []
+    if shown and slots.place is not None and "No matching events" in shown[0].text:
+        return PlannedAnswer(f"There is none: {result_text(shown[0])}", read_as="the answer above")
     table = shown[0].table if shown else None
     if table is None or not slots.place or not len(table.rows) <= slots.place:
         return None

@@ -9,14 +9,13 @@ from functools import partial
 from typing import NamedTuple
 
 from agents.offline.account import tokens_of
-from agents.offline.drafts import drafted, reckoned
+from agents.offline.drafts import reckoned
 from agents.offline.fill import DESKWARD
 from agents.offline.follow import points_back
-from agents.offline.read_back import PlannedCall
 from agents.offline.slots import COUNTED, Slots
 from agents.offline.steps import CallResult, PastTurn, Plan, PlannedAnswer, PlanOf, Question
 from agents.offline.table_answers import name_of
-from agents.offline.tables import AT_A_LOSS, Facts, by_sign, column_of, handle_of, is_sum, number_of, only, ordered
+from agents.offline.tables import AT_A_LOSS, Facts, by_sign, column_of, is_sum, number_of, only, ordered
 from agents.offline.tables_shown import OF_RUNS, TableAbove
 from agents.offline.talk import RowsAsked, asked_of, figure_meant, tables_above
 from agents.offline.words import Words, says, stem
@@ -136,14 +135,8 @@ def _less(of: Sum) -> PlanOf | None:
         return None  # days, of rows that are none
     table, which = of.above.table, of.slots.which if of.slots.which in ("best", "worst") else None
     trades = of.columns[0] == "trip" or says("table_sums.trades", of.slots.text)
-    if which and trades and of.above.result.name == "trips":
-        kept = {k: v for k, v in of.above.result.args.items() if k not in ("by", "best", "worst")}
-        return partial(_without_trades, {**kept, which: min(of.slots.count or 1, 20)}, which)
     if which and trades:
         return None  # rows of sleeves are no trades
-    listed = next((end for end in ("best", "worst") if of.above.result.args.get(end)), "")
-    if listed and not which and of.slots.place is None and points_back(of.slots):  # `and without them`
-        return partial(_without_trades, of.above.result.args, listed)
     every = [n for n in of.above.rows if not is_sum(table.rows[n])]
     net = next((name for name in ("net", "change") if name in of.columns), "")
     out = ordered(table, of.facts, net, which, every)[: of.slots.count or 1] if which else of.rows
@@ -157,18 +150,6 @@ def _less(of: Sum) -> PlanOf | None:
     lead = f"{_yes(of.slots.text, of.value(left))}Without {of.names(out)}: {{}}, against {{}} of all {len(every)}."
     lead += " They were picked after the fact, so that this says little of what comes." if picked else ""
     return of.shown(["+".join(left), "+".join(of.refs(every, net))], lead, out)
-
-
-def _without_trades(args: Mapping[str, object], which: str, q: Question) -> Plan:
-    """What is left of round trips without the best or the worst of them."""
-    (result,) = yield [call := PlannedCall("trips", args)]
-    h, rows = handle_of(result, "net"), [row["net"] for row in result.rows() if str(row.get("net", "")).startswith("{")]
-    if not (h and rows):
-        return drafted([call], [result])
-    (value,) = yield from reckoned(f"{h}.net-({'+'.join(row[1:-1] for row in rows)})")
-    total, *parts = (number_of(cell, q.facts) or 0.0 for cell in (f"{{{h}.net}}", *rows))
-    lead = f"{_yes(q.slots.text, total - sum(parts))}Without the {which} {len(rows)}: {value}, against {{{h}.net}} of all."
-    return drafted([call], [result]).after(lead)
 
 
 def _yes(text: str, value: float) -> str:

@@ -60,8 +60,6 @@ def tables_above(past: Sequence[PastTurn], facts: Facts, words: Words) -> list[T
             every = [_narrowed(above, facts, words) for above in every if above.table.rows]
             every = [above for above in every if above.base]
             picked = str(runs.rows[every[0].picked][0]) if runs and every[0].picked is not None else ""
-            if n and not later and all(above.picked is None for above in every):
-                every = [_as_before(above, tables_above(past[:n], facts, words)) for above in every]
             return sorted(
                 every, key=lambda above: bool(picked) and above.table is not runs and picked not in above.result.evidence
             )
@@ -80,15 +78,6 @@ def _narrowed(above: TableAbove, facts: Facts, words: Words) -> TableAbove:
             kept = found.rows if found.keeps and not first else above.rows
             above = above._replace(rows=kept, picked=found.rows[0] if len(found.rows) == 1 else above.picked)
     return above
-
-
-def _as_before(above: TableAbove, before: Sequence[TableAbove]) -> TableAbove:
-    """The table with the row that an earlier one of its kind picked, by its name."""
-    names = [str(row[0]) for row in above.table.rows]
-    picked = [
-        str(of.table.rows[of.picked][0]) for of in before if of.picked is not None and of.table.columns == above.table.columns
-    ]
-    return above._replace(picked=names.index(picked[0])) if picked and names.count(picked[0]) == 1 else above
 
 
 def _within(above: TableAbove, slots: Slots) -> list[int]:

@@ -108,7 +108,9 @@ def understand(
     left = PATTERNS["understand.aside"].match(question.lower()) if past else None
     if left is not None and not any(r.name.startswith("propose_") for r in past[-1].results):  # `forget it. what did sol do`
         rest = question[left.end() :]
-        fresh = [understand(text, words, (), facts, tools) for text in dict.fromkeys((rest, re.split(r"[.;!?] +", rest)[-1]))]
+        last = re.split(r"[.;!?] +", rest)[-1]  # `drop it, that is too little. what did we pay`
+        texts = dict.fromkeys((last, rest) if len(last.split()) > 3 else (rest,))
+        fresh = [understand(text, words, (), facts, tools) for text in texts]
         return next((of for of in fresh if not any(part.empty or part.lost or part.maybe for part in of)), fresh[-1])
     texts = [text for text in _CLAUSE.split(question) if text.strip(" ,;.?!")]
     texts = [*texts[:1], *(with_first(text, texts[0], words) for text in texts[1:])]
@@ -252,7 +254,8 @@ def _pointed(text: str, read: slots.Slots, thread: ThreadSoFar) -> Part | None:
     listed = likely(asked)
     goes_on = likely(read, thread.before)[0]
     if goes_on.label.ask == MORE and goes_on.probability > listed[0].probability:
-        return _more(text, with_label(asked, goes_on.label), thread)._replace(ask=_frame_ask(thread))
+        part = _more(text, with_label(asked, goes_on.label), thread)
+        return None if part.lost or part.chosen is None else part._replace(ask=_frame_ask(thread))
     entry = None if listed[0].label.ask in FOLLOWS else chosen_of(listed[0], asked)
     least = max(POINTED_SURE, 1.5 * listed[1].probability)
     if entry is None or listed[0].probability < least or entry.entry.proposes or entry.left:
