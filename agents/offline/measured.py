@@ -39,7 +39,7 @@ def judged(slots: Slots, past: Sequence[PastTurn], facts: Facts) -> FromAbove:
     if last.status == "ok" and (last.name in _COUNTS or (last.name in _OF_NOW and says("measured.usual", text))):
         found = first_sentence(last.text)
         return PlannedAnswer(
-            f"Nothing here says how much of that is much: there is no yardstick. What was found: {found}",
+            f"The desk has no yardstick for that: nothing here says how much of it is much. What was found: {found}",
             read_as="the answer above",
         )
     if own:

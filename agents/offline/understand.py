@@ -12,15 +12,16 @@ from typing import NamedTuple
 
 from agents.offline import above, above_kinds, account, follow, measured, rules, slots, subject, table_answers, table_sums, wider
 from agents.offline.changes import scaled
-from agents.offline.choose import SHOWN, chosen_of, entry_of, likely, refined, sure, with_label
+from agents.offline.choose import SHOWN, by_itself, chosen_of, entry_of, likely, refined, sure, with_label
 from agents.offline.drafts import asks_back
+from agents.offline.frames import on_frame
 from agents.offline.kept_readings import KeptReading, SeenFacts, keep, kept
 from agents.offline.labels import FOLLOWS, MORE, PICK, REPEAT, WHICH, AskLabel
 from agents.offline.learned import Guess
 from agents.offline.parts import ALIKE, CLAUSE_SURE, Part, bare_reading, beside, by_sleeve, picked_of, with_first
 from agents.offline.read_back import PlannedCall
 from agents.offline.steps import PastTurn, PlannedAnswer
-from agents.offline.tables import Facts, ranks
+from agents.offline.tables import Facts
 from agents.offline.turn_above import Rest, TurnAbove
 from agents.offline.ways import SAY, Way, way_of, ways
 from agents.offline.words import PATTERNS, Words, says
@@ -109,8 +110,8 @@ def understand(
     if left is not None and not any(r.name.startswith("propose_") for r in past[-1].results):  # `forget it. what did sol do`
         rest = question[left.end() :]
         last = re.split(r"[.;!?] +", rest)[-1]  # `drop it, that is too little. what did we pay`
-        texts = dict.fromkeys((last, rest) if len(last.split()) > 3 else (rest,))
-        fresh = [understand(text, words, (), facts, tools) for text in texts]
+        tried = (last, rest) if len(last.split()) > 3 else (rest,)
+        fresh = [understand(text, words, (), facts, tools) for text in tried]
         return next((of for of in fresh if not any(part.empty or part.lost or part.maybe for part in of)), fresh[-1])
     texts = [text for text in _CLAUSE.split(question) if text.strip(" ,;.?!")]
     texts = [*texts[:1], *(with_first(text, texts[0], words) for text in texts[1:])]
@@ -204,7 +205,7 @@ def part_of(text: str, thread: ThreadSoFar, earlier: Sequence[Part] = ()) -> Par
     odd = account.foreign(read, best.label.ask)
     alone = _named_alone(read, thread) if not earlier else None
     if doubtful or (odd and best.probability < SURE_WITH_ODD) or not sure(listed) or (alone and best.label.ask == "way quote"):
-        if alone is None and before and (fresh := _by_itself(read)) is not None:
+        if alone is None and before and (fresh := by_itself(read, CLAUSE_SURE)) is not None:
             return _as_read(text, read, fresh, thread, earlier)
         strange = bool(account.strange_words(read))
         for meant in () if alone or doubtful else wider.likely_meant(listed, odd=bool(odd), strange=strange):
@@ -214,7 +215,7 @@ def part_of(text: str, thread: ThreadSoFar, earlier: Sequence[Part] = ()) -> Par
         return alone or Part(text, with_label(read, best.label), maybe=listed[:SHOWN], ask=best.label.ask)
     part = _as_read(text, read, best, thread, earlier)
     if part.call == asks_back(wider.UNCHANGED):
-        fresh = None if any(map(account.weighs, account.words_left(read))) else _by_itself(read, CLAUSE_LIKELY)
+        fresh = None if any(map(account.weighs, account.words_left(read))) else by_itself(read, CLAUSE_LIKELY)
         if fresh is not None:
             return _as_read(text, read, fresh, thread, earlier)
         said = above.in_text(read, thread.past) if thread.older is not None else part.call
@@ -264,15 +265,6 @@ def _pointed(text: str, read: slots.Slots, thread: ThreadSoFar) -> Part | None:
     return None if part.empty or part.lost or part.chosen is None else part._replace(aside=True)
 
 
-def _by_itself(read: slots.Slots, least: float = CLAUSE_SURE) -> Guess | None:
-    """What a sentence of a thread surely asks when it is read as a first one: `and the stops` is where the stops are."""
-    listed = likely(read)
-    best = listed[0]
-    if best.label.ask.startswith(("propose", "note", "way do_not", "way thanks")) or account.foreign(read, best.label.ask):
-        return None
-    return best if best.probability >= (least + 0.3 if best.label.ask.startswith("way ") else least) else None
-
-
 def _completes(read: slots.Slots, thread: ThreadSoFar) -> bool:
     """Whether a sentence names things and nothing else: what was missing in a question back, or one more (`and sol too`)."""
     named = read.places.keys() - {"place", "ever", "without"}
@@ -288,7 +280,7 @@ def _as_read(text: str, read: slots.Slots, guess: Guess, thread: ThreadSoFar, ea
     if (way := way_of(ask)) is not None:
         filed = [i for turn in thread.past for r in turn.results for i in r.ids("prop-")] if way.key == "expiry" else []
         card = PlannedCall("proposals", {"proposal_id": filed[-1]}) if filed else None  # its own time, not how long one waits
-        return Part(text, read, way, ask=ask) if card is None else Part(text, read, call=card, ask=ask)
+        return Part(text, read, None if card else way, call=card, ask=ask)
     if ask in FOLLOWS:
         return _GOES_ON[ask](text, read, thread)._replace(ask=_frame_ask(thread) if ask == MORE else ask)
     chosen = chosen_of(guess, read)
@@ -301,10 +293,7 @@ def _as_read(text: str, read: slots.Slots, guess: Guess, thread: ThreadSoFar, ea
     sets = chosen.entry.proposes or chosen.entry.tool.name in ("compare", "backtest")
     if frame is not None and sets and not read.common:
         part = part._replace(slots=follow.for_the_setting(read, frame.slots))
-    return part if frame is None else _on_frame(part, frame, thread, within=bool(earlier))
-
-
-_NAMED = {"span", "sleeves", "symbols", "strategies", "ids", "handles"}
+    return part if frame is None else on_frame(part, frame, thread.past, within=bool(earlier))
 
 
 def _frame_ask(thread: ThreadSoFar) -> str:
@@ -319,9 +308,6 @@ def _named_alone(read: slots.Slots, thread: ThreadSoFar) -> Part | None:
         return _more(read.text, read, thread)
     ask = "journal_search" if read.span.start or read.span.at else "sleeves"
     return Part(read.text, read, chosen=entry_of(ask), ask=ask)
-
-
-# --------------------------------------------------------------------------- going on with what stands above
 
 
 def _more(text: str, read: slots.Slots, thread: ThreadSoFar) -> Part:
@@ -410,37 +396,3 @@ _pick = _from_answer(lambda read, on: above.row(read, on.past, on.facts))
 _why = _from_answer(lambda read, on: above.why(read, on.older, on.newest, on.past, on.facts))
 _OF_FOLLOW = (_more, _pick, _why, _which, _better, _repeat, _go_ahead, _no)
 _GOES_ON: Mapping[str, Callable[[str, slots.Slots, ThreadSoFar], Part]] = dict(zip(FOLLOWS, _OF_FOLLOW, strict=True))
-
-
-def _on_frame(part: Part, frame: Part, thread: ThreadSoFar, *, within: bool) -> Part:
-    """A sentence of its own that looks back: with what the one before was narrowed to; what cannot be carried is asked back."""
-    assert part.chosen is not None  # noqa: S101 - asked before
-    assert frame.chosen is not None  # noqa: S101 - asked before
-    of_a_day = frame.chosen.entry.tool.name == "pnl" and (frame.slots.which or ranks(frame.slots.text))
-    counted = frame.chosen.entry.tool.name == "journal_search" and frame.slots.count is not None  # `slippage on those`, of five
-    if (of_a_day or counted) and follow.points_back(
-        part.slots
-    ):  # `which sleeve was that from`, after the worst day: its window is not kept
-        return part._replace(lost=("that",))
-    tools = (part.chosen.entry.tool.name, frame.chosen.entry.tool.name)
-    same = tools[0] == tools[1] and not part.slots.places.keys() & {"span", "sleeves", "symbols", "everything"}
-    failed = [r for turn in thread.past[-1:] for r in turn.results if r.name in follow.RUNS and r.status != "ok"]
-    if failed and not within and not part.slots.places.keys() & _NAMED and part.chosen.entry.takes("subject"):
-        return Part(part.text, part.slots, call=above.no_more(failed[-1]))
-    if not (bound := within or follow.looks_back(part.slots)) and not same:
-        return part._replace(frame=None)
-    made = any(result.name in follow.RUNS and result.status == "ok" for turn in thread.past for result in turn.results)
-    if tools[1] in follow.RUNS and not (made or within) and bound and part.chosen.entry.takes("subject"):
-        return part._replace(lost=("the run above, which was not made",))
-    carried, lost = follow.carried(part.slots, frame.slots, frame.chosen.entry, part.chosen)
-    out = part.slots.out
-    if out is not None and carried.by and not part.slots.by and out[0] not in ("side", "outcome", *carried.by):
-        lost = (*lost, slots.words_of("by", carried.by))  # what is left out is added up over another split
-    if within or (not follow.bound(part.slots) and follow.family(tools[0]) != follow.family(tools[1])):
-        return part._replace(slots=carried, frame=None)
-    if lost and not bound:
-        return part._replace(frame=None)
-    if lost or part.lost:
-        return part._replace(lost=(*lost, *part.lost), slots=carried, own=part.slots)
-    carries = tools[0] == tools[1] and not follow.of_it(part.slots)
-    return part._replace(slots=carried, kept=follow.kept(carried, part.slots), carries=carries, frame=None)
