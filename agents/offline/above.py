@@ -172,6 +172,8 @@ def why(slots: Slots, older: "Part | None", newest_turn: "Part | None", past: Se
     call = newest_turn.call if newest_turn is not None else None
     waits = newest_turn is not None and (newest_turn.lost or newest_turn.maybe)
     read = past[-1].results or waits or (isinstance(call, PlannedAnswer) and not call.asked_back)
+    if last is not None and not read and says("subject.loses", slots.text) and (run := run_shown(last)) is not None:
+        return partial(_of_run_above, str(run))
     if newest_turn is not None and newest_turn.way is not None and newest_turn.way.key in SAY["of_people"].split():
         return PlannedAnswer(SAY["why_not"], read_as="the answer above")
     if last is None or not read:
@@ -200,6 +202,12 @@ def why(slots: Slots, older: "Part | None", newest_turn: "Part | None", past: Se
     if (run := run_shown(last)) is not None:
         return PlannedCall("trips", {"subject": str(run), "by": "exit"})
     return asks_back("What stands above says no more of the reason. Name the trade, the event or the day, and I look it up.")
+
+
+def _of_run_above(run: str, q: Question) -> Plan:  # noqa: ARG001 - a plan takes its question
+    """How the round trips of a run ended, named as that of the last run made: what was asked since was not made."""
+    results = yield [call := PlannedCall("trips", {"subject": run, "by": "exit"})]
+    return drafted([call], results).after(f"Of {run}, the last run made here; what was asked since was not run.")
 
 
 def of_last(past: Sequence[PastTurn]) -> list[CallResult]:
