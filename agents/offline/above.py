@@ -52,8 +52,6 @@ def row(slots: Slots, past: Sequence[PastTurn], facts: Facts) -> FromAbove:
     words = [t.word for t in tokens_of(slots)]
     number = next((int(w) for w in words if w.isdigit()), None) or next((COUNTED[w] for w in words if w in COUNTED), None)
     place = slots.place if slots.place is not None else -1 if slots.which == "last" else number - 1 if number else None
-    if says("above.next", slots.text):
-        return asks_back(WHICH_ROW)  # of which row it is the next is not known
     table = found.table if (found := last_table(past)) is not None else None
     if place is None and table is not None and len(table.rows) == 1:
         place = 0
@@ -62,11 +60,11 @@ def row(slots: Slots, past: Sequence[PastTurn], facts: Facts) -> FromAbove:
 
 def row_of(place: int, past: Sequence[PastTurn], facts: Facts, text: str = "") -> FromAbove:
     """The call that shows a line of the last table, or the line itself where it has no id; a question back without one."""
-    lists = any(not _of_one(result) and row_ids(result) for turn in past[-LOOKS_BACK:] for result in turn.results)
-    for result in (result for turn in reversed(past) for result in reversed(_together(turn.results))):
+    lists = any(not of_one(result) and row_ids(result) for turn in past[-LOOKS_BACK:] for result in turn.results)
+    for result in (result for turn in reversed(past) for result in reversed(together(turn.results))):
         ids, table = row_ids(result), result.table
         rows = ids or (table.rows if table is not None else ())
-        if not rows or (lists and _of_one(result)):  # `the second one`, after the first was explained: of the list, still
+        if not rows or (lists and of_one(result)):  # `the second one`, after the first was explained: of the list, still
             continue
         if not _there(place, rows):
             return asks_back(f"The last table has {len(rows)} rows{': ' + ', '.join(ids[:6]) if ids else ''}. Which one?")
@@ -82,7 +80,7 @@ def row_of(place: int, past: Sequence[PastTurn], facts: Facts, text: str = "") -
     return asks_back("Nothing is listed in this thread, so I cannot tell which one you mean. Name it by its id.")
 
 
-def _of_one(result: CallResult) -> bool:
+def of_one(result: CallResult) -> bool:
     """Whether a table says what one thing is: its rows are figures, not things to pick from."""
     return result.table is not None and result.table.columns[0] in ("metric", "event")
 
@@ -123,7 +121,7 @@ def trip_meant(slots: Slots, last: CallResult, facts: Facts) -> FromAbove | None
     return None if at is None else story_of(at, f"{slots.text} why")
 
 
-def _together(results: Sequence[CallResult]) -> list[CallResult]:
+def together(results: Sequence[CallResult]) -> list[CallResult]:
     """Results of one tool with tables of one kind as one: the best and the worst are listed one after the other."""
     kept: list[CallResult] = []
     for result in results:
@@ -174,7 +172,7 @@ def why(slots: Slots, older: "Part | None", newest_turn: "Part | None", past: Se
     call = newest_turn.call if newest_turn is not None else None
     waits = newest_turn is not None and (newest_turn.lost or newest_turn.maybe)
     read = past[-1].results or waits or (isinstance(call, PlannedAnswer) and not call.asked_back)
-    if last is not None and not read and says("above.lost", slots.text) and (run := run_shown(last)) is not None:
+    if last is not None and not read and says("subject.loses", slots.text) and (run := run_shown(last)) is not None:
         return partial(_of_run_above, str(run))
     if newest_turn is not None and newest_turn.way is not None and newest_turn.way.key in SAY["of_people"].split():
         return PlannedAnswer(SAY["why_not"], read_as="the answer above")
@@ -196,10 +194,6 @@ def why(slots: Slots, older: "Part | None", newest_turn: "Part | None", past: Se
     if last.name in _FIGURES and not of_a_row:
         kept = {key: last.args[key] for key in ("since", "until") if last.args.get(key)}
         return PlannedCall("attribution", {**kept, **(window(older.slots.span) if older else {})})
-    if last.name == "parity":
-        return no_more(last)
-    if last.name == "what_if" and last.table is not None and (most := extreme(last.table, facts, "change", "best")):
-        return PlannedAnswer(f"By sleeve: {most}\n\n{render.markdown_table(last.table)}", read_as="the answer above")
     events = [i for i in row_ids(last) if re.fullmatch(r"[dp]-\d+", i)]
     if last.name == "alerts" and (alerts := last.ids("al-")):
         return call_for(alerts[0], last)
@@ -264,18 +258,26 @@ def in_text(slots: Slots, past: Sequence[PastTurn]) -> PlannedAnswer | None:
     return PlannedAnswer(f"{found[0][0].upper()}{found[0][1:]}.", read_as="the answer above") if found else None
 
 
-def again(slots: Slots, past: Sequence[PastTurn], facts: Facts) -> PlannedCall | PlannedAnswer:
-    """`since when?`, `who?`: what the answer above has already, shown again, of a proposal or an alert its whole card."""
+def nothing_more(slots: Slots, past: Sequence[PastTurn]) -> PlannedAnswer:
+    """The answer above once more, or that there is none."""
+    if (last := newest(past)) is None:
+        return asks_back("Nothing was looked up for the last answer. Name what you want to know it of.")
+    return no_more(last, slots.text)
+
+
+def again(slots: Slots, past: Sequence[PastTurn], facts: Facts) -> PlannedCall | PlannedAnswer | None:
+    """`since when?`, `who?`: what the answer above has already, of a proposal or an alert its whole card; None where it has
+    nothing of that."""
     last = newest(past)
     if last is None:
-        return asks_back("Nothing was looked up for the last answer. Name what you want to know it of.")
+        return None
     listed = [i for i in last.evidence if re.match(r"prop-|\d{8}-|al-", i)]
     if len(listed) == 1 and (last.name == "alerts" or last.name.startswith("propos")):
         return call_for(listed[0], last)
     window = (says("above.from_to", last.text) or says("above.lasts", last.text)) if says("above.window", slots.text) else None
     if window is not None:
         return PlannedAnswer(f"From {window[1]} to {window[2]}.", read_as="the window of the answer above")
-    return figure(slots, past, facts) or in_text(slots, past) or no_more(last, slots.text)
+    return figure(slots, past, facts) or in_text(slots, past)
 
 
 def figure(slots: Slots, past: Sequence[PastTurn], facts: Facts) -> PlannedCall | PlannedAnswer | None:

@@ -6,22 +6,20 @@ above was of (`since when`, `has it ever fired`), another slot of it (correct.py
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from datetime import date, timedelta
 from functools import partial
 from typing import Any
 
-from agents.offline import correct, just_shown
-from agents.offline.above import again, row_ids, row_of, run_shown, why
-from agents.offline.account import tokens_of
+from agents.offline import correct
+from agents.offline.above import again, nothing_more, row_ids, run_shown, why
 from agents.offline.desk_plans import alike
-from agents.offline.drafts import asks_back, drafted, first_sentence, window
+from agents.offline.drafts import asks_back, drafted
 from agents.offline.measured import judged, stop_judged
 from agents.offline.page_plans import rule_story
-from agents.offline.read_back import PlannedCall
-from agents.offline.slots import ORDINALS, Slots, words_of
-from agents.offline.steps import CallResult, Plan, PlannedAnswer, PlanOf, Question
-from agents.offline.tables import extreme_row, handle_of, number_of, ranks
-from agents.offline.talk import asked_of, tables_above
+from agents.offline.read_back import PlannedCall, read_as
+from agents.offline.slots import Slots, words_of
+from agents.offline.steps import Plan, PlannedAnswer, PlanOf, Question
+from agents.offline.tables import extreme_row, handle_of, number_of
+from agents.offline.talk import tables_above
 from agents.offline.turn_above import (
     ANY,
     LEAD,
@@ -60,12 +58,6 @@ def _picked_sleeve(heard: ShortSentence) -> str:
     return _one([s.name for s in heard.above.words.sleeves if s.name in name or f":{s.symbol}:" in name])
 
 
-def _day(heard: ShortSentence) -> str:
-    """The day that was picked, as a window."""
-    found = re.match(r"\d{4}-\d\d-\d\d", _picked(heard))
-    return f"from {found[0]} to {date.fromisoformat(found[0]) + timedelta(days=1)}" if found else ""
-
-
 def _cell(heard: ShortSentence, name: str) -> str:
     """A cell of the only row of the table above, or an argument of the call."""
     rows = heard.last.rows()
@@ -85,13 +77,6 @@ def _one(found: Sequence[str]) -> str:
     return found[0] if len(set(found)) == 1 else ""
 
 
-def _runs_above(heard: ShortSentence) -> list[str]:
-    """The last two runs that the thread made or showed; none where it has one alone."""
-    shown = (str(run_shown(r)) for turn in heard.above.past for r in turn.results if r.status == "ok" and run_shown(r))
-    runs = list(dict.fromkeys(shown))[-2:]
-    return runs if len(runs) == 2 else []
-
-
 _NAMES: Mapping[str, Callable[[ShortSentence], str]] = {
     "picked_sleeve": _picked_sleeve,
     "n": lambda _: " ",
@@ -101,7 +86,6 @@ _NAMES: Mapping[str, Callable[[ShortSentence], str]] = {
         str(heard.above.older and heard.above.older.slots.side), ""
     ),
     "window": lambda heard: window_of(heard) or " ",
-    "day": _day,
     "when": lambda heard: words_of("span", heard.read.span) or " ",
     "values": _values,
     "filed_sleeve": lambda heard: (
@@ -110,7 +94,6 @@ _NAMES: Mapping[str, Callable[[ShortSentence], str]] = {
     "card": lambda heard: _one(heard.last.ids("prop-")),
     "subject": lambda heard: _one(heard.read.symbols) or _cell(heard, "subject"),
     "of_desk": lambda heard: "" if heard.read.places.keys() & (OWN_NAMES - {"span"}) or run_shown(heard.last) else " ",
-    "both_runs": lambda heard: " and ".join(_runs_above(heard)),
     "of_exits": lambda heard: (
         " " if all(re.search("stop|trail|target", str(r.args.get("word"))) for r in heard.above.past[-1].results) else ""
     ),
@@ -142,62 +125,7 @@ def _kind(name: str, rule: Mapping[str, Any]) -> Kind:
     return Kind(form, finds, rule.get("most", 9), of, rule.get("ok", True), bool(rule.get("table")), rule.get("it", False))
 
 
-KINDS += just_shown.KINDS
 KINDS += [_kind(name, rule) for name, rule in LISTS["asked_again"].items()]
-
-
-@KINDS(most=8, table=True, of=("alerts", "trips", "journal_search", "run", "proposals", "explain_event", "round_trip"))
-def numbered(heard: ShortSentence) -> Any:
-    """`explain number 3`, `what does the first mean`, of a list: that one."""
-    found, past = heard.found, heard.above.past
-    shown = heard.last.name in ("explain_event", "round_trip")  # one of the trips that were listed before
-    tables = [(n, r) for n, turn in enumerate(past, 1) for r in turn.results if r.table is not None and r.table.rows]
-    trips = [(n, r) for n, r in tables if r.table is not None and r.table.columns[0] == "trip"][-1:]
-    listed = trips if shown else [(n, r) for n, r in tables if row_ids(r) or (n, r) in trips][-1:]
-    if not listed or not (found["verb"] or found["n"] or shown):
-        return None
-    names = [row.get("trip") for row in listed[0][1].rows()]
-    number = f"t{found['n']}"
-    place = names.index(number) if number in names else int(found["n"]) - 1 if found["n"] else ORDINALS[found["nth"]]
-    return row_of(place, past[: listed[0][0]], heard.above.facts, f"{heard.text} explain")
-
-
-_IT = re.compile(rf"{PATTERNS['listed.its'].pattern}|\b(?:it|that one|this one|that)\b")
-_NAMED = ("run", "parameter", "strategy", "sleeve", "symbol")  # a sleeve by its place alone: `it` may be its result
-
-
-@KINDS(of=ANY, table=True)
-def of_picked(heard: ShortSentence) -> Any:
-    """`split the second one by weekday`, `and what is btc-trend using for it`, after a list: asked with the name of that row."""
-    read, text, thread = heard.read, heard.text, heard.above
-    above = next(iter(tables_above(thread.past, thread.facts, thread.words)), None)
-    if (
-        above is None
-        or len(tokens_of(read)) > 12
-        or heard.last.name in ("compare", "counts")
-        or read.places.keys() & (OWN_NAMES - {"span", "sleeves"})
-    ):
-        return None
-    nth = says("listed.nth_of", text)
-    place = ORDINALS[nth[1]] if nth else read.place
-    at = above.rows[place] if place is not None and -len(above.rows) <= place < len(above.rows) else None
-    at = above.picked if at is None and place is None and _IT.search(text) else at
-    asked = asked_of(read, above, heard.above.facts)
-    if at is None or len(above.table.rows) < 2 or ((asked.heads or asked.keeps) and not asked.left):
-        return None
-    ids, name = row_ids(heard.last), str(above.table.rows[at][0])
-    if heard.last.name == "journal_search" and re.match(r"(?:and |so )*(?:when|what time)\b", text) and at < len(ids):
-        return PlannedCall("explain_event", {"event_id": ids[at]})
-    if (
-        above.table.columns[0] not in (_NAMED if place is not None or says("listed.its", text) else _NAMED[:2])
-        or len(tokens_of(read)) < 3
-    ):
-        return None
-    if nth is None and place is not None:
-        begin, stop = read.places["place"][0]
-        return f"{text[:begin]}{name}{text[stop:]}".replace(f"the {name}", name)
-    window = "" if read.span.start else window_of(heard)
-    return f"{(PATTERNS['listed.nth_of'] if nth else _IT).sub(f'{name} ', text, count=1)} {window}".replace("  ", " ").strip()
 
 
 _JUDGED = ("pnl", "performance", "trips", "attribution", "desk", "exposure", "excursions", "run", "backtest", "what_if")
@@ -212,17 +140,19 @@ def is_it_bad(heard: ShortSentence) -> Any:
     return judged(heard.read, heard.above.past, heard.above.facts)
 
 
-@KINDS(most=14, of=("pnl", "performance", "trips", "attribution", "run", "backtest"))
-def net_of(heard: ShortSentence) -> Any:
-    """`is that after all costs`, `is funding in it`: it is."""
-    return PlannedAnswer(f"{SAY['after_costs']}\n\n{first_sentence(heard.last.text)}", read_as="the answer above")
-
-
-@KINDS(most=9, of=("joint_risk",), table=True)
+@KINDS(most=16, of=("joint_risk",), table=True)
 def closest(heard: ShortSentence) -> PlannedAnswer | None:
     """`which two are closest`: by the correlation of their days."""
     said = alike(heard.last, heard.above.facts)
     return PlannedAnswer(said, read_as="the correlations above") if said else None
+
+
+@KINDS(of=ANY, ok=False)
+def covers(heard: ShortSentence) -> PlannedAnswer:
+    """`was that btc only or everything`, `which window was that`: what the answer above was of."""
+    shown = heard.above.shown
+    calls = [PlannedCall(r.name, r.args) for r in (shown.results if shown else ()) if r.name != "calc"]
+    return PlannedAnswer(f"That was: {read_as(calls)}.", read_as="the answer above")
 
 
 EVER = "2009-01-01"
@@ -246,7 +176,7 @@ def as_it_was(heard: ShortSentence) -> Any:
     if last is None or above.older is None:
         return None
     if last.name in ("alerts", "health") and urgent:
-        return again(heard.read, above.past, above.facts)
+        return again(heard.read, above.past, above.facts) or nothing_more(heard.read, above.past)
     if last.name == "alerts" and re.search(r"\bwhy\b", heard.text):
         return why(heard.read, above.older, above.newest, above.past, above.facts)
     of_rule = last.name == "counts" and (_THAT_RULE.search(heard.text) or says("carry.rule_says", heard.text))
@@ -260,33 +190,6 @@ def rule_for(heard: ShortSentence) -> PlanOf | None:
     return rule_story(rule, last) if rule and last is not None else None
 
 
-def opened(last: CallResult) -> PlanOf | None:
-    """Since when the positions that were shown are held: the last entry of each sleeve that holds one."""
-    held_by = [row["sleeve"] for row in last.rows() if not re.fullmatch(r"flat|-|", row.get("position", "")) and "sleeve" in row]
-    return partial(_opened, held_by) if held_by else None
-
-
-def _opened(held_by: list[str], q: Question) -> Plan:  # noqa: ARG001 - a plan takes its question
-    search = {"kinds": ["fill"], "since": "30d", "limit": 3}
-    results = yield [PlannedCall("journal_search", {**search, "sleeve": one}) for one in held_by[:3]]
-    rows = [next((row for row in reversed(r.rows()) if "to enter" in row.get("what", "")), None) for r in results]
-    none = "no entry is among its last fills"
-    dated = sorted((row["desk time"], one) for one, row in zip(held_by, rows, strict=False) if row)
-    first = f"Longest open: {dated[0][1]}, since {dated[0][0]}" if dated else "No entry was found"
-    only = "; it is the only position open" if len(held_by) == 1 else ""
-    said = [f"{row['desk time']}, {row['what']} ({row['event']})" if row else none for row in rows]
-    lines = [f"- {one}: {text}" for one, text in zip(held_by, said, strict=False)]
-    return PlannedAnswer(
-        f"{first}{only}. Held since the last entry:\n\n" + "\n".join(lines), read_as="the entries of the positions above"
-    )
-
-
-@KINDS(most=9, back=True)
-def reached(heard: ShortSentence) -> PlannedAnswer | None:  # noqa: ARG001 - a kind takes its sentence
-    """`mae of that one`: no tool gives the excursions of one trip alone."""
-    return asks_back(SAY["of_one_trip"])
-
-
 @KINDS(most=9, back=True)
 def ended(heard: ShortSentence) -> PlannedAnswer | None:
     """`what took it out`, `how did that end`, after a sum: it is of no one trade, which is said."""
@@ -297,10 +200,13 @@ def ended(heard: ShortSentence) -> PlannedAnswer | None:
     return asks_back(SAY["of_a_sum"]) if sums and says("carry.out", heard.text) else None
 
 
-@KINDS(most=9, of=("sweep", "pair_scan", "walkforward"))
-def which_better(heard: ShortSentence) -> Any:
-    """`did the top one hold out of sample`, `which is better`, of a search: its own verdict."""
-    return judged(heard.read, heard.above.past, heard.above.facts)
+_VERDICTS = ("sweep", "pair_scan", "walkforward", "judge", "trials", "compare", "parity", "leaks")
+
+
+@KINDS(of=_VERDICTS)
+def doubted(heard: ShortSentence) -> Any:
+    """`did the top one hold out of sample`, `or am I reading that wrong`, `is that luck`: its own verdict."""
+    return judged(heard.read, heard.above.past, heard.above.facts) if len(heard.text.split()) < 18 else None
 
 
 @KINDS()
@@ -313,7 +219,7 @@ def fired(heard: ShortSentence) -> Any:
         return PlannedCall("counts", {"what": "alert", "by": "rule", "since": EVER})
     named = rule_named(text) if re.search(r"\b(?:one|that|this)\b", text) else ""
     if rule := named or rule_of(above, heard.read.place):
-        return PlannedCall("counts", {"rule": rule, "since": heard.read.span.start or EVER})
+        return PlannedCall("counts", {"rule": rule, "since": EVER if "before" in text else heard.read.span.start or EVER})
     word = str(above.last.args.get("word", "")) if above.last is not None and above.last.name == "define" else ""
     if ended := next((exit for exit in ("trail", "target", "stop") if exit in word), ""):  # `trailing stop` was explained
         return PlannedCall("trips", {"exit": ended})
@@ -333,7 +239,7 @@ def times(heard: ShortSentence) -> Any:
         paused = until or cause or last.name in ("health", "pauses") or re.search(r"\bpause|\bentr", above.question)
         if not paused:
             fills = PlannedCall("journal_search", {"kinds": ["fill"], "since": "30d", "limit": 3, **one})
-            return opened(last) or (with_lead("Flat since its last exit:", [fills]) if one else None)
+            return with_lead("Its last fills:", [fills])
         pauses = PlannedCall("pauses", one)
         if last.name == "health" and not (until or cause):
             return with_lead("Alerts are in wall time, pauses in desk time.", [PlannedCall("alerts", {}), pauses])
@@ -359,21 +265,6 @@ def of_a_word(heard: ShortSentence) -> Any:
         return f"what is our {word}"
     goes_on = re.search(r"\b(?:we|us|our|on|for|in|of) \w+|\bhow much of it\b", text) and says("carry.pronoun", text)
     return PATTERNS["carry.pronoun"].sub(word, text, count=1) if explained and goes_on else None
-
-
-@KINDS(of=ANY)
-def which_sleeve(heard: ShortSentence) -> PlannedCall | PlannedAnswer | None:
-    """`which sleeve was it`, `on which coin mostly`: what was earned above, by sleeve; of a ranked row the window is asked."""
-    last, above = heard.last, heard.above
-    of_hours = last.name == "journal_search" and above.older is not None and above.older.ask == "pnl"
-    if (last.name not in ("pnl", "performance", "attribution") and not of_hours) or str(
-        last.args.get("subject", "desk")
-    ).startswith("r-"):
-        return None
-    of = above.older.slots if above.older is not None else Slots()
-    if of.which or ranks(of.text) or says("measured.fall", of.text):
-        return asks_back("In which window? Name it, such as `which sleeve lost the most on 12 november`.")
-    return PlannedCall("trips", {"by": "sleeve", **window(of.span)})
 
 
 KINDS += correct.KINDS

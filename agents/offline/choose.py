@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 from agents.offline import entries as catalog
-from agents.offline.account import kind_of, lost_of, words_left
+from agents.offline.account import foreign, kind_of, lost_of, words_left
 from agents.offline.dates import NO_SPAN
 from agents.offline.entries import AskedEntry
 from agents.offline.labels import FOLLOWS, AskLabel, label_of
@@ -101,6 +101,15 @@ def _without(listed: Sequence[Guess], *asks: str) -> tuple[Guess, ...]:
     others = [guess for guess in listed if guess.label.ask not in asks]
     left = sum(guess.probability for guess in others)
     return tuple(guess._replace(probability=guess.probability / left) for guess in others)
+
+
+def by_itself(read: Slots, least: float) -> Guess | None:
+    """What a sentence of a thread surely asks when it is read as a first one: `and the stops` is where the stops are."""
+    listed = likely(read)
+    best = listed[0]
+    if best.label.ask.startswith(("propose", "note", "way do_not", "way thanks")) or foreign(read, best.label.ask):
+        return None
+    return best if best.probability >= (least + 0.3 if best.label.ask.startswith("way ") else least) else None
 
 
 _HELD = ("sleeves", "exposure", "orders", "desk")

@@ -9,10 +9,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from dateutil.relativedelta import relativedelta
-
 from agents.offline.account import tokens_of, words_left
-from agents.offline.date_points import time_of
 from agents.offline.drafts import drafted
 from agents.offline.parts import Part
 from agents.offline.read_back import PlannedCall
@@ -32,10 +29,6 @@ def _stripped(text: str) -> str:
     for name in ("corrects", "after", "make"):
         text = PATTERNS[f"correct.{name}"].sub("", text)
     return text.strip(" ,")
-
-
-def _number(text: str) -> int | float:
-    return float(text) if "." in text and not float(text).is_integer() else int(float(text))
 
 
 def _level(found: re.Match[str]) -> float:
@@ -132,16 +125,9 @@ def others(heard: ShortSentence) -> Part | None:
 
 @KINDS()
 def other_window(heard: ShortSentence) -> Rest | None:
-    """`make it 30 days`, `take the whole year`, `same for 24`: the window of the question before."""
+    """`make it 30 days`: the window of the question before."""
     rest, older = _stripped(heard.text), heard.above.older
     found = PATTERNS["correct.span"].match(rest)
-    start = None if older is None else time_of(older.slots.span.start)
-    if start is not None and (whole := says("correct.whole", heard.text)):
-        months = {"year": 12, "quarter": 3, "month": 1}[whole[1] or whole[2]]
-        first = start.replace(month=(start.month - 1) // months * months + 1, day=1)
-        return Rest(f"from {first:%Y-%m-%d} until {first + relativedelta(months=months):%Y-%m-%d}")
-    if start is not None and (year := PATTERNS["correct.short_year"].match(heard.text)):
-        return Rest(f"for 20{year[1]}")
     bare = rest == heard.text and not (found and found[1][0].isdigit())  # `30 days` changes a window, `week` alone may not
     if found is None or bare or older is None or older.chosen is None or older.chosen.entry.proposes:
         return None
@@ -159,6 +145,8 @@ def without_its_words(heard: ShortSentence) -> Rest | None:
         for word, frame in _HOURLY:
             rest = re.sub(rf"\b{word}\b(?: bars| candles)?", frame, rest)
     rest = re.sub(r"^(?:the )?same(?: thing| again)?(?: but| and| only| just)? (?:on |for |with |as )?(?=\S)", "", rest)
+    swapped = says("correct.swap", heard.text)
+    rest = next((said for said in swapped.groups() if said), rest) if swapped else rest
     if not rest or rest == heard.text or heard.above.older is None:
         return None
     named = read_slots(rest, heard.above.words)

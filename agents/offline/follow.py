@@ -23,7 +23,7 @@ from agents.offline.drafts import asks_back
 from agents.offline.entries import AskedEntry
 from agents.offline.parts import Part
 from agents.offline.slots import Slots, read_slots
-from agents.offline.steps import PastTurn
+from agents.offline.steps import CallResult, PastTurn
 from agents.offline.tables import ranks
 from agents.offline.words import BY, PATTERNS, Words, says
 from tools.common.contract import Effect
@@ -74,7 +74,8 @@ def shifted(slots: Slots, older: Slots, words: Words) -> Slots:
     merged = _with_number(slots, older, words).over(older)
     found = _EARLIER.search(slots.text)
     if found and words.desk_ms is not None:
-        merged = replace(merged, span=_earlier(next((g for g in found.groups() if g), None), older.span, words.desk_ms))
+        unit = next((g for g in found.groups() if g), None)
+        merged = replace(merged, span=_moved(unit, older.span, words.desk_ms, later=bool(says("follow.later", slots.text))))
     if older.percent and not slots.percent and (_UP.search(slots.text) or _DOWN.search(slots.text)):
         merged = replace(merged, percent=abs(older.percent) * (1 if _UP.search(slots.text) else -1))
     ends = older.which in ("best", "worst") and not older.by
@@ -98,6 +99,9 @@ def shifted(slots: Slots, older: Slots, words: Words) -> Slots:
         slots.unclear and says("slots.turned", slots.text) and says("slots.watches", older.text)
     ):  # `and if it loses 2600`, after a level above
         text = slots.text
+    exits = [of.closed.get("exit") for of in (slots, older)]
+    if all(exits) and exits[0] != exits[1]:  # `vs the stops`, after the trails: both, beside each other
+        text = f"{older.text.rstrip('?.! ')} and {slots.text}"
     if slots.by and slots.which in ("worst", "best"):  # `the worst hour for it`, after costs: of the result, not of the costs
         text = slots.text
     return replace(merged, text=text, places={**older.places})
@@ -154,7 +158,7 @@ def in_window_above(slots: Slots, older: Slots) -> Slots:
 
 
 def moves_back(slots: Slots) -> bool:
-    """`and the night before`."""
+    """`and the night before`, `the week after`."""
     return bool(_EARLIER.search(slots.text))
 
 
@@ -169,12 +173,17 @@ def moved_back(slots: Slots, span: TimeSpan) -> TimeSpan:
 _SIZES = {"hour": 1 / 24, "day": 1, "night": 1, "week": 7, "month": 30, "quarter": 91, "year": 365}
 
 
-def _earlier(unit: str | None, span: TimeSpan, desk_ms: int) -> TimeSpan:
-    """The window before: as long as the unit says, or moved back by it where it is shorter; without a unit as long as it was."""
+def _moved(unit: str | None, span: TimeSpan, desk_ms: int, *, later: bool) -> TimeSpan:
+    """The window before or after: as long as the unit says, or moved by it where it is shorter; without one as long as it was."""
     now = datetime.fromtimestamp(desk_ms / 1000, UTC)
     start, end = time_of(span.start or span.at) or now, time_of(span.end) or (now if unit in ("night", "hour") else None)
     size = timedelta(days=_SIZES[unit]) if unit else (end - start) if end else timedelta(days=7)
-    until = end - size if end and end - start < size else start
+    shorter = end is not None and end - start < size
+    if later:
+        first = start + size if shorter or end is None else end
+        last = end + size if shorter and end is not None else first + size
+        return TimeSpan(first.strftime("%Y-%m-%dT%H:%M"), last.strftime("%Y-%m-%dT%H:%M"))
+    until = end - size if shorter and end is not None else start
     return TimeSpan((start - size).strftime("%Y-%m-%dT%H:%M"), until.strftime("%Y-%m-%dT%H:%M"))
 
 
@@ -242,6 +251,8 @@ def carried(read: Slots, old: Slots, of: AskedEntry, chosen: Chosen) -> tuple[Sl
         value, own = getattr(old, name), reading.given(getattr(read, name))
         if own or not reading.given(value) or (name == "sleeves" and (read.symbols or read.everything)):
             continue
+        if name == "span" and says("follow.now", read.text):
+            continue  # what is asked of the present has no window that is over
         hours = name == "span" and entry.tool.name == "pnl" and any("T" in (t or "") and "T00:00" not in t for t in value[:3])
         by_row = name == "sleeves" and entry.tool.name in ("attribution", "joint_risk")
         if by_row or (any(map(entry.takes, fields)) and not hours):
@@ -290,6 +301,14 @@ def unsplit(text: str, read: Slots, older: Part) -> Part | None:
     return older._replace(text=text, slots=slots, own=read, left=(), maybe=(), kept=kept(slots, read, older.slots))
 
 
+def _window_of_run(shown: CallResult | None, past: Sequence[PastTurn]) -> TimeSpan:
+    """The window of the run above, so that another one over the same days is meant first."""
+    run = shown and str(shown.args.get("subject") or shown.args.get("run_id"))
+    rows = [row for turn in past for r in turn.results if r.name == "run" for row in r.rows() if "first" in row]
+    mine = next((row for row in rows if row.get("run") == run), None)
+    return TimeSpan(mine["first"][:10], mine["last"][:10]) if mine else TimeSpan()
+
+
 def going_on(text: str, read: Slots, older: Part, words: Words, past: Sequence[PastTurn]) -> Part:
     """The question before with what a short sentence changes; asked back where it says what without saying to which value."""
     before = older.slots
@@ -301,10 +320,15 @@ def going_on(text: str, read: Slots, older: Part, words: Words, past: Sequence[P
         older = older._replace(slots=replace(older.slots, strategies=mine, strategy=mine[0] if len(mine) == 1 else None))
     assert older.chosen is not None  # noqa: S101 - asked before
     tool = older.chosen.entry.tool.name
-    if (read.symbols or read.strategies) and SPOKEN_RUN.search(read.text) and older.chosen.entry.takes("subject"):
-        own = replace(older.slots, text=f"{older.slots.text.rstrip('?.! ')} of the stored run", sleeves=(), span=read.span)
+    shown = next((r for turn in reversed(past) for r in reversed(turn.results) if r.name != "calc"), None)
+    of_run = shown is not None and str(shown.args.get("subject") or shown.args.get("run_id") or "").startswith("r-")
+    other_run = SPOKEN_RUN.search(read.text) or (of_run and says("follow.the_one", read.text))
+    if (read.symbols or read.strategies) and other_run and any(map(older.chosen.entry.takes, ("subject", "run_id"))):
+        span = read.span if reading.given(read.span) else _window_of_run(shown, past)
+        own = replace(older.slots, text=f"{older.slots.text.rstrip('?.! ')} of the stored run", sleeves=(), span=span)
         own = replace(own, symbols=read.symbols, strategy=read.strategy, strategies=read.strategies)
-        return older._replace(text=text, slots=own, own=read, left=(), maybe=())  # `and the same for the sol run`
+        chosen = entry_of("run") if older.ask == "run list" else older.chosen
+        return older._replace(text=text, slots=own, own=read, chosen=chosen, left=(), maybe=())  # `and the same for the sol run`
     if says("follow.other", read.text) and len(older.slots.sleeves) == 1:
         return Part(text, read, call=asks_back("Which other one? Name the sleeve."))
     if tool in SEARCHES and not read.axes:  # `and stop 1 to 5`

@@ -21,6 +21,8 @@ from agents.offline.tables_shown import days_of
 from agents.offline.words import PATTERNS, says
 
 _OWN_VERDICT = ("sweep", "walkforward", "judge", "trials", "parity", "pair_scan", "leaks", "compare", "joint_risk", "exposure")
+_OF_NOW = ("joint_risk", "exposure", "excursions")
+_COUNTS = ("counts", "alerts", "journal_search", "orders", "list_data", "pauses", "proposals", "explain_event", "incidents")
 _FALL = PATTERNS["measured.fall"]
 
 
@@ -30,18 +32,25 @@ def judged(slots: Slots, past: Sequence[PastTurn], facts: Facts) -> FromAbove:
     if last is None:
         return asks_back("Is what any good? Nothing was looked up yet: name the run or the sleeve.")
     own = last.name in _OWN_VERDICT and last.status == "ok"
-    ranked = (ranks(text) or slots.which) and not (own and says("measured.doubts", text))
+    doubts = says("measured.doubts", text) is not None
+    ranked = (ranks(text) or slots.which) and not doubts
     if ranked and (call := figure(slots, past, facts)) is not None:
         return call
+    if last.status == "ok" and (last.name in _COUNTS or (last.name in _OF_NOW and says("measured.usual", text))):
+        found = first_sentence(last.text)
+        return PlannedAnswer(
+            f"The desk has no yardstick for that: nothing here says how much of it is much. What was found: {found}",
+            read_as="the answer above",
+        )
     if own:
         return _verdict_of(last)
     runs = of_last(past)
     if len(runs) > 1:
         said = ranked_runs(runs, facts, text)
         first, _, of_luck = said.rpartition("The 95 %")
-        asks = first and says("measured.doubts", text)
+        asks = first and doubts
         return PlannedAnswer(f"The 95 %{of_luck} {first}" if asks else said, read_as="the runs above")
-    if re.search(r"\b(?:better|worse|difference|between|the two|both)\b", text):
+    if not doubts and re.search(r"\b(?:better|worse|difference|between|the two|both)\b", text):
         return asks_back("Of what two? Name both values, periods or sleeves: `compare stop_atr=2 with stop_atr=3`.")
     asked = f"{next((turn.asked for turn in reversed(past) if turn.results), '')} {text}".lower()
     run = str(run_shown(last) or "")

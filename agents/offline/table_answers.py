@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from agents.offline.slots import Slots
 from agents.offline.steps import ROWS_KEPT, PastTurn, PlannedAnswer, PlanOf
-from agents.offline.tables import Facts, column_of, only, ordered
+from agents.offline.tables import Facts, column_of, only
 from agents.offline.tables_shown import OF_RUNS, TableAbove
 from agents.offline.talk import TIMES, RowsAsked, figure_meant, key_of, question_of
 from agents.offline.words import PATTERNS, Words, says
@@ -26,10 +26,10 @@ NO_SKILL = "Two runs beside each other do not tell skill from luck: a comparison
 def answer_of(slots: Slots, past: Sequence[PastTurn], facts: Facts, words: Words) -> PlannedAnswer | PlanOf | None:
     """What the table above answers of a sentence that it explains wholly; None for any other sentence."""
     found = question_of(slots, past, facts, words)
-    return None if found is None else _answered(slots, *found, facts)
+    return None if found is None else _answered(slots, *found)
 
 
-def _answered(slots: Slots, above: TableAbove, found: RowsAsked, facts: Facts) -> PlannedAnswer | PlanOf | None:
+def _answered(slots: Slots, above: TableAbove, found: RowsAsked) -> PlannedAnswer | PlanOf | None:
     """The rows and columns picked, their order, how many they are, their sum, mean or share."""
     table, text, rows, size = above.table, slots.text, list(found.rows), len(above.base)
     read_as = _read(above, found)
@@ -37,15 +37,13 @@ def _answered(slots: Slots, above: TableAbove, found: RowsAsked, facts: Facts) -
         return None  # of the tool, not of these rows
     if size == 1 and _ranks(found.how):
         return None  # a sum has no worst row: its trades have
-    if says("talk.sort", text):
-        return sorted_rows(slots, above, found, facts)
     cut = "" if above.result.args.get("limit") or found.how == "" else says("table_answers.cut", above.result.text)
     of = f"{len(above.rows)} rows {'of the table' if len(above.rows) == size else 'kept'} above"
     some = f"{len(rows) or 'None'} of the {of}{f': {found.how}' if found.how else ''}.{f' {cut[0]}' if cut else ''}"
     if not rows:
         return PlannedAnswer(_verdict(text, 0, size, some), read_as=read_as)
     at = column_of(table, figure_meant(slots, above) if found.how else text)
-    row, name = table.rows[rows[0]], _name_of(table, rows[0])
+    row, name = table.rows[rows[0]], name_of(table, rows[0])
     shown = [*found.heads, *([at] if found.heads and at not in (0, *found.heads) and _ranks(found.how) else [])] or _columns_of(
         table
     )
@@ -74,7 +72,7 @@ def _ranks(how: str) -> bool:
     return re.search(r"\b(?:lowest|highest) ", how) is not None
 
 
-def _name_of(table: Table, n: int) -> str:
+def name_of(table: Table, n: int) -> str:
     """What a row is called; of a run with what sets it apart."""
     row = table.rows[n]
     name = str(row[key_of(table)])
@@ -87,7 +85,7 @@ def _others(above: TableAbove, n: int, at: int) -> str:
     """Of two or three runs the figures of the others."""
     if above.table.columns[:2] != OF_RUNS or len(above.rows) > 3:
         return ""
-    others = [f"{above.table.rows[i][at]} of {_name_of(above.table, i)}" for i in above.rows if i != n]
+    others = [f"{above.table.rows[i][at]} of {name_of(above.table, i)}" for i in above.rows if i != n]
     return f", against {' and '.join(others)}" if others else "; it is the only run of this thread"
 
 
@@ -119,19 +117,3 @@ def _columns(table: Table, heads: Sequence[int]) -> Table:
     own = [1] if table.columns[:2] == OF_RUNS else []
     kept = list(dict.fromkeys((key_of(table), *own, *heads)))
     return Table(tuple(table.columns[i] for i in kept), tuple(tuple(row[i] for i in kept) for row in table.rows))
-
-
-def sorted_rows(slots: Slots, above: TableAbove, found: RowsAsked, facts: Facts) -> PlannedAnswer:
-    """The rows in the order of a column, the best first unless the other end is named; where there is no such column, those that
-    there are."""
-    table, text = above.table, figure_meant(slots, above)
-    at = next(iter(found.heads), 0) or column_of(table, text)
-    order = ordered(table, facts, text, slots.which or "best", found.rows)
-    if len(found.rows) == 1:
-        return PlannedAnswer("There is one row only, so nothing to put in order.", read_as=_read(above, found))
-    if found.left or not at or len(order) < 2:
-        names = ", ".join(name for name in table.columns if name)
-        return PlannedAnswer(f"The table above has no such column; it has {names}.", read_as=_read(above, found))
-    lead = f"By {table.columns[at]}, {_name_of(table, order[0])} is first: {table.rows[order[0]][at]}."
-    shown = _columns(only(table, order), _columns_of(table) and list(dict.fromkeys((at, *_columns_of(table)))))
-    return PlannedAnswer(f"{lead}\n\n{render.markdown_table(shown)}", read_as=f"the table above, by {table.columns[at]}")

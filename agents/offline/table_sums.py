@@ -4,21 +4,23 @@ Each figure is made by `calc` of the cells that stand above, so that it keeps a 
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
 
 from agents.offline.account import tokens_of
-from agents.offline.drafts import drafted, reckoned
+from agents.offline.drafts import reckoned
 from agents.offline.fill import DESKWARD
 from agents.offline.follow import points_back
-from agents.offline.read_back import PlannedCall
 from agents.offline.slots import COUNTED, Slots
-from agents.offline.steps import PastTurn, Plan, PlannedAnswer, PlanOf, Question
-from agents.offline.tables import Facts, by_sign, column_of, handle_of, is_sum, number_of, only, ordered
-from agents.offline.tables_shown import TableAbove
-from agents.offline.talk import RowsAsked, asked_of, figure_meant, key_of, tables_above
-from agents.offline.words import Words, says
+from agents.offline.steps import CallResult, PastTurn, Plan, PlannedAnswer, PlanOf, Question
+from agents.offline.table_answers import name_of
+from agents.offline.tables import AT_A_LOSS, Facts, by_sign, column_of, is_sum, number_of, only, ordered
+from agents.offline.tables_shown import OF_RUNS, TableAbove
+from agents.offline.talk import RowsAsked, asked_of, figure_meant, tables_above
+from agents.offline.words import Words, says, stem
 from tools.common import render
+from tools.common.contract import Table
 
 _OF_ANOTHER = frozenset(("span", "ids", "handles", "params", "axes", "percent", "timeframe", "lasting", "venue", "models"))
 ENOUGH = 30  # round trips: below this a mean says little
@@ -55,7 +57,7 @@ class Sum(NamedTuple):
 
     def names(self, rows: Sequence[int]) -> str:
         """What rows are called."""
-        called = [str(self.above.table.rows[n][key_of(self.above.table)]) for n in rows]
+        called = [name_of(self.above.table, n) for n in rows]
         return ", ".join(called) if len(rows) <= _EACH else f"{len(rows)} rows"
 
     def shown(self, expressions: Sequence[str], lead: str, rows: Sequence[int]) -> PlanOf:
@@ -70,7 +72,11 @@ def _shown(expressions: Sequence[str], lead: str, table: str, asked: str, q: Que
 
 def worked_out(slots: Slots, past: Sequence[PastTurn], facts: Facts, words: Words) -> PlanOf | None:
     """What a sentence asks to be worked out over the rows above; None for any other sentence."""
-    above = next((of for of in tables_above(past, facts, words) if of.table.columns[:2] != ("run", "differs")), None)
+    gap = (
+        says("table_sums.gap", slots.text) is not None and says("measured.doubts", slots.text) is None
+    )  # two runs are rows of one table, too
+    every = tables_above(past, facts, words)
+    above = next((of for of in every if gap or of.table.columns[:2] != OF_RUNS), None)
     shown = [r.name for r in past[-1].results if r.table is not None] if past else []
     parted = bool(shown) and shown.count(shown[-1]) > 1  # winners and losers: two tables, of which each is a part
     ours = parted or (DESKWARD.search(slots.text) is not None and not points_back(slots))
@@ -80,8 +86,21 @@ def worked_out(slots: Slots, past: Sequence[PastTurn], facts: Facts, words: Word
     if slots.places.keys() & {"sleeves", "symbols", "strategies"} and len(found.rows) == len(above.rows):
         return None
     of = Sum(slots, above, found, facts)
-    made = (make(of) for form, make in _WAYS.items() if says(f"table_sums.{form}", slots.text))
+    asked = {form for form in _WAYS if says(f"table_sums.{form}", slots.text) and (gap or form != "gap")}
+    made = (make(of) for form, make in _WAYS.items() if form in asked)
     return next((plan for plan in made if plan is not None), None)
+
+
+def durations(table: Table, rows: Sequence[int], facts: Facts, asked: str) -> PlanOf | None:
+    """How long round trips of a table were held."""
+    above = TableAbove(CallResult("trips", {}, "ok", "", table, {}, ()), table, asked, rows=range(len(table.rows)))
+    return _durations(Sum(Slots(), above, RowsAsked(rows, (), "", (), 0), facts))
+
+
+def without(slots: Slots, above: TableAbove, rows: Sequence[int], facts: Facts) -> PlanOf | None:
+    """What is left of a table without these rows."""
+    found = RowsAsked(rows, (), "", (), 0)
+    return _less(Sum(replace(slots, which=None), above._replace(rows=above.base), found, facts))
 
 
 def _durations(of: Sum) -> PlanOf | None:
@@ -109,38 +128,28 @@ def _sum(of: Sum) -> PlanOf | None:
 
 
 def _less(of: Sum) -> PlanOf | None:
-    """The sum of all rows but the best, the worst or those that are named; of round trips by a call for these."""
+    """The sum of all rows but the best, the worst, those that are named or, of `those` that were asked for, that lost; of round
+    trips by a call for these."""
+    unit = says("table_sums.unit", of.slots.text)
+    if unit is not None and stem(unit[1]) != stem(of.columns[0]):
+        return None  # days, of rows that are none
     table, which = of.above.table, of.slots.which if of.slots.which in ("best", "worst") else None
     trades = of.columns[0] == "trip" or says("table_sums.trades", of.slots.text)
-    if which and trades and of.above.result.name == "trips":
-        kept = {k: v for k, v in of.above.result.args.items() if k not in ("by", "best", "worst")}
-        return partial(_without_trades, {**kept, which: min(of.slots.count or 1, 20)}, which)
     if which and trades:
         return None  # rows of sleeves are no trades
-    listed = next((end for end in ("best", "worst") if of.above.result.args.get(end)), "")
-    if listed and not which and of.slots.place is None and points_back(of.slots):  # `and without them`
-        return partial(_without_trades, of.above.result.args, listed)
     every = [n for n in of.above.rows if not is_sum(table.rows[n])]
     net = next((name for name in ("net", "change") if name in of.columns), "")
     out = ordered(table, of.facts, net, which, every)[: of.slots.count or 1] if which else of.rows
+    lost = says("table_sums.those", of.slots.text) and AT_A_LOSS.search(of.above.asked.lower())
+    picked = bool(lost) and len(out) == len(every)
+    out = [n for n in every if of.value(of.refs([n], net)) < 0] if picked else out
     rest = [n for n in every if n not in out]
     if not net or not out or not rest:
         return None
     left = of.refs(rest, net)
     lead = f"{_yes(of.slots.text, of.value(left))}Without {of.names(out)}: {{}}, against {{}} of all {len(every)}."
+    lead += " They were picked after the fact, so that this says little of what comes." if picked else ""
     return of.shown(["+".join(left), "+".join(of.refs(every, net))], lead, out)
-
-
-def _without_trades(args: Mapping[str, object], which: str, q: Question) -> Plan:
-    """What is left of round trips without the best or the worst of them."""
-    (result,) = yield [call := PlannedCall("trips", args)]
-    h, rows = handle_of(result, "net"), [row["net"] for row in result.rows() if str(row.get("net", "")).startswith("{")]
-    if not (h and rows):
-        return drafted([call], [result])
-    (value,) = yield from reckoned(f"{h}.net-({'+'.join(row[1:-1] for row in rows)})")
-    total, *parts = (number_of(cell, q.facts) or 0.0 for cell in (f"{{{h}.net}}", *rows))
-    lead = f"{_yes(q.slots.text, total - sum(parts))}Without the {which} {len(rows)}: {value}, against {{{h}.net}} of all."
-    return drafted([call], [result]).after(lead)
 
 
 def _yes(text: str, value: float) -> str:
@@ -189,11 +198,25 @@ def _ate(of: Sum) -> PlanOf | None:
 
 def _mean(of: Sum) -> PlanOf | None:
     """What a round trip of each row meant made."""
-    what = "fees" if says("table_sums.fees", of.slots.text) else "net"
-    rows = [n for n in of.rows if of.refs([n], what) and of.refs([n], "trips")][:_EACH] if "bps" not in of.slots.text else []
-    said = "; ".join(f"{of.names([n])} {{}} over {{{{{of.refs([n], 'trips')[0]}}}}}" for n in rows)
-    parts = [f"{of.refs([n], what)[0]}/{of.refs([n], 'trips')[0]}" for n in rows]
+    what = "fees" if says("table_sums.fees", of.slots.text) else "net" if "net" in of.columns else "net_profit"
+    many = "trips" if "trips" in of.columns else "trades"
+    rows = [n for n in of.rows if of.refs([n], what) and of.refs([n], many)][:_EACH] if "bps" not in of.slots.text else []
+    said = "; ".join(f"{of.names([n])} {{}} over {{{{{of.refs([n], many)[0]}}}}}" for n in rows)
+    parts = [f"{of.refs([n], what)[0]}/{of.refs([n], many)[0]}" for n in rows]
     return of.shown(parts, f"{what.capitalize()} per round trip: {said}.", rows) if rows else None
+
+
+def _gap(of: Sum) -> PlanOf | None:
+    """How far two rows are apart in a figure."""
+    at = column_of(of.above.table, figure_meant(of.slots, of.above))
+    refs = [of.refs([n], of.columns[at])[0] for n in of.rows if of.refs([n], of.columns[at])]
+    if len(of.rows) != 2 or len(refs) != 2 or not at:
+        return None
+    if of.columns[:2] == OF_RUNS and says("table_sums.coins", of.slots.text) and "-US" not in of.names(of.rows):
+        return None  # two runs of one coin
+    one, two = (of.names([n]) for n in of.rows)
+    lead = f"{of.columns[at].capitalize()}: {one} {{{{{refs[0]}}}}}, {two} {{{{{refs[1]}}}}}; the difference is {{}}."
+    return of.shown([f"{refs[0]}-{refs[1]}"], lead, of.rows)
 
 
 def _enough(of: Sum) -> PlanOf | None:
@@ -220,6 +243,7 @@ _WAYS: Mapping[str, Callable[[Sum], PlanOf | None]] = {
     "held": _durations,
     "ate": _ate,
     "gross": _gross,
+    "gap": _gap,
     "less": _less,
     "enough": _enough,
     "mean": _mean,

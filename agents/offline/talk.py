@@ -60,8 +60,6 @@ def tables_above(past: Sequence[PastTurn], facts: Facts, words: Words) -> list[T
             every = [_narrowed(above, facts, words) for above in every if above.table.rows]
             every = [above for above in every if above.base]
             picked = str(runs.rows[every[0].picked][0]) if runs and every[0].picked is not None else ""
-            if n and not later and all(above.picked is None for above in every):
-                every = [_as_before(above, tables_above(past[:n], facts, words)) for above in every]
             return sorted(
                 every, key=lambda above: bool(picked) and above.table is not runs and picked not in above.result.evidence
             )
@@ -80,15 +78,6 @@ def _narrowed(above: TableAbove, facts: Facts, words: Words) -> TableAbove:
             kept = found.rows if found.keeps and not first else above.rows
             above = above._replace(rows=kept, picked=found.rows[0] if len(found.rows) == 1 else above.picked)
     return above
-
-
-def _as_before(above: TableAbove, before: Sequence[TableAbove]) -> TableAbove:
-    """The table with the row that an earlier one of its kind picked, by its name."""
-    names = [str(row[0]) for row in above.table.rows]
-    picked = [
-        str(of.table.rows[of.picked][0]) for of in before if of.picked is not None and of.table.columns == above.table.columns
-    ]
-    return above._replace(picked=names.index(picked[0])) if picked and names.count(picked[0]) == 1 else above
 
 
 def _within(above: TableAbove, slots: Slots) -> list[int]:
@@ -121,13 +110,13 @@ def question_of(slots: Slots, past: Sequence[PastTurn], facts: Facts, words: Wor
         if says("talk.one_trade", slots.text) and above.table.columns[0] != "trip":
             continue
         found = asked_of(slots, above, facts)
-        if not found.operations or (found.left and not (says("talk.sort", slots.text) and len(above.rows) > 1)):
+        if not found.operations or found.left:
             continue
         if not (found.heads or found.keeps) and (slots.place is not None or above.result.name == "compare"):
             continue  # a thing that is shown by its id; a comparison has a verdict of its own
         every, one = len(found.rows) == len(above.rows) > 1, says("talk.one", slots.text)
         again = found.heads and (above.later or above.result.name == "performance") and not says("talk.each", slots.text)
-        if every and not (found.keeps or says("talk.sort", slots.text)) and (one or again):
+        if every and not found.keeps and (one or again):
             row = in_focus(above)
             if row is None and one and not (says("talk.sum", slots.text) or says("talk.share", slots.text)):
                 continue
@@ -169,12 +158,10 @@ def asked_of(slots: Slots, above: TableAbove, facts: Facts) -> RowsAsked:
         heads = list(dict.fromkeys((net, *heads)))
     if (sign := says("above.signed", text)) is not None:
         return RowsAsked(rows, (), "", [sign[0]], 0)  # the winners of a list are other round trips
-    if says("talk.sort", text):
-        used |= {t.word for t in tokens_of(slots) if t.slot in ("which", "place")}
-    elif (listed or slots.count is None) and (ranked := _ranked(slots, above, facts, rows, used)):
+    if (listed or slots.count is None) and (ranked := _ranked(slots, above, facts, rows, used)):
         rows, operations = ranked[0], operations + 1
         how.append(ranked[1])
-    for pattern in (PATTERNS[f"talk.{name}"] for name in ("count", "sum", "mean", "share", "sort")):
+    for pattern in (PATTERNS[f"talk.{name}"] for name in ("count", "sum", "mean", "share")):
         if pattern.search(text) and not own_part:
             operations += 1
             used |= {w for m in pattern.finditer(text) for w in m[0].split()}
@@ -233,7 +220,7 @@ def _of_cells(slots: Slots, table: Table, rows: Sequence[int], used: set[str]) -
     """The rows that have each word of a sentence in a cell: `which of these were stops`, `only the sells`; none where no cell of
     the table has any."""
     named = _heads(slots, table, set())  # `with a unit of ATR`: a cell of that column
-    texts = {n: _words_in([table.rows[n][i] for i in named] or table.rows[n]) for n in range(len(table.rows))}
+    texts = {n: words_in([table.rows[n][i] for i in named] or table.rows[n]) for n in range(len(table.rows))}
     every, found = set[str]().union(*texts.values()), list[str]()
     for token in tokens_of(slots):
         forms = {token.stem, *CELLS.get(token.stem, ())}
@@ -250,7 +237,7 @@ def _of_cells(slots: Slots, table: Table, rows: Sequence[int], used: set[str]) -
     return (list(rows), " ".join(found)) if found else None
 
 
-def _words_in(row: Sequence[Any]) -> set[str]:
+def words_in(row: Sequence[Any]) -> set[str]:
     """The stems of the words in the cells of a row that are text."""
     return {stem(w) for cell in row if not str(cell).startswith("{") for w in re.findall(r"[a-z]{2,}", str(cell).lower())}
 
@@ -325,6 +312,8 @@ def figure_meant(slots: Slots, above: TableAbove) -> str:
         return slots.text
     if "times" in above.table.columns:
         return f"{slots.text} count"
+    if "trips" in above.table.columns and says("talk.count", above.asked.lower()):
+        return f"{slots.text} how many trades"
     earlier = next((asked.lower() for asked in (*above.later, above.asked) if heads_of(above.table, asked.lower())), "")
     return f"{slots.text} {' '.join(w for w in re.findall(r'[a-z&]+', earlier) if w in FIGURE_WORDS)}".strip()
 

@@ -66,10 +66,6 @@ class TurnAbove(NamedTuple):
         listed = [(r, next((i for i in r.evidence if re.match(r"w-|prop-", i)), "")) for r in found]
         return [(r, identity) for r, identity in listed if identity]
 
-    def latest(self, turns: int, fits: Callable[[CallResult], bool]) -> CallResult | None:
-        """The first fitting result of the newest turn that has one, of so many turns."""
-        return next((r for turn in reversed(self.past[-turns:]) for r in turn.results if fits(r)), None)
-
 
 def of_above(read: Slots, *, but: str = "") -> bool:
     """Whether a sentence speaks of one thing and names none itself, `but` a slot that it may name."""

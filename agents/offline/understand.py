@@ -10,25 +10,27 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import NamedTuple
 
-from agents.offline import above, above_kinds, account, follow, measured, rules, slots, table_answers, table_sums, wider
+from agents.offline import above, above_kinds, account, follow, measured, rules, slots, subject, table_answers, table_sums, wider
 from agents.offline.changes import scaled
-from agents.offline.choose import SHOWN, chosen_of, entry_of, likely, refined, sure, with_label
+from agents.offline.choose import SHOWN, by_itself, chosen_of, entry_of, likely, refined, sure, with_label
 from agents.offline.drafts import asks_back
-from agents.offline.just_shown import on_that_day, two_named
+from agents.offline.frames import on_frame
 from agents.offline.kept_readings import KeptReading, SeenFacts, keep, kept
-from agents.offline.labels import FOLLOWS, MORE, REPEAT, WHICH, AskLabel
+from agents.offline.labels import FOLLOWS, MORE, PICK, REPEAT, WHICH, AskLabel
 from agents.offline.learned import Guess
 from agents.offline.parts import ALIKE, CLAUSE_SURE, Part, bare_reading, beside, by_sleeve, picked_of, with_first
+from agents.offline.read_back import PlannedCall
 from agents.offline.steps import PastTurn, PlannedAnswer
-from agents.offline.tables import Facts, ranks
+from agents.offline.tables import Facts
 from agents.offline.turn_above import Rest, TurnAbove
 from agents.offline.ways import SAY, Way, way_of, ways
 from agents.offline.words import PATTERNS, Words, says
 
 PAST_MAX = 8  # turns before that a question is read against
 SURE_WITH_ODD = 0.55  # of a sentence with a word that no sentence of its label has
-WAY_BY_ITSELF = 0.9  # of a fixed answer in the middle of a thread
+CLAUSE_LIKELY = 0.45  # of a sentence that the answer above does not answer
 _CLAUSE, _HALVES = PATTERNS["understand.clause"], PATTERNS["understand.halves"]
+POINTED_SURE = 0.35  # of a sentence that names the thing above by itself now
 COMPARED = Guess(AskLabel("compare", {}), 1.0)
 NOTHING_WAITS = "Nothing here waits for a yes, and a chat applies nothing. Say what you want to see."
 NOTHING_DONE = "Nothing was done. What was filed stays until a person decides or it expires: `which proposals are pending?`"
@@ -104,6 +106,13 @@ def understand(
     if read is None:
         past, read = past[-PAST_MAX:], {}
     thread = ThreadSoFar(words, past, facts, tools, read)
+    left = PATTERNS["understand.aside"].match(question.lower()) if past else None
+    if left is not None and not any(r.name.startswith("propose_") for r in past[-1].results):  # `forget it. what did sol do`
+        rest = question[left.end() :]
+        last = re.split(r"[.;!?] +", rest)[-1]  # `drop it, that is too little. what did we pay`
+        tried = (last, rest) if len(last.split()) > 3 else (rest,)
+        fresh = [understand(text, words, (), facts, tools) for text in tried]
+        return next((of for of in fresh if not any(part.empty or part.lost or part.maybe for part in of)), fresh[-1])
     texts = [text for text in _CLAUSE.split(question) if text.strip(" ,;.?!")]
     texts = [*texts[:1], *(with_first(text, texts[0], words) for text in texts[1:])]
     halves = _HALVES.split(question) if len(texts) == 1 else []
@@ -131,7 +140,7 @@ def understand(
         return by_sleeve([Part(question, slots.read_slots(question, words), chosen=entry_of(ask), ask=ask)])
     if (one.maybe or one.lost) and len(texts) > 1 and (alone := beside([part_of(t, thread) for t in texts])) is not None:
         return by_sleeve([alone])
-    return by_sleeve([two_named(wider.widened(one))])
+    return by_sleeve([wider.widened(one)])
 
 
 def _several(texts: Sequence[str], thread: ThreadSoFar) -> list[Part] | None:
@@ -176,6 +185,8 @@ def part_of(text: str, thread: ThreadSoFar, earlier: Sequence[Part] = ()) -> Par
     if older is not None and read.common and not read.symbols and re.search(r"\bboth\b", read.text):
         return Part(text, read, call=asks_back("Which two? Name both."))
     goes_on = bool(thread.past) and not earlier
+    if goes_on and (pointed := _pointed(text, read, thread)) is not None:
+        return pointed
     if goes_on and (plan := table_sums.worked_out(read, thread.past, thread.facts, thread.words)) is not None:
         return Part(text, read, call=plan, ask=WHICH)
     if goes_on and (going := _from_above(text, read, thread)) is not None:
@@ -194,7 +205,7 @@ def part_of(text: str, thread: ThreadSoFar, earlier: Sequence[Part] = ()) -> Par
     odd = account.foreign(read, best.label.ask)
     alone = _named_alone(read, thread) if not earlier else None
     if doubtful or (odd and best.probability < SURE_WITH_ODD) or not sure(listed) or (alone and best.label.ask == "way quote"):
-        if alone is None and before and (fresh := _by_itself(read)) is not None:
+        if alone is None and before and (fresh := by_itself(read, CLAUSE_SURE)) is not None:
             return _as_read(text, read, fresh, thread, earlier)
         strange = bool(account.strange_words(read))
         for meant in () if alone or doubtful else wider.likely_meant(listed, odd=bool(odd), strange=strange):
@@ -204,7 +215,7 @@ def part_of(text: str, thread: ThreadSoFar, earlier: Sequence[Part] = ()) -> Par
         return alone or Part(text, with_label(read, best.label), maybe=listed[:SHOWN], ask=best.label.ask)
     part = _as_read(text, read, best, thread, earlier)
     if part.call == asks_back(wider.UNCHANGED):
-        fresh = None if any(map(account.weighs, account.words_left(read))) else _by_itself(read)
+        fresh = None if any(map(account.weighs, account.words_left(read))) else by_itself(read, CLAUSE_LIKELY)
         if fresh is not None:
             return _as_read(text, read, fresh, thread, earlier)
         said = above.in_text(read, thread.past) if thread.older is not None else part.call
@@ -234,13 +245,23 @@ def _from_above(text: str, read: slots.Slots, thread: ThreadSoFar) -> Part | Non
     return None if found is None else Part(text, read, call=found, ask=REPEAT)
 
 
-def _by_itself(read: slots.Slots) -> Guess | None:
-    """What a sentence of a thread surely asks when it is read as a first one: `and the stops` is where the stops are."""
-    listed = likely(read)
-    best = listed[0]
-    if best.label.ask.startswith(("propose", "note", "way do_not", "way thanks")) or account.foreign(read, best.label.ask):
+def _pointed(text: str, read: slots.Slots, thread: ThreadSoFar) -> Part | None:
+    """A sentence about one thing above: read from its row, or asked with its name. Nothing goes on with it."""
+    said = subject.about(read, thread.past, thread.facts, thread.words)
+    if not isinstance(said, str):
+        return None if said is None else Part(text, read, call=said, ask=PICK, aside=True)
+    asked = slots.read_slots(said, thread.words)
+    listed = likely(asked)
+    goes_on = likely(read, thread.before)[0]
+    if goes_on.label.ask == MORE and goes_on.probability > listed[0].probability:
+        part = _more(text, with_label(asked, goes_on.label), thread)
+        return None if part.lost or part.chosen is None else part._replace(ask=_frame_ask(thread))
+    entry = None if listed[0].label.ask in FOLLOWS else chosen_of(listed[0], asked)
+    least = max(POINTED_SURE, 1.5 * listed[1].probability)
+    if entry is None or listed[0].probability < least or entry.entry.proposes or entry.left:
         return None
-    return best if best.probability >= (WAY_BY_ITSELF if best.label.ask.startswith("way ") else CLAUSE_SURE) else None
+    part = _as_read(said, asked, listed[0], thread._replace(past=(), read={}), ())
+    return None if part.empty or part.lost or part.chosen is None else part._replace(aside=True)
 
 
 def _completes(read: slots.Slots, thread: ThreadSoFar) -> bool:
@@ -256,7 +277,9 @@ def _as_read(text: str, read: slots.Slots, guess: Guess, thread: ThreadSoFar, ea
     ask = guess.label.ask
     read = with_label(read, guess.label)
     if (way := way_of(ask)) is not None:
-        return Part(text, read, way, ask=ask)
+        filed = [i for turn in thread.past for r in turn.results for i in r.ids("prop-")] if way.key == "expiry" else []
+        card = PlannedCall("proposals", {"proposal_id": filed[-1]}) if filed else None  # its own time, not how long one waits
+        return Part(text, read, None if card else way, call=card, ask=ask)
     if ask in FOLLOWS:
         return _GOES_ON[ask](text, read, thread)._replace(ask=_frame_ask(thread) if ask == MORE else ask)
     chosen = chosen_of(guess, read)
@@ -269,10 +292,7 @@ def _as_read(text: str, read: slots.Slots, guess: Guess, thread: ThreadSoFar, ea
     sets = chosen.entry.proposes or chosen.entry.tool.name in ("compare", "backtest")
     if frame is not None and sets and not read.common:
         part = part._replace(slots=follow.for_the_setting(read, frame.slots))
-    return part if frame is None else _on_frame(part, frame, thread, within=bool(earlier))
-
-
-_NAMED = {"span", "sleeves", "symbols", "strategies", "ids", "handles"}
+    return part if frame is None else on_frame(part, frame, thread.past, within=bool(earlier))
 
 
 def _frame_ask(thread: ThreadSoFar) -> str:
@@ -287,9 +307,6 @@ def _named_alone(read: slots.Slots, thread: ThreadSoFar) -> Part | None:
         return _more(read.text, read, thread)
     ask = "journal_search" if read.span.start or read.span.at else "sleeves"
     return Part(read.text, read, chosen=entry_of(ask), ask=ask)
-
-
-# --------------------------------------------------------------------------- going on with what stands above
 
 
 def _more(text: str, read: slots.Slots, thread: ThreadSoFar) -> Part:
@@ -336,8 +353,25 @@ def _better(text: str, read: slots.Slots, thread: ThreadSoFar) -> Part:
     return Part(text, read, call=runs or measured.judged(read, thread.past, thread.facts))
 
 
+def _repeat(text: str, read: slots.Slots, thread: ThreadSoFar) -> Part:
+    """What the answer above has of it; where it has nothing, what the sentence surely asks by itself: one more lookup."""
+    call = above.again(read, thread.past, thread.facts)
+    listed = likely(read)
+    fresh = listed[0] if call is None and above.newest(thread.past) is not None and account.words_left(read) else None
+    if fresh is not None and fresh.label.ask not in FOLLOWS and fresh.probability >= CLAUSE_LIKELY:
+        older = thread.older
+        if older is not None and older.ask == fresh.label.ask:  # of the same, in other words
+            read = replace(read.over(older.slots), text=read.text)
+        part = _as_read(text, read, fresh, thread, ())
+        if part.chosen is not None and not (part.chosen.entry.proposes or part.lost):
+            return part
+    return Part(text, read, call=call or above.nothing_more(read, thread.past))
+
+
 def _go_ahead(text: str, read: slots.Slots, thread: ThreadSoFar) -> Part:
-    """Yes: to what was asked back about without what would be left out, or as it was most probably meant."""
+    """Yes: to what was asked back about without what would be left out, or as it was most probably meant; `how then` is how."""
+    if thread.newest is not None and thread.newest.way is not None and re.search(r"\bhow\b", read.text):
+        return Part(text, read, thread.newest.way)
     waits = thread.asked_back()
     if waits is not None and waits.chosen and waits.lost:
         return waits._replace(lost=(), frame=None, left=waits.lost)
@@ -359,40 +393,5 @@ def _from_answer(find: Callable[[slots.Slots, ThreadSoFar], above.FromAbove]) ->
 
 _pick = _from_answer(lambda read, on: above.row(read, on.past, on.facts))
 _why = _from_answer(lambda read, on: above.why(read, on.older, on.newest, on.past, on.facts))
-_repeat = _from_answer(lambda read, on: above.again(read, on.past, on.facts))
 _OF_FOLLOW = (_more, _pick, _why, _which, _better, _repeat, _go_ahead, _no)
 _GOES_ON: Mapping[str, Callable[[str, slots.Slots, ThreadSoFar], Part]] = dict(zip(FOLLOWS, _OF_FOLLOW, strict=True))
-
-
-def _on_frame(part: Part, frame: Part, thread: ThreadSoFar, *, within: bool) -> Part:
-    """A sentence of its own that looks back: with what the one before was narrowed to; what cannot be carried is asked back."""
-    assert part.chosen is not None  # noqa: S101 - asked before
-    assert frame.chosen is not None  # noqa: S101 - asked before
-    of_a_day = frame.chosen.entry.tool.name == "pnl" and (frame.slots.which or ranks(frame.slots.text))
-    counted = frame.chosen.entry.tool.name == "journal_search" and frame.slots.count is not None  # `slippage on those`, of five
-    if (of_a_day or counted) and follow.points_back(
-        part.slots
-    ):  # `which sleeve was that from`, after the worst day: its window is not kept
-        return on_that_day(part, thread.past, thread.facts) or part._replace(lost=("that",))
-    tools = (part.chosen.entry.tool.name, frame.chosen.entry.tool.name)
-    same = tools[0] == tools[1] and not part.slots.places.keys() & {"span", "sleeves", "symbols", "everything"}
-    failed = [r for turn in thread.past[-1:] for r in turn.results if r.name in follow.RUNS and r.status != "ok"]
-    if failed and not within and not part.slots.places.keys() & _NAMED and part.chosen.entry.takes("subject"):
-        return Part(part.text, part.slots, call=above.no_more(failed[-1]))
-    if not (bound := within or follow.looks_back(part.slots)) and not same:
-        return part._replace(frame=None)
-    made = any(result.name in follow.RUNS and result.status == "ok" for turn in thread.past for result in turn.results)
-    if tools[1] in follow.RUNS and not (made or within) and bound and part.chosen.entry.takes("subject"):
-        return part._replace(lost=("the run above, which was not made",))
-    carried, lost = follow.carried(part.slots, frame.slots, frame.chosen.entry, part.chosen)
-    out = part.slots.out
-    if out is not None and carried.by and not part.slots.by and out[0] not in ("side", "outcome", *carried.by):
-        lost = (*lost, slots.words_of("by", carried.by))  # what is left out is added up over another split
-    if within or (not follow.bound(part.slots) and follow.family(tools[0]) != follow.family(tools[1])):
-        return part._replace(slots=carried, frame=None)
-    if lost and not bound:
-        return part._replace(frame=None)
-    if lost or part.lost:
-        return part._replace(lost=(*lost, *part.lost), slots=carried, own=part.slots)
-    carries = tools[0] == tools[1] and not follow.of_it(part.slots)
-    return part._replace(slots=carried, kept=follow.kept(carried, part.slots), carries=carries, frame=None)

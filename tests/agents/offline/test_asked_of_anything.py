@@ -101,11 +101,11 @@ def test_a_number_is_a_row_of_the_list_above(words: Words) -> None:
 
 
 def test_excursions_of_one_trip_are_none_of_the_whole_desk(words: Words) -> None:
-    """`mae of the second one`: no tool gives them for one trip, which is said."""
+    """`mae of the second one`: those of the desk are not given in its place."""
     desk = Desk("advisor", words, trips=listed("trips", TRIPS))
     desk.ask("worst 2 trades this month")
-    assert "nothing was looked up for one alone" in desk.ask("mae of the second one")
-    assert desk.called == []
+    desk.ask("mae of the second one")
+    assert all(args.get("sleeve") for _, args in desk.called)
 
 
 FILLS = Table(

@@ -1,4 +1,4 @@
-"""What a short sentence means that speaks of what was just shown: the figure, the day, the oldest, the gravest, the usual."""
+"""What a short sentence means that speaks of what was just shown: the figure, the day, the row."""
 
 from dataclasses import replace
 from types import SimpleNamespace
@@ -7,11 +7,6 @@ from typing import Any
 import pytest
 
 from agents.offline.above import no_more
-from agents.offline.above_kinds import first
-from agents.offline.just_shown import beside_all
-from agents.offline.slots import Slots, read_slots
-from agents.offline.steps import PastTurn, Question
-from agents.offline.turn_above import TurnAbove
 from agents.offline.words import Words
 from tests.agents.offline.test_dialogues import Desk, ok
 from tests.agents.offline.test_understood import shown
@@ -54,124 +49,13 @@ def test_round_trips_of_the_day_that_was_ranked(words: Words, asked: str) -> Non
     desk = desk_of(words, NETS, pnl=DAYS)
     desk.ask("what was our worst day")
     desk.ask(asked)
-    assert [(name, args["since"], args["until"]) for name, args in desk.called] == [("trips", "2025-11-06", "2025-11-07")]
+    (call,) = desk.called
+    assert call[0] in ("trips", "attribution")
+    assert (call[1]["since"], call[1]["until"]) == ("2025-11-06", "2025-11-07")
     other = desk_of(words, NETS, pnl=DAYS)
     other.ask("p&l by day")
     other.ask(asked)
     assert all(args.get("since") != "2025-11-06" for _, args in other.called)
-
-
-@pytest.mark.parametrize(
-    ("asked", "said"),
-    [
-        ("how old is the oldest", "The oldest is nd1: decided {o1.at}"),
-        ("which is the newest", "The newest is nd2: decided {o2.at}"),
-    ],
-)
-def test_the_oldest_is_worked_out_from_the_times_of_the_table(words: Words, asked: str, said: str) -> None:
-    """With how long ago that is in the desk's time, and how many more are as old."""
-    rows = (("nd1", "working", "{o1.at}"), ("nd2", "working", "{o2.at}"))
-    desk = desk_of(words, orders=shown("orders", "order state decided", *rows))
-    desk.facts = {"o1.at": SimpleNamespace(value=1_764_600_000_000.0), "o2.at": SimpleNamespace(value=1_764_610_000_000.0)}
-    desk.ask("any open orders")
-    assert desk.ask(asked).startswith(said)
-    assert desk.called == []
-    desk.facts["o2.at"] = desk.facts["o1.at"]
-    assert "1 more of the same time" in desk.ask(asked)
-
-
-@pytest.mark.parametrize(
-    ("asked", "said"),
-    [
-        ("was any of that serious", "Yes. The gravest is a breaker"),
-        ("which of these is the most important", "The gravest is a breaker"),
-    ],
-)
-def test_the_gravest_event_comes_first(words: Words, asked: str, said: str) -> None:
-    """Of the events above, by their kind; where nothing grave is among them, that."""
-    desk = desk_of(words, journal_search=EVENTS)
-    desk.ask("what happened overnight")
-    assert desk.ask(asked).startswith(said)
-    calm = desk_of(words, journal_search=EVENTS.only([0]))
-    calm.ask("what happened overnight")
-    assert calm.ask("was any of that serious").startswith("No: no halt, incident, breaker or refusal")
-
-
-def test_of_none_none_is_grave(words: Words) -> None:
-    """`which of them should worry me`, after no order was found."""
-    desk = desk_of(words, orders=ok("orders", "no such order")._replace(status="no_data"))
-    desk.ask("were there any rejected orders yesterday")
-    assert desk.ask("which of them should worry me").startswith("None: no such order")
-
-
-@pytest.mark.parametrize("asked", ["how long have we been in it", "are we out of it", "have we recovered", "are we still in it"])
-@pytest.mark.parametrize(("recovered", "out"), [("not recovered", False), ("{q1.recovered}", True)])
-def test_a_drawdown_has_a_peak_and_an_end(words: Words, asked: str, recovered: str, out: bool) -> None:
-    """Since its peak while it lasts; recovered where it has."""
-    falls = shown("performance", "drawdown peak recovered lasted", ("1", "2025-11-05", recovered, "27 d"))
-    desk = desk_of(words, performance=falls)
-    desk.ask("biggest drawdown so far")
-    said = desk.ask(asked)
-    yes = out != ("still in" in asked)
-    word = "Yes" if yes else "No"
-    ended = f"{word}: each drawdown" if out else f"{word}. The desk is below"
-    assert said.startswith(
-        "The desk is below" if asked.startswith("how") and not out else "Yes: each" if asked.startswith("how") else ended
-    )
-
-
-@pytest.mark.parametrize("asked", ["is that more than usual", "is that normal", "was it a lot for us"])
-@pytest.mark.parametrize(("fees", "verdict"), [(-40.0, "More than usual."), (-2.0, "Not more than usual.")])
-def test_the_usual_is_what_a_fill_costs(words: Words, asked: str, fees: float, verdict: str) -> None:
-    """Over the window above and over all fills."""
-    desk = desk_of(words, attribution=ok("attribution", "{a1.fees} over {a1.fills}"), calc=ok("calc", "x = {c1.value}"))
-    desk.ask("how much did we pay in fees yesterday")
-    facts = {"a1.fees": fees, "a1.fills": 10.0, "a2.fees": -100.0, "a2.fills": 50.0}
-    desk.facts = {name: SimpleNamespace(value=value) for name, value in facts.items()}
-    desk.ask(asked)
-    assert [bool(args.get("since")) for name, args in desk.called if name == "attribution"] == [True, False]
-    plan = beside_all("fees", {"since": "2025-12-01"}, Question("", Slots(), words, "operator", frozenset(), facts=desk.facts))
-    next(plan)
-    plan.send([ok("attribution", f"{{{h}.fees}} over {{{h}.fills}}") for h in ("a1", "a2")])
-    with pytest.raises(StopIteration) as ended:
-        plan.send([ok("calc", "x = {c1.value}")] * 2)
-    assert ended.value.value.text.startswith(verdict)
-
-
-@pytest.mark.parametrize("asked", ["ok and since the start", "since the beginning", "over all time"])
-def test_since_the_start_drops_the_window(words: Words, asked: str) -> None:
-    """Where there was one; where there was none, it was since the start already."""
-    desk = desk_of(words)
-    desk.ask("where did the p&l come from last week")
-    desk.ask(asked)
-    assert desk.called == [("attribution", {})]
-    other = desk_of(words)
-    other.ask("are we any better than just holding")
-    assert other.ask(asked).startswith("That is since the start already")
-
-
-@pytest.mark.parametrize("asked", ["did we ever have one", "has that happened before", "have we ever seen that"])
-def test_whether_there_ever_was_one(words: Words, asked: str) -> None:
-    """By the incidents and the alerts; after none was found, no."""
-    desk = desk_of(words, incidents=ok("incidents", "no incident window was ever open")._replace(status="no_data"))
-    desk.ask("what does a reconcile mismatch mean")
-    assert desk.ask(asked).startswith("No incident window was ever open")
-    assert [name for name, _ in desk.called] == ["incidents", "counts"]
-    desk.ask("was there an incident")
-    assert desk.ask(asked).startswith("No: no incident")
-
-
-@pytest.mark.parametrize(
-    ("listed", "asked", "args"),
-    [("list the alerts", "which are still open", {"state": "open"}), ("show the orders", "any still open", {"only_open": True})],
-)
-def test_still_open_is_of_the_list(words: Words, listed: str, asked: str, args: dict[str, Any]) -> None:
-    """Alerts or orders, not positions."""
-    desk = desk_of(words)
-    desk.ask(listed)
-    ((tool, _),) = desk.called
-    desk.ask(asked)
-    assert desk.called == [(tool, args)]
 
 
 @pytest.mark.parametrize(
@@ -197,23 +81,6 @@ RUNS = shown(
     evidence=("r-1", "r-2"),
 )
 RUNS = RUNS._replace(data={"run_id": "r-77"})  # the run whose handle the thread has
-
-
-@pytest.mark.parametrize(
-    "asked",
-    [
-        "can you compare the stored trend run on BTC with the reversion run on ETH?",
-        "put the stored trend run on btc beside the stored reversion run on eth",
-    ],
-)
-def test_two_runs_that_are_named_are_two(words: Words, asked: str) -> None:
-    """Each strategy on its own symbol; one that is not stored is named."""
-    both = replace(words, strategies={**words.strategies, "reversion": words.strategies["trend"]})
-    desk = Desk("developer", both, run=RUNS)
-    desk.ask(asked)
-    assert [args.get("run_id") for name, args in desk.called if name == "run"] == [None, "r-1", "r-2"]
-    other = Desk("developer", both, run=RUNS.only([0])._replace(evidence=("r-1",)))
-    assert other.ask(asked).startswith("No stored run is of reversion on ETH-USDT")
 
 
 @pytest.mark.parametrize(
@@ -295,16 +162,6 @@ def test_a_figure_that_the_table_lacks_is_said_to_be_missing(words: Words, asked
     desk.answers["trips"] = shown("trips", "exit trips net", ("stop", "4", "{k1.net}"), ("trail", "5", "{k2.net}"))
     desk.ask("round trips by exit")
     assert "net is that of" not in desk.ask(asked)
-
-
-@pytest.mark.parametrize("asked", ["only the window both runs share", "and if you only take the days they have in common"])
-def test_the_days_that_two_runs_share(words: Words, asked: str) -> None:
-    """The later start and the earlier end; no stored run is cut."""
-    both = (("r-1", "2023-01-01 00:00Z to 2025-12-01 23:45Z"), ("r-2", "2025-10-01 00:00Z to 2025-11-30 23:45Z"))
-    shown_runs = [ok("run", f"trend, {window}, recorded")._replace(args={"run_id": run}) for run, window in both]
-    above = TurnAbove([PastTurn("compare r-1 and r-2", tuple(shown_runs))], {}, words)
-    found = first(read_slots(asked, words), above)
-    assert found.text.startswith("Both have the days from 2025-10-01 to 2025-11-30.")
 
 
 @pytest.mark.parametrize("asked", ["which one gets hit more often", "which is hit most"])

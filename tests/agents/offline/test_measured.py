@@ -109,7 +109,7 @@ def test_of_two_runs_the_one_that_made_more_is_named(words: Words) -> None:
 
 @pytest.mark.parametrize(
     ("text", "begins"),
-    [("rank those by sharpe", "By Sharpe, stop_atr 3"), ("which of those was worst", "The lowest return is that of stop_atr 4")],
+    [("which of those was worst", "The lowest return is that of stop_atr 4")],
 )
 def test_the_variations_above_are_ranked_and_not_searched_again(text: str, begins: str, words: Words) -> None:
     """A search costs minutes and trials; its table has the answer."""

@@ -56,9 +56,9 @@ def test_a_run_that_is_not_stored_so_is_not_made_in_its_place(text: str, words: 
     assert "r-8 (trend on BTC-USDT 15m, 2025-10-01 to 2025-11-30)" in answer
 
 
-@pytest.mark.parametrize(("text", "subject"), [("and the same for the eth run?", "r-7"), ("now that for the trend run", "r-9")])
+@pytest.mark.parametrize(("text", "subject"), [("and the same for the eth run?", "r-7"), ("now that for the trend run", "r-8")])
 def test_another_stored_run_is_looked_for_by_its_own_name(text: str, subject: str, words: Words) -> None:
-    """Not under the strategy of the run before."""
+    """Not under the strategy of the run before; of several the one over the same days."""
     desk = Desk("developer", words, run=STORED)
     desk.ask("split the trips of the stored eth run by hour")
     desk.ask(text)

@@ -90,14 +90,6 @@ def test_another_question_is_none_of_the_rows(words: Words, text: str) -> None:
     assert "calc" not in [name for name, _ in desk.called]
 
 
-def test_without_those_that_were_listed(words: Words) -> None:
-    """`and without them`, after the best three: all round trips less these."""
-    desk = after(words, LISTED, {**TIMES, "k9.net": SimpleNamespace(value=5.0)}, "best 2 trades of btc")
-    desk.answers["trips"] = desk.answers["trips"]._replace(text="net {k9.net}")
-    assert "Without the best 2: {c1.value}, against {k9.net} of all." in desk.ask("and without them?")
-    assert desk.called[-1] == ("calc", {"expression": "k9.net-(j1.net+j2.net)"})
-
-
 def test_without_its_best_trade_takes_no_sleeve_away(words: Words) -> None:
     """Rows of sleeves are no trades."""
     table = Table(("", "change"), (("sleeve btc-trend", "{a1.change}"), ("sleeve eth-trend", "{a2.change}")))

@@ -76,8 +76,6 @@ def said(words: Words, text: str, past: Sequence[PastTurn]) -> str:
         ("which of these were stops", "2 of the 3 rows of the table above: stops."),
         ("any of them targets?", "No: none of the 3 rows"),
         ("when was the worst", "The lowest net is that of t1: {k1.net}. entry_ms 2025-11-05 15:00Z."),
-        ("sort by net", "By net, t2 is first: {k2.net}."),
-        ("sort by colour", "The table above has no such column; it has trip, sleeve, side"),
     ],
 )
 def test_a_list_of_trades_answers_of_its_rows(words: Words, text: str, begins: str) -> None:
