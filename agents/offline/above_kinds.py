@@ -15,7 +15,7 @@ from agents.offline.above import again, row_ids, row_of, run_shown, why
 from agents.offline.account import tokens_of
 from agents.offline.desk_plans import alike
 from agents.offline.drafts import asks_back, drafted, first_sentence, window
-from agents.offline.measured import judged, stop_judged
+from agents.offline.measured import judged
 from agents.offline.page_plans import rule_story
 from agents.offline.read_back import PlannedCall
 from agents.offline.slots import ORDINALS, Slots, words_of
@@ -202,10 +202,7 @@ _JUDGED = ("pnl", "performance", "trips", "attribution", "desk", "exposure", "ex
 
 @KINDS(most=14, of=_JUDGED)
 def is_it_bad(heard: ShortSentence) -> Any:
-    """`is that bad`, `should I worry`, `is the stop too tight`: beside limits, stored runs and chance."""
-    if re.search(r"\b(?:tight|wide)\b", heard.text):
-        kept = heard.kept("subject", "sleeve", "side", "since", "until")
-        return partial(stop_judged, kept) if heard.last.name in ("excursions", "trips") else None
+    """`is that bad`, `should I worry`: beside limits, stored runs and chance."""
     return judged(heard.read, heard.above.past, heard.above.facts)
 
 

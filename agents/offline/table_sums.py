@@ -111,15 +111,17 @@ def _sum(of: Sum) -> PlanOf | None:
 def _less(of: Sum) -> PlanOf | None:
     """The sum of all rows but the best, the worst or those that are named; of round trips by a call for these."""
     table, which = of.above.table, of.slots.which if of.slots.which in ("best", "worst") else None
+    if of.slots.out is not None and of.slots.out[0] in ("side", "outcome") and of.slots.out[0] != of.columns[0]:
+        return None  # `sol without the longs`: no row here
     trades = of.columns[0] == "trip" or says("table_sums.trades", of.slots.text)
     if which and trades and of.above.result.name == "trips":
         kept = {k: v for k, v in of.above.result.args.items() if k not in ("by", "best", "worst")}
-        return partial(_without_trades, {**kept, which: min(of.slots.count or 1, 20)}, which)
+        return partial(without_trades, {**kept, which: min(of.slots.count or 1, 20)}, which)
     if which and trades:
         return None  # rows of sleeves are no trades
     listed = next((end for end in ("best", "worst") if of.above.result.args.get(end)), "")
     if listed and not which and of.slots.place is None and points_back(of.slots):  # `and without them`
-        return partial(_without_trades, of.above.result.args, listed)
+        return partial(without_trades, of.above.result.args, listed)
     every = [n for n in of.above.rows if not is_sum(table.rows[n])]
     net = next((name for name in ("net", "change") if name in of.columns), "")
     out = ordered(table, of.facts, net, which, every)[: of.slots.count or 1] if which else of.rows
@@ -131,7 +133,7 @@ def _less(of: Sum) -> PlanOf | None:
     return of.shown(["+".join(left), "+".join(of.refs(every, net))], lead, out)
 
 
-def _without_trades(args: Mapping[str, object], which: str, q: Question) -> Plan:
+def without_trades(args: Mapping[str, object], which: str, q: Question) -> Plan:
     """What is left of round trips without the best or the worst of them."""
     (result,) = yield [call := PlannedCall("trips", args)]
     h, rows = handle_of(result, "net"), [row["net"] for row in result.rows() if str(row.get("net", "")).startswith("{")]
@@ -140,6 +142,9 @@ def _without_trades(args: Mapping[str, object], which: str, q: Question) -> Plan
     (value,) = yield from reckoned(f"{h}.net-({'+'.join(row[1:-1] for row in rows)})")
     total, *parts = (number_of(cell, q.facts) or 0.0 for cell in (f"{{{h}.net}}", *rows))
     lead = f"{_yes(q.slots.text, total - sum(parts))}Without the {which} {len(rows)}: {value}, against {{{h}.net}} of all."
+    lead += f" They made {', '.join(rows[:5])}." + (
+        " In all a loss was made, so they are a share of nothing." if total <= 0 else ""
+    )
     return drafted([call], [result]).after(lead)
 
 
@@ -190,7 +195,8 @@ def _ate(of: Sum) -> PlanOf | None:
 def _mean(of: Sum) -> PlanOf | None:
     """What a round trip of each row meant made."""
     what = "fees" if says("table_sums.fees", of.slots.text) else "net"
-    rows = [n for n in of.rows if of.refs([n], what) and of.refs([n], "trips")][:_EACH] if "bps" not in of.slots.text else []
+    other = "bps" in of.slots.text or of.slots.outcome == "both"  # `average win against average loss`: of no row here
+    rows = [n for n in of.rows if of.refs([n], what) and of.refs([n], "trips")][:_EACH] if not other else []
     said = "; ".join(f"{of.names([n])} {{}} over {{{{{of.refs([n], 'trips')[0]}}}}}" for n in rows)
     parts = [f"{of.refs([n], what)[0]}/{of.refs([n], 'trips')[0]}" for n in rows]
     return of.shown(parts, f"{what.capitalize()} per round trip: {said}.", rows) if rows else None
