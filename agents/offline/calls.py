@@ -64,7 +64,7 @@ def made(calls: list[PlannedCall], q: Question | None = None) -> Plan:
 
 def lead(q: Question, result: CallResult) -> str:
     """The verdict of a table: which row has the most or the least, or the figures that the sentence names; empty for neither."""
-    table, text = result.table, q.slots.text
+    table, text = result.table, re.sub("|".join(map(re.escape, q.slots.filters)) or "$^", "", q.slots.text)
     if table is None or result.status != "ok":
         return ""
     listed = result.args.get("listed")

@@ -13,7 +13,7 @@ from agents.offline.dates import NO_SPAN, TimeSpan
 from agents.offline.drafts import asks_back, drafted, name_list, reckoned, result_text, window
 from agents.offline.fill import DESKWARD, EXTREMES, FILLERS, arguments, speaks_of_run
 from agents.offline.follow import RUNS
-from agents.offline.measured import beside, deepest, drifted, lately, measured, of_trips
+from agents.offline.measured import beside, deepest, drifted, measured, of_trips
 from agents.offline.read_back import PlannedCall
 from agents.offline.run_plans import runs_of
 from agents.offline.slots import words_of
@@ -150,7 +150,7 @@ def trips(q: Question) -> Plan:
     if says("measured.streak", text) and says("measured.is_it_bad", text) and not by:
         return (yield from of_trips("streak", q))
     if not by and not args.keys() & {"since", "until", "subject"} and says("measured.lately", text):
-        return (yield from lately(q))
+        return (yield from beside({"in the last 7 days": args | {"since": "7d"}, "before that": args | {"until": "7d"}}, q))
     if len(q.slots.periods) == 2 or (says("measured.fewer", text) and q.slots.span.start):
         kept = {k: v for k, v in args.items() if k not in ("since", "until", "by", "outcome")}
         return (yield from beside({name: kept | window_of for name, window_of in _windows(q).items()}, q))
@@ -171,6 +171,7 @@ def trips(q: Question) -> Plan:
         args.pop("outcome", None)
     if says("figure_plans.list_of", text) and not (by or args.keys() & {"by", "worst", "best"}):
         order = next((one for one in ("longest", "shortest") if says(f"figure_plans.{one}", text)), "newest")
+        args |= {"outcome": "losers"} if "losing" in text else {"outcome": "winners"} if "winning" in text else {}
         return (yield from made([PlannedCall("trips", args | {"listed": order})], q))
     if q.slots.which != "both" or by:
         return (yield from made([PlannedCall("trips", args)], q))

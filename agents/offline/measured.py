@@ -194,12 +194,6 @@ def drifted(q: Question, runs_of: Callable[[Question, CallResult], list[str]]) -
     return draft._replace(text=draft.text.replace("\n\n", f"{stop}\n\n", 1)) if says("measured.turn_off", q.slots.text) else draft
 
 
-def lately(q: Question) -> Plan:
-    """Whether the last seven days of round trips are apart from those before."""
-    of = {"sleeve": one.name} if (one := q.sleeve()) else {}
-    return beside({"in the last 7 days": {**of, "since": "7d"}, "before that": {**of, "until": "7d"}}, q)
-
-
 _BESIDE = "{{{h}.trips}} round trips, hit rate {{{h}.win_frac}}, a winner {{{h}.mean_win}} and a loser {{{h}.mean_loss}}, mean R "
 _BESIDE += "{{{h}.mean_r}}, profit factor {{{h}.profit_factor}}, net {{{h}.net}}"
 

@@ -59,7 +59,7 @@ def journal(q: Question) -> Plan:
     if ranked := says("plans.fills_by", text):
         cost = "slippage" if "slip" in text else "fee" if re.search(r"\b(?:fees?|expensive|dear\w*|cost\w*)\b", text) else "size"
         by = "time" if slots.which == "last" else cost
-        some = {"kinds": ["fill"], "fills_by": by, "limit": slots.count or (1 if ranked["one"] else 10)}
+        some = {"kinds": ["fill"], "fills_by": by, "limit": slots.count or (1 if ranked["one"] or ranked["order"] else 10)}
         return (yield from made([PlannedCall("journal_search", {"since": "30d"} | args | some)]))
     before: list[PlannedCall] = []  # asked before the events, or after them
     after: list[PlannedCall] = []
