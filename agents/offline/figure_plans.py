@@ -182,7 +182,7 @@ def trips(q: Question) -> Plan:
 def _windows(q: Question) -> dict[str, dict[str, Any]]:
     """The two windows that a sentence sets beside each other; of one it and as many days before."""
     if len(q.slots.periods) == 2:
-        return {words_of("span", one): window(one) for one in sorted(q.slots.periods)}
+        return {words_of("span", one): window(one) for one in sorted(q.slots.periods, reverse=True)}
     span, now = q.slots.span, q.words.desk_ms
     start, end = instant(span.start or "", now), instant(span.end, now) if span.end else now or 0
     since, until = (utc(ms).removesuffix("Z").replace(" ", "T") for ms in (2 * start - end, start))

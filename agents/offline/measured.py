@@ -218,7 +218,7 @@ def _apart_by_rate(handles: Sequence[str], facts: Mapping[str, Any]) -> tuple[bo
     """Whether two hit rates are further apart than chance gives, 95 %, and the first less the second as a fraction."""
     rates, sizes = ([number_of(f"{{{h}.{name}}}", facts) or 0.0 for h in handles] for name in ("win_frac", "trips"))
     error = sum(rate * (1 - rate) / max(size, 1) for rate, size in zip(rates, sizes, strict=True)) ** 0.5
-    return abs(rates[0] - rates[1]) > 1.96 * error, rates[0] - rates[1]
+    return min(sizes) >= 10 and abs(rates[0] - rates[1]) > 1.96 * error, rates[0] - rates[1]
 
 
 def verdict(result: CallResult, facts: Mapping[str, Any], asked: str = "") -> str:
