@@ -46,7 +46,7 @@ CAVEAT = (
 
 
 class CountsArgs(Args):
-    """`what` is counted (null: all three), by rule, sleeve or day, in a window of desk time (`since` null: 7d); `rule`: one."""
+    """`what` null: all three, by rule, sleeve or day, in a window (`since` null: 7d); `rule`: one."""
 
     what: What | None = None
     by: Literal["rule", "sleeve", "day"] = "rule"

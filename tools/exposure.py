@@ -186,7 +186,10 @@ def exposure(ctx: ToolContext, args: ExposureArgs) -> ToolResult:
     for name in ("gross", "correlated"):
         values[f"{name}_times"] = (times and getattr(found, name) / times, "ratio")
         values[f"{name}_times_max"] = (getattr(hard, f"{name}_frac_max"), "ratio")
-    values |= {"alike_frac": (found.alike_frac, "frac"), "equity": (found.equity, "usd")}
+    net = sum(share.exposure if share.side == "long" else -share.exposure for share in found.instruments)
+    values |= {"alike_frac": (found.alike_frac, "frac"), "equity": (found.equity, "usd"), "net": (net, "usd")}
+    for name, amount in (("gross", found.gross), ("net", net), ("idle", max(0.0, found.equity - found.gross))):
+        values[f"{name}_share"] = (times and amount / times, "frac")
     facts: list[Fact] = list(make_facts(h, "exposure of the desk", evidence, values))
     rows: list[tuple[Value, ...]] = []
     most = {"symbol": hard.instrument_frac_max, "strategy": hard.family_frac_max, "sleeve": None}

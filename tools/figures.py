@@ -5,8 +5,8 @@ they become facts with their receipts: the run, or the journal's last mark.
 """
 
 from collections.abc import Callable
-from itertools import groupby
 from pathlib import Path
+from statistics import fmean, stdev
 from typing import Any, Literal
 
 from pydantic import Field, model_validator
@@ -31,6 +31,7 @@ from tools.common.contract import (
 from tools.common.split_words import first_and_last, which_apart
 from tools.common.time_words import NEVER_RAN, instant, window_text
 from tools.runs import TRIP, store
+from tools.trip_facts import by_group, in_order, of_length, trip_facts
 
 DESK = "desk"
 By = Literal[
@@ -43,16 +44,18 @@ SPLIT |= {"mean_r": "ratio", "median_hold_ms": "duration_ms"}
 OF_MODEL = {"regime": "state", "prediction": "predicted"}  # columns of desk trips, by the split
 DAYS_MAX = 4000
 LISTED = ("net", "r", "entry_ms", "exit_ms", "fees", "funding", "slippage")
+LISTED_MAX = 60
 
 
 class TripsArgs(Args):
-    """subject: a run's id or desk. by: split; worst/best: so many by net P&L. sleeve, side, exit, outcome, since, until (entry)
-    narrow."""
+    """subject: a run's id or desk. by: split; worst/best: so many; listed: each. The others narrow (held: <4h, >30m)."""
 
     subject: str = Field(DESK, max_length=80)
     by: By | None = None
     worst: int | None = Field(None, ge=1, le=20)
     best: int | None = Field(None, ge=1, le=20)
+    listed: Literal["newest", "longest", "shortest"] | None = None
+    held: str | None = Field(None, max_length=9)
     sleeve: str | None = Field(None, max_length=60)
     side: Side | None = None
     exit: Exit | None = None
@@ -63,8 +66,8 @@ class TripsArgs(Args):
     @model_validator(mode="after")
     def one_table(self) -> "TripsArgs":
         """One call gives one table: a split, the worst, or the best."""
-        if sum(part is not None for part in (self.by, self.worst, self.best)) > 1:
-            raise ValueError("by, worst and best are three tables: ask for one at a time")
+        if sum(part is not None for part in (self.by, self.worst, self.best, self.listed)) > 1:
+            raise ValueError("by, worst, best and listed are four tables: ask for one at a time")
         return self
 
 
@@ -95,7 +98,7 @@ class SubjectArgs(Args):
     ),
 )
 def trips(ctx: ToolContext, args: TripsArgs) -> ToolResult:
-    """Round trips of a run or the desk: split (regime: read at entry), or the worst or best n: hit rate, P&L, R, holding time."""
+    """Round trips of a run or the desk: split, worst, best or each: hit rate, P&L, R, holding time."""
     from engine.sim.breakdown import extremes, groups_apart, split
 
     found, evidence, apart = trips_of(ctx, args)
@@ -108,7 +111,7 @@ def trips(ctx: ToolContext, args: TripsArgs) -> ToolResult:
     values: dict[str, tuple[Value, str]] = {name: (whole.row(0, named=True).get(name), unit) for name, unit in SPLIT.items()}
     values["open"] = (found["exit_ms"].null_count(), "count")
     values |= {IN_INCIDENTS: (apart, "count")} if apart else {}
-    values |= _in_order(found) | _costs(found)
+    values |= trip_facts(found)
     facts = list(make_facts(h, f"round trips of {args.subject}", evidence, values))
     rate = f"hit rate {{{h}.win_frac}}, profit factor {{{h}.profit_factor}}, "
     streak = f", longest streak {{{h}.loss_streak}} losses, {{{h}.win_streak}} wins"
@@ -127,27 +130,33 @@ def trips(ctx: ToolContext, args: TripsArgs) -> ToolResult:
         text += f" Of these {{{h}.read}} were entered by a decision that had read such a model; the others are apart."
     n = args.worst or args.best
     names: tuple[str, ...]
-    if n is not None:
+    if n is not None or args.listed:
         chosen, columns, names = (
-            extremes(found, n, worst=args.worst is not None),
-            tuple(LISTED),
+            in_order(found, args.listed).head(LISTED_MAX)
+            if args.listed
+            else extremes(found, n or 1, worst=args.worst is not None),
+            (*LISTED, "held_ms") if args.listed else tuple(LISTED),
             ("trip", "sleeve", "side", "reason"),
         )
-        units = TRIP
+        units = {**TRIP, "held_ms": "duration_ms"}
     else:
         chosen, names = split(found, args.by or "exit"), ("key",)
         columns = tuple(name for name in SPLIT if not (args.outcome and name in ("wins", "win_frac")))
         units = SPLIT
     apart_of = groups_apart(found, args.by) if args.by and args.by not in BY_OUTCOME else {}
+    more_of = dict(by_group(found, args.by)) if args.by else {}
     rows = []
     for row in chosen.to_dicts():
         own = ctx.handle("k", f"{label} {row[names[0]]}")
         kept = {name: (row[name], units[name]) for name in columns if name in row}
         beside = _usd(apart_of[row["key"]]) if row.get("key") in apart_of else {}
         facts += make_facts(own, f"{args.by} {row[names[0]]} of {args.subject} less the others", evidence, beside)
-        facts += make_facts(own, f"{args.by or 'round trip'} {row[names[0]]} of {args.subject}", evidence, kept)
+        more = {name: value for name, value in more_of.get(str(row[names[0]]), {}).items() if name not in kept}
+        facts += make_facts(own, f"{args.by or 'round trip'} {row[names[0]]} of {args.subject}", evidence, kept | more)
         rows.append((*(str(row[name]) for name in names), *(f"{{{own}.{name}}}" for name in kept)))
     heads = (args.by or "exit",) if names == ("key",) else names
+    if args.listed and found.height > len(rows):
+        text += f" The table has {len(rows)} of them, {args.listed} first."
     table = Table((*heads, *(name for name in columns if name in chosen.columns)), tuple(rows))
     if args.by:
         text = f"{first_and_last(table, chosen['net'].to_list(), facts)}{text}{which_apart(args.by, apart_of)}"
@@ -162,36 +171,6 @@ def _usd(apart: Any) -> dict[str, tuple[Value, str]]:
     return {f"apart{name}": (getattr(apart, name.strip("_") or "mean"), "usd") for name in ("", "_low", "_high")}
 
 
-def _costs(found: Any) -> dict[str, tuple[Value, str]]:
-    """Of closed round trips: the money traded, fees and slippage of one trip and in bps of it, the hit rate's interval."""
-    import polars as pl
-
-    from engine.sim.breakdown import rate_interval
-
-    closed = found.filter(pl.col("exit_ms").is_not_null())
-    traded = float((closed["units"] * (closed["entry_price"] + closed["exit_price"])).sum())
-    low, high = rate_interval(int((closed["net"] > 0).sum()), closed.height)
-    values: dict[str, tuple[Value, str]] = {"turnover": (traded, "usd"), "win_low": (low, "frac"), "win_high": (high, "frac")}
-    for name in ("fees", "slippage"):
-        spent = float(closed[name].sum())
-        values[f"mean_{name}"] = (spent / closed.height if closed.height else None, "usd")
-        values[f"{name}_bps"] = (spent / traded * 1e4 if traded else None, "bps")
-    return values
-
-
-def _in_order(found: Any) -> dict[str, tuple[Value, str]]:
-    """Of closed round trips in the order of their exits: the mean, profits over losses, the longest streaks."""
-    net = found.drop_nulls("exit_ms").sort("exit_ms")["net"].to_list()
-    runs = [(won, sum(1 for _ in own)) for won, own in groupby(net, lambda value: value > 0)]
-    lost = -sum(value for value in net if value < 0)
-    return {
-        "mean_net": (sum(net) / len(net) if net else None, "usd"),
-        "profit_factor": (sum(value for value in net if value > 0) / lost if lost > 0 else None, "ratio"),
-        "loss_streak": (max((n for won, n in runs if not won), default=0), "count"),
-        "win_streak": (max((n for won, n in runs if won), default=0), "count"),
-    }
-
-
 LATER_MS = 7 * DAY_MS  # after the beginning of a window: said, since it may be asked for a time that the desk has not lived
 
 
@@ -202,6 +181,7 @@ def narrowed(args: TripsArgs) -> str:
         args.side and f"{args.side} only",
         args.exit and f"ended by {args.exit}",
         args.outcome and f"{args.outcome} only",
+        args.held and f"held {args.held}",
         args.since and f"entered since {args.since}",
         args.until and f"entered before {args.until}",
     )
@@ -256,6 +236,7 @@ def _narrowed(ctx: ToolContext, args: TripsArgs, found: Any) -> Any:
         found = found.filter(
             pl.col("net") > 0 if args.outcome == "winners" else pl.col("net") <= 0, pl.col("exit_ms").is_not_null()
         )
+    found = of_length(found, args.held) if args.held else found
     if args.since:
         found = found.filter(pl.col("entry_ms") >= instant(args.since, ctx.desk_ms))
     if args.until:
@@ -286,8 +267,7 @@ def receipt_of(ctx: ToolContext, subject: str) -> Evidence:
     ),
 )
 def performance(ctx: ToolContext, args: SubjectArgs) -> ToolResult:
-    """Return and Sharpe of a run or the desk with its interval, how many days it takes to tell it from zero, the deepest
-    drawdowns with their dates, and holding the same instruments."""
+    """Return and Sharpe of a run or the desk with its interval, days to tell it from zero, drawdowns, holding the same."""
     from engine.sim.breakdown import drawdowns
     from engine.sim.excursions import HOLD_ASSUMPTIONS
 
@@ -300,6 +280,7 @@ def performance(ctx: ToolContext, args: SubjectArgs) -> ToolResult:
     values |= {"first": (int(close_ms[0]), "ms"), "last": (int(close_ms[-1]), "ms"), "whole_days": (len(returns), "days")}
     sharpe, why = _sharpe(returns)
     values |= {name: (value, "days" if name == "days_needed" else "ratio") for name, value in sharpe.items()}
+    values |= _of_days(returns)
     held = _hold_return(ctx, args.subject)
     values |= {} if held is None else {"hold_return_frac": (held, "frac")}
     span = window_text(int(close_ms[0]), int(close_ms[-1]))
@@ -329,6 +310,16 @@ def performance(ctx: ToolContext, args: SubjectArgs) -> ToolResult:
         text += " Drawdowns of the desk are measured at midnights, UTC."
     table = Table(("drawdown", "depth", "money", "peak", "trough", "recovered", "lasted"), tuple(rows))
     return ToolResult("ok", text, tuple(facts), (evidence,), table if rows else None, {"subject": args.subject})
+
+
+def _of_days(returns: list[float]) -> dict[str, tuple[Value, str]]:
+    """The mean return of a whole day with its 95 % interval, how far days spread, the worst and the best of them."""
+    if len(returns) < 3:
+        return {}
+    middle, spread = fmean(returns), stdev(returns)
+    wide = 1.96 * spread / len(returns) ** 0.5
+    named = {"day_mean": middle, "day_low": middle - wide, "day_high": middle + wide, "day_spread": spread}
+    return {name: (value, "frac") for name, value in (named | {"day_worst": min(returns), "day_best": max(returns)}).items()}
 
 
 def _hold_return(ctx: ToolContext, subject: str) -> float | None:

@@ -192,7 +192,9 @@ def _order_facts(h: str, life: OrderLife) -> tuple[Fact, ...]:
     values: dict[str, tuple[Value, str]] = {"lots": (life.lots, "count"), "filled_lots": (life.filled_lots, "count")}
     values |= {"decided": (life.states[0]["t_ms"], "ms"), "last": (life.states[-1]["t_ms"], "ms")}
     values |= {"price": (life.price, "price")} if life.price else {}
-    values |= {"fees": (sum(fill["fee"] for fill in life.fills), "usd")} if life.fills else {}
+    if filled := sum(fill["lots"] for fill in life.fills):
+        values |= {"fees": (sum(fill["fee"] for fill in life.fills), "usd")}
+        values |= {"fill_price": (sum(fill["lots"] * fill["price"] for fill in life.fills) / filled, "price")}
     return make_facts(h, f"order {life.cid}", Evidence("event", life.states[-1]["event"]), values)
 
 
@@ -223,9 +225,10 @@ def order_story(ctx: ToolContext, life: OrderLife) -> ToolResult:
         )
         rows.append((state["state"], f"{{{own}.at}}", clean(state["why"], 160), state["event"]))
     at = f" at {{{h}.price}}" if life.price else " at the market"
+    filled = f" at {{{h}.fill_price}}" if life.fills else ""
     text = (
         f"Order {life.cid} of {clean(life.sleeve, 40)}: {life.slot}, {life.side} {{{h}.lots}} lots{at}, "
-        f"{{{h}.filled_lots}} filled, {life.state}; decided at {{{h}.decided}}, last heard of at {{{h}.last}}."
+        f"{{{h}.filled_lots}} filled{filled}, {life.state}; decided at {{{h}.decided}}, last heard of at {{{h}.last}}."
     )
     text += f" The venue calls it {clean(life.venue_id, 60)}." if life.venue_id else ""
     text += f" {next_check(life)}"

@@ -33,6 +33,7 @@ from tools.common.event_text import event_line, flat_values, is_routine, people_
 from tools.common.ids import find_event
 from tools.common.refusal_runs import RefusalRun, fits, search
 from tools.common.time_words import NEVER_RAN, instant, window, window_text
+from tools.fill_costs import Order, ranked
 
 Kind = Literal["fill", "refused", "breaker", "halt", "config", "funding", "incident", "proposal", "decision", "tool"]
 MATTERS = ("incident", "halt", "breaker", "config", "fill", "refused")  # most important first
@@ -57,7 +58,7 @@ PLURAL |= {"config": "configuration events", "incident": "incidents", "decision"
 
 
 class SearchArgs(Args):
-    """A window of desk time (`since` null: yesterday), kinds (null: the important ones), a sleeve, a word in the event."""
+    """`since` null: yesterday; kinds null: the important ones; text: a word in it; fills_by: fills with costs."""
 
     since: str | None = Field(None, max_length=40)
     until: str | None = Field(None, max_length=40)
@@ -65,6 +66,7 @@ class SearchArgs(Args):
     sleeve: str | None = Field(None, max_length=60)
     text: str | None = Field(None, max_length=80)
     limit: int = Field(20, ge=1, le=100)
+    fills_by: Order | None = None
 
 
 class ExplainArgs(Args):
@@ -114,16 +116,20 @@ class ExplainArgs(Args):
     ),
 )
 def journal_search(ctx: ToolContext, args: SearchArgs) -> ToolResult:
-    """What happened in a window of desk time: fills, refused decisions, breakers, halts, configurations adopted, with
-    event ids."""
+    """What happened in a window of desk time, with event ids."""
     from engine.watch.window import journal_of, mark_at
 
     if ctx.desk_ms is None:
         return no_data(NEVER_RAN)
     low, high = window(args.since, args.until, ctx.desk_ms, "yesterday")
     path = journal_of(ctx.home)
-    wanted: Sequence[str] = args.kinds or MATTERS
+    wanted: Sequence[str] = ("fill",) if args.fills_by else args.kinds or MATTERS
     found = search(path, (low, high), DESK_KINDS, wanted, args.sleeve, args.text)
+    if args.fills_by and found:
+        label = f"fills {low} {high} {args.sleeve} {args.text}"
+        text, listed, costs, events = ranked(ctx, label, [one.first for one in found], args.fills_by, args.limit)
+        data = {"from_ms": low, "to_ms": high, "counts": {"fill": len(found)}, "events": [e.id for e in events]}
+        return ToolResult("ok", text, tuple(costs), tuple(Evidence("event", e.id) for e in events), listed, data)
     people = people_events(ctx, args, low, high)
     counts = Counter[str]()
     for stretch in found:

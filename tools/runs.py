@@ -88,7 +88,7 @@ class RunArgs(Args):
 
 
 class RoundTripArgs(Args):
-    """The run, and the number of the round trip in it counted from 1, or the worst or best by net P&L."""
+    """number: of a round trip of the run from 1, or the worst or best by net P&L."""
 
     run_id: str = Field(max_length=80)
     number: int | Literal["worst", "best"] = "worst"

@@ -37,7 +37,7 @@ def sleeve_table(ctx: ToolContext, mark: Event, only: str | None = None) -> tupl
         values |= {"trips": (s["trips"], "count"), "version": (s["version"], "count")}
         if position:
             values |= {"quantity": (position["quantity"], "base"), "notional": (position["notional"], "usd")}
-            values |= {"opened": (position["opened_ms"], "ms")}
+            values |= {"opened": (position["opened_ms"], "ms"), "unrealised": (s["equity"] - s["cash"], "usd")}
         layers = {"" if n == 1 else f"_{n}": layer for n, layer in enumerate(position["layers"] if position else [], 1)}
         for n, layer in layers.items():
             values |= {f"{key}{n}": (layer[key], "price") for key in ("entry", "protective", "target")}

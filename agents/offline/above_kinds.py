@@ -13,7 +13,7 @@ from agents.offline import correct
 from agents.offline.above import again, nothing_more, row_ids, run_shown, why
 from agents.offline.desk_plans import alike
 from agents.offline.drafts import asks_back, drafted
-from agents.offline.measured import judged, stop_judged
+from agents.offline.measured import judged
 from agents.offline.page_plans import rule_story
 from agents.offline.read_back import PlannedCall, read_as
 from agents.offline.slots import Slots, words_of
@@ -133,10 +133,7 @@ _JUDGED = ("pnl", "performance", "trips", "attribution", "desk", "exposure", "ex
 
 @KINDS(most=14, of=_JUDGED)
 def is_it_bad(heard: ShortSentence) -> Any:
-    """`is that bad`, `should I worry`, `is the stop too tight`: beside limits, stored runs and chance."""
-    if re.search(r"\b(?:tight|wide)\b", heard.text):
-        kept = heard.kept("subject", "sleeve", "side", "since", "until")
-        return partial(stop_judged, kept) if heard.last.name in ("excursions", "trips") else None
+    """`is that bad`, `should I worry`: beside limits, stored runs and chance."""
     return judged(heard.read, heard.above.past, heard.above.facts)
 
 

@@ -162,7 +162,9 @@ def takes(entry: AskedEntry, name: str, slots: Slots) -> bool:
 def takes_out(entry: AskedEntry, slots: Slots) -> bool:
     """Whether the answer leaves out what the sentence does; where a tool is asked for with a `not` anyway, that is its own."""
     if entry.tool.name == "trips":
-        return slots.out is not None and slots.out[0] in ("side", "outcome") and not (slots.count and slots.which is None)
+        out = slots.out or ("", ())  # of its figures one is before fees
+        some = bool(slots.count) and slots.which in ("best", "worst")  # `without the 3 best trades`
+        return some or ((out[0] in ("side", "outcome") or out[1] == ("fees",)) and not (slots.count and slots.which is None))
     if entry.tool.name == "backtest" and slots.out is not None and slots.out[0] == "side":
         return True
     if entry.tool.name in _LISTS.split() and slots.out is not None:
@@ -196,7 +198,7 @@ def lost_of(entry: AskedEntry, slots: Slots) -> tuple[str, ...]:
     taken = {name for name in slots.places if takes(entry, name, slots)} - {"ids", "handles"}
     if all(takes_id(entry, identity, slots) for identity in (*slots.ids, *slots.handles)):
         taken |= {"ids", "handles"}
-    streak = any(t.word == "streak" for t in tokens)
+    streak = any(t.word == "streak" for t in tokens) or says("figure_plans.list_of", slots.text)
     unused = [(i, t) for i, t in enumerate(tokens) if _unused(entry, t, taken) and not (streak and not t.slot)]
     left = [_with_next(tokens, i) if t.word in TURNING else t for i, t in unused]
     if not (slots.sleeves or slots.symbols or slots.strategies) and any(map(entry.takes, _NAMES)):

@@ -2,6 +2,7 @@
 plans.py and the plans of each kind."""
 
 import re
+from collections.abc import Sequence
 
 from agents.offline.drafts import asks_back, drafted, name_list, which_sleeve
 from agents.offline.fill import arguments
@@ -14,6 +15,7 @@ from agents.offline.tables import (
     extreme,
     handle_of,
     heads_of,
+    number_of,
     ordered,
     ranks,
     rows_named,
@@ -28,7 +30,8 @@ from tools.common.split_words import of_rows, spread
 
 def not_given(q: Question) -> str:
     """What the sentence asks for that no tool gives; empty where a tool gives it."""
-    of = [found for name, found in NOT_GIVEN.items() if name.partition("-")[0] == q.chosen.tool.name]
+    tool = {"probe": "health"}.get(q.chosen.tool.name, q.chosen.tool.name)
+    of = [found for name, found in NOT_GIVEN.items() if name.partition("-")[0] == tool]
     lacks = [found["text"] for found in of if re.search(found["form"], q.slots.text)][:1]
     if not (q.chosen.tool.name in _OF_DAYS and q.slots.span.start and says("choose.today", q.raw.lower()) and q.words.desk_ms):
         return "".join(lacks)
@@ -61,12 +64,15 @@ def made(calls: list[PlannedCall], q: Question | None = None) -> Plan:
 
 def lead(q: Question, result: CallResult) -> str:
     """The verdict of a table: which row has the most or the least, or the figures that the sentence names; empty for neither."""
-    table, text = result.table, q.slots.text
+    table, text = result.table, re.sub("|".join(map(re.escape, q.slots.filters)) or "$^", "", q.slots.text)
     if table is None or result.status != "ok":
         return ""
-    if table.columns[0] == "trip" and table.rows and (which := q.slots.which) in ("worst", "best"):
+    listed = result.args.get("listed")
+    which = listed if listed in ("longest", "shortest") else None if listed else q.slots.which
+    if table.columns[0] == "trip" and table.rows and which in ("worst", "best", "longest", "shortest"):
         row = result.rows()[0]
         shown = [row[name] for name in ("trip", "sleeve", "side", "net", "reason") if name in row]
+        shown += [f"held {row['held_ms']} from {row['entry_ms']}"] if listed else []
         return f"The {which}: {', '.join(shown)}."
     if table.columns[0] != "trip" and (signed := by_sign(table, q.facts, text)):
         return signed
@@ -76,13 +82,22 @@ def lead(q: Question, result: CallResult) -> str:
     of_trips = result.name == "trips" and "trips" in table.columns
     if of_trips and table.columns[0] == "regime" and {str(row[0]) for row in table.rows} == {"none read"}:
         return "Not known: no entry was decided by a model of regimes, so round trips have no regime here."
-    if of_trips and (named := rows_named(table, text, q.slots.symbols if table.columns[0] == "symbol" else q.slots.sleeves)):
+    named = rows_named(table, text, q.slots.symbols if table.columns[0] == "symbol" else q.slots.sleeves) if of_trips else []
+    own = q.raw.lower() if q.past else ""  # `and the average winner`: the text is of the question before
+    figures = (figures_of_trips(result, own, named) or figures_of_trips(result, text, named)) if of_trips else ""
+    if figures and result.args.get("by"):
+        return figures
+    if named:
         return of_rows(table, q.facts, named[:3], [i for i in heads_of(table, text) if table.columns[i] != "trips"])
-    if of_trips and not result.args.get("by") and (figures := figures_of_trips(result, text)):
+    if figures:
         return figures
     if (q.slots.by or heads_of(table, text)) and (ranks(text) or q.slots.which in ("worst", "best")):
         return extreme(table, q.facts, text, q.slots.which)
     at = column_of(table, text) if of_trips and result.args.get("by") and "streak" not in text else 0
+    if at and says("tables.many", text):
+        at = table.columns.index("trips")
+        each = sorted(table.rows, key=lambda row: -(number_of(row[at], q.facts) or 0.0))[:EACH]
+        return f"Round trips: {', '.join(f'{row[0]} {row[at]}' for row in each)}."
     if at and table.columns[at] != "net":  # of the net the tool's own text says it
         end = None if any(cost in table.columns[at] for cost in BETTER_LOW) else "best"  # who pays the most is first by fees
         return spread(table, q.facts, at, ordered(table, q.facts, text, end))
@@ -95,13 +110,23 @@ def _interval(table: Table, n: int) -> str:
     return f", 95 % interval {ends[0]} to {ends[1]}" if all(ends) else ""
 
 
-def figures_of_trips(result: CallResult, text: str) -> str:
-    """The figures of round trips that a text speaks of, with the number that they are of; empty where it speaks of none."""
-    h = handle_of(result, "trips")
-    said = [form.format(h=h) for words, form in LISTS["trip_figures"].items() if h and re.search(words, text)]
-    said = [one for one in said if not ("outcome" in result.args and "win_" in one)]  # of winners alone a hit rate says nothing
+def figures_of_trips(result: CallResult, text: str, named: Sequence[int] = ()) -> str:
+    """The figures of round trips that a text speaks of, with the number that they are of; of a split those that its table lacks,
+    a row each, the rows named alone; empty where it speaks of none."""
+    h, table, by = handle_of(result, "trips"), result.table, result.args.get("by")
+    forms = [form for words, form in LISTS["trip_figures"].items() if h and re.search(words, text)]
+    forms = [one for one in forms if not ("outcome" in result.args and "win_" in one)]  # of winners alone a hit rate says nothing
+    if by and table is not None:
+        forms = [one for one in forms if not {*re.findall(r"{h}\.(\w+)", one)} <= {*table.columns}]
+        rows = [table.rows[n] for n in named] or table.rows
+        each = [f"{row[0]}: {', '.join(form.format(h=str(row[1])[1:].partition('.')[0]) for form in forms)}" for row in rows]
+        return f"{'; '.join(each)}." if forms and len(rows) <= EACH else ""
+    said = "; ".join(form.format(h=h) for form in forms)
     of = "".join(f", of {result.args[name]}" for name in ("sleeve", "outcome", "side") if name in result.args)
-    return f"Over {{{h}.trips}} round trips{of}: {'; '.join(said)}." if said else ""
+    return f"Over {{{h}.trips}} round trips{of}: {said}." if said else ""
+
+
+EACH = 8  # rows of a split that get a figure of their own
 
 
 def ask_for(q: Question, name: str) -> str:

@@ -170,6 +170,8 @@ def moved_of(q: Question) -> tuple[dict[str, Any], str]:
 def not_yet(q: Question) -> str:
     """Why a pause that is to begin later than now is not filed, and what a person does; empty for any other pause."""
     start, end, desk_ms = time_of(q.slots.span.start), time_of(q.slots.span.end), q.words.desk_ms
+    if desk_ms is not None and (led := says("changes.from_ahead", q.slots.text)) and (begins := ahead(led[1], desk_ms)):
+        start, end = datetime.fromtimestamp(begins / 1000, UTC), None  # `from tomorrow 18:00`
     if start is None or desk_ms is None:
         return ""
     now = datetime.fromtimestamp(desk_ms / 1000, UTC)

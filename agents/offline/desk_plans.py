@@ -9,13 +9,14 @@ from agents.offline.drafts import asks_back, drafted, name_list, reckoned, resul
 from agents.offline.entries import choices_of
 from agents.offline.fill import arguments
 from agents.offline.follow import bound, points_back
-from agents.offline.measured import fall_limit, lately
-from agents.offline.read_back import PlannedCall
-from agents.offline.steps import CallResult, Plan, Question
+from agents.offline.measured import fall_limit
+from agents.offline.read_back import PlannedCall, read_as
+from agents.offline.steps import CallResult, Plan, PlannedAnswer, Question
 from agents.offline.tables import handle_of, number_of
 from agents.offline.ways import SAY
 from agents.offline.words import COINS, LISTS, PATTERNS, Words, says
 from engine.amounts import percent_text
+from engine.clock import utc
 from tools.common import render
 from tools.common.contract import Table
 from tools.common.time_words import instant
@@ -120,20 +121,36 @@ def exposure(q: Question) -> Plan:
         return drafted([call], [result]).after(lead(q, result))
     largest = lead(q, result.only([n for n, row in enumerate(result.table.rows) if row[0] == "symbol"]))
     result = result._replace(text=re.sub(r"^No[^.:]*:? ?[^.]*\. ", "", result.text))
+    if says("desk_plans.net", q.slots.text) and (h := handle_of(result, "gross")):
+        largest = (
+            f"Gross {{{h}.gross}}, {{{h}.gross_share}} of equity {{{h}.equity}}; net {{{h}.net}}, {{{h}.net_share}} (a short "
+        )
+        largest += f"has a minus). {{{h}.idle_share}} of equity is in no position."
     return drafted([call], [result]).after(largest)
 
 
 def counts(q: Question) -> Plan:
-    """A count; of `them`, what the list or count above was narrowed to, asked back about where that has no count of its own."""
+    """A count; of `them`, of what the list above was narrowed to; of alerts also which are open, where that is asked."""
     args, above = arguments(q), next(reversed(q.results()), None)
     if above is not None and above.name in ("journal_search", "counts") and "what" not in args and points_back(q.slots):
         of = above.args.get("kinds") or [above.args.get("what")]
-        if len(of) > 1 or of[0] not in (None, *choices_of(q.chosen.tool, "what")):
-            return asks_back(
-                f"The list above is of {name_list(list(of))}, which no tool counts. Name what to count, and since when."
-            )
-        args |= {"what": of[0]} if of[0] else {}
-    return (yield from made([PlannedCall("counts", args)], q))
+        args |= {"what": of[0]} if len(of) == 1 and of[0] in choices_of(q.chosen.tool, "what") else {}
+    still = [PlannedCall("alerts", {"state": "open"})] * (
+        args.get("what") == "alert" and bool(says("counts.still_open", q.slots.text))
+    )
+    return (yield from made([PlannedCall("counts", args), *still], q))
+
+
+def versions(q: Question) -> Plan:
+    """A sleeve before and after its newest version; where none is named each of them, and whether any had more than one."""
+    named = list(q.slots.sleeves) or [sleeve.name for sleeve in q.words.sleeves]
+    args = {name: value for name, value in arguments(q).items() if name != "sleeve"}
+    calls = [PlannedCall("version_effect", args | {"sleeve": name}) for name in named[:6]]
+    results = yield calls
+    kept = [n for n, result in enumerate(results) if result.status != "no_data"] or list(range(len(calls)))
+    none = "No sleeve has had more than its first version, so none has a before and an after."
+    several = len(calls) > 1 and all(result.status == "no_data" for result in results)
+    return drafted([calls[n] for n in kept], [results[n] for n in kept]).after(none if several else "")
 
 
 def joint(q: Question) -> Plan:
@@ -169,37 +186,39 @@ def alike(result: CallResult, facts: Mapping[str, Any], named: Sequence[str] = (
 
 
 def context(q: Question) -> Plan:
-    """The market around an event: the one named, that of the answer above, the worst or the best trade, or the last such fill."""
-    args, text, last = arguments(q), q.slots.text, next(reversed(q.results()), None)
+    """The market around an event: the one named, that of the answer above, or the last such fill."""
+    args, last = arguments(q), next(reversed(q.results()), None)
     if args.get("event_id") or (args.get("sleeve") and args.get("at")):
         return (yield from once(q))
     event = last.ids("d-")[-1:] if last is not None and last.name == "explain_event" and not q.slots.sleeves else []
-    if not event:
-        since = window(q.slots.span) or {"since": "30d"}
+    if not event and q.slots.which not in ("worst", "best") and (last is None or last.name != "trips"):
         of = {"sleeve": args["sleeve"]} if "sleeve" in args else {}
-        if q.slots.which in ("worst", "best") or (last is not None and last.name == "trips"):
-            return asks_back(SAY["which_event"])
-        (found,) = yield [PlannedCall("journal_search", {"kinds": ["fill"], "limit": 20, **since, **of})]
-        form = next((form for form, word in LISTS["filled"].items() if re.search(word, text)), "")
+        search = {"kinds": ["fill"], "limit": 20, **(window(q.slots.span) or {"since": "30d"}), **of}
+        (found,) = yield [PlannedCall("journal_search", search)]
+        form = next((form for form, word in LISTS["filled"].items() if re.search(word, q.slots.text)), "")
         event = [row["event"] for row in found.rows() if form in row["what"]][-1:]
-    if not event:
-        return asks_back(SAY["which_event"])
-    return (yield from made([PlannedCall("market_context", {"event_id": event[0]})]))
+    return (yield from made([PlannedCall("market_context", {"event_id": event[0]})])) if event else asks_back(SAY["which_event"])
 
 
 def health(q: Question) -> Plan:
     """What is wrong, the check that is asked about first; asked what to look at, also what waits for a decision."""
     if q.chosen.asked.kind == "handover":
         return (yield from handover(q))
-    if says("measured.lately", q.slots.text) and "trips" in q.tools:
-        return (yield from lately(q))
     ranked = q.chosen.asked.kind == "next"
     more = [PlannedCall("proposals", {"state": "pending"}), PlannedCall("desk", {})] if ranked else []
+    kept = "upkeep" in q.tools and says("desk_plans.upkeep", q.slots.text)
+    since = says("desk_plans.since_when", q.slots.text)
+    more += [PlannedCall("upkeep", {})] * bool(kept) + [PlannedCall("alerts", {"state": "open"})] * bool(since)
     calls = [PlannedCall(q.chosen.tool.name, {}), *more]
     results = yield calls
     forms = {name.removeprefix("health."): form for name, form in PATTERNS.items() if name.startswith("health.")}
     asked = [row for row in results[0].rows() if row["what"] in forms and forms[row["what"]].search(q.slots.text)]
     first = " ".join(f"{row['what'].capitalize()}: {row['state']}, {row['found']}." for row in asked[:2])
+    opened = [f"{row['alert']} of {row['where']} since {row['since (wall time)']}" for row in results[-1].rows() if since]
+    last = f"; the last bar that was decided on closed at {utc(q.words.desk_ms)} of desk time" if q.words.desk_ms else ""
+    first += f" Open: {', '.join(opened) or 'no alert'}{last}." if since else ""
+    if kept and not since and results[-1].table is None:
+        return drafted(calls[:-1], results[:-1]).after(f"{first} {results[-1].text}".strip())
     return drafted(calls, results).after(first)
 
 
@@ -211,7 +230,25 @@ def handover(q: Question) -> Plan:
     args |= {"proposals": {"state": "pending"}, "journal_search": window(q.slots.span) or {"since": "12h"}}
     calls = [PlannedCall(tool, args.get(tool, {})) for tool in tools]
     results = yield calls
-    return drafted(calls, results).after(f"{counted(results)}.")
+    lead = "\n".join((f"{counted(results)}.", *_left_over(results)))
+    return (
+        PlannedAnswer(lead, read_as=read_as(calls))
+        if says("plans.briefly", q.slots.text)
+        else drafted(calls, results).after(lead)
+    )
+
+
+def _left_over(results: Sequence[CallResult]) -> list[str]:
+    """A line for each thing that the next person finds: alerts, positions, pauses, proposals, what happened."""
+    of = {result.name: result for result in results if result.status in ("ok", "no_data")}
+    lines = [line.partition(" Since ")[0] for line in of["alerts"].text.split("\n\n")[1:]] if "alerts" in of else []
+    lines += [positions_of(of["sleeves"].table.rows)] if "sleeves" in of and of["sleeves"].table else []
+    lines += [of["pauses"].text] if "pauses" in of else []
+    if "proposals" in of:
+        lines += [
+            f"{row['proposal']} waits: {row['sleeve']}, {row['change']}, it {row['direction']}." for row in of["proposals"].rows()
+        ]
+    return [f"- {line}" for line in lines]
 
 
 def counted(results: Sequence[CallResult]) -> str:
@@ -224,10 +261,8 @@ def counted(results: Sequence[CallResult]) -> str:
 
 def what_if(q: Question) -> Plan:
     """A sudden move; where no word says which way, a rise and a fall, the fall first."""
-    if len(moves := moves_of(q.slots.text, q.words)) > 1:
-        back = -1 if re.search(r"\bother way\b|\bopposite\b", q.raw.lower()) else 1
-        moves = {symbol: back * move for symbol, move in moves.items()}
-        return (yield from _together(moves))
+    if moves_of(q.slots.text, q.words) > 1:
+        return asks_back(SAY["one_move"])
     args, past = arguments(q), [float(r.args.get("move_frac") or 0.0) for r in q.results() if r.name == "what_if"][-2:]
     both = len(past) == 2 and past[0] == -past[1] != 0.0 and bound(q.slots)  # `and 20 %?`, after both
     one_way = args.get("move_frac") is None or says("desk_plans.one_way", q.slots.text)
@@ -238,45 +273,13 @@ def what_if(q: Question) -> Plan:
     return draft.after("No direction is named: the fall first, then the rise.")
 
 
-_AMOUNT = r"(?P<n>[-+]? ?\d{1,2}(?:\.\d+)?)(?: ?%)?(?![\w:])|\b(?P<part>half|halves?d?|quarter|third|tenth)\b"
-_PARTS = {"quarter": 0.25, "third": 1 / 3, "tenth": 0.1}
+_AMOUNT = r"[-+]? ?\d{1,2}(?:\.\d+)?(?: ?%)?(?![\w:])|\b(?:half|halves?d?|quarter|third|tenth)\b"
 
 
-def moves_of(text: str, words: Words) -> dict[str, float]:
-    """What a text moves each of several symbols by, as fractions: `btc -15, eth and sol down 20`; none without a direction."""
-    symbols = {sleeve.symbol.partition("-")[0].lower(): sleeve.symbol for sleeve in words.sleeves}
-    symbols |= {name: symbols[base.lower()] for name, base in COINS.items() if base.lower() in symbols}
-    found: dict[str, float] = {}
-    waiting: list[str] = []
-    at, sign = 0, 0.0
-    for m in re.finditer(rf"\b(?P<coin>{'|'.join(symbols) or '-'})\b|{_AMOUNT}", text):
-        if m["coin"]:
-            waiting.append(symbols[m["coin"]])
-            continue
-        said, between = m["n"] or "", text[at : m.end()]
-        falls = says("slots.down", between) or re.search(r"\bhal(?:f|ve[sd]?)\b", between)
-        sign = -1.0 if "-" in said or falls else 1.0 if "+" in said or says("desk_plans.up", between) else sign
-        size = abs(float(re.sub(r"[-+ ]", "", said))) / 100 if said else _PARTS.get(m["part"], 0.5)
-        found |= dict.fromkeys(waiting, round(sign * size, 6)) if sign else {}
-        waiting, at = [], m.end()
-    return found
-
-
-def _together(moves: Mapping[str, float]) -> Plan:
-    """Several symbols, each by its own move, in the same moment: no sleeve trades two of them, so that the changes add up."""
-    calls = [PlannedCall("what_if", {"symbol": symbol, "move_frac": move}) for symbol, move in moves.items()]
-    results = yield calls
-    handles = [handle_of(result, "change") for result in results]
-    if not all(handles):
-        return drafted(calls, results)
-    change, after = yield from reckoned(
-        "+".join(f"{h}.change" for h in handles), "+".join([f"{handles[0]}.before", *(f"{h}.change" for h in handles)])
-    )
-    said = ", ".join(f"{{{h}.move_frac}} on {symbol.partition('-')[0]}" for h, symbol in zip(handles, moves, strict=True))
-    lead = f"All at once ({said}): equity changes by {change} (a loss has a minus), to {after}. "
-    return drafted(calls, results).after(
-        f"{lead}The changes of the moves below are added up; the breaker is asked there of each move alone."
-    )
+def moves_of(text: str, words: Words) -> int:
+    """How many coins, or lots of them, a text moves each by its own amount: `btc -15, eth and sol down 20` are two."""
+    coins = "|".join({*(sleeve.symbol.partition("-")[0].lower() for sleeve in words.sleeves), *COINS})
+    return len(re.findall(rf"\b(?:{coins})\b(?:(?!\b(?:{coins})\b).)*?(?:{_AMOUNT})", text))
 
 
 def orders(q: Question) -> Plan:
@@ -286,13 +289,16 @@ def orders(q: Question) -> Plan:
     args = arguments(q) | window(q.slots.span) | closed
     if count := q.slots.count:  # `the last 5 then`, after those in doubt
         args = {name: value for name, value in args.items() if name != "state" or states}
+    of_state = {state: {"only_open": True} if state == "open" else {"state": state} for state in states}
+    args = {name: value for name, value in args.items() if name != "state"} if states else args
     if len(states) > 1:  # `rejected or cancelled`: a call of each
-        calls = [PlannedCall("orders", args | {"state": state}) for state in states]
+        calls = [PlannedCall("orders", args | of_state[state]) for state in states]
         results = yield calls
-        said = [f"{state} {len(r.data.get('orders') or ()) or 'none'}" for state, r in zip(states, results, strict=True)]
-        some = "Yes" if any(r.status == "ok" for r in results) else "No"
+        heads = {"open": "working", "partly": "partly filled", "doubt": "in doubt"}
+        said = [f"{heads.get(of, of)} {len(r.data.get('orders') or ()) or 'none'}" for of, r in zip(states, results, strict=True)]
+        some = "Yes" if any(r.status == "ok" for of, r in zip(states, results, strict=True) if of != "open") else "No"
         return drafted(calls, results).after(f"{some}: {', '.join(said)}.")
-    call = PlannedCall("orders", args | ({"state": states[0]} if states else {}))
+    call = PlannedCall("orders", args | (of_state[states[0]] if states else {}))
     (result,) = yield [call]
     if result.status == "no_data":
         return drafted([call], [result]).after("None." if states else "")
@@ -304,19 +310,16 @@ def orders(q: Question) -> Plan:
     return draft.after(f"Of these the first {count}; open ones come first, then the newest.")
 
 
-def _first_of(table: Table, row: Sequence[Any], facts: Mapping[str, Any]) -> float:
-    """When a series begins, in ms; last where that is not known."""
-    return number_of(row[table.columns.index("first")], facts) or float("inf")
-
-
 def data(q: Question) -> Plan:
     """The recorded series; of a window those that reach into it."""
     call, gaps = PlannedCall("list_data", arguments(q)), not_given(q)
     (result,) = yield [call]
     start, end, table = q.slots.span.start or q.slots.span.at, q.slots.span.end, result.table
     if table is not None and says("desk_plans.how_far", q.slots.text):
-        oldest: dict[str, Mapping[str, str]] = {}
-        for row, cells in sorted(zip(table.rows, result.rows(), strict=True), key=lambda one: _first_of(table, one[0], q.facts)):
+        oldest, at = dict[str, Mapping[str, str]](), table.columns.index("first")
+        for row, cells in sorted(
+            zip(table.rows, result.rows(), strict=True), key=lambda one: number_of(one[0][at], q.facts) or float("inf")
+        ):
             oldest.setdefault(f"{row[table.columns.index('series')]}", cells)
         each = "; ".join(f"{of} of {row['symbol']} from {row['first']} to {row['last']}" for of, row in list(oldest.items())[:8])
         return drafted([call], [result]).after(f"The oldest of each series shown: {each}.")

@@ -4,6 +4,7 @@ Called by plans.py."""
 import re
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import replace
+from datetime import date
 from typing import Any
 
 from agents.offline.calls import made, once
@@ -12,12 +13,13 @@ from agents.offline.dates import NO_SPAN, TimeSpan
 from agents.offline.drafts import asks_back, drafted, name_list, reckoned, result_text, window
 from agents.offline.fill import DESKWARD, EXTREMES, FILLERS, arguments, speaks_of_run
 from agents.offline.follow import RUNS
-from agents.offline.measured import deepest, drifted, lately, measured, needed
+from agents.offline.measured import beside, deepest, drifted, measured, of_trips
 from agents.offline.read_back import PlannedCall
 from agents.offline.run_plans import runs_of
 from agents.offline.slots import words_of
 from agents.offline.steps import CallResult, PastTurn, Plan, PlannedAnswer, Question
 from agents.offline.table_answers import ROWS_SUMMED
+from agents.offline.table_sums import without_trades
 from agents.offline.tables import (
     column_of,
     extreme,
@@ -29,7 +31,9 @@ from agents.offline.tables import (
     rows_named,
 )
 from agents.offline.ways import SAY
-from agents.offline.words import says, tidy, vocabulary
+from agents.offline.words import LISTS, says, tidy, vocabulary
+from engine.clock import utc
+from tools.common.contract import Table
 from tools.common.split_words import of_rows, spread
 from tools.common.time_words import instant
 
@@ -44,22 +48,29 @@ def attribution(q: Question) -> Plan:
     if table is None:
         return draft
     if sleeve is None:
-        ranked = "sleeve" in q.slots.text and ranks(q.slots.text) and says("measured.costs", q.slots.text)
-        rows = [n for n, row in enumerate(table.rows) if "sleeve" in str(row[0])] if ranked else []
-        if len(rows) > 1:  # the dearest, costs being losses here
-            at = column_of(table, q.slots.text)
-            return draft.after(spread(table, q.facts, at, ordered(table, q.facts, q.slots.text, None, rows)))
+        costs = [i for i in heads_of(table, q.slots.text) if table.columns[i] in ("fees", "slippage", "funding")]
+        costs = [i for i in costs if table.columns[i].rstrip("s") in q.slots.text] or costs
+        each = "sleeve" in q.slots.text or (ranks(q.slots.text) and not q.slots.symbols)
+        rows = [n for n, row in enumerate(table.rows) if "sleeve" in str(row[0])] if each and costs else []
+        if len(rows) > 1:  # the dearest first, costs being losses here
+            said = "; ".join(_cost_of_each(table, rows, i, q) for i in costs)
+            return draft.after(f"{said.capitalize()}. The dearest first; what was paid has a minus.")
         if q.chosen.asked.kind == "sleeves":
             named = rows_named(table, q.slots.text, q.slots.sleeves)
             first = spread(table, q.facts, column_of(table, "change"), ordered(table, q.facts, "change", "best"))
             return draft.after(first if len(named) < 2 else of_rows(table, q.facts, named[:3]))
-        costs = [i for i in heads_of(table, q.slots.text) if table.columns[i] in ("fees", "slippage", "funding")]
-        costs = [i for i in costs if table.columns[i].rstrip("s") in q.slots.text] or costs
         parts = ", ".join(f"{table.columns[i]} {table.rows[-1][i]}" for i in costs)
         return draft.after(f"Of the {table.rows[-1][0]}: {parts}." if parts else "")
     row = next((row for row in table.rows if str(row[0]).endswith(sleeve.name)), ())
     figures = ", ".join(f"{name} {cell}" for name, cell in zip(table.columns[1:], row[1:], strict=False))
     return draft.after(f"{sleeve.name} alone: {figures}. What follows is the whole desk's." if figures else "")
+
+
+def _cost_of_each(table: Table, rows: Sequence[int], at: int, q: Question) -> str:
+    """A cost of each sleeve, the dearest first, and in all."""
+    order = sorted(rows, key=lambda n: number_of(table.rows[n][at], q.facts) or 0.0)
+    each = ", ".join(f"{str(table.rows[n][0]).removeprefix('sleeve ')} {table.rows[n][at]}" for n in order)
+    return f"{table.columns[at]}: {each}, in all {table.rows[-1][at]}"
 
 
 def about_run(q: Question) -> Generator[list[PlannedCall], list[CallResult], tuple[Question, str]]:
@@ -113,8 +124,6 @@ def performance(q: Question) -> Plan:
         return asks_back(f"The run that this is about was not made. {result_text(last)}")
     if re.search(r"\b(?:out|in)[- ]of?[- ]?sample\b", q.slots.text) and not (last is not None and last.name in RUNS):
         return asks_back(SAY["no_folds"])
-    if says("measured.needed", q.slots.text):
-        return (yield from needed(q.slots.text, q))
     named, of_desk = says("figure_plans.of_runs", q.slots.text), (FILLERS["subject"](q) or "desk") == "desk"
     holds = named is not None and re.search("hold|held|benchmark", named[0]) is not None
     if holds and not of_desk:  # beside holding the same instruments
@@ -124,50 +133,76 @@ def performance(q: Question) -> Plan:
         return draft.after(f"No tool of a chat gives that ({named[0]}) here; the table of a backtest has it. What there is:")
     if of_desk and (holds or says("measured.good", q.slots.text)):
         return (yield from measured("", q.slots.text, q))
-    if says("measured.fall", q.slots.text):
-        call = PlannedCall("performance", arguments(q))
-        (result,) = yield [call]
-        return drafted([call], [result]).after(deepest(result))
-    return (yield from once(q))
+    call = PlannedCall("performance", arguments(q))
+    (result,) = yield [call]
+    h = handle_of(result, "sharpe")
+    said = [form.format(h=h) for words, form in LISTS["figures_of_days"].items() if h and re.search(words, q.slots.text)]
+    fall = deepest(result) if says("measured.fall", q.slots.text) else ""
+    return drafted([call], [result]).after(" ".join(filter(None, (fall, *(f"{one}." for one in said)))))
 
 
 def trips(q: Question) -> Plan:
     """Round trips as once; the best and the worst beside each other where both are asked for."""
-    args, text, by, out = arguments(q), q.slots.text, q.slots.by, q.slots.out
+    args, text, by, out = arguments(q) | _of_length(q.slots.filters), q.slots.text, q.slots.by, q.slots.out
+    args.pop("listed", None)  # `the longest streak`, `the newest run`: of no list
     if q.sleeve() is not None and not by and (says("measured.drift", text) or says("measured.turn_off", text)):
         return (yield from drifted(q, runs_of))
+    if says("measured.streak", text) and says("measured.is_it_bad", text) and not by:
+        return (yield from of_trips("streak", q))
     if not by and not args.keys() & {"since", "until", "subject"} and says("measured.lately", text):
-        return (yield from lately(q))
-    if says("measured.for_risk", text):
-        return (yield from _for_risk({k: v for k, v in args.items() if k in ("since", "until")}, q))
+        return (yield from beside({"in the last 7 days": args | {"since": "7d"}, "before that": args | {"until": "7d"}}, q))
+    if len(q.slots.periods) == 2 or (says("measured.fewer", text) and q.slots.span.start):
+        kept = {k: v for k, v in args.items() if k not in ("since", "until", "by", "outcome")}
+        return (yield from beside({name: kept | window_of for name, window_of in _windows(q).items()}, q))
+    if says("measured.for_risk", text):  # R is P&L over the money at risk at the stop
+        args |= {"by": "sleeve"}
+    if q.slots.count and q.slots.which in ("best", "worst") and says("figure_plans.share_of", text):
+        return (yield from without_trades(args, q.slots.which, q))
     if out is not None and out[0] in _OTHER:  # there are two of them: the other one is left
         kept = {name: value for name, value in args.items() if name not in ("by", "best", "worst")}
         return (yield from made([PlannedCall("trips", kept | {out[0]: _OTHER[out[0]][out[1][0]]})]))
-    if not by and (says("table_sums.ate", text) or says("table_sums.gross", text)):
-        return (yield from _with_costs(PlannedCall("trips", {k: v for k, v in args.items() if k != "outcome"}), q))
     if by == ("exit",) and "exit" in args:  # `stops or trails`: beside each other
         return (yield from made([PlannedCall("trips", {k: v for k, v in args.items() if k != "exit"})], q))
     if len(by) > 1 and q.chosen.splits(by):
         draft = yield from made([PlannedCall("trips", args | {"by": one}) for one in by[:3]])
         return draft.after(f"No tool splits by {name_list(by)} at once: each by itself is below.")
-    if q.slots.outcome and (says("figure_plans.hit_rate", text) or (q.slots.outcome == "both" and by)):
-        args.pop("outcome", None)  # a rate is of winners and losers together, their means are of each
-        return (
-            yield from made([PlannedCall("trips", args | of) for of in ({}, {"outcome": "winners"}, {"outcome": "losers"})], q)
-        )
-    if q.slots.outcome == "both":
-        return (yield from made([PlannedCall("trips", args | {"outcome": kind}) for kind in ("winners", "losers")], q))
+    together = ("figure_plans.hit_rate", "table_sums.ate", "table_sums.gross", "measured.streak")  # of winners and losers
+    if q.slots.outcome == "both" or any(says(form, text) for form in together):
+        args.pop("outcome", None)
+    if says("figure_plans.list_of", text) and not (by or args.keys() & {"by", "worst", "best"}):
+        order = next((one for one in ("longest", "shortest") if says(f"figure_plans.{one}", text)), "newest")
+        args |= {"outcome": "losers"} if "losing" in text else {"outcome": "winners"} if "winning" in text else {}
+        return (yield from made([PlannedCall("trips", args | {"listed": order})], q))
     if q.slots.which != "both" or by:
-        return (yield from once(q))
+        return (yield from made([PlannedCall("trips", args)], q))
     n = q.slots.count or (1 if re.search(r"\b(?:winner|loser|win|loss|trade)\b", text) else EXTREMES)
     return (yield from made([PlannedCall("trips", args | {"best": n}), PlannedCall("trips", args | {"worst": n})]))
+
+
+def _windows(q: Question) -> dict[str, dict[str, Any]]:
+    """The two windows that a sentence sets beside each other; of one it and as many days before."""
+    if len(q.slots.periods) == 2:
+        return {words_of("span", one): window(one) for one in sorted(q.slots.periods, reverse=True)}
+    span, now = q.slots.span, q.words.desk_ms
+    start, end = instant(span.start or "", now), instant(span.end, now) if span.end else now or 0
+    since, until = (utc(ms).removesuffix("Z").replace(" ", "T") for ms in (2 * start - end, start))
+    return {words_of("span", span): window(span), "in as many days before": {"since": since, "until": until}}
+
+
+def _of_length(filters: Sequence[str]) -> dict[str, Any]:
+    """`under an hour`, `longer than 4 hours`, as how long round trips were held."""
+    found = next((m for one in filters if (m := says("figure_plans.length", one))), None)
+    if found is None:
+        return {}
+    number = {"a": "1", "an": "1", "one": "1", "half an": "0.5"}.get(found["n"], found["n"])
+    return {"held": f"{'<' if found['under'] else '>'}{number}{found['unit'][0]}"}
 
 
 _OTHER = {"side": {"long": "short", "short": "long"}, "outcome": {"winners": "losers", "losers": "winners"}}
 
 
 def excursions(q: Question) -> Plan:
-    """MAE and MFE of the desk or of a run; by sleeve or side one call for each. Trades ended so are meant where it says so."""
+    """MAE and MFE of the desk or of a run; trades ended so are meant where it says so."""
     if _no_run(q):
         return asks_back(NO_RUN)
     args, by = arguments(q), q.slots.by
@@ -178,10 +213,9 @@ def excursions(q: Question) -> Plan:
     if says("figure_plans.kept", q.slots.text) and "trips" in q.tools and not (by or "subject" in args):
         return (yield from _kept_of_best(args))
     calls = [PlannedCall("excursions", args)]
-    if "sleeve" in by and "sleeve" not in args and "subject" not in args:
-        calls = [PlannedCall("excursions", args | {"sleeve": sleeve.name}) for sleeve in q.words.sleeves[:SLEEVES_MAX]]
-    elif "side" in by and "side" not in args:
-        calls = [PlannedCall("excursions", args | {"side": side}) for side in ("long", "short")]
+    if {"sleeve", "side"} & {*by} - {*args} and "subject" not in args:
+        of = {"side": ("long", "short"), "sleeve": [sleeve.name for sleeve in q.words.sleeves[:SLEEVES_MAX]]}
+        calls = [PlannedCall("excursions", args | {by[0]: name}) for name in of[by[0]]]
     if len(calls) > 1 or q.slots.outcome not in ("winners", "losers") or re.search(r"winn.*los|los.*winn", q.slots.text):
         return (yield from made(calls, q))
     (result,) = yield calls
@@ -191,31 +225,9 @@ def excursions(q: Question) -> Plan:
     return drafted(calls, [result]).after(f"{q.slots.outcome.capitalize()}: {', '.join(said)}." if said else "")
 
 
-def _for_risk(window_of: Mapping[str, Any], q: Question) -> Plan:
-    """What each sleeve made for the risk that it took: by the mean R of its round trips."""
-    (result,) = yield [call := PlannedCall("trips", {**window_of, "by": "sleeve"})]
-    table = result.table
-    if table is None or "mean_r" not in table.columns:
-        return drafted([call], [result])
-    at = table.columns.index("mean_r")
-    order = sorted(range(len(table.rows)), key=lambda n: -(number_of(table.rows[n][at], q.facts) or 0.0))
-    return drafted([call], [result]).after(f"{spread(table, q.facts, at, order)} R is P&L over the money at risk at the stop.")
-
-
-def _with_costs(call: PlannedCall, q: Question) -> Plan:
-    """Round trips with what they made before fees, and what fees took of it."""
-    (result,) = yield [call]
-    if not (h := handle_of(result, "net")):
-        return drafted([call], [result])
-    gross, share = yield from reckoned(f"{h}.net+{h}.fees", f"share({h}.fees, {h}.net+{h}.fees)")
-    made_any = sum(number_of(f"{{{h}.{name}}}", q.facts) or 0.0 for name in ("net", "fees")) > 0
-    took = f"fees {{{h}.fees}}, {share} of it" if made_any else f"fees {{{h}.fees}} on top of that loss"
-    return drafted([call], [result]).after(f"Before fees {gross}; {took}; net {{{h}.net}} over {{{h}.trips}} round trips.")
-
-
 def _kept_of_best(args: dict[str, Any]) -> Plan:
     """What winners had at their best beside what they made in the end, and what losers had given back."""
-    narrowed = {name: args[name] for name in args if name in ("sleeve", "side", "since", "until")}
+    narrowed = {name: args[name] for name in args if name in ("sleeve", "side", "since", "until", "exit")}
     calls = [PlannedCall("excursions", args), PlannedCall("trips", {**narrowed, "outcome": "winners"})]
     results = yield calls
     best, h = {row["of"]: row.get("mfe_mean", "") for row in results[0].rows() if "of" in row}, handle_of(results[1], "net")
@@ -235,10 +247,14 @@ def pnl(q: Question) -> Plan:
     if _no_run(q):
         return asks_back(NO_RUN)
     args, text, now, span = arguments(q), q.slots.text, q.words.desk_ms, q.slots.span
-    if re.search(r"T(?!00:00)", span.start or "") and not (q.slots.by or args.get("subject")) and q.entry is not None:
+    hours = re.search(r"T(?!00:00)", span.start or "") and not says("figure_plans.days", text)
+    if hours and not (q.slots.by or args.get("subject")) and q.entry is not None:
         return (yield from _of_hours(q))
     if says("figure_plans.equity", text):
         args["equity"] = True
+    weekday = says("figure_plans.each_weekday", text)
+    if weekday:
+        span, args = NO_SPAN, args | {"limit": 60, "unit": "day"}
     args.pop("subject", None)
     if _run_meant(q):
         args["subject"] = q.run_id()
@@ -265,6 +281,8 @@ def pnl(q: Question) -> Plan:
     call = PlannedCall("pnl", args)
     (result,) = yield [call]
     short = ""
+    if weekday and result.table is not None:
+        return _of_weekday(weekday[1], call, result)
     if spans and result.table is not None:
         began = min((str(row[0])[:10] for row in result.table.rows), default="")
         if began > min(starts)[:10] and len(result.table.rows) < args.get("limit", 0):
@@ -288,13 +306,20 @@ def pnl(q: Question) -> Plan:
     n = n or (EXTREMES if extremes and not starts else None)
     if n and table is not None and "net" in table.columns:
         draft = draft._replace(text=drafted([call], [result.only(ordered(table, q.facts, "net", q.slots.which)[:n])]).text)
-    if table is not None and q.slots.which == "both":
-        first = " ".join(extreme(table, q.facts, f"{end} {args.get('unit', 'day')}", end) for end in ("best", "worst"))
-    elif table is not None and (ranks(text) or extremes):
+    if table is not None and (ranks(text) or extremes):
         first = extreme(table, q.facts, text, q.slots.which) or first
     elif not (spans or q.slots.by or args.get("equity") or args.get("subject")):
         first = _up_or_down(result, q)
     return draft.after(" ".join(filter(None, (first, short))))
+
+
+def _of_weekday(name: str, call: PlannedCall, result: CallResult) -> PlannedAnswer:
+    """The rows of one day of the week, each with its figure."""
+    days = [n for n, row in enumerate(result.rows()) if f"{date.fromisoformat(row['day'][:10]):%A}".lower() == name]
+    kept, head = result.only(days), "equity" if call.args.get("equity") else "net"
+    each = "; ".join(f"{row['day'][:10]} {row[head]}" for row in kept.rows())
+    lead = f"{head.capitalize()} of each {name.capitalize()}, to midnight UTC: {each or 'none yet'}."
+    return drafted([call], [kept]).after(lead)._replace(read_as=f"P&L by day, {name}s alone")
 
 
 def _of_hours(q: Question) -> Plan:

@@ -14,7 +14,7 @@ from typing import Any
 from agents.offline.above import FromAbove, figure, newest, of_last, run_shown
 from agents.offline.drafts import asks_back, drafted, first_sentence, reckoned, result_text
 from agents.offline.read_back import PlannedCall
-from agents.offline.slots import COUNTED, Slots
+from agents.offline.slots import Slots
 from agents.offline.steps import CallResult, PastTurn, Plan, PlannedAnswer, Question
 from agents.offline.tables import Facts, handle_of, number_of, ranks
 from agents.offline.tables_shown import days_of
@@ -56,7 +56,7 @@ def judged(slots: Slots, past: Sequence[PastTurn], facts: Facts) -> FromAbove:
     run = str(run_shown(last) or "")
     named = _named_figure(text) or ("" if _FALL.search(text) else _named_figure(asked))
     if not run and named and not says("measured.enough", text):
-        return partial(_of_trips, "streak" if says("measured.streak", asked) else named)
+        return partial(of_trips, "streak" if says("measured.streak", asked) else named)
     return partial(measured, run, asked)
 
 
@@ -68,7 +68,7 @@ def _named_figure(text: str) -> str:
     return "" if said is None else "streak" if says("measured.streak", text) else said[0]
 
 
-def _of_trips(named: str, q: Question) -> Plan:
+def of_trips(named: str, q: Question) -> Plan:
     """A figure that no limit is of: a streak beside what chance allows, fees beside what was made, of any other that there is no
     yardstick."""
     call = PlannedCall("trips", {"sleeve": one.name} if (one := q.sleeve()) else {})
@@ -190,92 +190,44 @@ def _beside(results: Sequence[CallResult], facts: Facts) -> str:
     return f"{'Yes, by its limits' if near else 'Not by its limits'}. {limits}{beside}"
 
 
-def stop_judged(args: Mapping[str, Any], q: Question) -> Plan:
-    """Whether a stop is too tight or too wide, by how far winners went against us before they won and losers in favour."""
-    (result,) = yield [call := PlannedCall("excursions", args)]
-    of = {row["of"]: row for row in result.rows() if "of" in row}
-    if not {"winners", "losers"} <= of.keys():
-        return drafted([call], [result])
-    against, given_back = of["winners"].get("mae_median_r", ""), of["losers"].get("mfe_median_r", "")
-    near = (number_of(against, q.facts) or 0.0) > 0.7
-    word = "Perhaps too tight: half of the winners came near it" if near else "Not too tight by these trades"
-    lead = (
-        f"{word}. The median winner went {against} R against us before it won (the stop is at 1 R), the median loser had been up "
-        f"{given_back} R. These trades cannot say what another stop would have made: "
-        "`compare a 2 ATR with a 3 ATR stop for btc-trend over 2025` does, by the developer."
-    )
-    return drafted([call], [result]).after(lead)
-
-
-def needed(text: str, q: Question) -> Plan:
-    """How many days or round trips tell a Sharpe ratio, or a hit rate, from chance; with what the desk has so far."""
-    calls = [PlannedCall("performance", {}), PlannedCall("trips", {"sleeve": one.name} if (one := q.sleeve()) else {})]
-    results = yield calls
-    q_of, k_of = handle_of(results[0], "sharpe"), handle_of(results[1], "trips")
-    days, trips = (number_of(f"{{{ref}}}", q.facts) for ref in (f"{q_of}.whole_days", f"{k_of}.trips"))
-    sharpe, points = says("measured.of_sharpe", text), says("measured.of_rate", text)
-    if points:
-        size = int(points[1]) if points[1].isdigit() else COUNTED.get(points[1], 5)
-        one_rate = round(0.96 * 10_000 / size**2, -1)
-        lead = (
-            f"Roughly {one_rate:,.0f} round trips to tell a hit rate {size} points from a known one, twice as many of each of two"
-        )
-    elif sharpe and days and trips:
-        whole = (1.96 / float(sharpe[1])) ** 2 * 365
-        lead = f"Roughly {round(whole, -1):,.0f} days of a Sharpe ratio of {sharpe[1]} a year to leave zero outside a 95 % "
-        lead += f"interval, about {round(whole * trips / days, -2):,.0f} round trips at the rate so far"
-    else:
-        return drafted(calls[:1], results[:1])
-    lead += (
-        f"; a rule of thumb, for results that do not depend on each other. So far {{{k_of}.trips}} over {{{q_of}.whole_days}}."
-    )
-    return drafted(calls[:1], results[:1]).after(lead)
-
-
 def drifted(q: Question, runs_of: Callable[[Question, CallResult], list[str]]) -> Plan:
     """Whether a sleeve does on paper what its stored run did: hit rate and R of both, and whether chance explains the gap."""
     sleeve = q.sleeve()
     assert sleeve is not None  # noqa: S101 - asked by the caller
     (stored,) = yield [PlannedCall("run", {})]
-    calls = [PlannedCall("trips", {"sleeve": sleeve.name})]
-    calls += [PlannedCall("trips", {"subject": run}) for run in runs_of(q, stored)[:1]]
-    results = yield calls
-    draft = drafted(calls, results)
-    handles = [handle_of(result, "trips") for result in results]
+    runs = {f"its stored run {run}": {"subject": run} for run in runs_of(q, stored)[:1]}
+    draft = yield from beside({sleeve.name: {"sleeve": sleeve.name}} | runs, q)
+    if not runs:
+        draft = draft.after(f"Cannot be told: no stored run is of {sleeve.strategy} on {sleeve.symbol}.")
     stop = f" To stop its entries: `pause {sleeve.name} until tomorrow`, for a person to approve."
-    stop = stop if says("measured.turn_off", q.slots.text) else ""
-    if len(results) < 2 or not all(handles):
-        return draft.after(f"Cannot be told: no stored run is of {sleeve.strategy} on {sleeve.symbol}.{stop}")
-    (gap,) = yield from reckoned(f"{handles[0]}.win_frac-{handles[1]}.win_frac")
-    apart, _ = _apart_by_rate(handles, q.facts)
-    word = "Yes, beyond chance" if apart else "Not beyond chance so far"
-    now, then = handles
-    lead = f"{word}: {sleeve.name} has a hit rate of {{{now}.win_frac}} over {{{now}.trips}} round trips, its stored run "
-    lead += f"{results[1].args['subject']} {{{then}.win_frac}} over {{{then}.trips}} ({gap}); mean R {{{now}.mean_r}} against "
-    return draft.after(f"{lead}{{{then}.mean_r}}, profit factor {{{now}.profit_factor}} against {{{then}.profit_factor}}.{stop}")
+    return draft._replace(text=draft.text.replace("\n\n", f"{stop}\n\n", 1)) if says("measured.turn_off", q.slots.text) else draft
 
 
-def lately(q: Question) -> Plan:
-    """Whether the last seven days of round trips are apart from those before, by their hit rates and what chance allows."""
-    of = {"sleeve": one.name} if (one := q.sleeve()) else {}
-    calls = [PlannedCall("trips", {**of, "since": "7d"}), PlannedCall("trips", {**of, "until": "7d"})]
-    results = yield calls
+_BESIDE = "{{{h}.trips}} round trips, hit rate {{{h}.win_frac}}, a winner {{{h}.mean_win}} and a loser {{{h}.mean_loss}}, mean R "
+_BESIDE += "{{{h}.mean_r}}, profit factor {{{h}.profit_factor}}, net {{{h}.net}}"
+
+
+def beside(of: Mapping[str, Mapping[str, Any]], q: Question) -> Plan:
+    """Two lots of round trips beside each other, by name: how many, their hit rates and whether chance explains the gap."""
+    results = yield (calls := [PlannedCall("trips", args) for args in of.values()])
     draft, handles = drafted(calls, results), [handle_of(result, "trips") for result in results]
-    if not all(handles):
-        return draft.after("Cannot be told: there are no round trips of the last 7 days, or none before them.")
+    if len(of) < 2 or not all(handles):
+        none = [name for name, h in zip(of, handles, strict=True) if not h]
+        return draft.after(f"Cannot be compared: there are no round trips {' and none '.join(none)}." if none else "")
     apart, gap = _apart_by_rate(handles, q.facts)
     word = f"Yes, {'better' if gap > 0 else 'worse'} beyond chance" if apart else "Cannot be told from chance"
-    now, then = handles
-    lead = f"{word}: in the last 7 days a hit rate of {{{now}.win_frac}} over {{{now}.trips}} round trips, before that "
-    lead += f"{{{then}.win_frac}} over {{{then}.trips}}; mean R {{{now}.mean_r}} against {{{then}.mean_r}}, "
-    return draft.after(f"{lead}net {{{now}.net}} against {{{then}.net}}.")
+    if says("measured.fewer", q.slots.text):
+        now, then = (number_of(f"{{{h}.trips}}", q.facts) or 0.0 for h in handles)
+        word = "Yes, fewer" if now < 0.75 * then else "No, not fewer to speak of"
+    each = "; ".join(f"{name} {_BESIDE.format(h=h)}" for name, h in zip(of, handles, strict=True))
+    return draft.after(f"{word}: {each}.")
 
 
 def _apart_by_rate(handles: Sequence[str], facts: Mapping[str, Any]) -> tuple[bool, float]:
     """Whether two hit rates are further apart than chance gives, 95 %, and the first less the second as a fraction."""
     rates, sizes = ([number_of(f"{{{h}.{name}}}", facts) or 0.0 for h in handles] for name in ("win_frac", "trips"))
     error = sum(rate * (1 - rate) / max(size, 1) for rate, size in zip(rates, sizes, strict=True)) ** 0.5
-    return abs(rates[0] - rates[1]) > 1.96 * error, rates[0] - rates[1]
+    return min(sizes) >= 10 and abs(rates[0] - rates[1]) > 1.96 * error, rates[0] - rates[1]
 
 
 def verdict(result: CallResult, facts: Mapping[str, Any], asked: str = "") -> str:

@@ -77,6 +77,13 @@ def _glossary_words(word: str) -> list[str]:
     """The word; the one of the glossary that begins or ends with it (`deflated` is `deflated sharpe`); or those of a phrase."""
     near = [own for own in glossary() if own.startswith(f"{word} ") or own.endswith(f" {word}")]
     parts = word.split()
+    held = (
+        [own for own in glossary() if " " in own.strip() and re.search(rf"\b{re.escape(own)}s?\b", word)]
+        if len(parts) > 2
+        else []
+    )
+    if held := [own for own in held if not any(own != more and own in more for more in held)]:  # `profit factor hit rate`
+        return sorted(held, key=word.find)
     if word in glossary() or not (len(near) == 1 or len(parts) > 1):
         return [word]
     stems = {stem(own): own for own in reversed(glossary()) if " " not in own}
@@ -109,16 +116,10 @@ def runbook(q: Question) -> Plan:
     return (yield from made([PlannedCall("runbook", {"about": about} if about else {})]))
 
 
-def checklist(q: Question) -> Plan:
-    """Where people are in a runbook, or how a person begins one: nothing is begun from a chat."""
-    about = _named(q, r"(?:al-|cl-|w)\d+")
-    return (yield from made([PlannedCall("checklist", {"about": about[:200]} if about else {})]))
-
-
 def steps(q: Question) -> Plan:
-    """The steps of a runbook with their checks."""
-    about = _named(q, r"al-\d+")
-    return (yield from made([PlannedCall("runbook_steps", {"about": about[:200]} if about else {})]))
+    """The steps of a runbook with their checks, or where people are in one: nothing is begun from a chat."""
+    about = _named(q, r"(?:al-|cl-|w)\d+")
+    return (yield from made([PlannedCall(q.chosen.tool.name, {"about": about[:200]} if about else {})]))
 
 
 def _named(q: Question, ids: str) -> str:
@@ -204,8 +205,6 @@ def watch(q: Question) -> Plan:
         metric, subject = learned, str(q.slots.symbol if learned == "price" else sleeve.name if sleeve else "desk")
     elif "equity" in text:
         metric, subject = "equity", sleeve.name if sleeve and not q.slots.symbols else "desk"
-    elif q.slots.symbol and not (sleeve and (sleeve.name in text or (says("page_plans.money", text) and "today" in text))):
-        metric, subject = "price", q.slots.symbol
     elif says("page_plans.money", text):
         metric, subject = "day_pnl", sleeve.name if sleeve else "desk"
     elif re.search(r"\b(?:we|us|desk|account|balance)\b", text) and level >= 1000:  # `tell me if we go under 29k`

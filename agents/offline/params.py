@@ -55,7 +55,7 @@ def read_params(text: str, params: Mapping[str, Param]) -> ParamReading:
     whole = text
     chosen, text = _choices(text, params)
     params = {key: param for key, param in params.items() if not param.choices}
-    assigned, rest = _assignments(text)
+    assigned, rest = _assignments(text, params)
     numbers = _inherit(rest, _old_values(rest, _with_keys(rest, _numbers_in(rest), params)), params)
     numbers = [n if n.key or n.unit else n._replace(key=_before(rest, n, assigned)) for n in numbers]
     keyed = sorted((*chosen, *assigned, *(n for n in numbers if n.key)), key=lambda n: n.start)
@@ -133,13 +133,18 @@ def _words_chosen(found: re.Match[str], text: str) -> list[str]:
     return [] if bare and not PATTERNS["params.asked"].search(text, 0, found.start()) else words
 
 
-def _assignments(text: str) -> tuple[list[ParamNumber], str]:
+def _assignments(text: str, params: Mapping[str, Param]) -> tuple[list[ParamNumber], str]:
     """`k=v` pairs, and the text with the pairs blanked."""
     found_all = []
     for found in PATTERNS["params.assign"].finditer(text):
-        value = _value(found[2], bool(found[3]), found[1])
-        found_all.append(ParamNumber(*found.span(), value, "", found[1]))
+        key = found[1] if found[1] in params else _key_of(found[1], params) or found[1]
+        found_all.append(ParamNumber(*found.span(), _value(found[2], bool(found[3]), key), "", key))
     return found_all, PATTERNS["params.assign"].sub(lambda found: " " * len(found[0]), text)
+
+
+def _key_of(word: str, params: Mapping[str, Param]) -> str | None:
+    """`fast=20` means fast_bars where only one parameter can be meant."""
+    return _best(word.replace("_", " "), (0, len(word)), (len(word), len(word)), "", params, set())[0]
 
 
 def _numbers_in(text: str) -> list[ParamNumber]:

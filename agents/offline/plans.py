@@ -4,6 +4,7 @@ Called by model.py. A tool without a plan of its own here is called once, and it
 """
 
 import re
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,7 +14,6 @@ from agents.offline.changes import not_yet, propose
 from agents.offline.drafts import asks_back, drafted, result_text, which_sleeve, window
 from agents.offline.figure_plans import SLEEVES_MAX
 from agents.offline.fill import arguments
-from agents.offline.follow import moves_back
 from agents.offline.read_back import PlannedCall
 from agents.offline.steps import CallResult, Plan, PlannedAnswer, PlanOf, Question
 from agents.offline.ways import SAY
@@ -58,15 +58,18 @@ def journal(q: Question) -> Plan:
         args["since"] = "2009-01-01"  # `since the start`: whether it did at all is no question about yesterday
     if not start and slots.which == "last" and slots.count:  # however old they are
         args["since"] = "30d"
+    if ranked := says("plans.fills_by", text):
+        cost = "slippage" if "slip" in text else "fee" if re.search(r"\b(?:fees?|expensive|dear\w*|cost\w*)\b", text) else "size"
+        by = "time" if slots.which == "last" else cost
+        some = {"kinds": ["fill"], "fills_by": by, "limit": slots.count or (1 if ranked["one"] or ranked["order"] else 10)}
+        return (yield from made([PlannedCall("journal_search", {"since": "30d"} | args | some)]))
     before: list[PlannedCall] = []  # asked before the events, or after them
     after: list[PlannedCall] = []
     if kind == "config" and PATTERNS["plans.changed"].match(text):  # whatever changed, not the configuration alone
         args.pop("kinds", None)
     elif kind == "config":
         args = {"since": "30d"} | args | {"kinds": ["config", "proposal"]}
-        before = (
-            [PlannedCall("proposals", {"state": "applied"})] if says("plans.signed", text) else []
-        )  # by whom: the cards say it
+        before = [PlannedCall("proposals", {"state": "applied"})] * bool(says("plans.signed", text))  # the cards say by whom
     elif kind == "refused":
         args |= {"kinds": ["refused"]}
     elif kind == "halt":
@@ -76,10 +79,8 @@ def journal(q: Question) -> Plan:
     if kind == "halt":
         results = yield (calls := [PlannedCall("journal_search", args), *after])
         rows = [row for row in results[0].rows() if row["kind"] == "halt"]
-        still = next(
-            (f" Now: {row['found']}." for row in results[-1].rows() if row.get("what") == "halt"), ""
-        )  # it may be released
-        halts = [f"The last halt: {row['desk time']}, {row['what']} ({row['event']}).{still}" for row in rows]
+        now_is = [f" Now: {row['found']}." for row in results[-1].rows() if row.get("what") == "halt"]  # it may be released
+        halts = [f"The last halt: {row['desk time']}, {row['what']} ({row['event']}).{''.join(now_is)}" for row in rows]
         none = "No halt in that window." if start else "The desk was never halted, by its journal."
         return drafted(calls, results).after(halts[-1] if halts else none if results[0].status in ("ok", "no_data") else "")
     if before or after:
@@ -87,7 +88,8 @@ def journal(q: Question) -> Plan:
     if "operator actions" in text:  # people act in wall time, which no window of desk time holds
         args = {**args, "since": "2009-01-01", "kinds": ["proposal", "config"]}
         args.pop("until", None)
-    call = PlannedCall("journal_search", args)
+    long = {"limit": 60} if args.get("kinds") == ["breaker"] and "since" in args else {}  # with until when: each of them
+    call = PlannedCall("journal_search", long | args)
     (found,) = yield [call]
     newest = max(map(_ended, found.rows()), key=lambda row: row.get("desk time", ""), default=None)
     last = slots.which == "last" and not slots.count and found.status == "ok"
@@ -111,6 +113,7 @@ def _whether(text: str, args: Mapping[str, Any], found: CallResult) -> str:
     if not args.get("kinds") or not PATTERNS["plans.asks_whether"].match(text):
         return ""
     rows = [row for row in found.rows() if row.get("kind") != "proposal" or args["kinds"] == ["proposal"]]
+    every = found.data.get("counts", {}).get(args["kinds"][0], len(rows))
     what, rule = LISTS["event_names"].get(str(args["kinds"][0]), "such event"), (says("fill.rule", text) or [""])[0]
     if rule and args["kinds"][0] in ("breaker", "refused"):
         others, rows = len(rows), [row for row in rows if rule in row.get("what", "")]
@@ -123,7 +126,9 @@ def _whether(text: str, args: Mapping[str, Any], found: CallResult) -> str:
         if asked
         else ""
     )
-    return f"Yes: {len(rows)} {what} listed." if rows else f"No {what} in that window.{more}"
+    of = Counter(row["sleeve"] for row in rows if row.get("sleeve", "-") != "-") if every == len(rows) else Counter[str]()
+    each = f": {', '.join(f'{sleeve} {n}' for sleeve, n in of.most_common())}" if len(of) > 1 else ""
+    return f"Yes: {every} {what}{'s' if every > 1 else ''}{each}." if rows else f"No {what} in that window.{more}"
 
 
 def _iso(ms: int) -> str:
@@ -137,8 +142,6 @@ def explain(q: Question) -> Plan:
         return (yield from made([PlannedCall("explain_event", {"event_id": args["event_id"]})]))
     if q.chosen.asked.kind == "idle" or q.slots.span.at:
         return (yield from _at(q))
-    if says("plans.each_sleeve", text) and q.slots.which == "last":
-        return (yield from _last_of_each(q))
     lost, won = (says(f"plans.{how}", text) for how in ("lost", "won"))
     ended = "round trip -" if lost else "round trip +" if won else ""  # `the last losing trade`
     since = window(q.slots.span) or {"since": "30d"}
@@ -157,19 +160,6 @@ def explain(q: Question) -> Plan:
     if sleeve and re.search(r"\b(?:entered|opened)\b", text):  # it may be over
         calls.append(PlannedCall("sleeves", {"sleeve": sleeve.name}))
     return (yield from made(calls))
-
-
-def _last_of_each(q: Question) -> Plan:
-    """The last fill of each sleeve, side by side."""
-    names = [sleeve.name for sleeve in q.words.sleeves][:SLEEVES_MAX]
-    calls = [PlannedCall("journal_search", {"kinds": ["fill"], "sleeve": name, "since": "30d", "limit": 1}) for name in names]
-    results = yield calls
-    rows = [next(iter(reversed(result.rows())), None) for result in results]
-    said = [
-        f"- {name}: " + (f"{row['desk time']}, {row['what']} ({row['event']})" if row else "none in 30 days")
-        for name, row in zip(names, rows, strict=True)
-    ]
-    return PlannedAnswer("The last fill of each sleeve:\n\n" + "\n".join(said), read_as="the last fill of each sleeve")
 
 
 def _at(q: Question) -> Plan:
@@ -210,21 +200,11 @@ def pause(q: Question) -> Plan:
     return (yield from made([PlannedCall("propose_pause", arguments(q) | {"sleeve": names[0], "also": names[1:]})]))
 
 
-def report(q: Question) -> Plan:
-    """The report of a week or a month, as the sentence says."""
-    said = next((unit for unit in ("week", "month") if re.search(rf"\b{unit}", q.slots.text)), None)
-    span = q.slots.span
-    said = said or ("month" if span.end and f"{span.start}{span.end}".count("-01") > 1 and span.end.endswith("-01") else None)
-    return (yield from made([PlannedCall("report", ({"unit": said} if said else {}) | arguments(q))]))
-
-
 def proposals(q: Question) -> Plan:
     """Pending proposals, those in the state named, or the one named."""
     args = arguments(q)
     if "proposal_id" in args:
         args = {"proposal_id": args["proposal_id"]}
-    elif re.search(r"\bdid\b.*\bapprove\b", q.slots.text):
-        args["state"] = "applied"
     elif "state" not in args and not re.search(r"\b(?:all|last|latest|list|recent|history|previous)\b", q.slots.text):
         args["state"] = "pending"
     if args.get("state") == "pending" and says("plans.of_card", q.slots.text):  # of the only one its card
@@ -245,21 +225,28 @@ def alerts(q: Question) -> Plan:
         since = _LAST[found[1]]
     elif found := says("plans.since_day", text):
         since = found["day"] or f"{found['n']}d"
-    above = next((r for r in reversed(q.results()) if r.name in ("alerts", "counts")), None)
-    hours = re.fullmatch(r"(\d+) ?h\w*", str(above.args.get("since") or "24h")) if above is not None else None
     if named := next((i for i in q.slots.ids if i.startswith("al-")), None):
         args = {"alert_id": named}
-    elif moves_back(q.slots) and hours and not (found or re.search(r"\b(?:last|past)\b", text)):  # `and the night before`
-        args = {"since": f"{2 * int(hours[1])}h", "until": f"{hours[1]}h"}
     elif since:
         args = {"since": since}
     elif q.slots.count:  # `the last 5 alerts`, however old
         args = {"since": "365d", "limit": q.slots.count}
     elif state := arguments(q).get("state"):
         args = {"state": state}
-    draft = yield from made([PlannedCall("alerts", args)])
-    none = "Alerts have wall time: the window of desk time above was not applied."
-    return draft.after(none if q.slots.span.start and not args else "")
+    (result,) = yield [call := PlannedCall("alerts", args)]
+    draft = drafted([call], [result])
+    none = "Alerts have wall time: the window of desk time above was not applied." if q.slots.span.start and not args else ""
+    return draft.after(f"{_unanswered(result) if says('plans.unanswered', text) else ''} {none}".strip())
+
+
+def _unanswered(result: CallResult) -> str:
+    """Which open alerts a person has acknowledged, and that it closes none."""
+    rows = [row for row in result.rows() if row["state"] == "open"]
+    taken = {row["alert"]: row["acknowledged by"] for row in rows if row["acknowledged by"] != "-"}
+    left = [row["alert"] for row in rows if row["alert"] not in taken]
+    said = [f"not acknowledged: {', '.join(left)}"] * bool(left) + [f"{alert} by {name}" for alert, name in taken.items()]
+    ends = "An acknowledgement closes no alert: it stays open until what it found is over."
+    return f"Of the open alerts {'; '.join(said)}. {ends}" if rows else "No alert is open."
 
 
 # the plan of each tool: in which module, by which name where it is not the tool's own; of any other tool one call
@@ -267,12 +254,12 @@ _MODULES: Mapping[Any, str] = {
     run_plans: "backtest compare run list_strategies=strategies",
     research_plans: "judge trials pair_scan=pairs sweep=search walkforward=search",
     desk_plans: "counts sleeves desk exposure health what_if orders list_data=data market_context=context "
-    "joint_risk=joint probe=health",
+    "joint_risk=joint probe=health version_effect=versions",
     figure_plans: "trips pnl performance excursions attribution",
-    page_plans: "define runbook checklist memory note runbook_steps=steps propose_watch=watch",
+    page_plans: "define runbook checklist=steps memory note runbook_steps=steps propose_watch=watch",
     model_plans: "models model_drift=of_one train_model=of_one propose_model=propose",
 }
 _HERE = {"journal_search": journal, "propose_pause": pause, "explain_event": explain, "proposals": proposals, "alerts": alerts}
-_HERE |= {"report": report, "propose_config": propose, "propose_tightening": propose}
+_HERE |= {"propose_config": propose, "propose_tightening": propose}
 _NAMED = [(of, *name.partition("=")[::2]) for of, names in _MODULES.items() for name in names.split()]
 _PLANS: Mapping[str, PlanOf] = {**_HERE, **{tool: getattr(of, name or tool) for of, tool, name in _NAMED}}

@@ -115,12 +115,12 @@ def words_of(name: str, value: Any) -> str:
     return " ".join(f"{word} {time.replace('T00:00', '').replace('T', ' ')}" for word, time in window if time)
 
 
-def _weekday(s: Sentence) -> bool:
-    """Whether `monday` or the like splits what is asked for: noted as a split."""
-    found = s.first("weekday")
-    if found:
-        s.note("by", s.places.pop("weekday"))
-    return bool(found)
+def _weekday(s: Sentence) -> tuple[str, ...]:
+    """The split that `mondays`, or `weekends vs weekdays`, asks for: noted as one."""
+    if not s.every("weekday"):
+        return ()
+    s.note("by", s.places.pop("weekday"))
+    return ("weekend",) if all(kind in s.text for kind in ("weekend", "weekday")) else ("weekday",)
 
 
 def _keys(slots: Slots) -> set[str]:
@@ -148,7 +148,7 @@ def read_slots(question: str, words: Words, *, searching: bool = False) -> Slots
     s.every("ever")
     _noted(s, "rule")
     timeframes, named, by = names.timeframes_of(s), names.sleeves_named(s, words), _by(s)
-    by = (*by, "weekday") if weekday and "weekday" not in by else by
+    by = (*by, *(one for one in weekday if one not in by))
     symbols, handles, strategies = names.symbols_of(s, words), s.every("handles"), names.strategies_of(s, words)
     span = _length(s, words) if span == dates.NO_SPAN and strategies and not (searching or lasting) else span
     venues, percent, move = _venues(s, words), _percent(s), names.move_of(s)

@@ -9,13 +9,14 @@ from functools import partial
 from typing import NamedTuple
 
 from agents.offline.account import tokens_of
-from agents.offline.drafts import reckoned
+from agents.offline.drafts import drafted, reckoned
 from agents.offline.fill import DESKWARD
 from agents.offline.follow import points_back
+from agents.offline.read_back import PlannedCall
 from agents.offline.slots import COUNTED, Slots
 from agents.offline.steps import CallResult, PastTurn, Plan, PlannedAnswer, PlanOf, Question
 from agents.offline.table_answers import name_of
-from agents.offline.tables import AT_A_LOSS, Facts, by_sign, column_of, is_sum, number_of, only, ordered
+from agents.offline.tables import AT_A_LOSS, Facts, by_sign, column_of, handle_of, is_sum, number_of, only, ordered
 from agents.offline.tables_shown import OF_RUNS, TableAbove
 from agents.offline.talk import RowsAsked, asked_of, figure_meant, tables_above
 from agents.offline.words import Words, says, stem
@@ -134,9 +135,17 @@ def _less(of: Sum) -> PlanOf | None:
     if unit is not None and stem(unit[1]) != stem(of.columns[0]):
         return None  # days, of rows that are none
     table, which = of.above.table, of.slots.which if of.slots.which in ("best", "worst") else None
+    if of.slots.out is not None and of.slots.out[0] in ("side", "outcome") and of.slots.out[0] != of.columns[0]:
+        return None  # `sol without the longs`: no row here
     trades = of.columns[0] == "trip" or says("table_sums.trades", of.slots.text)
+    if which and trades and of.above.result.name == "trips":
+        kept = {k: v for k, v in of.above.result.args.items() if k not in ("by", "best", "worst")}
+        return partial(without_trades, {**kept, which: min(of.slots.count or 1, 20)}, which)
     if which and trades:
         return None  # rows of sleeves are no trades
+    listed = next((end for end in ("best", "worst") if of.above.result.args.get(end)), "")
+    if listed and not which and of.slots.place is None and points_back(of.slots):  # `and without them`
+        return partial(without_trades, of.above.result.args, listed)
     every = [n for n in of.above.rows if not is_sum(table.rows[n])]
     net = next((name for name in ("net", "change") if name in of.columns), "")
     out = ordered(table, of.facts, net, which, every)[: of.slots.count or 1] if which else of.rows
@@ -150,6 +159,21 @@ def _less(of: Sum) -> PlanOf | None:
     lead = f"{_yes(of.slots.text, of.value(left))}Without {of.names(out)}: {{}}, against {{}} of all {len(every)}."
     lead += " They were picked after the fact, so that this says little of what comes." if picked else ""
     return of.shown(["+".join(left), "+".join(of.refs(every, net))], lead, out)
+
+
+def without_trades(args: Mapping[str, object], which: str, q: Question) -> Plan:
+    """What is left of round trips without the best or the worst of them."""
+    (result,) = yield [call := PlannedCall("trips", args)]
+    h, rows = handle_of(result, "net"), [row["net"] for row in result.rows() if str(row.get("net", "")).startswith("{")]
+    if not (h and rows):
+        return drafted([call], [result])
+    (value,) = yield from reckoned(f"{h}.net-({'+'.join(row[1:-1] for row in rows)})")
+    total, *parts = (number_of(cell, q.facts) or 0.0 for cell in (f"{{{h}.net}}", *rows))
+    lead = f"{_yes(q.slots.text, total - sum(parts))}Without the {which} {len(rows)}: {value}, against {{{h}.net}} of all."
+    lead += f" They made {', '.join(rows[:5])}." + (
+        " In all a loss was made, so they are a share of nothing." if total <= 0 else ""
+    )
+    return drafted([call], [result]).after(lead)
 
 
 def _yes(text: str, value: float) -> str:
@@ -200,7 +224,8 @@ def _mean(of: Sum) -> PlanOf | None:
     """What a round trip of each row meant made."""
     what = "fees" if says("table_sums.fees", of.slots.text) else "net" if "net" in of.columns else "net_profit"
     many = "trips" if "trips" in of.columns else "trades"
-    rows = [n for n in of.rows if of.refs([n], what) and of.refs([n], many)][:_EACH] if "bps" not in of.slots.text else []
+    other = "bps" in of.slots.text or of.slots.outcome == "both"  # `average win against average loss`: of no row here
+    rows = [n for n in of.rows if of.refs([n], what) and of.refs([n], many)][:_EACH] if not other else []
     said = "; ".join(f"{of.names([n])} {{}} over {{{{{of.refs([n], many)[0]}}}}}" for n in rows)
     parts = [f"{of.refs([n], what)[0]}/{of.refs([n], many)[0]}" for n in rows]
     return of.shown(parts, f"{what.capitalize()} per round trip: {said}.", rows) if rows else None

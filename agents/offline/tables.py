@@ -82,9 +82,8 @@ def column_of(table: Table, text: str) -> int:
         and (table.columns[i] not in ("trips", "trades", "round trips") or says("tables.many", text))
     ]
     said = {stem(word) for word in WORD.findall(text)}
-    best = sorted(
-        counts, key=lambda i: (-len(said & forms_of(table.columns[i])), table.columns[i] == "slippage")
-    )  # `win rate` is of win_frac, not of wins
+    # `win rate` is of win_frac, not of wins
+    best = sorted(counts, key=lambda i: (-len(said & forms_of(table.columns[i])), table.columns[i] == "slippage"))
     return (*best, *money, 0)[0]
 
 
@@ -117,10 +116,11 @@ def by_sign(table: Table, facts: Facts, text: str, rows: Sequence[int] | None = 
     every = [n for n in (range(len(table.rows)) if rows is None else rows) if not is_sum(table.rows[n])]
     values = {n: value for n in every if (value := number_of(table.rows[n][at], facts)) is not None}
     red = asks["red"] is not None
-    kept = [n for n, value in values.items() if value and (value < 0) == red]
+    kept = sorted((n for n, value in values.items() if value and (value < 0) == red), key=lambda n: -abs(values[n]))
     names = ", ".join(f"{table.rows[n][0]} ({table.rows[n][at]})" for n in kept[:12])
     verb = "is" if len(kept) == 1 else "are"
-    return f"{len(kept) or 'None'} of {len(values)} {verb} {'below' if red else 'above'} zero{': ' if kept else ''}{names}."
+    utc = ", the hours in UTC" if table.columns[0] == "hour" else ""
+    return f"{len(kept) or 'None'} of {len(values)} {verb} {'below' if red else 'above'} zero{utc}{': ' if kept else ''}{names}."
 
 
 def extreme_row(table: Table, facts: Facts, text: str, which: str | None = None) -> int | None:

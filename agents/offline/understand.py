@@ -122,20 +122,20 @@ def understand(
     if len(halves) == 2 and not between and (several := _several(halves, thread)) is not None and all(map(bare_reading, several)):
         return by_sleeve(several)  # `show positions and open alerts`
     one = part_of(question, thread)
+    if one.ask == "way outside" and says("understand.our_money", one.slots.text):  # `any news on it, and did it hurt us`
+        return [one, Part(question, replace(one.slots, text="hurt", places={}), chosen=entry_of("pnl"), ask="pnl")]
     if len(texts) > 1 and one.ask == "note" and not PATTERNS["plans.noted"].match(question):
         parts: list[Part] = []  # `show X, and note that Y`: X is no part of the note, however surely it is read
         for text in texts:
             parts.append(part_of(text, thread, parts))
         return by_sleeve(parts)
     if one.slots.periods and (entry := one.chosen.entry if one.chosen is not None else None) is not None and not entry.proposes:
-        runs = entry.tool.name in ("backtest", "pnl") or (
+        runs = entry.tool.name in ("backtest", "pnl", "trips")[: 3 if len(one.slots.periods) == 2 else 2] or (
             entry.tool.name == "compare" and not (one.slots.variants or one.slots.common)
         )
         each = [] if runs or not any(map(entry.takes, ("since", "start"))) else one.slots.periods  # a plan of runs makes each
         return by_sleeve([one._replace(slots=replace(one.slots, span=of, periods=())) for of in each] or [one])
-    if (
-        one.slots.periods and one.maybe and (one.slots.strategies or not one.slots.common)
-    ):  # two years, which the desk has not lived
+    if one.slots.periods and one.maybe and (one.slots.strategies or not one.slots.common):  # years that the desk has not lived
         ask = "backtest" if (one.slots.sleeves or one.slots.strategies) and re.search(r"\b20\d\d\b", one.slots.text) else "pnl"
         return by_sleeve([Part(question, slots.read_slots(question, words), chosen=entry_of(ask), ask=ask)])
     if (one.maybe or one.lost) and len(texts) > 1 and (alone := beside([part_of(t, thread) for t in texts])) is not None:

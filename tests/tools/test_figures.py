@@ -160,3 +160,37 @@ def test_a_shock_is_what_the_core_does(holding: Any) -> None:
     assert falls == sorted(falls)
     assert falls[0] < 0.0
     assert desk_trips(home.path)["exit_ms"].null_count() >= 1
+
+
+def test_each_group_has_the_figures_that_its_row_lacks(ctx: Any) -> None:
+    """Streaks with their dates, what a win and a loss make, what was made before fees; groups sum to the whole."""
+    args = {"sleeves": [{"strategy": "trend", "symbol": "BTC-USDT"}]}
+    run_id = keep_run(ctx.home / "runs", ctx.engine, args, [0.01, -0.0095] * 20)
+    result = call(ctx, "trips", {"subject": run_id, "by": "side"})
+    whole, own = values(result, f"round trips of {run_id}"), values(result, f"side long of {run_id}")
+    assert own["gross"] == pytest.approx(own["net"] + own["fees"])
+    assert (own["win_streak"], own["loss_streak"], own["loss_streak_from"]) == (1, 0, None)
+    assert whole["breakeven_frac"] == pytest.approx(20.85 / (9.25 + 20.85))
+    assert (whole["mean_win"], whole["mean_loss"]) == (pytest.approx(9.25), pytest.approx(-20.85))
+
+
+@pytest.mark.parametrize(("held", "kept"), [("<1m", 0), (">1m", 2), ("<400d", 2)])
+def test_round_trips_are_narrowed_by_their_length(ctx: Any, held: str, kept: int) -> None:
+    """A length that is none is refused, not left out."""
+    args = {"sleeves": [{"strategy": "trend", "symbol": "BTC-USDT"}]}
+    run_id = keep_run(ctx.home / "runs", ctx.engine, args, [0.01, -0.0095] * 20)
+    found = call(ctx, "trips", {"subject": run_id, "held": held, "listed": "longest"})
+    assert (0 if found.table is None else len(found.table.rows)) == kept
+    assert "not a length of time" in call(ctx, "trips", {"subject": run_id, "held": "a while"}).text
+
+
+@pytest.mark.parametrize("by", ["time", "size", "slippage", "fee"])
+def test_fills_are_listed_with_what_each_cost(ctx: Any, by: str) -> None:
+    """The first row is the largest of what is asked, and its sum is of the rows shown."""
+    found = call(ctx, "journal_search", {"fills_by": by, "since": "2009-01-01", "limit": 1})
+    every = call(ctx, "journal_search", {"fills_by": by, "since": "2009-01-01", "limit": 50})
+    (first,) = found.table.rows
+    assert first[1] == every.table.rows[0][1]
+    size = {fact.ref: fact.value for fact in every.facts}
+    sums = [size[row[4][1:-1]] for row in every.table.rows]
+    assert next(f.value for f in every.facts if f.subject == "these fills" and f.metric == "size") == pytest.approx(sum(sums))

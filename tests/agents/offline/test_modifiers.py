@@ -71,7 +71,6 @@ def test_what_is_left_out_or_a_part_is_split_from_the_rest(words: Words, text: s
     ("text", "lost"),
     [
         ("which rule has never refused anything", "never"),
-        ("trades longer than an hour", "longer than an hour"),
         ("trades that never hit the stop, how did they end", "never hit the stop"),
         ("p&l without eth", "without eth"),
         ("p&l since the last change", "since the last change"),

@@ -36,11 +36,9 @@ def test_a_narrowing_word_is_a_slot(question: str, expected: dict[str, Any], wor
 @pytest.mark.parametrize(
     ("question", "left"),
     [
-        ("trades longer than an hour", "longer than an hour"),
         ("hit rate except sol", "except sol"),
         ("how did pepe do this week", "pepe"),
         ("round trips of wifcoin by exit", "wifcoin"),
-        ("longest holding time", "longest"),
         ("how often did the loss streak rule stop us except in december", "except"),
     ],
 )

@@ -18,15 +18,15 @@ THREE = Words(sleeves=tuple(SleeveName(f"{c}-trend", "trend", f"{c.upper()}-USDT
 @pytest.mark.parametrize(
     ("text", "moves"),
     [
-        ("btc -15, eth -20, sol -30 all at once", {"BTC-USDT": -0.15, "ETH-USDT": -0.2, "SOL-USDT": -0.3}),
-        ("eth halves and btc and sol lose a third", {"ETH-USDT": -0.5, "BTC-USDT": -0.333333, "SOL-USDT": -0.333333}),
-        ("btc up 12, sol down 8%", {"BTC-USDT": 0.12, "SOL-USDT": -0.08}),
-        ("the stops of btc and eth", {}),
-        ("btc 3 atr, eth 2 atr", {}),  # no direction: no move
+        ("btc -15, eth -20, sol -30 all at once", 3),
+        ("eth halves and btc and sol lose a third", 2),
+        ("btc up 12, sol down 8%", 2),
+        ("btc and eth both drop 10 % in 2 hours", 1),
+        ("the stops of btc and eth", 0),
     ],
 )
-def test_each_coin_has_its_own_move(text: str, moves: dict[str, float]) -> None:
-    """Several coins share an amount that follows them; a number without a direction moves nothing."""
+def test_each_coin_has_its_own_move(text: str, moves: int) -> None:
+    """Several coins share an amount that follows them; where each has its own no call moves them together."""
     assert moves_of(text, THREE) == moves
 
 

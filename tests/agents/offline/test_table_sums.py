@@ -45,7 +45,7 @@ def after(words: Words, table: Table, facts: dict[str, Any], first: str) -> Desk
         ("and if you leave out the stops, still green?", ["k1.net+k2.net", "k1.net+k2.net+k3.net"], "Yes. Without stop: "),
         ("what's the avg loss per stop", ["k3.net/k3.trips"], "Net per round trip: stop {c1.value} over {k3.trips}."),
         ("any of those with enough trades to mean something?", [], "None: the most is trail ({k2.trips}), and below 30"),
-        ("which ones lost money", [], "2 of 3 are below zero: trail ({k2.net}), stop ({k3.net})."),
+        ("which ones lost money", [], "2 of 3 are below zero: stop ({k3.net}), trail ({k2.net})."),
     ],
 )
 def test_rows_are_summed_left_out_and_counted(words: Words, text: str, expressions: list[str], said: str) -> None:

@@ -98,7 +98,7 @@ def test_an_attached_stop_that_goes_when_another_works_breaks_none() -> None:
 
 
 def test_an_attached_stop_may_go_once_its_layer_leaves() -> None:
-    """An exit's first execution is the venue's word that it was taken, also before its request is answered; sent alone is none."""
+    """An exit's first execution is the venue's word that it was taken, before its request is answered; sent alone is none."""
     leave = ("intent", LAYER | {"order": "x1", "reduce_only": True, "slot": "exit", "lots": 3}, 2)
     before = (ATTACH, BUY, COVER, LEFT, BOUGHT, leave, ("sent", {"orders": ["x1"]}, 2))
     first = ("fill", {"trade": "t2", "order": "x1", "lots": 1}, 3)
