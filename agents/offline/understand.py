@@ -105,7 +105,7 @@ def understand(
     """The parts of a question; one part that is not understood when nothing is. `tools`: those of the role; None: all."""
     if read is None:
         past, read = past[-PAST_MAX:], {}
-    thread = ThreadSoFar(words, past, facts, tools, read)
+    thread, question = ThreadSoFar(words, past, facts, tools, read), wider.without_statement(question, words)
     left = PATTERNS["understand.aside"].match(question.lower()) if past else None
     if left is not None and not any(r.name.startswith("propose_") for r in past[-1].results):  # `forget it. what did sol do`
         rest = question[left.end() :]

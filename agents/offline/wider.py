@@ -17,8 +17,9 @@ from agents.offline.labels import GO_AHEAD, NO
 from agents.offline.learned import Guess
 from agents.offline.parts import Part
 from agents.offline.read_back import what_of
-from agents.offline.slots import Slots
+from agents.offline.slots import Slots, read_slots
 from agents.offline.steps import PlannedAnswer
+from agents.offline.words import PATTERNS, Words, says
 from tools.common.contract import Effect
 
 LIKELY, LIKELY_ODD, LIKELY_STRANGE, LIKELY_COMPUTE = (
@@ -32,6 +33,15 @@ _EMPTY = ("way thanks", "way own_words", "way help", "way language", "way form")
 MARGIN = 1.5  # times as probable as the next: else how it was read stands before the answer
 _CHEAP = ("attribution",)  # computes in no time, and stores nothing
 OF_NOW = ("desk", "sleeves", "health", "pauses", "exposure", "what_if", "weights", "watches")  # what holds now holds no yesterday
+
+
+def without_statement(question: str, words: Words) -> str:
+    """The question without what stands behind it on what a person thinks: `.., i have a feeling it never does`; as it is where
+    that names anything.
+    """
+    said = None if PATTERNS["wider.keeps"].match(question.lower()) else says("wider.feeling", question.lower())
+    names = read_slots(said[0], words).places.keys() - {"never", "without"} if said else ()
+    return question if said is None or names else question[: said.start()]
 
 
 def widened(part: Part) -> Part:

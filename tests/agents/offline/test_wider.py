@@ -5,6 +5,8 @@ import pytest
 from agents.offline import understand
 from agents.offline.labels import AskLabel
 from agents.offline.learned import Guess
+from agents.offline.slots import read_slots
+from agents.offline.wider import without_statement
 from agents.offline.words import Words, tidy, vocabulary
 from tests.agents.offline.test_dialogues import Desk
 
@@ -110,3 +112,30 @@ def test_two_splits_are_shown_one_after_the_other(words: Words) -> None:
     desk = Desk("advisor", words)
     assert "No tool splits by" in desk.ask("hit rate by side and weekday").split("<")[0]
     assert [args["by"] for _, args in desk.called] == ["side", "weekday"]
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("how often did a target fire, i have a feeling it never does", "how often did a target fire"),
+        ("is eth drifting - we suspect it is", "is eth drifting"),
+        ("what did funding cost us, people keep hearing horror stories", "what did funding cost us"),
+        ("which sleeve is best, i guess eth", None),
+        ("pnl of november, i think since the 10th", None),
+        ("note: weekends are bad, i believe", None),
+        ("raise the stop of eth to 3, i think it is too tight", None),
+        ("hi, i think", None),
+    ],
+)
+def test_what_a_person_feels_is_no_part_of_the_question(words: Words, text: str, left: str | None) -> None:
+    """Unless it names something, or is what is noted, or why."""
+    assert without_statement(text, words) == (left or text)
+
+
+@pytest.mark.parametrize(
+    "text", ["how often did a breaker trip over the 30 days", "breaker trips of these 30 days", "over all 30 days"]
+)
+def test_the_days_are_those_up_to_now(words: Words, text: str) -> None:
+    """As the last 30 are."""
+    assert read_slots(text, words).span == read_slots("over the last 30 days", words).span
+    assert read_slots("the 30 days before that", words).span.ahead == "30 days"
