@@ -185,21 +185,6 @@ def alike(result: CallResult, facts: Mapping[str, Any], named: Sequence[str] = (
     return f"{word}. Nearest first, the correlation of their days: {each}."
 
 
-def context(q: Question) -> Plan:
-    """The market around an event: the one named, that of the answer above, or the last such fill."""
-    args, last = arguments(q), next(reversed(q.results()), None)
-    if args.get("event_id") or (args.get("sleeve") and args.get("at")):
-        return (yield from once(q))
-    event = last.ids("d-")[-1:] if last is not None and last.name == "explain_event" and not q.slots.sleeves else []
-    if not event and q.slots.which not in ("worst", "best") and (last is None or last.name != "trips"):
-        of = {"sleeve": args["sleeve"]} if "sleeve" in args else {}
-        search = {"kinds": ["fill"], "limit": 20, **(window(q.slots.span) or {"since": "30d"}), **of}
-        (found,) = yield [PlannedCall("journal_search", search)]
-        form = next((form for form, word in LISTS["filled"].items() if re.search(word, q.slots.text)), "")
-        event = [row["event"] for row in found.rows() if form in row["what"]][-1:]
-    return (yield from made([PlannedCall("market_context", {"event_id": event[0]})])) if event else asks_back(SAY["which_event"])
-
-
 def health(q: Question) -> Plan:
     """What is wrong, the check that is asked about first; asked what to look at, also what waits for a decision."""
     if q.chosen.asked.kind == "handover":

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import date
 from typing import Any
 
-from agents.offline.calls import made, once
+from agents.offline.calls import lead, made, once
 from agents.offline.choose import SPOKEN_RUN
 from agents.offline.dates import NO_SPAN, TimeSpan
 from agents.offline.drafts import asks_back, drafted, name_list, reckoned, result_text, window
@@ -154,6 +154,10 @@ def trips(q: Question) -> Plan:
     if len(q.slots.periods) == 2 or (says("measured.fewer", text) and q.slots.span.start):
         kept = {k: v for k, v in args.items() if k not in ("since", "until", "by", "outcome")}
         return (yield from beside({name: kept | window_of for name, window_of in _windows(q).items()}, q))
+    if says("figure_plans.quick_or_long", text) and not by:
+        at = str(args.get("held", ">4h"))[1:]
+        own = {name: args[name] for name in ("sleeve", "side", "since", "until", "subject") if name in args}
+        return (yield from beside({f"held under {at}": own | {"held": f"<{at}"}, f"over {at}": own | {"held": f">{at}"}}, q))
     if says("measured.for_risk", text):  # R is P&L over the money at risk at the stop
         args |= {"by": "sleeve"}
     if q.slots.count and q.slots.which in ("best", "worst") and says("figure_plans.share_of", text):
@@ -172,7 +176,9 @@ def trips(q: Question) -> Plan:
     if says("figure_plans.list_of", text) and not (by or args.keys() & {"by", "worst", "best"}):
         order = next((one for one in ("longest", "shortest") if says(f"figure_plans.{one}", text)), "newest")
         args |= {"outcome": "losers"} if "losing" in text else {"outcome": "winners"} if "winning" in text else {}
-        return (yield from made([PlannedCall("trips", args | {"listed": order})], q))
+        (found,) = yield [call := PlannedCall("trips", args | {"listed": order})]
+        some = found.only(range(q.slots.count)) if q.slots.count and found.table is not None else found
+        return drafted([call], [some]).after(lead(q, found))
     if q.slots.which != "both" or by:
         return (yield from made([PlannedCall("trips", args)], q))
     n = q.slots.count or (1 if re.search(r"\b(?:winner|loser|win|loss|trade)\b", text) else EXTREMES)
@@ -213,6 +219,11 @@ def excursions(q: Question) -> Plan:
     if says("figure_plans.kept", q.slots.text) and "trips" in q.tools and not (by or "subject" in args):
         return (yield from _kept_of_best(args))
     calls = [PlannedCall("excursions", args)]
+    if says("choose.worst_trades", q.slots.text):  # by what they lost, which excursions are not ranked by
+        own = {name: args[name] for name in ("subject", "sleeve", "side", "since", "until") if name in args}
+        results = yield (calls := [PlannedCall("trips", own | {"worst": args.get("worst", EXTREMES)}), *calls])
+        said = "The table of excursions is ordered by how far a trade went against us, the first by what it made."
+        return drafted(calls, results).after(f"{lead(q, results[0])} {said}")
     if {"sleeve", "side"} & {*by} - {*args} and "subject" not in args:
         of = {"side": ("long", "short"), "sleeve": [sleeve.name for sleeve in q.words.sleeves[:SLEEVES_MAX]]}
         calls = [PlannedCall("excursions", args | {by[0]: name}) for name in of[by[0]]]

@@ -15,11 +15,13 @@ from agents.offline.measured import deepest, ranked_runs, verdict
 from agents.offline.names import BASKET
 from agents.offline.params import keys_named
 from agents.offline.read_back import PlannedCall, changes_text, read_as
+from agents.offline.slots import given
 from agents.offline.steps import CallResult, Plan, PlannedAnswer, Question
 from agents.offline.tables import heads_of
 from agents.offline.tables_shown import days_of
 from agents.offline.ways import SAY
 from agents.offline.words import PATTERNS, says
+from engine.clock import DAY_MS, utc_day
 from tools.common import render
 from tools.common.contract import Table
 
@@ -44,6 +46,10 @@ def backtest(q: Question) -> Plan:
     spans = s.periods or (s.span,)
     windows = [{"start": of.start or of.at, "end": end_of(replace(q, slots=replace(s, span=of)))} for of in spans]
     frames = s.timeframes if len(s.timeframes) > 1 else (s.timeframe or (sleeve.timeframe if sleeve else "15m"),)
+    if sleeve and says("run_plans.any_better", s.text):  # beside the bars that it runs on
+        frames = tuple(dict.fromkeys((sleeve.timeframe, *frames)))
+    if len(frames) > 1 and q.words.desk_ms and not (given(s.span) or s.periods):  # series begin on days of their own
+        windows = [{"start": utc_day(q.words.desk_ms - 365 * DAY_MS), "end": utc_day(q.words.desk_ms)}]
     venues = s.venues if len(s.venues) > 1 else (args.pop("venue", None),)
     unfunded = len(venues) > 1 and not args.get("funding")
     args |= {"funding": "none"} if unfunded else {}  # which not every venue has recorded
@@ -57,8 +63,8 @@ def backtest(q: Question) -> Plan:
         live = beyond_defaults(q, strategy, sleeve.params) if sleeve and "sleeves" in s.places else {}
         changes = {**live, **s.common, **moved}
         own = {"strategy": strategy, "symbol": symbol, "timeframe": frame, "changes": changes_of(changes)}
-        given = {k: v for k, v in {**window, "venue": venue}.items() if v}
-        calls.append(PlannedCall("backtest", {**args, **given, **own}))
+        where = {k: v for k, v in {**window, "venue": venue}.items() if v}
+        calls.append(PlannedCall("backtest", {**args, **where, **own}))
     results = yield calls
     more = [call for r in results if r.data.get("run_id") and (call := _read_of_run(q, str(r.data["run_id"])))]
     found = (yield more) if more else []
