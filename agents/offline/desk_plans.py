@@ -28,7 +28,8 @@ def sleeves(q: Question) -> Plan:
     (result,) = yield [call]
     draft, text, rows = drafted([call], [result]), q.slots.text, result.table.rows if result.table is not None else None
     opened = says("desk_plans.opened", f"{text} {q.raw}".lower())
-    of_settings = says("plans.setting", text) and not (opened or re.search(r"\b(?:where|far|distance|version)\b", text))
+    asks = says("plans.setting", text) or says("choose.risk_set", text)
+    of_settings = asks and not (opened or re.search(r"\b(?:where|far|distance|version)\b", text))
     if result.data.get("sleeves") and (q.slots.keys or of_settings):
         return draft._replace(text=f"{_settings(q, result.data['sleeves'])}\n\n{result_text(result, table=False)}")
     if rows is None:
@@ -144,7 +145,7 @@ def counts(q: Question) -> Plan:
 def versions(q: Question) -> Plan:
     """A sleeve before and after its newest version; where none is named each of them, and whether any had more than one."""
     named = list(q.slots.sleeves) or [sleeve.name for sleeve in q.words.sleeves]
-    args = {name: value for name, value in arguments(q).items() if name != "sleeve"}
+    args = {name: value for name, value in arguments(q).items() if name != "sleeve" and value != 1}  # v1
     calls = [PlannedCall("version_effect", args | {"sleeve": name}) for name in named[:6]]
     results = yield calls
     kept = [n for n, result in enumerate(results) if result.status != "no_data"] or list(range(len(calls)))

@@ -40,8 +40,6 @@ from tools.common.time_words import instant
 
 def attribution(q: Question) -> Plan:
     """Where the P&L comes from, in the window named; of one sleeve its row first, since the rest is the whole desk's."""
-    if q.sleeve() is not None and says("measured.turn_off", q.slots.text):
-        return (yield from drifted(q, runs_of))
     call = PlannedCall("attribution", window(q.slots.span))
     (result,) = yield [call]
     draft, table, sleeve = drafted([call], [result]), result.table, q.sleeve()
@@ -157,9 +155,8 @@ def trips(q: Question) -> Plan:
     if says("figure_plans.quick_or_long", text) and not by:
         at = str(args.get("held", ">4h"))[1:]
         own = {name: args[name] for name in ("sleeve", "side", "since", "until", "subject") if name in args}
-        return (yield from beside({f"held under {at}": own | {"held": f"<{at}"}, f"over {at}": own | {"held": f">{at}"}}, q))
-    if says("measured.for_risk", text):  # R is P&L over the money at risk at the stop
-        args |= {"by": "sleeve"}
+        draft = yield from beside({f"held under {at}": own | {"held": f"<{at}"}, f"over {at}": own | {"held": f">{at}"}}, q)
+        return draft._replace(text=draft.text.replace("Yes, ", "The shorter ones did ", 1))
     if q.slots.count and q.slots.which in ("best", "worst") and says("figure_plans.share_of", text):
         return (yield from without_trades(args, q.slots.which, q))
     if out is not None and out[0] in _OTHER:  # there are two of them: the other one is left
@@ -173,12 +170,14 @@ def trips(q: Question) -> Plan:
     together = ("figure_plans.hit_rate", "table_sums.ate", "table_sums.gross", "measured.streak")  # of winners and losers
     if q.slots.outcome == "both" or any(says(form, text) for form in together):
         args.pop("outcome", None)
-    if says("figure_plans.list_of", text) and not (by or args.keys() & {"by", "worst", "best"}):
+    if few := q.slots.count if says("choose.by_exit", text) else None:  # `the last five that were stopped`
+        args = {name: value for name, value in args.items() if name not in ("worst", "best")}
+    if (few or says("figure_plans.list_of", text)) and not (by or args.keys() & {"by", "worst", "best"}):
         order = next((one for one in ("longest", "shortest") if says(f"figure_plans.{one}", text)), "newest")
-        args |= {"outcome": "losers"} if "losing" in text else {"outcome": "winners"} if "winning" in text else {}
+        args |= {"outcome": "losers"} if re.search(r"\blos", text) else {"outcome": "winners"} if "win" in text else {}
         (found,) = yield [call := PlannedCall("trips", args | {"listed": order})]
-        some = found.only(range(q.slots.count)) if q.slots.count and found.table is not None else found
-        return drafted([call], [some]).after(lead(q, found))
+        some = found.only(range(min(few, len(found.table.rows)))) if few and found.table is not None else found
+        return drafted([call], [some]).after(f"The newest {few} of them are listed." if few else lead(q, found))
     if q.slots.which != "both" or by:
         return (yield from made([PlannedCall("trips", args)], q))
     n = q.slots.count or (1 if re.search(r"\b(?:winner|loser|win|loss|trade)\b", text) else EXTREMES)
@@ -219,11 +218,6 @@ def excursions(q: Question) -> Plan:
     if says("figure_plans.kept", q.slots.text) and "trips" in q.tools and not (by or "subject" in args):
         return (yield from _kept_of_best(args))
     calls = [PlannedCall("excursions", args)]
-    if says("choose.worst_trades", q.slots.text):  # by what they lost, which excursions are not ranked by
-        own = {name: args[name] for name in ("subject", "sleeve", "side", "since", "until") if name in args}
-        results = yield (calls := [PlannedCall("trips", own | {"worst": args.get("worst", EXTREMES)}), *calls])
-        said = "The table of excursions is ordered by how far a trade went against us, the first by what it made."
-        return drafted(calls, results).after(f"{lead(q, results[0])} {said}")
     if {"sleeve", "side"} & {*by} - {*args} and "subject" not in args:
         of = {"side": ("long", "short"), "sleeve": [sleeve.name for sleeve in q.words.sleeves[:SLEEVES_MAX]]}
         calls = [PlannedCall("excursions", args | {by[0]: name}) for name in of[by[0]]]

@@ -16,7 +16,6 @@ from agents.offline.figure_plans import SLEEVES_MAX
 from agents.offline.fill import arguments
 from agents.offline.read_back import PlannedCall
 from agents.offline.steps import CallResult, Plan, PlannedAnswer, PlanOf, Question
-from agents.offline.tables import handle_of
 from agents.offline.ways import SAY
 from agents.offline.words import LISTS, PATTERNS, says
 from engine.clock import HOUR_MS, utc
@@ -60,14 +59,7 @@ def journal(q: Question) -> Plan:
     if not start and slots.which == "last" and slots.count:  # however old they are
         args["since"] = "30d"
     if ranked := says("plans.fills_by", text):
-        cost = (
-            "slippage"
-            if "slip" in text or ranked["worse"]
-            else "fee"
-            if re.search(r"\b(?:fees?|expensive|dear\w*|cost\w*)\b", text)
-            else "size"
-        )
-        by = "time" if slots.which == "last" else cost
+        by = next(by for by, form in LISTS["fills_by"].items() if re.search(form, text)) if slots.which != "last" else "time"
         some = {"kinds": ["fill"], "fills_by": by, "limit": slots.count or (1 if ranked["one"] or ranked["order"] else 10)}
         return (yield from made([PlannedCall("journal_search", {"since": "30d"} | args | some)]))
     before: list[PlannedCall] = []  # asked before the events, or after them
@@ -219,14 +211,12 @@ def proposals(q: Question) -> Plan:
         args = {"proposal_id": listed.ids("prop-")[0]} if len(set(listed.ids("prop-"))) == 1 else args
     (found,) = yield [PlannedCall("proposals", args)]
     by = {name: who for name, who in (found.data.get("asked_by") or {}).items() if who}
-    who = f"It was asked for by {' '.join(by.values())}, {{{handle_of(found, 'created')}.created}}." if by else ""
+    h = re.search(r"\{(q\d+)\.", found.text)
+    who = f"It was asked for by {' '.join(by.values())}{f', {{{h[1]}.created}}' if h else ''}." if by else ""
     named, of = q.slots.sleeves, re.search(r" for (\S+) \(", found.text)
-    other = (
-        f"No proposal of {name_list(list(named))} waits; the only one is of {of[1]}."
-        if named and of and of[1] not in named
-        else ""
-    )
-    return drafted([PlannedCall("proposals", args)], [found]).after(f"{other} {who}".strip())
+    if named and of and of[1] not in named:
+        who = f"No proposal of {name_list(list(named))} waits; the only one is of {of[1]}. {who}"
+    return drafted([PlannedCall("proposals", args)], [found]).after(who)
 
 
 _LAST = {"hour": "1h", "day": "24h", "week": "7d", "weekend": "3d", "month": "31d"}

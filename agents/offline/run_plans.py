@@ -49,15 +49,13 @@ def backtest(q: Question) -> Plan:
     if sleeve and says("run_plans.any_better", s.text):  # beside the bars that it runs on
         frames = tuple(dict.fromkeys((sleeve.timeframe, *frames)))
     if len(frames) > 1 and q.words.desk_ms and not (given(s.span) or s.periods):  # series begin on days of their own
-        windows = [{"start": utc_day(q.words.desk_ms - 365 * DAY_MS), "end": utc_day(q.words.desk_ms)}]
+        windows = [{"start": utc_day(q.words.desk_ms - 182 * DAY_MS), "end": utc_day(q.words.desk_ms)}]
     venues = s.venues if len(s.venues) > 1 else (args.pop("venue", None),)
     unfunded = len(venues) > 1 and not args.get("funding")
     args |= {"funding": "none"} if unfunded else {}  # which not every venue has recorded
     of_all = list(product(pairs, frames, windows, venues))
     if len(of_all) > RUNS_MAX:
-        return asks_back(
-            f"That is {len(of_all)} backtests; one question makes at most {RUNS_MAX}: name fewer symbols or periods."
-        )
+        return asks_back(f"That is {len(of_all)} backtests; one question makes at most {RUNS_MAX}: name fewer of them.")
     calls = []
     for (strategy, symbol), frame, window, venue in of_all:
         live = beyond_defaults(q, strategy, sleeve.params) if sleeve and "sleeves" in s.places else {}
@@ -73,6 +71,7 @@ def backtest(q: Question) -> Plan:
     now = since_now(q) and not s.span.to_now and not s.periods and calls[0].args.get("end")
     texts = [f"Until {str(now).replace('T', ' ')}, the desk's time."] if now else []
     texts += [one_side] if other else []
+    texts += ["No window was named: the last six months."] if len(frames) > 1 and not (given(s.span) or s.periods) else []
     texts += ["All without funding, which is not recorded of every venue."] if unfunded else []
     texts += [text for text in (said, not_given(q), _first(q, results, found)) if text]
     texts += [result_text(result) for result in found]
