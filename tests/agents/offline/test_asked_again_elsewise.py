@@ -22,7 +22,8 @@ def test_how_often_it_is_refitted_is_how_long_each_window_trades(text: str, word
 def test_the_size_of_a_bar_before_since_is_no_length(text: str, words: Words) -> None:
     """`1h since march` is bars of an hour from march on, not the hour after it began."""
     slots = read_slots(text, words)
-    assert slots.timeframe in ("1h", "15m") and slots.span.end is None
+    assert slots.timeframe in ("1h", "15m")
+    assert slots.span.end is None
 
 
 @pytest.mark.parametrize(
@@ -50,4 +51,5 @@ def test_what_is_asked_is_read(text: str, ask: str, words: Words) -> None:
 def test_the_last_of_a_kind_are_listed(text: str, words: Words) -> None:
     """Not the worst ones, nor the last fills."""
     slots = read_slots(text, words)
-    assert says("choose.by_exit", slots.text) and slots.count
+    assert says("choose.by_exit", slots.text)
+    assert slots.count
