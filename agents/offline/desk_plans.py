@@ -28,7 +28,8 @@ def sleeves(q: Question) -> Plan:
     (result,) = yield [call]
     draft, text, rows = drafted([call], [result]), q.slots.text, result.table.rows if result.table is not None else None
     opened = says("desk_plans.opened", f"{text} {q.raw}".lower())
-    of_settings = says("plans.setting", text) and not (opened or re.search(r"\b(?:where|far|distance|version)\b", text))
+    asks = says("plans.setting", text) or says("choose.risk_set", text)
+    of_settings = asks and not (opened or re.search(r"\b(?:where|far|distance|version)\b", text))
     if result.data.get("sleeves") and (q.slots.keys or of_settings):
         return draft._replace(text=f"{_settings(q, result.data['sleeves'])}\n\n{result_text(result, table=False)}")
     if rows is None:
@@ -144,7 +145,7 @@ def counts(q: Question) -> Plan:
 def versions(q: Question) -> Plan:
     """A sleeve before and after its newest version; where none is named each of them, and whether any had more than one."""
     named = list(q.slots.sleeves) or [sleeve.name for sleeve in q.words.sleeves]
-    args = {name: value for name, value in arguments(q).items() if name != "sleeve"}
+    args = {name: value for name, value in arguments(q).items() if name != "sleeve" and value != 1}  # v1
     calls = [PlannedCall("version_effect", args | {"sleeve": name}) for name in named[:6]]
     results = yield calls
     kept = [n for n, result in enumerate(results) if result.status != "no_data"] or list(range(len(calls)))
@@ -183,21 +184,6 @@ def alike(result: CallResult, facts: Mapping[str, Any], named: Sequence[str] = (
     word = f"Yes, {name_list(together)} move together beyond chance" if together else "No two move together beyond chance so far"
     each = "; ".join(f"{row[1]} {row[2]} ({row[4]})" for row in days)
     return f"{word}. Nearest first, the correlation of their days: {each}."
-
-
-def context(q: Question) -> Plan:
-    """The market around an event: the one named, that of the answer above, or the last such fill."""
-    args, last = arguments(q), next(reversed(q.results()), None)
-    if args.get("event_id") or (args.get("sleeve") and args.get("at")):
-        return (yield from once(q))
-    event = last.ids("d-")[-1:] if last is not None and last.name == "explain_event" and not q.slots.sleeves else []
-    if not event and q.slots.which not in ("worst", "best") and (last is None or last.name != "trips"):
-        of = {"sleeve": args["sleeve"]} if "sleeve" in args else {}
-        search = {"kinds": ["fill"], "limit": 20, **(window(q.slots.span) or {"since": "30d"}), **of}
-        (found,) = yield [PlannedCall("journal_search", search)]
-        form = next((form for form, word in LISTS["filled"].items() if re.search(word, q.slots.text)), "")
-        event = [row["event"] for row in found.rows() if form in row["what"]][-1:]
-    return (yield from made([PlannedCall("market_context", {"event_id": event[0]})])) if event else asks_back(SAY["which_event"])
 
 
 def health(q: Question) -> Plan:

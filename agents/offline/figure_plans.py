@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import date
 from typing import Any
 
-from agents.offline.calls import made, once
+from agents.offline.calls import lead, made, once
 from agents.offline.choose import SPOKEN_RUN
 from agents.offline.dates import NO_SPAN, TimeSpan
 from agents.offline.drafts import asks_back, drafted, name_list, reckoned, result_text, window
@@ -40,8 +40,6 @@ from tools.common.time_words import instant
 
 def attribution(q: Question) -> Plan:
     """Where the P&L comes from, in the window named; of one sleeve its row first, since the rest is the whole desk's."""
-    if q.sleeve() is not None and says("measured.turn_off", q.slots.text):
-        return (yield from drifted(q, runs_of))
     call = PlannedCall("attribution", window(q.slots.span))
     (result,) = yield [call]
     draft, table, sleeve = drafted([call], [result]), result.table, q.sleeve()
@@ -154,8 +152,11 @@ def trips(q: Question) -> Plan:
     if len(q.slots.periods) == 2 or (says("measured.fewer", text) and q.slots.span.start):
         kept = {k: v for k, v in args.items() if k not in ("since", "until", "by", "outcome")}
         return (yield from beside({name: kept | window_of for name, window_of in _windows(q).items()}, q))
-    if says("measured.for_risk", text):  # R is P&L over the money at risk at the stop
-        args |= {"by": "sleeve"}
+    if says("figure_plans.quick_or_long", text) and not by:
+        at = str(args.get("held", ">4h"))[1:]
+        own = {name: args[name] for name in ("sleeve", "side", "since", "until", "subject") if name in args}
+        draft = yield from beside({f"held under {at}": own | {"held": f"<{at}"}, f"over {at}": own | {"held": f">{at}"}}, q)
+        return draft._replace(text=draft.text.replace("Yes, ", "The shorter ones did ", 1))
     if q.slots.count and q.slots.which in ("best", "worst") and says("figure_plans.share_of", text):
         return (yield from without_trades(args, q.slots.which, q))
     if out is not None and out[0] in _OTHER:  # there are two of them: the other one is left
@@ -169,10 +170,14 @@ def trips(q: Question) -> Plan:
     together = ("figure_plans.hit_rate", "table_sums.ate", "table_sums.gross", "measured.streak")  # of winners and losers
     if q.slots.outcome == "both" or any(says(form, text) for form in together):
         args.pop("outcome", None)
-    if says("figure_plans.list_of", text) and not (by or args.keys() & {"by", "worst", "best"}):
+    if few := q.slots.count if says("choose.by_exit", text) else None:  # `the last five that were stopped`
+        args = {name: value for name, value in args.items() if name not in ("worst", "best")}
+    if (few or says("figure_plans.list_of", text)) and not (by or args.keys() & {"by", "worst", "best"}):
         order = next((one for one in ("longest", "shortest") if says(f"figure_plans.{one}", text)), "newest")
-        args |= {"outcome": "losers"} if "losing" in text else {"outcome": "winners"} if "winning" in text else {}
-        return (yield from made([PlannedCall("trips", args | {"listed": order})], q))
+        args |= {"outcome": "losers"} if re.search(r"\blos", text) else {"outcome": "winners"} if "win" in text else {}
+        (found,) = yield [call := PlannedCall("trips", args | {"listed": order})]
+        some = found.only(range(min(few, len(found.table.rows)))) if few and found.table is not None else found
+        return drafted([call], [some]).after(f"The newest {few} of them are listed." if few else lead(q, found))
     if q.slots.which != "both" or by:
         return (yield from made([PlannedCall("trips", args)], q))
     n = q.slots.count or (1 if re.search(r"\b(?:winner|loser|win|loss|trade)\b", text) else EXTREMES)

@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import partial
 
 from agents.offline.account import words_left
-from agents.offline.calls import ask_for, made
+from agents.offline.calls import ask_for, figures_of_trips, made
 from agents.offline.drafts import asks_back, drafted, result_text
 from agents.offline.fill import free_words
 from agents.offline.read_back import PlannedCall
@@ -45,7 +45,7 @@ def _story(rule: str, of: CallResult, q: Question) -> Plan:  # noqa: ARG001 - a 
 
 def define(q: Question) -> Plan:
     """What a word means, or each of two; what a rule is, by the hard limits that declare it."""
-    text, keys = q.slots.text, list(q.slots.keys)
+    text, keys = q.slots.text, list(q.slots.keys or q.slots.common)
     table = next((r.table for r in reversed(q.results()) if r.table is not None and r.table.rows), None)
     row_rule = _rule_of_row(q, table)
     if not keys and (limits := limits_meant(f"{row_rule} {text}".strip())):
@@ -62,9 +62,11 @@ def define(q: Question) -> Plan:
     calls = [PlannedCall("define", {"word": word}) for word in words]
     results = yield calls
     if all(r.status == "no_data" for r in results) and any(" " in word for word in words):  # no word that somebody asked for
-        if (above := q.last("define")) is None:
-            return asks_back(NOT_A_WORD)
-        return drafted([PlannedCall("define", above.args)], [above])  # `so can one lose the money of the others`, of a sleeve
+        return asks_back(NOT_A_WORD)
+    named = " ".join(words) if says("page_plans.ours", text) and "trips" in q.tools else ""
+    if named and re.search("|".join(LISTS["trip_figures"]), named):  # `and what is ours`
+        (own,) = yield [call := PlannedCall("trips", {})]
+        return drafted([*calls, call], [*results, own]).after(figures_of_trips(own, named))
     return drafted(calls, results)
 
 
@@ -105,6 +107,8 @@ def _rule_of_row(q: Question, table: Table | None) -> str:
 def runbook(q: Question) -> Plan:
     """The desk's own page for what is wrong."""
     about = next((i for i in q.slots.ids if i.startswith("al-") or re.fullmatch(r"[dp]-\d+", i)), None) or free_words(q)
+    named = next((page for page, form in LISTS["runbooks"].items() if re.search(form, q.slots.text)), None)
+    about = about if about is None or re.fullmatch(r"(?:al|d|p)-\d+", about) else named or about
     of_alert = about and {*about.split()} <= {"open", "alert", "alerts", "alarm", "page", "current"}
     bare = not about and not re.search(r"\b(?:runbooks|all|which|list)\b", q.slots.text) and q.last("alerts")
     if of_alert or bare or (not about and says("page_plans.about_it", q.slots.text) and q.last("alerts", "health")):
@@ -118,14 +122,9 @@ def runbook(q: Question) -> Plan:
 
 def steps(q: Question) -> Plan:
     """The steps of a runbook with their checks, or where people are in one: nothing is begun from a chat."""
-    about = _named(q, r"(?:al-|cl-|w)\d+")
-    return (yield from made([PlannedCall(q.chosen.tool.name, {"about": about[:200]} if about else {})]))
-
-
-def _named(q: Question, ids: str) -> str:
-    """The id of a kind that the sentence names, else the page; empty for neither."""
     page = says("page_plans.of_page", q.slots.text)
-    return next((i for i in q.slots.ids if re.fullmatch(ids, i)), page[1] if page else "")
+    about = next((i for i in q.slots.ids if re.fullmatch(r"(?:al-|cl-|w)\d+", i)), page[1] if page else "")
+    return (yield from made([PlannedCall(q.chosen.tool.name, {"about": about[:200]} if about else {})]))
 
 
 def memory(q: Question) -> Plan:

@@ -11,7 +11,7 @@ from typing import Any
 from agents.offline import desk_plans, figure_plans, model_plans, page_plans, research_plans, run_plans
 from agents.offline.calls import made, not_given, once
 from agents.offline.changes import not_yet, propose
-from agents.offline.drafts import asks_back, drafted, result_text, which_sleeve, window
+from agents.offline.drafts import asks_back, drafted, name_list, result_text, which_sleeve, window
 from agents.offline.figure_plans import SLEEVES_MAX
 from agents.offline.fill import arguments
 from agents.offline.read_back import PlannedCall
@@ -59,8 +59,7 @@ def journal(q: Question) -> Plan:
     if not start and slots.which == "last" and slots.count:  # however old they are
         args["since"] = "30d"
     if ranked := says("plans.fills_by", text):
-        cost = "slippage" if "slip" in text else "fee" if re.search(r"\b(?:fees?|expensive|dear\w*|cost\w*)\b", text) else "size"
-        by = "time" if slots.which == "last" else cost
+        by = next(by for by, form in LISTS["fills_by"].items() if re.search(form, text)) if slots.which != "last" else "time"
         some = {"kinds": ["fill"], "fills_by": by, "limit": slots.count or (1 if ranked["one"] or ranked["order"] else 10)}
         return (yield from made([PlannedCall("journal_search", {"since": "30d"} | args | some)]))
     before: list[PlannedCall] = []  # asked before the events, or after them
@@ -86,7 +85,7 @@ def journal(q: Question) -> Plan:
     if before or after:
         return (yield from made([*before, PlannedCall("journal_search", args), *after]))
     if "operator actions" in text:  # people act in wall time, which no window of desk time holds
-        args = {**args, "since": "2009-01-01", "kinds": ["proposal", "config"]}
+        args = {**args, "since": "2009-01-01", "kinds": ["proposal", "config", "halt"]}
         args.pop("until", None)
     long = {"limit": 60} if args.get("kinds") == ["breaker"] and "since" in args else {}  # with until when: each of them
     call = PlannedCall("journal_search", long | args)
@@ -210,7 +209,14 @@ def proposals(q: Question) -> Plan:
     if args.get("state") == "pending" and says("plans.of_card", q.slots.text):  # of the only one its card
         (listed,) = yield [PlannedCall("proposals", args)]
         args = {"proposal_id": listed.ids("prop-")[0]} if len(set(listed.ids("prop-"))) == 1 else args
-    return (yield from made([PlannedCall("proposals", args)]))
+    (found,) = yield [PlannedCall("proposals", args)]
+    by = {name: who for name, who in (found.data.get("asked_by") or {}).items() if who}
+    h = re.search(r"\{(q\d+)\.", found.text)
+    who = f"It was asked for by {' '.join(by.values())}{f', {{{h[1]}.created}}' if h else ''}." if by else ""
+    named, of = q.slots.sleeves, re.search(r" for (\S+) \(", found.text)
+    if named and of and of[1] not in named:
+        who = f"No proposal of {name_list(list(named))} waits; the only one is of {of[1]}. {who}"
+    return drafted([PlannedCall("proposals", args)], [found]).after(who)
 
 
 _LAST = {"hour": "1h", "day": "24h", "week": "7d", "weekend": "3d", "month": "31d"}
@@ -253,7 +259,7 @@ def _unanswered(result: CallResult) -> str:
 _MODULES: Mapping[Any, str] = {
     run_plans: "backtest compare run list_strategies=strategies",
     research_plans: "judge trials pair_scan=pairs sweep=search walkforward=search",
-    desk_plans: "counts sleeves desk exposure health what_if orders list_data=data market_context=context "
+    desk_plans: "counts sleeves desk exposure health what_if orders list_data=data "
     "joint_risk=joint probe=health version_effect=versions",
     figure_plans: "trips pnl performance excursions attribution",
     page_plans: "define runbook checklist=steps memory note runbook_steps=steps propose_watch=watch",

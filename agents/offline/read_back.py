@@ -97,8 +97,7 @@ def _argument(name: str, value: Any) -> str:
     if isinstance(value, list):
         return f"{'only ' if name == 'kinds' else f'{name} '}{', '.join(map(str, value))}"
     short = {"by": "by {}", "worst": "the worst {}", "best": "the best {}", "side": "{}s only", "outcome": "{} only"}
-    short |= {"only_open": "open ones only", "listed": "each of them, the {} first"}
-    short |= {"held": "held {}"}
+    short |= {"only_open": "open ones only", "listed": "each of them, the {} first", "held": "held {}"}
     short |= {"exit": "ended by {} only", "rule": "rule {}", "state": "{} ones", "what": "{} only", "number": "number {}"}
     if name in short:
         return short[name].format(value)

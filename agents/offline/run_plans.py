@@ -15,11 +15,13 @@ from agents.offline.measured import deepest, ranked_runs, verdict
 from agents.offline.names import BASKET
 from agents.offline.params import keys_named
 from agents.offline.read_back import PlannedCall, changes_text, read_as
+from agents.offline.slots import given
 from agents.offline.steps import CallResult, Plan, PlannedAnswer, Question
 from agents.offline.tables import heads_of
 from agents.offline.tables_shown import days_of
 from agents.offline.ways import SAY
 from agents.offline.words import PATTERNS, says
+from engine.clock import DAY_MS, utc_day
 from tools.common import render
 from tools.common.contract import Table
 
@@ -44,21 +46,23 @@ def backtest(q: Question) -> Plan:
     spans = s.periods or (s.span,)
     windows = [{"start": of.start or of.at, "end": end_of(replace(q, slots=replace(s, span=of)))} for of in spans]
     frames = s.timeframes if len(s.timeframes) > 1 else (s.timeframe or (sleeve.timeframe if sleeve else "15m"),)
+    if sleeve and says("run_plans.any_better", s.text):  # beside the bars that it runs on
+        frames = tuple(dict.fromkeys((sleeve.timeframe, *frames)))
+    if len(frames) > 1 and q.words.desk_ms and not (given(s.span) or s.periods):  # series begin on days of their own
+        windows = [{"start": utc_day(q.words.desk_ms - 182 * DAY_MS), "end": utc_day(q.words.desk_ms)}]
     venues = s.venues if len(s.venues) > 1 else (args.pop("venue", None),)
     unfunded = len(venues) > 1 and not args.get("funding")
     args |= {"funding": "none"} if unfunded else {}  # which not every venue has recorded
     of_all = list(product(pairs, frames, windows, venues))
     if len(of_all) > RUNS_MAX:
-        return asks_back(
-            f"That is {len(of_all)} backtests; one question makes at most {RUNS_MAX}: name fewer symbols or periods."
-        )
+        return asks_back(f"That is {len(of_all)} backtests; one question makes at most {RUNS_MAX}: name fewer of them.")
     calls = []
     for (strategy, symbol), frame, window, venue in of_all:
         live = beyond_defaults(q, strategy, sleeve.params) if sleeve and "sleeves" in s.places else {}
         changes = {**live, **s.common, **moved}
         own = {"strategy": strategy, "symbol": symbol, "timeframe": frame, "changes": changes_of(changes)}
-        given = {k: v for k, v in {**window, "venue": venue}.items() if v}
-        calls.append(PlannedCall("backtest", {**args, **given, **own}))
+        where = {k: v for k, v in {**window, "venue": venue}.items() if v}
+        calls.append(PlannedCall("backtest", {**args, **where, **own}))
     results = yield calls
     more = [call for r in results if r.data.get("run_id") and (call := _read_of_run(q, str(r.data["run_id"])))]
     found = (yield more) if more else []
@@ -67,6 +71,7 @@ def backtest(q: Question) -> Plan:
     now = since_now(q) and not s.span.to_now and not s.periods and calls[0].args.get("end")
     texts = [f"Until {str(now).replace('T', ' ')}, the desk's time."] if now else []
     texts += [one_side] if other else []
+    texts += ["No window was named: the last six months."] if len(frames) > 1 and not (given(s.span) or s.periods) else []
     texts += ["All without funding, which is not recorded of every venue."] if unfunded else []
     texts += [text for text in (said, not_given(q), _first(q, results, found)) if text]
     texts += [result_text(result) for result in found]

