@@ -73,7 +73,7 @@ def row_of(place: int, past: Sequence[PastTurn], facts: Facts, text: str = "") -
         assert table is not None  # noqa: S101 - it has rows
         if result.name == "counts" and "rule" in table.columns:
             return rule_story(result.rows()[place]["rule"], result)
-        if (at := exit_of(table, table.rows[place], facts)) is not None:
+        if run_shown(result) is None and (at := exit_of(table, table.rows[place], facts)) is not None:
             return story_of(at, text)
         shown = render.markdown_table(only(table, [place]))
         return PlannedAnswer(f"Row {place % len(rows) + 1} of the table above, {table.rows[place][0]}.\n\n{shown}")
@@ -291,7 +291,9 @@ def figure(slots: Slots, past: Sequence[PastTurn], facts: Facts) -> PlannedCall 
     if slots.by or (not ranks(asked) and slots.which not in ("worst", "best")):
         return None
     lacks = next((t.word for t in tokens_of(slots) if t.word in _FIGURE_NAMES), "")
-    if lacks and not heads_of(table, asked) and table.columns[-1] != "value":  # `is the drawdown smaller`, over round trips
+    if (
+        lacks and lacks not in table.columns and not heads_of(table, asked) and table.columns[-1] != "value"
+    ):  # `is the drawdown smaller`, over round trips
         return PlannedAnswer(f"The table above has no {lacks}; it has {', '.join(name for name in table.columns if name)}.")
     if extreme_row(table, facts, asked, slots.which) is None:
         return None

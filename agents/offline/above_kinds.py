@@ -11,7 +11,6 @@ from typing import Any
 
 from agents.offline import correct
 from agents.offline.above import again, nothing_more, row_ids, run_shown, why
-from agents.offline.desk_plans import alike
 from agents.offline.drafts import asks_back, drafted
 from agents.offline.measured import judged
 from agents.offline.page_plans import rule_story
@@ -97,6 +96,10 @@ _NAMES: Mapping[str, Callable[[ShortSentence], str]] = {
     "of_exits": lambda heard: (
         " " if all(re.search("stop|trail|target", str(r.args.get("word"))) for r in heard.above.past[-1].results) else ""
     ),
+    "changed_key": lambda heard: _one([pair.partition("=")[0] for pair in _values(heard).split(" and ") if pair]),
+    "oldest_run": lambda heard: next(
+        (i for r in heard.above.past[-1].results for i in row_ids(r)[:0:-1] if i.startswith("r-")), ""
+    ),
     "listed_runs": lambda heard: " and ".join(i for i in row_ids(heard.last)[:2] if i.startswith("r-")),
     "pause_unfiled": lambda heard: " " * (heard.above.last is None and getattr(heard.above.older, "ask", "") == "propose_pause"),
     "defined": lambda heard: str(heard.last.args.get("word") or ""),
@@ -135,13 +138,6 @@ _JUDGED = ("pnl", "performance", "trips", "attribution", "desk", "exposure", "ex
 def is_it_bad(heard: ShortSentence) -> Any:
     """`is that bad`, `should I worry`: beside limits, stored runs and chance."""
     return judged(heard.read, heard.above.past, heard.above.facts)
-
-
-@KINDS(most=16, of=("joint_risk",), table=True)
-def closest(heard: ShortSentence) -> PlannedAnswer | None:
-    """`which two are closest`: by the correlation of their days."""
-    said = alike(heard.last, heard.above.facts)
-    return PlannedAnswer(said, read_as="the correlations above") if said else None
 
 
 @KINDS(of=ANY, ok=False)

@@ -100,13 +100,9 @@ def _in_frame(name: str, result: CallResult, *, of_sleeve: bool) -> str:
     since, until, sleeve = (str(result.args.get(of) or "") for of in ("since", "until", "sleeve"))
     window = f" from {since} to {until}" if until else f" since {since}" if since else ""
     is_window = " from " in f" {name}"
-    return (
-        f"{name}{window}"
-        if name.startswith("of ") and not is_window
-        else f"{name} of {sleeve}"
-        if is_window and sleeve and of_sleeve
-        else name
-    )
+    if name.startswith("of ") and not is_window:
+        return f"{name}{window}"
+    return f"{name} of {sleeve}" if is_window and sleeve and of_sleeve else name
 
 
 def _row(slots: Slots, above: TableAbove, since: Sequence[str], facts: Facts, words: Words, *, called: bool) -> int | None:
