@@ -98,9 +98,6 @@ def shifted(slots: Slots, older: Slots, words: Words) -> Slots:
         new = bound.search(slots.text)  # another instrument has no level until one is named
         level = re.sub(r"\d[\d.,]*k?\b", slots.unclear[0], old[0]) if len(slots.unclear) == 1 else ""  # `sol too, 120`
         text = text.replace(old[0], new[0] if new else level)
-    number = says("follow.number", text) if slots.unclear and not bound.search(slots.text) else None
-    if number and len(slots.unclear) == 1:  # `same for 28k`, after a level
-        text = text.replace(number[0], _in_thousands(slots.unclear[0], number[0]))
     exits = [of.closed.get("exit") for of in (slots, older)]
     if all(exits) and exits[0] != exits[1]:  # `vs the stops`, after the trails: both, beside each other
         text = f"{older.text.rstrip('?.! ')} and {slots.text}"
@@ -110,21 +107,10 @@ def shifted(slots: Slots, older: Slots, words: Words) -> Slots:
     return replace(merged, text=text, places={**older.places})
 
 
-def _in_thousands(new: str, old: str) -> str:
-    """`make that 82`, after 80000: thousands, as the level before."""
-    number = float(new) if re.fullmatch(r"\d+(?:\.\d+)?", new) else 0.0
-    return f"{number * 1000:.10g}" if number * 200 < float(old) <= number * 5000 else new
-
-
 def with_percent(slots: Slots, before: float | None) -> Slots:
     """`and 20` after a move of a price: the number is a move in the same direction."""
-    if (
-        before
-        and slots.move == "sized"
-        and not slots.percent
-        and "size" not in slots.text
-        and (times := says("moves.times", slots.text))
-    ):  # `double that`
+    times = says("moves.times", slots.text) if slots.move == "sized" and "size" not in slots.text else None
+    if before and times and not slots.percent:  # `double that`
         size = before * times_of(times)
         return replace(slots, percent=size, move=None, places={**slots.places, "percent": ((0, 0),)})
     number = re.fullmatch(r"\d+(?:\.\d+)?(?: ?%)?", slots.unclear[0]) if len(slots.unclear) == 1 else None
@@ -151,8 +137,8 @@ def in_window_above(slots: Slots, older: Slots) -> Slots:
     found, first, end = says("follow.of_year", slots.text), time_of(older.span.start or older.span.at), time_of(older.span.end)
     start, stop = time_of(slots.span.start), time_of(slots.span.end)
     if first and (end or first) - first <= timedelta(days=1) and clock_alone(slots):
-        moved = [None if (at := time_of(text)) is None else _within(at, first) for text in slots.span[:3]]
-        return replace(slots, span=TimeSpan(*(at and f"{at:%Y-%m-%dT%H:%M}" for at in moved)))
+        moved = [f"{_within(at, first):%Y-%m-%dT%H:%M}" if (at := time_of(text)) else None for text in slots.span[:3]]
+        return replace(slots, span=TimeSpan(moved[0], moved[1], moved[2]))
     if not (found and first and end and start and stop and bound(slots)) or re.search(r"\b(?:19|20)\d\d\b", slots.text):
         return slots
     if found["half"] and end - first < timedelta(days=170):
@@ -241,12 +227,8 @@ def kept(slots: Slots, own: Slots, older: Slots | None = None) -> tuple[str, ...
     return tuple(dict.fromkeys(reading.words_of(name, getattr(slots, name)) for name in names))
 
 
-CARRIED: Mapping[str, tuple[str, ...]] = {
-    "span": ("since", "start", "at", "unit"),
-    "sleeves": ("sleeve",),
-    "side": ("side",),
-    "outcome": ("outcome",),
-}
+_AS_CALLED = {"side": ["side"], "outcome": ["outcome"]}
+CARRIED: Mapping[str, Sequence[str]] = {"span": ("since", "start", "at", "unit"), "sleeves": ["sleeve"], **_AS_CALLED}
 
 
 def carried(read: Slots, old: Slots, of: AskedEntry, chosen: Chosen) -> tuple[Slots, tuple[str, ...]]:
@@ -369,14 +351,5 @@ def going_on(text: str, read: Slots, older: Part, words: Words, past: Sequence[P
     waited = older.lost if past and not past[-1].results else ()  # asked back about until it is dropped by a word
     split = read.out is not None and merged.by and read.out[0] not in ("side", "outcome", *merged.by)
     lost = (*waited, *lost, *((reading.words_of("by", merged.by),) if split and not read.by else ()))
-    return older._replace(
-        text=text,
-        slots=merged,
-        chosen=chosen,
-        own=read,
-        lost=lost,
-        frame=older if lost else None,
-        left=(),
-        maybe=(),
-        kept=kept(merged, read, before),
-    )
+    goes_on = older._replace(text=text, slots=merged, chosen=chosen, own=read, lost=lost, left=(), maybe=())
+    return goes_on._replace(frame=older if lost else None, kept=kept(merged, read, before))

@@ -114,7 +114,9 @@ def test_the_bounds_of_what_is_proposed(words: Words, then: str) -> None:
     assert [name for name, _ in desk.called] == ["list_strategies"]
 
 
-@pytest.mark.parametrize("then", ["check it on november only then", "test that over the last 30 days", "run it for october first"])
+@pytest.mark.parametrize(
+    "then", ["check it on november only then", "test that over the last 30 days", "run it for october first"]
+)
 def test_what_is_proposed_is_tested_over_a_window(words: Words, then: str) -> None:
     """The change beside the live settings of its sleeve."""
     pending = ok("proposals")._replace(table=PENDING)
