@@ -98,6 +98,9 @@ def shifted(slots: Slots, older: Slots, words: Words) -> Slots:
         new = bound.search(slots.text)  # another instrument has no level until one is named
         level = re.sub(r"\d[\d.,]*k?\b", slots.unclear[0], old[0]) if len(slots.unclear) == 1 else ""  # `sol too, 120`
         text = text.replace(old[0], new[0] if new else level)
+    number = says("follow.number", text) if slots.unclear and not bound.search(slots.text) else None
+    if number and len(slots.unclear) == 1:  # `same for 28k`, after a level
+        text = text.replace(number[0], _in_thousands(slots.unclear[0], number[0]))
     exits = [of.closed.get("exit") for of in (slots, older)]
     if all(exits) and exits[0] != exits[1]:  # `vs the stops`, after the trails: both, beside each other
         text = f"{older.text.rstrip('?.! ')} and {slots.text}"
@@ -105,6 +108,12 @@ def shifted(slots: Slots, older: Slots, words: Words) -> Slots:
     if turned or (slots.by and slots.which in ("worst", "best")):  # `and if it loses 2600`, `the worst hour for it`, after costs
         text = slots.text
     return replace(merged, text=text, places={**older.places})
+
+
+def _in_thousands(new: str, old: str) -> str:
+    """`make that 82`, after 80000: thousands, as the level before."""
+    number = float(new) if re.fullmatch(r"\d+(?:\.\d+)?", new) else 0.0
+    return f"{number * 1000:.10g}" if number * 200 < float(old) <= number * 5000 else new
 
 
 def with_percent(slots: Slots, before: float | None) -> Slots:

@@ -43,7 +43,11 @@ def judged(slots: Slots, past: Sequence[PastTurn], facts: Facts) -> FromAbove:
             read_as="the answer above",
         )
     if own:
-        picked = last.name == "sweep" and says("measured.enough", f"{text} {'luck' * doubts}")
+        picked = (
+            last.name == "sweep"
+            and "luck" not in first_sentence(last.text)
+            and says("measured.enough", f"{text} {'luck' * doubts}")
+        )
         return _verdict_of(last, PICKED if picked else "")
     runs = of_last(past)
     if len(runs) > 1:

@@ -103,7 +103,7 @@ def test_who_saw_an_alert(words: Words, then: str) -> None:
 @pytest.mark.parametrize("then", ["so who is watching the stops now", "is anyone looking after the position"])
 def test_who_looks_after_a_position(words: Words, then: str) -> None:
     """The worker does, or nobody."""
-    assert [name for name, _ in asked(words, "operator", "was it holding anything", then).called] == ["health"]
+    assert [name for name, _ in asked(words, "operator", "which positions are open", then).called] == ["health"]
 
 
 @pytest.mark.parametrize("then", ["is 3 even inside the bounds", "is that value allowed", "what range is permitted"])
