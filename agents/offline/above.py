@@ -73,7 +73,7 @@ def row_of(place: int, past: Sequence[PastTurn], facts: Facts, text: str = "") -
         assert table is not None  # noqa: S101 - it has rows
         if result.name == "counts" and "rule" in table.columns:
             return rule_story(result.rows()[place]["rule"], result)
-        if (at := exit_of(table, table.rows[place], facts)) is not None:
+        if run_shown(result) is None and (at := exit_of(table, table.rows[place], facts)) is not None:
             return story_of(at, text)
         shown = render.markdown_table(only(table, [place]))
         return PlannedAnswer(f"Row {place % len(rows) + 1} of the table above, {table.rows[place][0]}.\n\n{shown}")
@@ -186,9 +186,8 @@ def why(slots: Slots, older: "Part | None", newest_turn: "Part | None", past: Se
     if (trip := trip_meant(slots, last, facts)) is not None:
         return trip
     if last.name == "counts" and last.table is not None and "rule" in last.table.columns and last.table.rows:
-        return rule_story(
-            last.rows()[slots.place if slots.place is not None and _there(slots.place, last.rows()) else 0]["rule"], last
-        )
+        place = slots.place if slots.place is not None and _there(slots.place, last.rows()) else 0
+        return rule_story(last.rows()[place]["rule"], last)
     asked = [of.slots for of in (newest_turn, older) if of is not None]
     of_a_row = any(of.which or of.place is not None or ranks(of.text) for of in asked)  # its window is not kept
     if last.name in _FIGURES and not of_a_row:
@@ -233,16 +232,12 @@ def no_more(last: CallResult, text: str = "") -> PlannedAnswer:
     asked, shown = _UNSAID.search(text), result_text(last)
     has = {"since when": "above.from_to", "how long": "above.lasts"}.get(asked[0] if asked else "")
     dated = has == "above.from_to" and last.table is not None and last.table.columns[0] in ("day", "week", "month", "desk time")
-    lacks = (
-        not dated
-        and asked is not None
-        and (last.status == "no_data" or not (says(has, shown) if has else _NAMED_ONE.search(last.text)))
-    )
+    found = last.status != "no_data" and (says(has, shown) if has else _NAMED_ONE.search(last.text))
+    lacks = not dated and asked is not None and not found
     none = last.status == "no_data" or "No matching events" in last.text
     lead = f"None was found, so the record does not say {asked[0]}" if lacks and none and asked else ""
-    lead = lead or (
-        f"The record does not say {asked[0]}. What was found" if lacks and asked else "What stands above says this, and no more"
-    )
+    less = f"The record does not say {asked[0]}. What was found" if lacks and asked else ""
+    lead = lead or less or "What stands above says this, and no more"
     return PlannedAnswer(f"{lead}:\n\n{shown}", read_as="the answer above")
 
 
@@ -291,7 +286,9 @@ def figure(slots: Slots, past: Sequence[PastTurn], facts: Facts) -> PlannedCall 
     if slots.by or (not ranks(asked) and slots.which not in ("worst", "best")):
         return None
     lacks = next((t.word for t in tokens_of(slots) if t.word in _FIGURE_NAMES), "")
-    if lacks and not heads_of(table, asked) and table.columns[-1] != "value":  # `is the drawdown smaller`, over round trips
+    if (
+        lacks and lacks not in table.columns and not heads_of(table, asked) and table.columns[-1] != "value"
+    ):  # `is the drawdown smaller`, over round trips
         return PlannedAnswer(f"The table above has no {lacks}; it has {', '.join(name for name in table.columns if name)}.")
     if extreme_row(table, facts, asked, slots.which) is None:
         return None

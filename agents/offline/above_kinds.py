@@ -11,7 +11,6 @@ from typing import Any
 
 from agents.offline import correct
 from agents.offline.above import again, nothing_more, row_ids, run_shown, why
-from agents.offline.desk_plans import alike
 from agents.offline.drafts import asks_back, drafted
 from agents.offline.measured import judged
 from agents.offline.page_plans import rule_story
@@ -32,6 +31,7 @@ from agents.offline.turn_above import (
     of_above,
     rule_named,
     rule_of,
+    short,
     window_of,
     word_of,
 )
@@ -68,23 +68,21 @@ def _values(heard: ShortSentence) -> str:
     """The values of the one proposal that stands above."""
     changes = [(c["key"], c["value"]) for c in heard.last.args.get("changes") or ()]
     changes = changes or [(row["parameter"], row["proposed"]) for row in heard.last.rows() if "proposed" in row]
-    return " and ".join(
-        f"{key}={value}" for key, value in changes or PATTERNS["asked_again.change"].findall(_cell(heard, "change"))
-    )
+    changes = changes or PATTERNS["asked_again.change"].findall(_cell(heard, "change"))
+    return " and ".join(f"{key}={value}" for key, value in changes)
 
 
 def _one(found: Sequence[str]) -> str:
     return found[0] if len(set(found)) == 1 else ""
 
 
+_OTHER = {"long": "shorts", "short": "longs"}
 _NAMES: Mapping[str, Callable[[ShortSentence], str]] = {
     "picked_sleeve": _picked_sleeve,
     "n": lambda _: " ",
     "sleeve_of": lambda heard: str(heard.last.args.get("sleeve") or "all sleeves"),
     "sleeve_said": lambda heard: str(heard.last.args.get("sleeve") or " "),
-    "other_side": lambda heard: {"long": "shorts", "short": "longs"}.get(
-        str(heard.above.older and heard.above.older.slots.side), ""
-    ),
+    "other_side": lambda heard: _OTHER.get(str(heard.above.older and heard.above.older.slots.side), ""),
     "window": lambda heard: window_of(heard) or " ",
     "when": lambda heard: words_of("span", heard.read.span) or " ",
     "values": _values,
@@ -96,6 +94,10 @@ _NAMES: Mapping[str, Callable[[ShortSentence], str]] = {
     "of_desk": lambda heard: "" if heard.read.places.keys() & (OWN_NAMES - {"span"}) or run_shown(heard.last) else " ",
     "of_exits": lambda heard: (
         " " if all(re.search("stop|trail|target", str(r.args.get("word"))) for r in heard.above.past[-1].results) else ""
+    ),
+    "changed_key": lambda heard: _one([pair.partition("=")[0] for pair in _values(heard).split(" and ") if pair]),
+    "oldest_run": lambda heard: next(
+        (i for r in heard.above.past[-1].results for i in row_ids(r)[:0:-1] if i.startswith("r-")), ""
     ),
     "listed_runs": lambda heard: " and ".join(i for i in row_ids(heard.last)[:2] if i.startswith("r-")),
     "pause_unfiled": lambda heard: " " * (heard.above.last is None and getattr(heard.above.older, "ask", "") == "propose_pause"),
@@ -137,13 +139,6 @@ def is_it_bad(heard: ShortSentence) -> Any:
     return judged(heard.read, heard.above.past, heard.above.facts)
 
 
-@KINDS(most=16, of=("joint_risk",), table=True)
-def closest(heard: ShortSentence) -> PlannedAnswer | None:
-    """`which two are closest`: by the correlation of their days."""
-    said = alike(heard.last, heard.above.facts)
-    return PlannedAnswer(said, read_as="the correlations above") if said else None
-
-
 @KINDS(of=ANY, ok=False)
 def covers(heard: ShortSentence) -> PlannedAnswer:
     """`was that btc only or everything`, `which window was that`: what the answer above was of."""
@@ -174,17 +169,10 @@ def as_it_was(heard: ShortSentence) -> Any:
         return None
     if last.name in ("alerts", "health") and urgent:
         return again(heard.read, above.past, above.facts) or nothing_more(heard.read, above.past)
-    if last.name == "alerts" and re.search(r"\bwhy\b", heard.text):
-        return why(heard.read, above.older, above.newest, above.past, above.facts)
+    if says("kinds.rule_for", heard.text) and short(heard.read, 10) and (rule := rule_of(above)):
+        return rule_story(rule, last)  # `what does that rule protect us from`
     of_rule = last.name == "counts" and (_THAT_RULE.search(heard.text) or says("carry.rule_says", heard.text))
     return why(heard.read, above.older, above.newest, above.past, above.facts) if of_rule else None
-
-
-@KINDS(most=10)
-def rule_for(heard: ShortSentence) -> PlanOf | None:
-    """`what does that rule protect us from`: the rule of the answer above, or of the one before it."""
-    last, rule = heard.above.last, rule_of(heard.above)
-    return rule_story(rule, last) if rule and last is not None else None
 
 
 @KINDS(most=9, back=True)

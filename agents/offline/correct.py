@@ -16,7 +16,7 @@ from agents.offline.read_back import PlannedCall
 from agents.offline.slots import Slots, read_slots
 from agents.offline.steps import CallResult, Plan, PlanOf, Question
 from agents.offline.turn_above import OWN_NAMES, Kinds, Rest, ShortSentence
-from agents.offline.words import LIGHT, PATTERNS, STOP, says
+from agents.offline.words import FIGURE_WORDS, LIGHT, PATTERNS, STOP, says
 from tools.common.contract import Effect
 
 KINDS = Kinds()
@@ -76,6 +76,22 @@ def refiled(heard: ShortSentence) -> PlanOf | None:
     return partial(anew, {"level": -abs(level) if old < 0 else level}, True)
 
 
+@KINDS(of=("note",))
+def renoted(heard: ShortSentence) -> PlanOf | None:
+    """`no wait, the 20th`, `the 12th, not the 15th`, after a note: noted anew with that, and the one before is named."""
+    old, rest = str(heard.last.args.get("text", "")), _stripped(heard.text).rstrip(" .!?")
+    if (swapped := PATTERNS["correct.not_that"].fullmatch(rest)) and re.search(rf"(?i)\b{re.escape(swapped[2])}\b", old):
+        text = re.sub(rf"(?i)\b{re.escape(swapped[2])}\b", lambda _: swapped[1], old)
+    elif PATTERNS["correct.date"].fullmatch(rest) and len(PATTERNS["correct.date"].findall(old.lower())) == 1:
+        day = re.fullmatch(r"(?:on )?(?:the )?(\d{1,2})(?:st|nd|rd|th)?", rest)
+        of_month = PATTERNS["correct.day_of_month"].search(old.lower()) if day else None
+        at = of_month or PATTERNS["correct.date"].search(old.lower())
+        text = f"{old[: at.start()]}{day[1] if day and of_month else rest}{old[at.end() :]}" if at else old
+    else:
+        return None
+    return partial(_anew, heard.last, "", {"text": text}, True)
+
+
 def _clock(text: str) -> str | None:
     """`9`, `21:30`, `9pm`, `sunday 20:00` as a time ahead."""
     found = PATTERNS["correct.clock"].match(text)
@@ -92,6 +108,10 @@ def _anew(last: CallResult, identity: str, args: Mapping[str, Any], replaces: bo
     reason = {"rationale": f"Asked by a person: {q.raw[:200]!r}."} if "rationale" in last.args else {}
     call = PlannedCall(last.name, {**last.args, **args, **reason})
     (result,) = yield [call]
+    if last.name == "note":
+        return drafted(
+            [call], [result], f"Noted anew: {call.args['text']!r}. The note before stays until `nightdesk notes drop`."
+        )
     before = f"{identity} was asked for before and still waits; a person withdraws it: `{ended_by(identity)}`"
     if last.args.get("sleeve") and last.args.get("sleeve") == call.args.get("sleeve") and result.status == "ok":
         before = f"{identity} was asked for before and is superseded by it."  # one change waits for a sleeve, the newest
@@ -138,7 +158,7 @@ _HOURLY = (("hourly", "1h"), ("daily", "1d"), ("4-hourly", "4h"))
 
 
 @KINDS()
-def without_its_words(heard: ShortSentence) -> Rest | None:
+def without_its_words(heard: ShortSentence) -> Rest | str | None:
     """`i meant sol`, `same but hourly`: the rest, where it names things alone."""
     rest, last = PATTERNS["correct.after"].sub("", PATTERNS["correct.corrects"].sub("", heard.text)).strip(" ,"), heard.above.last
     if last is not None and last.name in ("backtest", "compare"):
@@ -149,5 +169,13 @@ def without_its_words(heard: ShortSentence) -> Rest | None:
     rest = next((said for said in swapped.groups() if said), rest) if swapped else rest
     if not rest or rest == heard.text or heard.above.older is None:
         return None
+    other = PATTERNS["correct.not_that"].fullmatch(PATTERNS["correct.corrects"].sub("", heard.text).rstrip(" .!?"))
+    if (
+        other
+        and {*other[1].split()} & FIGURE_WORDS
+        and other[2] in heard.above.question
+        and not says("turn_above.one_thing", heard.above.question)
+    ):
+        return heard.above.question.replace(other[2], other[1])  # `sorry, profit factor, not hit rate`
     named = read_slots(rest, heard.above.words)
     return Rest(rest) if named.places.keys() - {"place", "ever", "without"} and not words_left(named) else None

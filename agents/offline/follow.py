@@ -57,7 +57,13 @@ def bound(slots: Slots) -> bool:
 def looks_back(slots: Slots) -> bool:
     """Whether a sentence of its own may speak of what stands before it: `show them`, `which one tripped then`, `fees?`."""
     short = len(tokens_of(slots)) <= 3 and not re.search(r"\b(?:desk|we|our|all|any|every\w*|positions?)\b", slots.text)
-    return short or bound(slots)
+    return short or bound(slots) or clock_alone(slots)
+
+
+def clock_alone(slots: Slots) -> bool:
+    """Whether a sentence names times of a day and no day: `why no entry at 03:30`, of the day above."""
+    said = [slots.text[slice(*place)] for place in slots.places.get("span", ())]
+    return bool(said) and all(PATTERNS["follow.clock_alone"].fullmatch(one) for one in said)
 
 
 RUNS = ("backtest", "compare", "run", "round_trip", "leaks", "sweep", "walkforward", "judge", "trials")
@@ -95,14 +101,11 @@ def shifted(slots: Slots, older: Slots, words: Words) -> Slots:
     number = says("follow.number", text) if slots.unclear and not bound.search(slots.text) else None
     if number and len(slots.unclear) == 1:  # `same for 28k`, after a level
         text = text.replace(number[0], _in_thousands(slots.unclear[0], number[0]))
-    if (
-        slots.unclear and says("slots.turned", slots.text) and says("slots.watches", older.text)
-    ):  # `and if it loses 2600`, after a level above
-        text = slots.text
     exits = [of.closed.get("exit") for of in (slots, older)]
     if all(exits) and exits[0] != exits[1]:  # `vs the stops`, after the trails: both, beside each other
         text = f"{older.text.rstrip('?.! ')} and {slots.text}"
-    if slots.by and slots.which in ("worst", "best"):  # `the worst hour for it`, after costs: of the result, not of the costs
+    turned = slots.unclear and says("slots.turned", slots.text) and says("slots.watches", older.text)
+    if turned or (slots.by and slots.which in ("worst", "best")):  # `and if it loses 2600`, `the worst hour for it`, after costs
         text = slots.text
     return replace(merged, text=text, places={**older.places})
 
@@ -115,13 +118,8 @@ def _in_thousands(new: str, old: str) -> str:
 
 def with_percent(slots: Slots, before: float | None) -> Slots:
     """`and 20` after a move of a price: the number is a move in the same direction."""
-    if (
-        before
-        and slots.move == "sized"
-        and not slots.percent
-        and "size" not in slots.text
-        and (times := says("moves.times", slots.text))
-    ):  # `double that`
+    times = says("moves.times", slots.text) if slots.move == "sized" and "size" not in slots.text else None
+    if before and times and not slots.percent:  # `double that`
         size = before * times_of(times)
         return replace(slots, percent=size, move=None, places={**slots.places, "percent": ((0, 0),)})
     number = re.fullmatch(r"\d+(?:\.\d+)?(?: ?%)?", slots.unclear[0]) if len(slots.unclear) == 1 else None
@@ -143,9 +141,13 @@ def with_unit(slots: Slots, older: Slots, words: Words) -> Slots:
 
 
 def in_window_above(slots: Slots, older: Slots) -> Slots:
-    """`and the second half`, `and q3`, after a window of another year: of that year; a half of a shorter window is its half."""
-    found, first, end = says("follow.of_year", slots.text), time_of(older.span.start), time_of(older.span.end)
+    """`and the second half`, `and q3`, after a window of another year: of that year; a half of a shorter window is its half;
+    times alone after a day or a night are of that."""
+    found, first, end = says("follow.of_year", slots.text), time_of(older.span.start or older.span.at), time_of(older.span.end)
     start, stop = time_of(slots.span.start), time_of(slots.span.end)
+    if first and (end or first) - first <= timedelta(days=1) and clock_alone(slots):
+        moved = [f"{_within(at, first):%Y-%m-%dT%H:%M}" if (at := time_of(text)) else None for text in slots.span[:3]]
+        return replace(slots, span=TimeSpan(moved[0], moved[1], moved[2]))
     if not (found and first and end and start and stop and bound(slots)) or re.search(r"\b(?:19|20)\d\d\b", slots.text):
         return slots
     if found["half"] and end - first < timedelta(days=170):
@@ -155,6 +157,12 @@ def in_window_above(slots: Slots, older: Slots) -> Slots:
         by = first.year - start.year
         start, stop = start.replace(year=start.year + by), stop.replace(year=stop.year + by)
     return replace(slots, span=TimeSpan(f"{start:%Y-%m-%d}", f"{stop:%Y-%m-%d}"))
+
+
+def _within(at: datetime, first: datetime) -> datetime:
+    """A time of the day as the first one from there on: 03:30 of a night that begins at 22:00."""
+    moved = datetime.combine(first.date(), at.time(), first.tzinfo)
+    return moved if moved >= first else moved + timedelta(days=1)
 
 
 def moves_back(slots: Slots) -> bool:
@@ -228,12 +236,8 @@ def kept(slots: Slots, own: Slots, older: Slots | None = None) -> tuple[str, ...
     return tuple(dict.fromkeys(reading.words_of(name, getattr(slots, name)) for name in names))
 
 
-CARRIED: Mapping[str, tuple[str, ...]] = {
-    "span": ("since", "start", "at", "unit"),
-    "sleeves": ("sleeve",),
-    "side": ("side",),
-    "outcome": ("outcome",),
-}
+_AS_CALLED = {"side": ["side"], "outcome": ["outcome"]}
+CARRIED: Mapping[str, Sequence[str]] = {"span": ("since", "start", "at", "unit"), "sleeves": ["sleeve"], **_AS_CALLED}
 
 
 def carried(read: Slots, old: Slots, of: AskedEntry, chosen: Chosen) -> tuple[Slots, tuple[str, ...]]:
@@ -314,9 +318,7 @@ def going_on(text: str, read: Slots, older: Part, words: Words, past: Sequence[P
     before = older.slots
     traded = tuple(s.strategy for s in words.sleeves if s.symbol in read.symbols)
     if traded and not read.strategies and older.slots.strategies and SPOKEN_RUN.search(older.slots.text):
-        mine = (
-            traded if not {*traded} & {*older.slots.strategies} else older.slots.strategies
-        )  # `and for sol`: what is traded there
+        mine = older.slots.strategies if {*traded} & {*older.slots.strategies} else traded  # `and for sol`: what trades it
         older = older._replace(slots=replace(older.slots, strategies=mine, strategy=mine[0] if len(mine) == 1 else None))
     assert older.chosen is not None  # noqa: S101 - asked before
     tool = older.chosen.entry.tool.name
@@ -331,6 +333,8 @@ def going_on(text: str, read: Slots, older: Part, words: Words, past: Sequence[P
         return older._replace(text=text, slots=own, own=read, chosen=chosen, left=(), maybe=())  # `and the same for the sol run`
     if says("follow.other", read.text) and len(older.slots.sleeves) == 1:
         return Part(text, read, call=asks_back("Which other one? Name the sleeve."))
+    if tool == "propose_watch" and says("follow.and_one_more", read.text):
+        return Part(text, read, call=asks_back("One watch at a time: say what each is to watch in a sentence of its own."))
     if tool in SEARCHES and not read.axes:  # `and stop 1 to 5`
         read = replace(read_slots(text, words, searching=True), closed=read.closed)
     if tool == "propose_pause" and read.span.at and not read.lasting:  # `make it 12:00`
@@ -353,19 +357,8 @@ def going_on(text: str, read: Slots, older: Part, words: Words, past: Sequence[P
         lost = lost if there else (*lost, "the run above, which was not made")
     if past and not past[-1].results and older.slots.unclear and not (read.common or read.variants):
         merged = replace(merged, unclear=older.slots.unclear)  # a number that was asked back about is not settled by another coin
-    waited = (
-        older.lost if past and not past[-1].results else ()
-    )  # what was asked back about stays so until it is dropped by a word
+    waited = older.lost if past and not past[-1].results else ()  # asked back about until it is dropped by a word
     split = read.out is not None and merged.by and read.out[0] not in ("side", "outcome", *merged.by)
     lost = (*waited, *lost, *((reading.words_of("by", merged.by),) if split and not read.by else ()))
-    return older._replace(
-        text=text,
-        slots=merged,
-        chosen=chosen,
-        own=read,
-        lost=lost,
-        frame=older if lost else None,
-        left=(),
-        maybe=(),
-        kept=kept(merged, read, before),
-    )
+    goes_on = older._replace(text=text, slots=merged, chosen=chosen, own=read, lost=lost, left=(), maybe=())
+    return goes_on._replace(frame=older if lost else None, kept=kept(merged, read, before))

@@ -16,9 +16,7 @@ def on_frame(part: Part, frame: Part, past: Sequence[PastTurn], *, within: bool)
     assert frame.chosen is not None  # noqa: S101 - asked before
     of_a_day = frame.chosen.entry.tool.name == "pnl" and (frame.slots.which or ranks(frame.slots.text))
     counted = frame.chosen.entry.tool.name == "journal_search" and frame.slots.count is not None  # `slippage on those`, of five
-    if (of_a_day or counted) and follow.points_back(
-        part.slots
-    ):  # `which sleeve was that from`, after the worst day: its window is not kept
+    if (of_a_day or counted) and follow.points_back(part.slots):  # `which sleeve was that from`: its window is not kept
         return part._replace(lost=("that",))
     tools = (part.chosen.entry.tool.name, frame.chosen.entry.tool.name)
     same = tools[0] == tools[1] and not part.slots.places.keys() & {"span", "sleeves", "symbols", "everything"}

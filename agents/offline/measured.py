@@ -43,7 +43,12 @@ def judged(slots: Slots, past: Sequence[PastTurn], facts: Facts) -> FromAbove:
             read_as="the answer above",
         )
     if own:
-        return _verdict_of(last)
+        picked = (
+            last.name == "sweep"
+            and "luck" not in first_sentence(last.text)
+            and says("measured.enough", f"{text} {'luck' * doubts}")
+        )
+        return _verdict_of(last, PICKED if picked else "")
     runs = of_last(past)
     if len(runs) > 1:
         said = ranked_runs(runs, facts, text)
@@ -93,9 +98,12 @@ def of_trips(named: str, q: Question) -> Plan:
     return draft.after(f"The desk has no yardstick for {named}: no limit and no interval is of it. What it is so far is below.")
 
 
-def _verdict_of(last: CallResult) -> PlannedAnswer:
+PICKED = "Not shown: the best of several is picked after the fact, so that part of its lead is luck, and no interval is of it. "
+
+
+def _verdict_of(last: CallResult, lead: str = "") -> PlannedAnswer:
     """The first sentence of a search, a comparison or a check, which is its verdict; then all of it."""
-    return PlannedAnswer(f"{first_sentence(last.text)}\n\n{result_text(last)}", read_as="the verdict above")
+    return PlannedAnswer(f"{lead}{first_sentence(last.text)}\n\n{result_text(last)}", read_as="the verdict above")
 
 
 def _cells(result: CallResult) -> dict[str, str]:

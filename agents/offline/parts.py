@@ -35,9 +35,7 @@ class Part(NamedTuple):
     chosen: Chosen | None = None
     own: slots.Slots | None = None  # of a sentence that goes on: what it names itself
     aside: bool = False  # a question about what stands above: nothing goes on with it
-    call: PlannedCall | PlannedAnswer | Callable[..., Any] | None = (
-        None  # of something above, what is read from it, or a plan of its own
-    )
+    call: PlannedCall | PlannedAnswer | Callable[..., Any] | None = None  # of something above, or a plan of its own
     left: tuple[str, ...] = ()  # words that nothing here knows
     frame: "Part | None" = None  # the question before, where it could not be gone on with
     lost: tuple[str, ...] = ()  # what would be left out of that, or of the sentence: asked back about

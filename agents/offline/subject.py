@@ -19,7 +19,7 @@ from agents.offline.read_back import PlannedCall
 from agents.offline.slots import Slots, read_slots
 from agents.offline.steps import CallResult, PastTurn, PlannedAnswer
 from agents.offline.table_answers import name_of
-from agents.offline.tables import BETTER_LOW, Facts, number_of
+from agents.offline.tables import BETTER_LOW, Facts, number_of, only
 from agents.offline.tables_shown import TableAbove
 from agents.offline.talk import LOOKS_BACK, asked_of, in_focus, key_of, tables_above, words_in
 from agents.offline.words import ASKING, FIGURE_WORDS, LIGHT, LISTS, PATTERNS, STOP, Words, says, stem
@@ -100,13 +100,9 @@ def _in_frame(name: str, result: CallResult, *, of_sleeve: bool) -> str:
     since, until, sleeve = (str(result.args.get(of) or "") for of in ("since", "until", "sleeve"))
     window = f" from {since} to {until}" if until else f" since {since}" if since else ""
     is_window = " from " in f" {name}"
-    return (
-        f"{name}{window}"
-        if name.startswith("of ") and not is_window
-        else f"{name} of {sleeve}"
-        if is_window and sleeve and of_sleeve
-        else name
-    )
+    if name.startswith("of ") and not is_window:
+        return f"{name}{window}"
+    return f"{name} of {sleeve}" if is_window and sleeve and of_sleeve else name
 
 
 def _row(slots: Slots, above: TableAbove, since: Sequence[str], facts: Facts, words: Words, *, called: bool) -> int | None:
@@ -209,6 +205,10 @@ def about(slots: Slots, past: Sequence[PastTurn], facts: Facts, words: Words) ->
         return cells
     if not found.words and found.placed and table.columns[0] == "trip":
         return row_of(found.row, [PastTurn("", (result,))], facts)  # nothing else is asked in its place
+    if not found.words and says("subject.ranked", _pointing(slots)) and says("subject.trades", rest.text):
+        shown = render.markdown_table(only(table, [found.row]))
+        lead = f"No tool narrows round trips to one {table.columns[key_of(table)]}; what stands above of it is its row."
+        return PlannedAnswer(f"{lead}\n\n{shown}", read_as="a row of the table above")
     return f"{rest.text} {found.words}" if found.words else None
 
 

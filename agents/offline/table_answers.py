@@ -44,9 +44,8 @@ def _answered(slots: Slots, above: TableAbove, found: RowsAsked) -> PlannedAnswe
         return PlannedAnswer(_verdict(text, 0, size, some), read_as=read_as)
     at = column_of(table, figure_meant(slots, above) if found.how else text)
     row, name = table.rows[rows[0]], name_of(table, rows[0])
-    shown = [*found.heads, *([at] if found.heads and at not in (0, *found.heads) and _ranks(found.how) else [])] or _columns_of(
-        table
-    )
+    beside = [at] if found.heads and at not in (0, *found.heads) and _ranks(found.how) else []
+    shown = [*found.heads, *beside] or _columns_of(table)
     cells = ", ".join(f"{table.columns[i]} {NONE if row[i] == '-' else row[i]}" for i in found.heads or [i for i in (at,) if i])
     if table.columns[-1] == "value" and len(rows) < size:  # `how many trades was that`: the figure itself
         lead = f"{', '.join(f'{table.rows[n][-2]} {table.rows[n][-1]}' for n in rows[:6])}."

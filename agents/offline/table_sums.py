@@ -73,9 +73,7 @@ def _shown(expressions: Sequence[str], lead: str, table: str, asked: str, q: Que
 
 def worked_out(slots: Slots, past: Sequence[PastTurn], facts: Facts, words: Words) -> PlanOf | None:
     """What a sentence asks to be worked out over the rows above; None for any other sentence."""
-    gap = (
-        says("table_sums.gap", slots.text) is not None and says("measured.doubts", slots.text) is None
-    )  # two runs are rows of one table, too
+    gap = says("table_sums.gap", slots.text) and not says("measured.doubts", slots.text)  # two runs are rows of one table, too
     every = tables_above(past, facts, words)
     above = next((of for of in every if gap or of.table.columns[:2] != OF_RUNS), None)
     shown = [r.name for r in past[-1].results if r.table is not None] if past else []
@@ -170,9 +168,8 @@ def without_trades(args: Mapping[str, object], which: str, q: Question) -> Plan:
     (value,) = yield from reckoned(f"{h}.net-({'+'.join(row[1:-1] for row in rows)})")
     total, *parts = (number_of(cell, q.facts) or 0.0 for cell in (f"{{{h}.net}}", *rows))
     lead = f"{_yes(q.slots.text, total - sum(parts))}Without the {which} {len(rows)}: {value}, against {{{h}.net}} of all."
-    lead += f" They made {', '.join(rows[:5])}." + (
-        " In all a loss was made, so they are a share of nothing." if total <= 0 else ""
-    )
+    lead += f" They made {', '.join(rows[:5])}."
+    lead += " In all a loss was made, so they are a share of nothing." if total <= 0 else ""
     return drafted([call], [result]).after(lead)
 
 

@@ -11,17 +11,7 @@ from typing import Any, NamedTuple
 from agents.offline.account import tokens_of
 from agents.offline.slots import COUNTED, ORDINALS, Slots, read_slots
 from agents.offline.steps import PastTurn
-from agents.offline.tables import (
-    AT_A_LOSS,
-    COSTS_US,
-    Facts,
-    column_of,
-    forms_of,
-    heads_of,
-    lowest_wanted,
-    ordered,
-    ranks,
-)
+from agents.offline.tables import AT_A_LOSS, COSTS_US, Facts, column_of, forms_of, heads_of, lowest_wanted, ordered, ranks
 from agents.offline.tables_shown import OF_RUNS, TableAbove, of_figures, runs_as_table, whole_table
 from agents.offline.words import CELLS, FIGURE_WORDS, HEADS, LIGHT, MARKER, PATTERNS, STOP, Words, says, stem
 from tools.common.contract import Table
@@ -52,17 +42,14 @@ def tables_above(past: Sequence[PastTurn], facts: Facts, words: Words) -> list[T
         shown = [r for r in turn.results if r.name != "calc"]
         later += [] if shown else [turn.asked]
         if shown:
-            found = [
-                TableAbove(r, whole_table(r, facts), turn.asked, later) for r in reversed(shown) if r.table and r.status == "ok"
-            ]
+            good = [r for r in reversed(shown) if r.table and r.status == "ok"]
+            found = [TableAbove(r, whole_table(r, facts), turn.asked, later) for r in good]
             runs = runs_as_table(past[: n + 1], facts) if any(map(of_figures, shown)) else None
             every = [*([TableAbove(shown[-1], runs, turn.asked, later)] if runs else []), *found]
             every = [_narrowed(above, facts, words) for above in every if above.table.rows]
             every = [above for above in every if above.base]
             picked = str(runs.rows[every[0].picked][0]) if runs and every[0].picked is not None else ""
-            return sorted(
-                every, key=lambda above: bool(picked) and above.table is not runs and picked not in above.result.evidence
-            )
+            return sorted(every, key=lambda of: bool(picked) and of.table is not runs and picked not in of.result.evidence)
     return []
 
 

@@ -168,9 +168,8 @@ def rule_of(above: TurnAbove, place: int | None = None) -> str:
         return str(rows[place if place is not None and -len(rows) <= place < len(rows) else 0][at])
     if last is not None and (said := _SAYS_RULE.search(last.text.lower())):
         return said[1] or said[2]
-    words = (
-        [str(r.args["word"]) for r in above.past[-1].results if r.name == "define" and r.args.get("word")] if above.past else []
-    )
+    results = above.past[-1].results if above.past else ()
+    words = [str(r.args["word"]) for r in results if r.name == "define" and r.args.get("word")]
     named = [rule for rule in RULES if rule in above.question]
     keys = [*words, *limits_meant(above.question)]
     by_key = [_RULES[key] for key in keys if key in _RULES]

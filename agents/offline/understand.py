@@ -198,9 +198,7 @@ def part_of(text: str, thread: ThreadSoFar, earlier: Sequence[Part] = ()) -> Par
     before = "" if earlier else thread.before
     listed = likely(read, before)
     best = listed[0]
-    doubtful = (
-        best.label.ask == "note" and PATTERNS["understand.asks"].match(read.text) is not None
-    )  # `so will the bots stop then`, after a note
+    doubtful = best.label.ask == "note" and PATTERNS["understand.asks"].match(read.text) is not None  # `so will the bots stop`
     # a fixed text claims no figure: a name that nothing knows alone makes it doubtful
     odd = account.foreign(read, best.label.ask)
     alone = _named_alone(read, thread) if not earlier else None
@@ -234,7 +232,7 @@ def _from_above(text: str, read: slots.Slots, thread: ThreadSoFar) -> Part | Non
     """A sentence about what the turn above was about, or one that corrects it; None for any other."""
     found = above_kinds.first(read, TurnAbove(thread.past, thread.facts, thread.words, thread.older, thread.newest))
     if isinstance(found, str):  # names its subject itself now
-        part = part_of(found, thread._replace(past=(), read={}))
+        part = wider.widened(part_of(found, thread._replace(past=(), read={})))
         return None if part.empty or part.lost or part.maybe else part._replace(text=found)
     if isinstance(found, Rest):
         return _more(text, slots.read_slots(found.text, thread.words), thread)._replace(ask=_frame_ask(thread))
@@ -259,7 +257,8 @@ def _pointed(text: str, read: slots.Slots, thread: ThreadSoFar) -> Part | None:
     entry = None if listed[0].label.ask in FOLLOWS else chosen_of(listed[0], asked)
     least = max(POINTED_SURE, 1.5 * listed[1].probability)
     if entry is None or listed[0].probability < least or entry.entry.proposes or entry.left:
-        return None
+        row = above.row(read, thread.past, thread.facts) if read.place is not None and len(read.text.split()) > 4 else None
+        return row and Part(text, read, call=row, ask=PICK, aside=True)  # all of the row: nothing else is of it alone
     part = _as_read(said, asked, listed[0], thread._replace(past=(), read={}), ())
     return None if part.empty or part.lost or part.chosen is None else part._replace(aside=True)
 
@@ -331,10 +330,8 @@ def _more(text: str, read: slots.Slots, thread: ThreadSoFar) -> Part:
         read = replace(read, common={**read.common, **moved}, places=places, move=None)
     if not follow.changes(read, older.slots):
         return Part(text, read, call=asks_back(wider.UNCHANGED))
-    if older.chosen.entry.tool.name == "propose_watch" and read.closed.get("metric") not in (
-        None,
-        older.slots.closed.get("metric"),
-    ):
+    other = read.closed.get("metric") not in (None, older.slots.closed.get("metric"))
+    if older.chosen.entry.tool.name == "propose_watch" and other:
         return Part(text, read, chosen=older.chosen)  # `also if we lose more than 200 in a day`, after a price: another watch
     return follow.going_on(text, read, older, thread.words, thread.past)
 
