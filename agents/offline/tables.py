@@ -134,6 +134,9 @@ def lowest_wanted(head: str, text: str, which: str | None) -> bool:
     costs = any(word in head for word in BETTER_LOW)
     if which in ("worst", "best") or re.search(r"\b(?:worst|best|better|worse|winner)\b", text):
         worst = which == "worst" if which in ("worst", "best") else bool(re.search(r"\b(?:worst|worse)\b", text))
+        most = re.search(r"\b(?:highest|biggest|largest|most)\b", text) and not re.search(r"\b(?:best|better)\b", text)
+        if costs and most:
+            return False
         plain = re.search(r"\b(?:smallest|lowest|least|fewest)\b", text)
         return True if costs and plain else worst != costs
     if AT_A_LOSS.search(text) and head in ("net", "return", "change", "total_return_frac", "net_profit"):
