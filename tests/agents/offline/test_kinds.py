@@ -154,7 +154,7 @@ def test_the_one_of_which_one_picks_no_reading(words: Words) -> None:
 @pytest.mark.parametrize(
     ("asked", "then", "called"),
     [
-        ("whats a drawdown", "and ours is?", ("performance", {})),
+        ("whats a drawdown", "and ours is?", ("desk", {})),
         ("what is slippage", "and how much did we have", ("attribution", {})),
     ],
 )
