@@ -26,6 +26,7 @@ from tools.common import render
 from tools.common.contract import Table
 
 MAX_VARIANTS = 3
+VALUES_MAX = 9  # of one parameter beside the live one, three to a call
 RUNS_MAX = 6  # backtests, or runs side by side, of one question
 _SIDE_BY_SIDE = ("total_return_frac", "optimistic_return_frac", "sharpe", "max_drawdown_frac", "trades", "fees")
 
@@ -170,6 +171,8 @@ def compare(q: Question) -> Plan:
     where = of | {"venue": s.venue} if of else {"sleeve": sleeve.name if sleeve else ""}
     where |= {"start": span[0], "end": span[1], "fills": s.fills, "funding": s.funding}
     args = {k: v for k, v in where.items() if v}
+    if len(variants) > VALUES_MAX:
+        return asks_back(f"That is {len(variants)} variants; one comparison has at most {VALUES_MAX}. `sweep` takes more.")
     parts = [variants[n : n + MAX_VARIANTS] for n in range(0, len(variants), MAX_VARIANTS)]  # as many as one call takes
     calls = [PlannedCall("compare", {"variants": [{"changes": changes_of(v)} for v in part], **args}) for part in parts]
     results = yield calls

@@ -163,3 +163,11 @@ def test_a_price_after_a_loss_of_the_day_is_watched_as_a_price(words: Words, tex
     desk.ask("tell me if btc-trend is 50 down on the day")
     desk.ask(text)
     assert [(args["metric"], args["subject"], args["level"]) for _, args in desk.called] == [("price", "ETH-USDT", 2000.0)]
+
+
+def test_more_values_than_a_comparison_has_are_asked_back_about(words: Words) -> None:
+    """Nothing is run: a sweep takes more of them."""
+    desk = Desk("developer", words)
+    said = desk.ask("btc-trend stop_atr at 1, 1.5, 2.5, 3, 3.5, 4, 4.5, 5, 5.5 and 6 in november, any distinguishable from live?")
+    assert "at most 9" in said
+    assert desk.called == []
