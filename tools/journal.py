@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from engine.clock import utc
 from engine.errors import BadInput
@@ -67,6 +67,13 @@ class SearchArgs(Args):
     text: str | None = Field(None, max_length=80)
     limit: int = Field(20, ge=1, le=100)
     fills_by: Order | None = None
+
+    @model_validator(mode="after")
+    def of_fills(self) -> "SearchArgs":
+        """Only fills have an order by cost."""
+        if self.fills_by and self.kinds not in (None, ["fill"]):
+            raise ValueError("fills_by puts fills in order: leave kinds out, or name fill alone")
+        return self
 
 
 class ExplainArgs(Args):

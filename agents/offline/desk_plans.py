@@ -123,10 +123,8 @@ def exposure(q: Question) -> Plan:
     largest = lead(q, result.only([n for n, row in enumerate(result.table.rows) if row[0] == "symbol"]))
     result = result._replace(text=re.sub(r"^No[^.:]*:? ?[^.]*\. ", "", result.text))
     if says("desk_plans.net", q.slots.text) and (h := handle_of(result, "gross")):
-        largest = (
-            f"Gross {{{h}.gross}}, {{{h}.gross_share}} of equity {{{h}.equity}}; net {{{h}.net}}, {{{h}.net_share}} (a short "
-        )
-        largest += f"has a minus). {{{h}.idle_share}} of equity is in no position."
+        largest = f"Gross {{{h}.gross}}, {{{h}.gross_share}} of equity {{{h}.equity}}; net {{{h}.net}}, {{{h}.net_share}} "
+        largest += f"(a short has a minus). {{{h}.idle_share}} of equity is in no position."
     return drafted([call], [result]).after(largest)
 
 

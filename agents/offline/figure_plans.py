@@ -156,7 +156,7 @@ def trips(q: Question) -> Plan:
         at = str(args.get("held", ">4h"))[1:]
         own = {name: args[name] for name in ("sleeve", "side", "since", "until", "subject") if name in args}
         draft = yield from beside({f"held under {at}": own | {"held": f"<{at}"}, f"over {at}": own | {"held": f">{at}"}}, q)
-        return draft._replace(text=draft.text.replace("Yes, ", "The shorter ones did ", 1))
+        return draft._replace(text=draft.text.replace("Yes, ", "The shorter ones have ", 1))
     if q.slots.count and q.slots.which in ("best", "worst") and says("figure_plans.share_of", text):
         return (yield from without_trades(args, q.slots.which, q))
     if out is not None and out[0] in _OTHER:  # there are two of them: the other one is left

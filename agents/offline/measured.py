@@ -223,7 +223,7 @@ def beside(of: Mapping[str, Mapping[str, Any]], q: Question) -> Plan:
         none = [name for name, h in zip(of, handles, strict=True) if not h]
         return draft.after(f"Cannot be compared: there are no round trips {' and none '.join(none)}." if none else "")
     apart, gap = _apart_by_rate(handles, q.facts)
-    word = f"Yes, {'better' if gap > 0 else 'worse'} beyond chance" if apart else "Cannot be told from chance"
+    word = f"Yes, a {'better' if gap > 0 else 'worse'} hit rate beyond chance" if apart else "Cannot be told from chance"
     if says("measured.fewer", q.slots.text):
         now, then = (number_of(f"{{{h}.trips}}", q.facts) or 0.0 for h in handles)
         word = "Yes, fewer" if now < 0.75 * then else "No, not fewer to speak of"

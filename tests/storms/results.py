@@ -103,7 +103,8 @@ class Results:
 
     def carry(self, older: "Results") -> int:
         """Take over what another source's runs found, but for those that broke a rule: they are made again. How many."""
-        rows = [row for name, row in older.read().items() if not row["wrong"] and name not in self.read()]
+        mine = self.read()
+        rows = [row for name, row in older.read().items() if not row["wrong"] and name not in mine]
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self.path.open("a", encoding="utf-8") as file:
             file.writelines(json.dumps({"source": older.path.stem, **row}, separators=(",", ":")) + "\n" for row in rows)

@@ -194,3 +194,10 @@ def test_fills_are_listed_with_what_each_cost(ctx: Any, by: str) -> None:
     size = {fact.ref: fact.value for fact in every.facts}
     sums = [size[row[4][1:-1]] for row in every.table.rows]
     assert next(f.value for f in every.facts if f.subject == "these fills" and f.metric == "size") == pytest.approx(sum(sums))
+
+
+def test_an_order_of_fills_is_of_fills_alone(ctx: Any) -> None:
+    """Asked for refusals by size, nothing is shown in their place."""
+    found = call(ctx, "journal_search", {"fills_by": "size", "kinds": ["refused"], "since": "2009-01-01"})
+    assert found.status == "refused"
+    assert "leave kinds out, or name fill alone" in found.text

@@ -94,7 +94,7 @@ def test_the_run_of_the_thread_stays_its_subject(words: Words) -> None:
     assert [args.get("subject") for name, args in desk.called if name == "trips"] == ["r-1"]
 
 
-@pytest.mark.parametrize(("rate", "word"), [(0.30, "Cannot be told from chance"), (0.10, "Yes, worse beyond chance")])
+@pytest.mark.parametrize(("rate", "word"), [(0.30, "Cannot be told from chance"), (0.10, "Yes, a worse hit rate beyond chance")])
 def test_drift_is_told_beside_the_stored_run(words: Words, rate: float, word: str) -> None:
     """By the hit rates of both, and what chance allows for so many round trips."""
     run = shown("run", "run about first last", *RUNS.rows, evidence=("r-1",))
