@@ -152,7 +152,9 @@ def test_a_run_since_a_month_ends_now(words: Words, asked: str) -> None:
 @pytest.mark.parametrize(
     "asked", ["are we getting worse lately", "is it getting worse lately", "is our hit rate getting worse lately"]
 )
-@pytest.mark.parametrize(("rate", "word"), [(0.32, "Cannot be told"), (0.1, "Yes, worse"), (0.7, "Yes, better")])
+@pytest.mark.parametrize(
+    ("rate", "word"), [(0.32, "Cannot be told"), (0.1, "Yes, a worse hit rate"), (0.7, "Yes, a better hit rate")]
+)
 def test_lately_is_the_last_week_against_what_was_before(words: Words, asked: str, rate: float, word: str) -> None:
     """By their hit rates and what chance allows."""
     desk = Desk("advisor", words, trips=ok("trips", "{k1.trips} round trips"))
