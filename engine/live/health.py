@@ -6,7 +6,7 @@ event, which stops entries and never an exit; what needs a person is a page, and
 """
 
 import asyncio
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from math import isfinite, nan
 from statistics import median
@@ -18,16 +18,16 @@ from engine.book.bodies import REFUSALS, going_on, position_of, unfit_orders
 from engine.book.book import lots_text
 from engine.book.order_events import leaves, stuck
 from engine.book.windows import EXECUTIONS
-from engine.core.orders import PARTIAL, REJECTED, STANDING, UNKNOWN, WORKING, VenueOrder
-from engine.core.state import ENTRY, EXIT_SLOT, PROTECTIVE
+from engine.core.orders import REJECTED, STANDING, UNKNOWN, VenueOrder
+from engine.core.state import ENTRY, PROTECTIVE
 from engine.errors import DataError
 from engine.live.desk import LiveDesk
 from engine.live.lost_stops import withdraw_spent
+from engine.live.naked import NakedLayers
 from engine.live.poll import AccountPoll, holders
 from engine.live.requests import forgives, refused_before
 from engine.live.wakes import woken
 
-ALL_LOTS = 1 << 40  # more than any layer has
 NAKED_PAGE_MS, NAKED_LEAVE_MS, NAKED_AGAIN_MS = 5_000, 15_000, 3_600_000
 MISSING_ASK_MS, MISSING_PAGE_MS = 5_000, 60_000
 SEEN_ASK_MS, UNSEEN_PAGE_MS = 1_000, 15_000  # a stop that was acknowledged and not seen
@@ -61,7 +61,7 @@ class AccountHealth:
     ) -> None:
         self.desk, self.polls, self._venue_clock = desk, polls, venue_clock
         self.streams: tuple[StreamHandle, ...] = ()  # duties.py gives them
-        self.naked: dict[tuple[int, int], int] = {}  # (sleeve, layer key) -> since when nothing covers it
+        self.naked = NakedLayers(desk)
         self.missing: dict[str, int] = {}  # order -> since when it says more than was booked
         self.unseen: dict[str, int] = {}  # stop that stands by the venue's word alone -> since when
         self.refused = refused_before(desk.journal.path, desk.book.names, desk.now_ms())  # sleeve -> times of refusals in a row
@@ -87,7 +87,7 @@ class AccountHealth:
 
     def _note(self) -> None:
         self._note_missing()
-        self._note_naked()
+        self.naked.note()
         self._note_unseen()
         if self._is_something():
             self._something.set()
@@ -128,23 +128,6 @@ class AccountHealth:
         shown = (o for o in mine if o.id not in self.desk.seen and not self.desk.announced.stands(o.id))
         self.unseen = {o.id: self.unseen.get(o.id, now) for o in shown}
 
-    def _note_naked(self) -> None:
-        """Layers of which protective orders, exits and attached stops at the venue do not cover all lots; and entries that the
-        venue says are filled and that nothing covers: until they are booked that is their attached stop, or what flattens them.
-        """
-        now, basket = self.desk.now_ms(), self.desk.book.basket is not None  # a leg has one layer, whatever it is called
-        lots, unlisted = Counter[tuple[int, int]](), set[tuple[int, int]]()
-        for order in self.desk.book.orders.open.values():
-            if order.slot in (PROTECTIVE, EXIT_SLOT) and self._covers(order):
-                lots[order.sleeve, 0 if basket else order.key] += ALL_LOTS if order.flattens else order.left
-                if order.attached or order.flattens:
-                    unlisted.add((order.sleeve, order.key))
-        held, unread = self._layers()
-        # where the venue does not list the instrument, nothing can be placed: its page says so
-        listed = ((of, has) for of, has in held.items() if not self.desk.book.is_gone(self._instrument(of[0])))
-        thin = {(s, key) for (s, key), has in listed if lots[s, 0 if basket else key] < has}
-        self.naked = {layer: self.naked.get(layer, now) for layer in thin | (unread - unlisted)}
-
     def _instrument(self, s: int) -> str:
         return str(self.desk.book.specs[s].source["instrument"])
 
@@ -152,21 +135,6 @@ class AccountHealth:
         """Whether the venue holds nothing of a sleeve's instrument, by a difference that a person has been woken for."""
         name = self._instrument(s)
         return position_of(name) in self.desk.book.differences and self.desk.venue_lots.get(name) == 0
-
-    def _covers(self, order: VenueOrder) -> bool:
-        """Whether a stop or exit is at the venue: one that is being cancelled is not, nor one that was acknowledged in vain and
-        then once more, until the venue has shown it.
-        """
-        shown = order.id not in self.desk.lost or order.id in self.desk.seen or self.desk.announced.stands(order.id)
-        return (order.state in (WORKING, PARTIAL) and shown) or order.reported > order.filled
-
-    def _layers(self) -> tuple[Counter[tuple[int, int]], set[tuple[int, int]]]:
-        """Lots of the layers that are held by the book, and layers of entries that have filled by the venue's word."""
-        orders, held = self.desk.book.orders.open.values(), Counter[tuple[int, int]]()
-        for s, sleeve in enumerate(self.desk.book.sleeves):
-            for layer in sleeve.position.layers[: sleeve.position.open_layers]:
-                held[s, layer.key] += layer.lots
-        return held, {(o.sleeve, o.key) for o in orders if o.slot == ENTRY and o.reported > o.filled}
 
     # ---- health events --------------------------------------------------------------------------------------------------------
 
@@ -209,7 +177,7 @@ class AccountHealth:
                 await asyncio.sleep(LOOK_S)
 
     def _is_something(self) -> bool:
-        return bool(self.naked or self.missing or self.unseen)
+        return bool(self.naked.since or self.naked.exits or self.missing or self.unseen)
 
     def _next_look_s(self) -> float:
         """Sooner while something is not well, and when a stream will have been silent for too long."""
@@ -222,8 +190,8 @@ class AccountHealth:
         """Timers that have run out."""
         now = self.desk.now_ms()
         self._asked = {id_: t_ms for id_, t_ms in self._asked.items() if id_ in self.desk.book.orders.open}
-        self._note_naked()  # a stop may have been shown since, of which there is no event
-        for (s, key), since in sorted(self.naked.items()):
+        self.naked.note()  # a stop may have been shown since, of which there is no event
+        for (s, key), since in sorted(self.naked.since.items()):
             self._look_at_naked(s, key, now - since)
         self._ask_covers(now)
         withdraw_spent(self.desk, self.missing)
@@ -259,7 +227,8 @@ class AccountHealth:
             self._name_dust(s, key, lots)
         elif for_ms >= NAKED_PAGE_MS and not (lots and self._closed_there(s)):
             held = lots_text(self.desk.book, self._instrument(s), lots) if lots else "unread lots"
-            self.desk.incident(f"{name}: {held} of layer {key} have no protective order at the venue", layer=key)
+            exits = "; their exit has not filled" if self.naked.exit_of(s, key) else ""
+            self.desk.incident(f"{name}: {held} of layer {key} have no protective order at the venue{exits}", layer=key)
         if for_ms >= NAKED_LEAVE_MS and lots == 0:
             self.desk.spawn(self._flatten(s, key))
             return
@@ -304,7 +273,7 @@ class AccountHealth:
                 self.desk.spawn(self.desk.ask_now(id_))
         late = {(o.sleeve, o.key) for o in (orders[id_] for id_, since in self.unseen.items() if now - since >= UNSEEN_PAGE_MS)}
         seen = {(o.sleeve, o.key) for o in orders.values() if _stands(o) and o.id in self.desk.seen}
-        for s, key in sorted((late - seen - self.naked.keys()) & set().union(*self._layers())):
+        for s, key in sorted((late - seen - self.naked.since.keys()) & set().union(*self.naked.layers())):
             what = f"the venue has acknowledged the stop of layer {key}, and does not show it"
             self.desk.incident(f"{self.desk.book.names[s]}: {what}; look there", layer=key)
 
@@ -338,10 +307,10 @@ class AccountHealth:
         finally:
             self._flattening.discard(layer)
         orders = self.desk.book.orders.open.values()
-        side = next((o.side for o in orders if o.slot == ENTRY and (o.sleeve, o.key) == layer and o.reported > o.filled), 0)
+        side = next((o.side for o in orders if (o.sleeve, o.key) == layer and self.naked.is_unread(o)), 0)
         unread = there - sum(lots for _, lots in holders(self.desk, name)) - orphan_lots(self.desk.book, name)
         lots = min(side * unread, side * there)  # an entry that turned a leg over has closed a part of it
-        if lots > 0 and layer in self.naked and not self.desk.failed:
+        if lots > 0 and layer in self.naked.since and not self.desk.failed:
             why = f"lots of layer {key} that could not be booked had no stop for {NAKED_LEAVE_MS // 1000} s"
             self.desk.take("leave", {"sleeve": self.desk.book.names[s], "key": key, "lots": lots, "why": why})
 

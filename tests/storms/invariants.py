@@ -39,6 +39,7 @@ NAKED_WAKES_MS = 20_000  # five seconds, and what it takes to ask
 PAGE_AGAIN_MS = 600_000
 STRANGER_PAGE_MS = 90_000  # an idle account is read once a minute
 SIDES = {1: "buy", -1: "sell"}
+SIDE_OF = {name: side for side, name in SIDES.items()}
 EXACT = 1e-9  # of money, relative to the account's cash
 
 
@@ -174,7 +175,9 @@ class Invariants:
 
     def accounted_for(self, found: Mapping[str, Any]) -> None:
         """A person has adopted an execution that was not booked, such as of a stop that fired beside another one."""
-        self._executions[found["lots"], found["price"], found["t_ms"]] += found["order"].startswith("nd")
+        if found["order"].startswith("nd"):  # it is the person's from here on, who has closed what it left
+            self._executions[found["lots"], found["price"], found["t_ms"]] += 1
+            self._own_lots -= SIDE_OF[self.intents()[found["order"]]["side"]] * found["lots"]
 
     def _bar(self, body: Mapping[str, Any]) -> None:
         """A decision has been made on this bar: is it the market's?"""

@@ -35,6 +35,7 @@ from tests.storms.door import Door
 from tests.storms.invariants import Invariants
 
 PATIENCE_MS = 7_200_000  # until the person of the storm looks
+SETTLES_S = 150  # behind the last bar: the market prints each minute, and what it has filled is read within seconds
 
 
 class LiveStorm(Invariants):
@@ -203,7 +204,7 @@ class LiveStorm(Invariants):
             self.person()
             if not self.desk.failed:
                 self.desk.close(self.bar(close_ms, values), {}, {})
-        await asyncio.sleep(120)
+        await asyncio.sleep(SETTLES_S)
         self.at_the_end()
         await self.duties.stop()
         self.journal.close()

@@ -18,68 +18,6 @@ from tests.fakes.benches import LOOK_S
 from tests.fakes.live_desks import BTC_PERP, LiveBench, long, on_bench
 
 
-def test_a_layer_without_a_stop_is_left(path: Path) -> None:
-    """Five seconds: a page. Fifteen: it leaves at the market, reduce-only."""
-
-    async def play(bench: LiveBench) -> None:
-        await bench.start()
-        await bench.to_close()
-        bench.venue.script["place"] = ["ok", "lost"]
-        bench.close(adds=long())
-        await bench.after(4)
-        assert not bench.pages
-        await bench.after(5)
-        assert len(bench.pages) == 1
-        assert bench.lots() == 300
-        await bench.after(12)
-        assert bench.lots() == 0
-
-    bench = on_bench(path, play)
-    assert "no protective order" in bench.pages[0]
-    (leave,) = bench.events("leave")
-    assert leave.body["sleeve"] == "adds"
-    assert bench.events("fill")[-1].body["slot"] == "exit"
-
-
-def test_a_second_layer_that_is_left_for_want_of_a_stop_withholds_entries(path: Path) -> None:
-    """A venue that takes entries and no stops: without it each bar entered, and was left again after 15 s."""
-
-    async def play(bench: LiveBench) -> None:
-        await bench.start()
-        for blocked in (False, True):
-            await bench.to_close()
-            bench.venue.script["place"] = ["ok", "lost"]
-            bench.close(adds=long())
-            await bench.after(25)
-            assert bench.lots() == 0
-            assert ("refusals of adds" in bench.desk.book.health) == blocked
-
-    bench = on_bench(path, play)
-    assert any("for the second time within an hour" in page and "adopt 'refusals of adds' --keep" in page for page in bench.pages)
-
-
-def test_a_process_that_begins_sees_what_has_no_stop(path: Path) -> None:
-    """The one before has ended as soon as it began: nothing is journaled by this one. It pages and leaves."""
-
-    async def play(bench: LiveBench) -> None:
-        await bench.start()
-        await bench.to_close()
-        bench.venue.script["place"] = ["ok", "lost"]
-        bench.close(adds=long())
-        while not any("S" in id_ for id_ in bench.venue.asked_for("place")):
-            await bench.after(0.005)
-        for _ in range(2):
-            await bench.again()
-        bench.venue.script["ask"] = ["silent"] * 20
-        await bench.after(8)
-        assert (len(bench.pages), len(bench.events("leave"))) == (1, 0)
-        await bench.after(12)
-        assert len(bench.events("leave")) == 1
-
-    bench = on_bench(path, play)
-    assert "no protective order" in bench.pages[0]
-
-
 def test_a_stop_that_nobody_can_see_is_a_page(path: Path) -> None:
     """It was acknowledged, and the venue says nothing of it for a quarter of a minute; once it does, it is no page again."""
 
