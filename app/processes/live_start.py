@@ -137,10 +137,17 @@ def account_gate(
     """The gate of the account of a home."""
     desk, overrides = duties.desk, home.desk.overrides()
 
+    seen: list[AccountWants] = []  # the last one
+
     async def faults() -> list[str]:
-        wanted = await asyncio.to_thread(
-            wanted_of, home, home.desk.account, home.desk.traded
-        )  # it asks strategies what they want
+        # it asks strategies what they want
+        seen[:] = [await asyncio.to_thread(wanted_of, home, home.desk.account, home.desk.traded)]
+        return await found(seen[0])
+
+    async def changes() -> list[str]:
+        return await found(seen[0]._replace(again=True)) if seen else []
+
+    async def found(wanted: AccountWants) -> list[str]:
         out = {name.split(":")[1] for name in gate.listings.out}  # what the venue does not trade keeps its own sleeves out alone
         symbols = tuple(one for one in wanted.symbols if one.symbol not in out)
         return faults_at_start(await report(wanted._replace(symbols=symbols)))
@@ -153,6 +160,7 @@ def account_gate(
         home.people_journal,
         lambda: code_under(desk.book, home.strategies),
         None if duties.streams is None else duties.streams.heard,
+        changes=changes,
     )
     gate = AccountGate(desk, duties.reconcile, parts)
     return gate

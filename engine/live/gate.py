@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from engine.book.book import flat, is_about
 from engine.errors import DeskError
+from engine.live.account_looks import AccountLooks, Changes
 from engine.live.desk import LiveDesk
 from engine.live.gate_code import changed_since, last_opened, with_money
 from engine.live.listed import AccountListings
@@ -76,6 +77,7 @@ class GateParts(NamedTuple):
     code: Callable[[], Mapping[str, str]]  # what runs now: `code_under`
     heard: Heard | None = None  # of the private stream
     stream_must: bool = True  # an order that only REST has shown is not enough
+    changes: Changes | None = None  # of `faults`, those of rights and modes alone, while the desk trades
 
 
 class AccountGate:
@@ -100,6 +102,7 @@ class AccountGate:
         self._last_trip = ""  # what was wrong with it
         self.steps: dict[str, str] = {}  # instrument -> what the venue counted in when this process first asked
         self.listings = AccountListings(desk, parts.reader)
+        self.looks = AccountLooks(desk, parts.changes)
         self._listed_ms = 0
         request = last(parts.people, (PROBE_REQUEST,))  # one from before this process is not made now
         self._requested, self._people_size = (request.seq if request is not None else 0), 0
@@ -133,6 +136,7 @@ class AccountGate:
             if is_open or self.desk.latched():  # what is delisted under a halt would keep it from its end
                 await self._look_at_listings()
             if is_open:
+                self._shut = (await self.looks.changed())[:300] or self._shut
                 await self._asked_for()
             if not self._shut:
                 await woken(self._something, CONSENT_LOOK_S if is_open else self._wait_s())
@@ -177,6 +181,7 @@ class AccountGate:
         if self._shut or self.desk.latched() or not all(map(self._is_fresh, self.rows.values())):
             return False
         self._journal(opened=True)
+        self.looks.begin()
         self.desk.take("health", {"what": GATE, "state": "over", "why": ""})
         return True
 

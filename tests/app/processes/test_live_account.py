@@ -281,3 +281,21 @@ def test_money_that_moves_is_in_the_identity_and_in_no_equity(
     listed = json.loads(out)
     assert [(t["cash"], t["kind"]) for t in listed["transfers"]] == [(2_500.01, "deposit"), (-400.0, "withdrawal")]
     assert listed["total"] == 2_100.01
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("venue", ["okx", *(pytest.param(name, marks=pytest.mark.long) for name in ("bybit", "binance"))])
+def test_an_account_that_is_switched_to_hedge_mode_while_a_worker_runs_closes_the_gate(own_home: Path, venue: str) -> None:
+    """By the check of the start, within minutes; it opens again once the mode is back."""
+
+    async def script(home: LiveHome) -> None:
+        local = home.played.venue
+        home.start()
+        await home.until(lambda: home.book and not home.book.health)
+        local.position_mode, local.hedge_mode, local.hedged = "long_short_mode", True, True
+        await home.until(lambda: "hedge: long and short apart" in home.book.health.get("gate", ""), 7)
+        local.position_mode, local.hedge_mode, local.hedged = "net_mode", False, False
+        await home.until(lambda: not home.book.health, 12)
+        await home.stop()
+
+    lived(own_home, venue, script, account=True)
