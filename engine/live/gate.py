@@ -28,6 +28,7 @@ from engine.store.lookback import last
 from engine.store.opened import size_of
 from engine.venues.account_facts import AccountReader
 from engine.venues.instruments import Instrument
+from engine.venues.outcome import words_of
 
 GATE = "gate"  # in the book's health while it is closed
 RUNBOOK = "docs/runbooks/gate-closed.md"
@@ -196,7 +197,7 @@ class AccountGate:
         except DeskError as error:
             return GateAnswer(error.what)
         except Exception as error:  # noqa: BLE001 - whatever it is, the row does not hold, and the line says why
-            return GateAnswer(redacted(f"{type(error).__name__}: {error}")[:200])
+            return GateAnswer(redacted(f"{type(error).__name__}: {words_of(error)}")[:200])
 
     def _note(self, name: str, answer: GateAnswer) -> None:
         """Keep how a row stands; journal it when that is news, page once for as long as it fails."""

@@ -25,6 +25,8 @@ ORDER_CODE, CODE = re.compile(r'"sCode":\s*"?(\d+)'), re.compile(r'"(?:code|retC
 
 OWN_WORDS, WORDS = (re.compile(rf'"(?:{names})":\s*("(?:[^"\\]|\\.)+")') for names in ("sMsg", "retMsg|msg"))
 WORDS_MAX = 130  # letters of a venue's own words: whoever shows them cuts at 160, and the code comes behind them
+ADDRESS = re.compile(r"(?:\b[a-z]+ )?(?:\b(?:GET|POST|PUT|DELETE) )?\b(?:https?|wss?)://\S+ ?")  # with what ccxt writes before it
+PAGE = re.compile(r"<(?:!doctype|\?xml|html|head|body)\b", re.IGNORECASE)  # how a page begins
 ANSWER = re.compile(r"\b(binanceusdm|binance|bybit|okx) [^{}]*(?=\{)")  # as ccxt begins what a venue has answered
 
 # Codes of a refused order that say something of the key's rights or the account's modes, as the tables of ccxt 4.5.90 word them.
@@ -41,18 +43,23 @@ SAID_CODE = re.compile(r"\((-?\d+)\)$")  # as `words_of` ends
 
 def words_of(error: BaseException | str) -> str:
     """What the venue says and its code, of JSON as ccxt hands it on: `okx says: no position to reduce (51169)`. The words about
-    the order before those about the request; all of the text where it has none.
+    the order before those about the request; where it has none, the text without an address and a page of HTML.
     """
     text = str(error)
     code, venue = code_of(text), ANSWER.search(text)
     found = OWN_WORDS.search(text) or WORDS.search(text)
     if not code or venue is None or found is None:
-        return text
+        return readable(text) or type(error).__name__
     try:
         words = str(json.loads(found[1], strict=False))
     except ValueError:
-        return text
+        return readable(text)
     return f"{venue[1].removesuffix('usdm')} says: {shorten(words, WORDS_MAX, placeholder='...').rstrip('.')} ({code})"
+
+
+def readable(why: str) -> str:
+    """A reason without the address that was asked and the page of HTML that came: nobody learns anything of them."""
+    return " ".join(PAGE.split(ADDRESS.sub("", why), maxsplit=1)[0].split()).rstrip(" :")
 
 
 def code_of(error: BaseException | str) -> str:

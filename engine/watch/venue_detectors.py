@@ -14,7 +14,7 @@ from engine.book.bodies import CASH, FEES, POSITION, REFUSALS, SETTINGS
 from engine.book.windows import EXECUTIONS
 from engine.core.orders import DONE
 from engine.store.chain import Event
-from engine.watch.account_state import readable
+from engine.venues.outcome import readable
 from engine.watch.halt_left import INCOMPLETE, KILLED
 from engine.watch.health import nothing_there, unmoved_layers, unprotected_layers
 from engine.watch.observation import (
