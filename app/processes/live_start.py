@@ -9,7 +9,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from app.processes.account_check import advice_of, require_same_lots, wanted_of
+from app.processes.account_check import require_same_lots, wanted_of
 from app.processes.account_start import connected, keyed
 from app.processes.chain_check import ChainCheck
 from app.processes.keeping import Log
@@ -72,10 +72,10 @@ def account_desk(home: Any, journal: Any, data: LiveData, chain: ChainCheck, log
         book = await asyncio.to_thread(fold, home.desk_journal)
         require_same_lots(book, overrides)
         counted = counted_before(home.desk_journal, book)
-        try:
-            return await connected(account.venue, instruments, keys.client, overrides, data.account_waits, counted=counted)
-        except BadInput as error:
-            raise BadInput(error.what, advice_of(error.hint, book)) from error
+        begun = book is not None
+        return await connected(
+            account.venue, instruments, keys.client, overrides, data.account_waits, counted=counted, begun=begun
+        )
 
     # funding: what the daily comparison is to count with; the account's own settlements are bills
     about = {"home_id": home.id, "source": "live", "funding": "recorded", "notes": [], "account": name, "mode": account.mode}
