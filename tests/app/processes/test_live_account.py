@@ -228,6 +228,35 @@ def test_a_home_trades_what_it_began_with(own_home: Path) -> None:
 
 
 @pytest.mark.slow
+def test_a_first_start_that_is_refused_for_its_steps_fixes_nothing_of_the_home(own_home: Path) -> None:
+    """Nothing is journaled; the same home begins with the lots that its line says to write. After that it keeps them."""
+
+    async def refused(home: LiveHome) -> str:
+        home.start()
+        with pytest.raises(BadInput, match=r"counts lots of") as caught:
+            await asyncio.wait_for(home.ended(), 600)
+        return caught.value.hint
+
+    async def script(home: LiveHome) -> None:
+        home.played.venue.recounted = {"lotSz": "0.1"}  # contracts of 0.01
+        for _ in range(2):
+            assert (await refused(home)).endswith("lot_size, tick")
+            assert not home.events("config")
+        text = (home.path / "desk.toml").read_text()
+        (home.path / "desk.toml").write_text(text.replace("lot_size = 0.0001", "lot_size = 0.001"))
+        home.start()
+        await home.until(lambda: home.book, 3)
+        assert home.book.specs[0].rules.lot_size == 0.001
+        await home.minutes(1)
+        assert home.book.start["first_ms"] <= home.clock() < home.book.start["first_ms"] + 2 * 900_000
+        await home.stop()
+        home.played.venue.recounted = {"lotSz": "1"}
+        assert (await refused(home)).endswith("begin a new home")
+
+    lived(own_home, "okx", script, account=True)
+
+
+@pytest.mark.slow
 def test_a_desk_with_money_rests_until_its_stage_allows_it(own_home: Path) -> None:
     """Mode live starts, its gate opens, and a sleeve that no person has brought near money enters nothing."""
 
