@@ -62,6 +62,12 @@ def readable(why: str) -> str:
     return " ".join(PAGE.split(ADDRESS.sub("", why), maxsplit=1)[0].split()).rstrip(" :")
 
 
+def answer_text(answer: object) -> str:
+    """The beginning of an answer that is not what was asked for; a page of HTML by that name."""
+    text = str(answer)[:80]
+    return "a page of HTML" if PAGE.search(text) else text
+
+
 def code_of(error: BaseException | str) -> str:
     """The venue's own code in an error of ccxt's: that of the order before that of the request; empty where there is none."""
     text = str(error)
