@@ -38,8 +38,6 @@ from engine.venues.instruments import Instrument, costs_of, instrument_of
 
 STOP_FRAC = 0.05  # of price: how far the stop of the smallest layer is taken to be
 STEPS = "whole steps of the venue's"
-OTHER_LOTS = "lot_size, tick"  # how engine.venues.account_instruments.listed_market ends its advice
-KEEPS_LOTS = "a home that has begun keeps its lots: see to what is open at the venue's own page, and begin a new home"
 UNBOUND = 1e12  # base units: volume does not bind the smallest layer
 
 
@@ -105,29 +103,35 @@ def smallest_layer(cash: float, rules: Rules, price: float) -> float:
 
 
 async def asked_of(
-    account: AccountEntry, keys: VenueKeys, wanted: AccountWants, counted: Mapping[str, Instrument] | None = None
+    account: AccountEntry,
+    keys: VenueKeys,
+    wanted: AccountWants,
+    counted: Mapping[str, Instrument] | None = None,
+    begun: bool = False,
 ) -> AccountReport:
-    """The report of an account; `counted`: symbol -> as the desk counts it, where a start is to be foreseen too. Raises BadInput
-    where ccxt does not have the venue.
+    """The report of an account; `counted`: symbol -> as the desk counts it, where a start is to be foreseen too, of a home that
+    has `begun` or not. Raises BadInput where ccxt does not have the venue.
     """
     made = connect(AccountAddress(account.venue, account.mode, account.rest_url, account.ws_url), keys)
     client = read_only(with_calls(account.venue, made))
     try:
         reader = reader_of(account.venue, client, wanted.plays and not account.rest_url)
         report = await checked(reader, wanted, now_ms, lambda error: refusal_of(error, client, account.venue, keys.without))
-        return report if counted is None or not report.ok else await with_steps(report, client, account.venue, counted)
+        return report if counted is None or not report.ok else await with_steps(report, client, account.venue, counted, begun)
     finally:
         await client.close()
 
 
-async def with_steps(report: AccountReport, client: Any, venue: str, counted: Mapping[str, Instrument]) -> AccountReport:
+async def with_steps(
+    report: AccountReport, client: Any, venue: str, counted: Mapping[str, Instrument], begun: bool
+) -> AccountReport:
     """The report of a fit account with a row an instrument: lots that are no whole number of the venue's refuse a start."""
     rows = []
     try:
         await client.load_markets()
         for symbol, one in counted.items():
             try:
-                listed_market(venue, symbol, client, one)
+                listed_market(venue, symbol, client, one, begun=begun)
                 rows.append(AccountCheck(f"steps {symbol}", True, f"lots of {one.lot_size:g} at ticks of {one.tick:g}", STEPS))
             except BadInput as error:
                 rows.append(AccountCheck(f"steps {symbol}", False, error.what, error.hint))
@@ -150,11 +154,6 @@ def require_same_lots(book: Book | None, overrides: Mapping[str, Mapping[str, An
             raise BadInput(what, way)
 
 
-def advice_of(hint: str, book: Book | None) -> str:
-    """What to do about steps that do not fit: lots are written into desk.toml before a home begins, and not after it."""
-    return KEEPS_LOTS if book is not None and hint.endswith(OTHER_LOTS) else hint
-
-
 def now_ms() -> int:
     """This machine's clock, UTC ms."""
     return time.time_ns() // 1_000_000
@@ -168,15 +167,14 @@ def report_of(name: str) -> dict[str, Any]:
     keys = read_keys(key_source(name, account), Path(home.path))
     overrides = home.desk.overrides()
     counted = {one.symbol: instrument_of(account.venue, one.symbol, "perp", overrides) for one in wanted.symbols}
-    report = asyncio.run(asked_of(account, keys, wanted, counted))
-    if name == home.desk.account:
-        book = fold(home.desk_journal)
+    book = fold(home.desk_journal) if name == home.desk.account else None
+    report = asyncio.run(asked_of(account, keys, wanted, counted, book is not None))
+    if book is not None:
         try:
             require_same_lots(book, overrides)
         except BadInput as error:
             lots = AccountCheck("lots", False, error.what, error.hint)
             report = AccountReport((*report.checks, lots), ok=False, may="nothing")
-        report = report._replace(checks=tuple(row._replace(wanted=advice_of(row.wanted, book)) for row in report.checks))
     about = {"account": name, "venue": account.venue, "mode": account.mode}
     return about | {"checks": [row._asdict() for row in report.checks], "ok": report.ok, "may": report.may}
 

@@ -56,11 +56,13 @@ async def connected(
     waits: Callable[[str], None],
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     counted: Mapping[str, str] | None = None,
+    begun: bool = False,
 ) -> AccountConnection:
     """The account once its venue has listed its markets; tried again for as long as that takes, `waits` hears why.
 
     An instrument that the venue does not list is a GoneVenue. Raises BadInput for one that it counts in other steps, or in other
     contracts than what is open there was (`counted`: the steps of those with lots or orders, as the gate had them last).
+    `begun`: as of `listed_market`.
     """
     logging.getLogger("ccxt").setLevel(logging.WARNING)  # its DEBUG lines hold headers
     clients = [client() for _ in range(5)]
@@ -83,9 +85,8 @@ async def connected(
             if not lists(venue, symbol, trading):
                 found[0][name] = found[1][name] = GoneVenue(name)
                 continue
-            require_same_contract(
-                name, listed_market(venue, symbol, trading, instrument)[0], (counted or {}).get(name, ""), overrides
-            )
+            market_now, _ = listed_market(venue, symbol, trading, instrument, begun=begun)
+            require_same_contract(name, market_now, (counted or {}).get(name, ""), overrides)
             found[0][name] = adapter_of(venue, symbol, trading, polling, instrument)
             found[1][name] = adapter_of(venue, symbol, halt_trading, halt_polling, instrument, found[0][name])
     except BaseException:

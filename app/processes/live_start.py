@@ -9,7 +9,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from app.processes.account_check import advice_of, require_same_lots, wanted_of
+from app.processes.account_check import require_same_lots, wanted_of
 from app.processes.account_start import connected, keyed
 from app.processes.chain_check import ChainCheck
 from app.processes.keeping import Log
@@ -72,10 +72,10 @@ def account_desk(home: Any, journal: Any, data: LiveData, chain: ChainCheck, log
         book = await asyncio.to_thread(fold, home.desk_journal)
         require_same_lots(book, overrides)
         counted = counted_before(home.desk_journal, book)
-        try:
-            return await connected(account.venue, instruments, keys.client, overrides, data.account_waits, counted=counted)
-        except BadInput as error:
-            raise BadInput(error.what, advice_of(error.hint, book)) from error
+        begun = book is not None
+        return await connected(
+            account.venue, instruments, keys.client, overrides, data.account_waits, counted=counted, begun=begun
+        )
 
     # funding: what the daily comparison is to count with; the account's own settlements are bills
     about = {"home_id": home.id, "source": "live", "funding": "recorded", "notes": [], "account": name, "mode": account.mode}
@@ -137,10 +137,17 @@ def account_gate(
     """The gate of the account of a home."""
     desk, overrides = duties.desk, home.desk.overrides()
 
+    seen: list[AccountWants] = []  # the last one
+
     async def faults() -> list[str]:
-        wanted = await asyncio.to_thread(
-            wanted_of, home, home.desk.account, home.desk.traded
-        )  # it asks strategies what they want
+        # it asks strategies what they want
+        seen[:] = [await asyncio.to_thread(wanted_of, home, home.desk.account, home.desk.traded)]
+        return await found(seen[0])
+
+    async def changes() -> list[str]:
+        return await found(seen[0]._replace(again=True)) if seen else []
+
+    async def found(wanted: AccountWants) -> list[str]:
         out = {name.split(":")[1] for name in gate.listings.out}  # what the venue does not trade keeps its own sleeves out alone
         symbols = tuple(one for one in wanted.symbols if one.symbol not in out)
         return faults_at_start(await report(wanted._replace(symbols=symbols)))
@@ -153,6 +160,7 @@ def account_gate(
         home.people_journal,
         lambda: code_under(desk.book, home.strategies),
         None if duties.streams is None else duties.streams.heard,
+        changes=changes,
     )
     gate = AccountGate(desk, duties.reconcile, parts)
     return gate

@@ -142,9 +142,10 @@ class AccountLoop:
         folded = await asyncio.to_thread(fold, home.journal.path)
         if folded is not None:
             config_event.belongs(folded.start, home.about)
-        book = folded or self._begun()
-        self._connection = at = await self._connect(book.instruments)
+        first = self._first() if folded is None else {}
+        self._connection = at = await self._connect(first["start"]["instruments"] if folded is None else folded.instruments)
         self._lists(at.venues)
+        book = folded or self._begun(first)  # a start that is refused has fixed nothing of the home
         self._desk = desk = LiveDesk(book, home.journal, at.venues, home.now_ms, self._latched, self._latch, home.page)
         desk.halt_body = self._halt_body
         self._following = Following(self, home.journal, home.controls, home.strategies, home.body_of, home.now_ms)
@@ -164,11 +165,14 @@ class AccountLoop:
         if gone and not last_opened(self.home.journal.path):
             raise BadInput(f"the venue does not list {', '.join(gone)}", "symbols look like BTC-USDT; begin a new home")
 
-    def _begun(self) -> Book:
+    def _first(self) -> dict[str, Any]:
+        """The first `config` event of a new desk, without when it begins."""
+        desk, _ = self.home.controls.config(self.home.controls.poll().version, {})
+        return self.home.body_of(desk) | {"start": config_event.start_of(desk.config)}
+
+    def _begun(self, body: dict[str, Any]) -> Book:
         """A new desk, journaled: it begins with the bar that forms now."""
-        home = self.home
-        desk, _ = home.controls.config(home.controls.poll().version, {})
-        start, body = config_event.start_of(desk.config), home.body_of(desk)
+        home, start = self.home, body["start"]
         first_ms = home.now_ms() // start["timeframe_ms"] * start["timeframe_ms"]
         body |= {"start": {**start, **Span(first_ms, first_ms, first_ms)._asdict(), **home.about}}
         book, following = begin(body)

@@ -13,6 +13,7 @@ from engine.live.closing import FeedNote, texts
 from engine.live.feed import Feed
 
 DATA = "data "  # how the names of these troubles begin in the book's health
+CLOCK = f"{DATA}clock "  # the one whose reason is a figure that may become another while it lasts
 WHY_MAX = 300
 BAR_NUMBERS = 5  # open, high, low, close, volume
 
@@ -20,9 +21,14 @@ BAR_NUMBERS = 5  # open, high, low, close, volume
 def changes(health: Mapping[str, str], troubles: Mapping[str, str]) -> list[dict[str, Any]]:
     """Bodies of the events that lead from what the book knows (`health`) to what is so now."""
     now = {f"{DATA}{what}"[:120]: why[:WHY_MAX] for what, why in troubles.items()}
-    begun = [{"what": what, "state": "begun", "why": why} for what, why in now.items() if what not in health]
+    begun = [{"what": what, "state": "begun", "why": why} for what, why in now.items() if is_news(what, why, health)]
     over = [what for what in health if what.startswith(DATA) and what not in now]
     return begun + [{"what": what, "state": "over", "why": ""} for what in over]
+
+
+def is_news(what: str, why: str, health: Mapping[str, str]) -> bool:
+    """Whether a trouble is not in the book's health, or a clock is off by another offset there."""
+    return what not in health or (what.startswith(CLOCK) and health[what] != why)
 
 
 def corrected(notes: Iterable[FeedNote]) -> list[dict[str, Any]]:

@@ -35,7 +35,7 @@ from engine.ports import Clock, OrderReport
 from engine.redaction import redacted
 from engine.store.journal import Journal
 from engine.venues.live_port import CHILDREN, LiveAnswer, LiveVenue
-from engine.venues.outcome import EXISTS, NOT_FOUND, NOT_TAKEN, PASSED
+from engine.venues.outcome import EXISTS, NOT_FOUND, NOT_TAKEN, PASSED, words_of
 
 T = TypeVar("T")
 BACKOFF_S = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0)  # before the n-th order of its kind for one layer
@@ -230,7 +230,7 @@ class LiveDesk:
         try:
             return await asked
         except Exception as error:  # noqa: BLE001 - whatever it is, the order is in doubt
-            return LiveAnswer(order.id, UNKNOWN, order.filled, redacted(f"{type(error).__name__}: {error}")[:200])
+            return LiveAnswer(order.id, UNKNOWN, order.filled, redacted(f"{type(error).__name__}: {words_of(error)}")[:200])
 
     async def _placed(self, order: VenueOrder) -> LiveAnswer | None:
         """Hand over an order that is journaled; None when it was kept back, which is journaled too."""

@@ -29,6 +29,7 @@ READ_BARS = 6  # of a REST read at a close: the bar, the one that forms, and tho
 FILL_BARS = 200  # of a page of a gap
 FILL_PAGES = 25  # of a gap that is filled here; a longer one is for nightdesk data pull
 CLOCK_EVERY_MS, CLOCK_OFF_MS, CLOCK_OLD_MS = 60_000, 1_000, 300_000
+CLOCK_AGAIN_MS = 10_000  # while it is off: a clock that was set right is seen to be
 SILENT_MS, WATCHED_EVERY_MS, DIAL_AGAIN_MS = 10_000, 2_000, 1_000
 
 
@@ -176,15 +177,19 @@ class LiveFeed:
             await source.redial()
 
     async def _watch_clock(self, venue: str) -> None:
-        """Compare the venue's clock with ours each minute; a difference is measured twice more before it counts."""
+        """Compare the venue's clock with ours each minute, sooner while it is off; a difference is measured twice more before it
+        counts, and is said anew once it is another.
+        """
+        shown, what = 0, f"clock {venue}"
         while True:
             if (apart := await self._measure(venue)) is not None:
                 if abs(apart) > CLOCK_OFF_MS:
                     more = [again for _ in range(2) if (again := await self._measure(venue)) is not None]
                     apart = int(median([apart, *more]))
                 self._apart[venue] = (apart, self._now())
-                self._set(f"clock {venue}", "clock", venue, f"{apart} ms from ours" if abs(apart) > CLOCK_OFF_MS else "")
-            await self._sleep(CLOCK_EVERY_MS)
+                shown = apart if abs(apart - shown) > CLOCK_OFF_MS or what not in self.troubles else shown
+                self._set(what, "clock", venue, f"{shown} ms from ours" if abs(apart) > CLOCK_OFF_MS else "")
+            await self._sleep(CLOCK_AGAIN_MS if what in self.troubles else CLOCK_EVERY_MS)
 
     async def _measure(self, venue: str) -> int | None:
         """The venue's clock minus ours, in the middle of the question; None without an answer."""

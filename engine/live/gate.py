@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from engine.book.book import flat, is_about
 from engine.errors import DeskError
+from engine.live.account_looks import AccountLooks, Changes
 from engine.live.desk import LiveDesk
 from engine.live.gate_code import changed_since, last_opened, with_money
 from engine.live.listed import AccountListings
@@ -27,6 +28,7 @@ from engine.store.lookback import last
 from engine.store.opened import size_of
 from engine.venues.account_facts import AccountReader
 from engine.venues.instruments import Instrument
+from engine.venues.outcome import words_of
 
 GATE = "gate"  # in the book's health while it is closed
 RUNBOOK = "docs/runbooks/gate-closed.md"
@@ -76,6 +78,7 @@ class GateParts(NamedTuple):
     code: Callable[[], Mapping[str, str]]  # what runs now: `code_under`
     heard: Heard | None = None  # of the private stream
     stream_must: bool = True  # an order that only REST has shown is not enough
+    changes: Changes | None = None  # of `faults`, those of rights and modes alone, while the desk trades
 
 
 class AccountGate:
@@ -100,6 +103,7 @@ class AccountGate:
         self._last_trip = ""  # what was wrong with it
         self.steps: dict[str, str] = {}  # instrument -> what the venue counted in when this process first asked
         self.listings = AccountListings(desk, parts.reader)
+        self.looks = AccountLooks(desk, parts.changes)
         self._listed_ms = 0
         request = last(parts.people, (PROBE_REQUEST,))  # one from before this process is not made now
         self._requested, self._people_size = (request.seq if request is not None else 0), 0
@@ -133,6 +137,7 @@ class AccountGate:
             if is_open or self.desk.latched():  # what is delisted under a halt would keep it from its end
                 await self._look_at_listings()
             if is_open:
+                self._shut = (await self.looks.changed())[:300] or self._shut
                 await self._asked_for()
             if not self._shut:
                 await woken(self._something, CONSENT_LOOK_S if is_open else self._wait_s())
@@ -177,6 +182,7 @@ class AccountGate:
         if self._shut or self.desk.latched() or not all(map(self._is_fresh, self.rows.values())):
             return False
         self._journal(opened=True)
+        self.looks.begin()
         self.desk.take("health", {"what": GATE, "state": "over", "why": ""})
         return True
 
@@ -191,7 +197,7 @@ class AccountGate:
         except DeskError as error:
             return GateAnswer(error.what)
         except Exception as error:  # noqa: BLE001 - whatever it is, the row does not hold, and the line says why
-            return GateAnswer(redacted(f"{type(error).__name__}: {error}")[:200])
+            return GateAnswer(redacted(f"{type(error).__name__}: {words_of(error)}")[:200])
 
     def _note(self, name: str, answer: GateAnswer) -> None:
         """Keep how a row stands; journal it when that is news, page once for as long as it fails."""

@@ -1,4 +1,4 @@
-"""The code that a desk runs, beside what its gate was last open with. Called by gate.py and by app/processes at a start."""
+"""The code that a desk runs, beside what its gate was last open with. Called by gate.py, account_loop.py and app/processes."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path

@@ -21,7 +21,7 @@ from engine.live.poll import PROBE_CODE
 from engine.live.probe_result import FAILED, OK, SPARE_FRAC, UNTRIED, ProbeLeg, ProbeOf, ProbeResult
 from engine.redaction import redacted
 from engine.venues.live_port import LiveAnswer, LiveVenue, VenueTrade
-from engine.venues.outcome import NOT_FOUND, NOT_TAKEN
+from engine.venues.outcome import NOT_FOUND, NOT_TAKEN, words_of
 
 FAR_FRACS = (0.30, 0.15, 0.07)  # of price: the farthest that the venue takes; none of them is a fill away
 MOVED_FRAC = 0.01  # of price, away from the market: where an amended order stands
@@ -100,7 +100,9 @@ class AccountProbe:
         except UntriedLeg as error:
             found = ProbeLeg(name, UNTRIED, None, str(error)[:WHY_MAX])
         except Exception as error:  # noqa: BLE001 - whatever it is, the leg has failed, and the line says why
-            found = ProbeLeg(name, FAILED, self.now_ms() - began, redacted(f"{type(error).__name__}: {error}")[:WHY_MAX])
+            found = ProbeLeg(
+                name, FAILED, self.now_ms() - began, redacted(f"{type(error).__name__}: {words_of(error)}")[:WHY_MAX]
+            )
         self._legs.append(found)
         return found.result == OK
 
@@ -242,7 +244,7 @@ class AccountProbe:
             answer = await self.venue.cancel(order)
             listed = order.id in {held.order for held in await self.venue.standing()}
         except Exception as error:  # noqa: BLE001 - what was not answered is tried again
-            return redacted(f"{type(error).__name__}: {error}")[:WHY_MAX]
+            return redacted(f"{type(error).__name__}: {words_of(error)}")[:WHY_MAX]
         if listed:
             return f"it is still in the list of open orders: {answer.why}"
         over = self.now_ms() - self._sent[order.id][1] >= LIFE_MS

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Protocol
 from engine.core.orders import UNKNOWN, VenueOrder
 from engine.ports import Clock
 from engine.venues.live_port import LiveAnswer
-from engine.venues.outcome import NOT_TAKEN
+from engine.venues.outcome import NOT_TAKEN, is_of_account
 
 PAGE_MS, PAGE_TIMES = 60_000, 3
 APART_MS = 7_200_000  # the one before is longer ago than this: it begins anew
@@ -41,10 +41,13 @@ class TurnedAway:
 
     def __init__(self) -> None:
         self._rows: dict[str, _Row] = {}
+        self.of_account_ms = 0  # when the venue last refused one for the rights or modes of the account
 
     def note(self, desk: AskingDesk, order: VenueOrder, answer: LiveAnswer) -> None:
         """An answer to a request. What the venue has taken, or looked at and refused, ends the row; a silence does not."""
         name, now = desk.instrument_of(order), desk.now_ms()
+        if is_of_account(answer.why):
+            self.of_account_ms = now
         if answer.outcome != NOT_TAKEN:
             if answer.state != UNKNOWN:
                 self._rows.pop(name, None)

@@ -20,6 +20,7 @@ CLOCK_LOOKS = 5
 DAYS_LEFT_MIN = 7
 ITEMS_SHOWN = 5
 FEE_SLACK = 1e-9  # a fee is a text of six decimals
+WHILE_IT_TRADES = ("key", "withdrawal", "trading", "position_mode", "margin")  # rows asked again; leverage: engine.live.reconcile
 UNSAID = "the venue does not say"
 OURS = "nd"  # how the client ids of this desk begin
 MENUS = {  # from memory: venues move their menus
@@ -62,6 +63,7 @@ class AccountWants(NamedTuple):
     symbols: tuple[SymbolWants, ...]
     plays: bool = False  # testnet: no money
     looks: bool = False  # shadow: nothing is sent, so that a key that only reads is fit, and what others do there is theirs
+    again: bool = False  # the desk trades: rights and modes alone, and a question without an answer says nothing of them
 
 
 class AccountReport(NamedTuple):
@@ -98,9 +100,10 @@ async def checked(
 ) -> AccountReport:
     """Ask everything; `refusal` says what an error means, `now_ms` is this machine's clock (UTC ms)."""
     questions = AccountQuestions(reader, wanted, now_ms, refusal)
-    rows = [await questions.row("clock", f"within {CLOCK_S_MAX:g} s of the venue's", questions.clock)]
-    for name, words, ask, must in questions.steps():
-        rows.append(await questions.row(name, words, ask, must))
+    steps = [("clock", f"within {CLOCK_S_MAX:g} s of the venue's", questions.clock, True), *questions.steps()]
+    if wanted.again:
+        steps = [step for step in steps if step[0].split()[0] in WHILE_IT_TRADES]
+    rows = [await questions.row(*step) for step in steps]
     return report_of(rows)
 
 
@@ -130,7 +133,7 @@ class AccountQuestions:
     async def row(self, name: str, wanted: str, ask: Question, must: bool = True) -> AccountCheck:
         """One row; not asked once the venue has stopped answering."""
         if self.over:
-            return AccountCheck(name, False, None, wanted, must)
+            return AccountCheck(name, self.wanted.again, None, wanted, must)
         try:
             said = await ask()
             return AccountCheck(name, said.ok, said.found, wanted, must)
@@ -139,7 +142,8 @@ class AccountQuestions:
         except Exception as error:  # noqa: BLE001 - whatever it is, the row does not hold, and the line says why
             found = self.refusal(error)
         self.over = found.ends
-        return AccountCheck(name, False, found.text, wanted, must=must or found.ends)
+        ok = self.wanted.again and not found.of_account
+        return AccountCheck(name, ok, found.text, wanted, must=must or found.ends)
 
     def steps(self) -> list[tuple[str, str, Question, bool]]:
         """Every row behind the clock's."""

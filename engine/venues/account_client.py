@@ -33,10 +33,11 @@ class AccountAddress(NamedTuple):
 
 
 class CheckRefusal(NamedTuple):
-    """Why a question had no answer; `ends`: no other question will have one."""
+    """Why a question had no answer; `ends`: no other question will have one; `of_account`: key or rights are why."""
 
     text: str
     ends: bool = False
+    of_account: bool = False
 
 
 class UnansweredCheck(Exception):
@@ -164,8 +165,10 @@ CODES: dict[str, str] = {
     "10008": "Bybit has banned this account (10008)",
     "10009": "Bybit has banned this machine's address (10009)",
 }
+OF_CLOCK = ("50102", "-1021", "10002")
+NO_RIGHT = ("50120", "10005")
 ALONE = {  # codes that say something of one question
-    **dict.fromkeys(("50120", "10005"), "the key has no right to this question"),
+    **dict.fromkeys(NO_RIGHT, "the key has no right to this question"),
     **dict.fromkeys(("51001", "-1121"), "the venue does not list the instrument"),
 }
 
@@ -190,13 +193,13 @@ def refusal_of(error: BaseException, client: Any, venue: str, hidden: Callable[[
             f"{name}'s address answered a page of HTML (HTTP {status}): a proxy, a block page, or an outage", ends=True
         )
     if code in CODES:
-        return CheckRefusal(CODES[code], ends=True)
+        return CheckRefusal(CODES[code], ends=True, of_account=code not in OF_CLOCK)
     if code in ALONE:
-        return CheckRefusal(f"{ALONE[code]} ({code})")
+        return CheckRefusal(f"{ALONE[code]} ({code})", of_account=code in NO_RIGHT)
     if isinstance(error, ccxt.RequestTimeout):
         return CheckRefusal(f"{name} did not answer within {client.timeout / 1000:g} s", ends=True)
     if isinstance(error, ccxt.AuthenticationError):
-        return CheckRefusal(f"{name} does not accept the key{f' ({code})' if code else ''}: {EITHER}", ends=True)
+        return CheckRefusal(f"{name} does not accept the key{f' ({code})' if code else ''}: {EITHER}", ends=True, of_account=True)
     if status == 0 and isinstance(error, ccxt.NetworkError):
         return CheckRefusal(f"{name} cannot be reached: {type(error).__name__}; check network and proxy", ends=True)
     shown = hidden(" ".join(words_of(text).split()))[:SHOWN_MAX]

@@ -19,6 +19,8 @@ from engine.venues.instruments import Instrument
 from engine.venues.live_port import LiveVenue
 from engine.venues.okx import OkxVenue
 
+KEEPS_LOTS = "a home that has begun keeps its lots: see to what is open at the venue's own page, and begin a new home"
+
 
 def adapter_of(
     venue: str, symbol: str, trading: Any, polling: Any, instrument: Instrument, beside: LiveVenue | None = None
@@ -46,10 +48,13 @@ def lists(venue: str, symbol: str, client: Any) -> bool:
     return True
 
 
-def listed_market(venue: str, symbol: str, client: Any, instrument: Instrument) -> tuple[Mapping[str, Any], Decimal]:
+def listed_market(
+    venue: str, symbol: str, client: Any, instrument: Instrument, *, begun: bool = False
+) -> tuple[Mapping[str, Any], Decimal]:
     """ccxt's market of BTC-USDT, and the desk's lot in base units; `client` has loaded its markets.
 
-    Raises BadInput where the venue does not list it, or where a lot of the desk is no whole number of the venue's steps.
+    Raises BadInput where the venue does not list it, or where a lot of the desk is no whole number of the venue's steps: lots are
+    written into desk.toml before a home has `begun`, and not after it.
     """
     market = client.markets[market_symbol(Source(client, venue, 1, 0.0), symbol, "perp")]
     lot = Decimal(str(instrument.lot_size))
@@ -62,7 +67,7 @@ def listed_market(venue: str, symbol: str, client: Any, instrument: Instrument) 
             f"{venue} says no lot and tick of {symbol} that can be read ({type(error).__name__})", "try again"
         ) from None
     if uneven:
-        hint = f'write them under [instruments."{venue}:{symbol}:perp"] in desk.toml: lot_size, tick'
+        hint = KEEPS_LOTS if begun else f'write them under [instruments."{venue}:{symbol}:perp"] in desk.toml: lot_size, tick'
         raise BadInput(f"{symbol}: the desk counts lots of {lot} at ticks of {instrument.tick}, {venue} {step} and {tick}", hint)
     return market, lot
 

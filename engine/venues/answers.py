@@ -14,7 +14,7 @@ from engine.core.orders import DONE, PARTIAL, REJECTED, UNKNOWN, WORKING, VenueO
 from engine.errors import DataError
 from engine.redaction import redacted
 from engine.venues.live_port import LiveAnswer, VenuePosition, VenueTrade
-from engine.venues.outcome import NOT_FOUND, REFUSALS, Outcome, outcome_of, words_of
+from engine.venues.outcome import NOT_FOUND, REFUSALS, Outcome, answer_text, outcome_of, words_of
 from engine.venues.outcome import UNKNOWN as UNPROVEN
 
 P = ParamSpec("P")
@@ -126,7 +126,7 @@ def level_of(price: Any) -> float:
 def row_of(answer: Any) -> Mapping[str, Any]:
     """An answer that is one row. Raises TypeError for a page of HTML."""
     if not isinstance(answer, Mapping):
-        raise TypeError(f"no row: {str(answer)[:80]}")
+        raise TypeError(f"no row: {answer_text(answer)}")
     return answer
 
 

@@ -7,6 +7,7 @@ from weakref import WeakKeyDictionary
 
 from engine.errors import DataError
 from engine.venues.answers import rows_about, silent
+from engine.venues.outcome import answer_text
 
 PAGE = 1_000  # rows of a list
 WEEK_MS = 7 * 86_400_000  # the longest window of a list by time
@@ -24,7 +25,7 @@ async def rows_of(client: Any, name: str, about: Mapping[str, Any]) -> list[Mapp
     try:
         rows = await getattr(client, f"fapiprivate{name}")(dict(about))
         if not isinstance(rows, list):
-            raise TypeError(f"no list: {str(rows)[:80]}")  # a page of HTML
+            raise TypeError(f"no list: {answer_text(rows)}")
         return rows
     except Exception as error:
         raise silent("Binance", name.rpartition("_get_")[2], error) from error

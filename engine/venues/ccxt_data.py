@@ -16,6 +16,7 @@ import polars as pl
 from engine.errors import BadInput, DataError
 from engine.venues.bounded import TIMEOUT_MS, bound_answers
 from engine.venues.installed import ccxt_class
+from engine.venues.outcome import readable
 
 CLASSES = {("binance", "perp"): "binanceusdm", ("binance", "spot"): "binance"}  # else the venue's own name
 VENUES = ("binance", "okx", "bybit")
@@ -192,7 +193,7 @@ def _ask(source: Source, call: Callable[..., Any], *args: Any) -> Any:
     except ccxt.BaseError as error:
         raise DataError(f"{source.venue} refused the request: {_line(error)}", "try another range") from error
     except (KeyError, TypeError, ValueError) as error:  # an answer of another shape than ccxt knows
-        raise DataError(f"{source.venue} sent an unreadable response ({type(error).__name__}: {error})") from error
+        raise DataError(f"{source.venue} sent an unreadable response ({type(error).__name__}: {_line(error)})") from error
 
 
 def _passing(error: BaseException) -> bool:
@@ -228,7 +229,7 @@ def _host(source: Source) -> str:
 
 def _line(error: BaseException | None) -> str:
     """The first line of a message, short."""
-    return (str(error).splitlines() or [type(error).__name__])[0][:160]
+    return (readable((str(error).splitlines() or [""])[0]) or type(error).__name__)[:160]
 
 
 def redirected(api: Any, url: str) -> Any:

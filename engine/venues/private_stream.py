@@ -13,7 +13,7 @@ from engine.errors import BadInput, DataError
 from engine.redaction import redacted
 from engine.venues.answers import silent
 from engine.venues.lines import close, read_first
-from engine.venues.outcome import code_of
+from engine.venues.outcome import code_of, words_of
 from engine.venues.private_stream_words import WORDS, StreamHint
 
 OPEN_S = 8.0  # for dial, login and subscription together
@@ -157,7 +157,7 @@ class PrivateStream:
 
     def _line_over(self, promise: Any) -> None:
         error = None if promise.cancelled() else promise.exception()
-        self._end(redacted(f"{type(error).__name__}: {error}")[:200] if error else "the connection has ended")
+        self._end(redacted(f"{type(error).__name__}: {words_of(error)}")[:200] if error else "the connection has ended")
 
     async def _renewed(self, key: str) -> None:
         """Keep Binance's key alive; one that is gone, or is another by now, ends the connection."""

@@ -4,7 +4,6 @@ Called by app/views/account_page.py, app/people/consents.py and app/cli/live.py.
 it. Times are the machine's, UTC ms: an account lives between the bars.
 """
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,6 +13,7 @@ from engine.core.orders import ENDED, UNKNOWN
 from engine.store.chain import Event
 from engine.store.journal import tail
 from engine.store.lookback import last
+from engine.venues.outcome import readable
 from engine.watch.heartbeat import began_ms
 from engine.watch.order_lives import OrderLife
 from engine.watch.window import mark_at
@@ -21,7 +21,6 @@ from engine.watch.window import mark_at
 LOOKED_AT = 5_000  # events at the journal's end, among which what was not well is looked for
 GATE_LOOKED_AT = 1_000  # the same for a gate that is closed: each try that ends otherwise is one
 SPELLS_MAX = 30
-ADDRESS = re.compile(r"(?:\b[a-z]+ )?\b(?:GET|POST|PUT|DELETE) https?://\S+ ?")  # as ccxt begins what it raises
 FIRST = "00"  # end of the id of a layer's first order of its kind
 PLACED, MOVED, CANCELLED, EXECUTED = "placed", "moved", "cancelled", "executed"
 ASKS = {"sent": PLACED, "amending": MOVED, "cancelling": CANCELLED}  # what the desk asks for -> what its answer times
@@ -104,11 +103,6 @@ def spells(path: Path) -> list[Spell]:
 
 def _begun(event: Event) -> Spell:
     return Spell(str(event.body.get("what")), str(event.body.get("why") or "")[:300], event.t_recv_ms, None, event.id)
-
-
-def readable(why: str) -> str:
-    """A reason without the address that was asked and the page of HTML that came: nobody learns anything of them."""
-    return ADDRESS.sub("", why).partition("<html")[0].rstrip(" :")
 
 
 def first_causes(unwell: Mapping[str, str]) -> dict[str, str]:

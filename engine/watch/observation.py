@@ -117,6 +117,7 @@ class DeskObservation(NamedTuple):
     recent: tuple[Event, ...] = ()  # decisions and orders of the last bars
     tripped: tuple[Event, ...] = ()  # breakers whose pause or block may still be in force
     incidents: tuple[Event, ...] = ()
+    away: Mapping[str, Event] = {}  # `venue of ...` -> the health event that last began it
     silent_instruments: tuple[str, ...] = ()  # instruments without prices
     expired: tuple[Mapping[str, Any], ...] = ()  # proposals that expired undecided
     undelivered: tuple[Mapping[str, Any], ...] = ()  # of each way that lost messages: sink, failed, since_ms, error

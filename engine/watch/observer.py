@@ -40,6 +40,7 @@ from engine.watch.silence.status import last_silences, look_for_silences
 from engine.watch.tripped import tripped_events
 from engine.watch.window import FAR_MS, between, instruments_of, journal_of, mark_at
 
+AWAY = "venue of "  # how engine.live.health names a venue that does not say what was executed
 INCIDENT_MS = 600_000  # how long a journaled incident stays open as an alert
 EXPIRED_MS = 3_600_000  # the same for an expired proposal
 FAILED_MS = 3_600_000  # the same for an undelivered message
@@ -61,6 +62,7 @@ class Observer:
         self._phase: tuple[Any, ...] = ()
         self._phase_ms = 0
         self._incidents: deque[tuple[int, Event]] = deque(maxlen=20)
+        self._away: dict[str, Event] = {}  # `venue of ...` -> the health event that last began it
         self._searched_seq = -1  # the newest event already searched for incidents
         self._config: Mapping[str, Any] = {}
         self._windows: tuple[IncidentWindow, ...] = ()  # those that are open
@@ -87,6 +89,7 @@ class Observer:
             recent=self._recent(path, mark),
             tripped=tripped_events(path, mark, self.limits.pause_hours),
             incidents=self._recent_incidents(path, now_ms),
+            away=dict(self._away),
             silent_instruments=tuple(health.silent_instruments(self.home, mark)[0]) if mark is not None else (),
             expired=self._expired(now_ms),
             undelivered=self._undelivered(now_ms),
@@ -189,8 +192,11 @@ class Observer:
         newest = max([self._searched_seq, 0, *(e.seq for e in tail(path, 1))])
         if self._searched_seq >= 0:
             count = min(newest - self._searched_seq, UNSEEN_MAX)
-            unseen = tail(path, count + WRITTEN_MEANWHILE, {"incident"}) if count else []
-            self._incidents.extend((now_ms, e) for e in unseen if self._searched_seq < e.seq <= newest)
+            found = tail(path, count + WRITTEN_MEANWHILE, {"incident", "health"}) if count else []
+            unseen = [e for e in found if self._searched_seq < e.seq <= newest]
+            self._incidents.extend((now_ms, e) for e in unseen if e.kind == "incident")
+            begun = (e for e in unseen if e.kind == "health" and e.body["state"] == "begun")
+            self._away |= {what: e for e in begun if (what := str(e.body["what"])).startswith(AWAY)}
         self._searched_seq = newest
         while self._incidents and now_ms - self._incidents[0][0] >= INCIDENT_MS:
             self._incidents.popleft()

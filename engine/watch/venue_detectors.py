@@ -14,7 +14,7 @@ from engine.book.bodies import CASH, FEES, POSITION, REFUSALS, SETTINGS
 from engine.book.windows import EXECUTIONS
 from engine.core.orders import DONE
 from engine.store.chain import Event
-from engine.watch.account_state import readable
+from engine.venues.outcome import readable
 from engine.watch.halt_left import INCOMPLETE, KILLED
 from engine.watch.health import nothing_there, unmoved_layers, unprotected_layers
 from engine.watch.observation import (
@@ -33,6 +33,7 @@ from engine.watch.root_causes import PAGES, incident_kind
 NAKED_MS = 5_000  # an account's own watch (engine.live.health) pages at the same time
 ON_ITS_WAY = ("intended", "sent")
 UNCONNECTED_MS = 60_000
+REPORTED_MS = 120_000  # within which the worker says why executions are not read, or that it is why they were not before
 PARTED = "data parted "  # how the feed's trouble of two venues begins in the mark
 NOT_CONNECTED = "the account is not connected"  # how app/processes/account_start.py begins its reason
 SHOWN = 3  # differences in one alert
@@ -177,6 +178,8 @@ def _is_over(desk: DeskObservation, event: Event, kind: str) -> bool:
     if _unread_of(event):  # of what is off the mark does not say it; and what came again is said by the last
         ended = ended and where not in body.get("off", {})
         ended = ended or any(later.seq > event.seq and _unread_of(later) == where for later in desk.incidents)
+        since = desk.away.get(f"venue of {where}")  # its reason is that of the time before
+        ended = ended or (since is not None and event.seq < since.seq and desk.now_ms - since.t_recv_ms < REPORTED_MS)
     if kind == "stop_unseen" and "layer" in event.body:
         position = body["sleeves"].get(where, {}).get("position") or {"layers": []}
         ended = all(layer.get("key") != event.body["layer"] for layer in position["layers"])

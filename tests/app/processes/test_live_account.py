@@ -228,6 +228,35 @@ def test_a_home_trades_what_it_began_with(own_home: Path) -> None:
 
 
 @pytest.mark.slow
+def test_a_first_start_that_is_refused_for_its_steps_fixes_nothing_of_the_home(own_home: Path) -> None:
+    """Nothing is journaled; the same home begins with the lots that its line says to write. After that it keeps them."""
+
+    async def refused(home: LiveHome) -> str:
+        home.start()
+        with pytest.raises(BadInput, match=r"counts lots of") as caught:
+            await asyncio.wait_for(home.ended(), 600)
+        return caught.value.hint
+
+    async def script(home: LiveHome) -> None:
+        home.played.venue.recounted = {"lotSz": "0.1"}  # contracts of 0.01
+        for _ in range(2):
+            assert (await refused(home)).endswith("lot_size, tick")
+            assert not home.events("config")
+        text = (home.path / "desk.toml").read_text()
+        (home.path / "desk.toml").write_text(text.replace("lot_size = 0.0001", "lot_size = 0.001"))
+        home.start()
+        await home.until(lambda: home.book, 3)
+        assert home.book.specs[0].rules.lot_size == 0.001
+        await home.minutes(1)
+        assert home.book.start["first_ms"] <= home.clock() < home.book.start["first_ms"] + 2 * 900_000
+        await home.stop()
+        home.played.venue.recounted = {"lotSz": "1"}
+        assert (await refused(home)).endswith("begin a new home")
+
+    lived(own_home, "okx", script, account=True)
+
+
+@pytest.mark.slow
 def test_a_desk_with_money_rests_until_its_stage_allows_it(own_home: Path) -> None:
     """Mode live starts, its gate opens, and a sleeve that no person has brought near money enters nothing."""
 
@@ -281,3 +310,21 @@ def test_money_that_moves_is_in_the_identity_and_in_no_equity(
     listed = json.loads(out)
     assert [(t["cash"], t["kind"]) for t in listed["transfers"]] == [(2_500.01, "deposit"), (-400.0, "withdrawal")]
     assert listed["total"] == 2_100.01
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("venue", ["okx", *(pytest.param(name, marks=pytest.mark.long) for name in ("bybit", "binance"))])
+def test_an_account_that_is_switched_to_hedge_mode_while_a_worker_runs_closes_the_gate(own_home: Path, venue: str) -> None:
+    """By the check of the start, within minutes; it opens again once the mode is back."""
+
+    async def script(home: LiveHome) -> None:
+        local = home.played.venue
+        home.start()
+        await home.until(lambda: home.book and not home.book.health)
+        local.position_mode, local.hedge_mode, local.hedged = "long_short_mode", True, True
+        await home.until(lambda: "hedge: long and short apart" in home.book.health.get("gate", ""), 7)
+        local.position_mode, local.hedge_mode, local.hedged = "net_mode", False, False
+        await home.until(lambda: not home.book.health, 12)
+        await home.stop()
+
+    lived(own_home, venue, script, account=True)

@@ -176,6 +176,22 @@ def test_a_page_of_html_is_no_answer(venue: str) -> None:
     live(venue, script)
 
 
+def test_the_reason_of_a_trouble_has_no_page_and_no_address(venue: str) -> None:
+    """A 502 with a page of HTML, as it is journaled."""
+
+    async def script(run: LiveRun) -> None:
+        await run.minutes(2)
+        run.faults.on("http_5xx", 3 * MINUTE_MS)
+        await run.minutes(2)
+        why = run.feed.troubles[f"rest {venue}"]
+        assert "502" in why
+        assert not set(why) & set("<>\n")
+        assert "http:" not in why
+        assert len(why) <= 300
+
+    live(venue, script)
+
+
 def test_a_long_gap_is_filled_from_rest(venue: str) -> None:
     """Twenty minutes without REST, more than one read lists: every bar comes into history, none is decided on."""
 

@@ -6,7 +6,7 @@ import pytest
 
 from engine.core.orders import WORKING
 from engine.errors import BadInput, DataError
-from engine.venues.account_instruments import CASH, adapter_of
+from engine.venues.account_instruments import CASH, adapter_of, listed_market
 from engine.venues.instruments import instrument_of
 from tests.fakes.exchange.adapted import ADAPTED, ENTER
 from tests.fakes.exchange.market import PICO
@@ -44,12 +44,18 @@ def test_cash_is_what_the_venue_has_realised(venue: str) -> None:
 
 @pytest.mark.parametrize("venue", VENUES)
 def test_a_lot_that_the_venue_cannot_count_refuses_the_start(venue: str) -> None:
-    """Each order would be refused later; the line says which steps it has and where to write them."""
+    """Each order would be refused later; the line says which steps it has and where to write them; a home that has begun keeps
+    its lots.
+    """
 
     async def script(played: Played, _: Any) -> None:
         await played.client.load_markets()
         with pytest.raises(BadInput, match=r"write them under .instruments"):
             adapter_of(venue, "BTC-USDT", played.client, played.client, lot_of(venue, 0.00003))
+        for begun, advice in ((True, "begin a new home"), (False, "lot_size, tick")):
+            with pytest.raises(BadInput) as caught:
+                listed_market(venue, "BTC-USDT", played.client, lot_of(venue, 0.00003), begun=begun)
+            assert caught.value.hint.endswith(advice)
         with pytest.raises(BadInput, match="has no perp XRP-USDT"):
             adapter_of(venue, "XRP-USDT", played.client, played.client, lot_of(venue))
 

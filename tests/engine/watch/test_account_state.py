@@ -7,7 +7,7 @@ from typing import Any
 from engine.store.chain import Event
 from engine.store.journal import Journal
 from engine.watch import account_state
-from engine.watch.account_state import first_causes, gate_seen, halt_steps, latencies, readable, shut_row, spells
+from engine.watch.account_state import first_causes, gate_seen, halt_steps, latencies, shut_row, spells
 from engine.watch.heartbeat import began_ms
 from engine.watch.order_lives import lives_of
 
@@ -91,14 +91,6 @@ def test_the_row_that_keeps_the_gate_closed_is_of_the_worker_that_runs(tmp_path:
     assert said(1, is_open=True) == ""
     assert said(-1) == ""
     assert shut_row(journaled(tmp_path / "none"), None) == ""
-
-
-def test_a_reason_has_no_address_and_no_page_of_html() -> None:
-    """Addresses of signed requests are long, and have a signature in them."""
-    page = "502 Bad Gateway <html><body>x</body></html>"
-    said = f"bybit did not answer for marks: bybit GET https://h/v5/kline?symbol=X&signature=ab {page}"
-    assert readable(said) == "bybit did not answer for marks: 502 Bad Gateway"
-    assert readable("bybit says: Service is restarting (10016)") == "bybit says: Service is restarting (10016)"
 
 
 def test_a_home_without_a_journal_has_neither_gate_nor_spell(tmp_path: Path) -> None:

@@ -160,6 +160,22 @@ def test_an_incident_is_seen_however_much_was_journaled_behind_it(desk: Desk) ->
     assert [e.body["what"] for e in desk.observer.observe(NOW + 6_000).incidents] == ["the feed answered nonsense"]
 
 
+def test_the_last_outage_of_each_instrument_is_seen_with_its_beginning(desk: Desk) -> None:
+    """Between incidents, and whatever ends meanwhile; another trouble is none."""
+
+    def health(what: str, state: str) -> Event:
+        return Event("health", NOW, {"what": what, "state": state, "why": ""})
+
+    desk.observer.observe(NOW)
+    desk.write(health("venue of a", "begun"), health("gate", "begun"), health("venue of a", "over"), incident("x"))
+    first = desk.observer.observe(NOW + 3_000)
+    assert list(first.away) == ["venue of a"]
+    desk.write(health("venue of b", "begun"), health("venue of a", "begun"))
+    again = desk.observer.observe(NOW + 6_000).away
+    assert set(again) == {"venue of a", "venue of b"}
+    assert again["venue of a"].seq > first.incidents[0].seq > first.away["venue of a"].seq
+
+
 def test_breakers_are_searched_only_while_one_is_in_force(desk: Desk) -> None:
     """The row that set a pause is found up to pause_hours and two days back; without a pause nothing is looked for."""
     trip = Event("breaker", T0 + BAR_MS, {"sleeve": "btc", "breaker": "loss streak"})

@@ -167,6 +167,24 @@ def test_what_came_again_is_said_once() -> None:
     assert sorted(one.event for one in found if one.kind == "incident") == ["d-77", "d-78"]
 
 
+@pytest.mark.parametrize("why", ["503", "the key has expired", "HTTP 418: banned", "RequestTimeout"])
+def test_a_second_outage_is_not_paged_with_the_reason_of_the_first(why: str) -> None:
+    """Not before the worker has had the time to say its own: what it does not say again is the reason that it said before."""
+    first = reported(f"{INSTRUMENT}: the venue does not say what was executed: {why}")._replace(seq=5)
+    what = f"venue of {INSTRUMENT}"
+    away = mark(blocked={what: "it does not say what was executed"})
+
+    def paged(began_seq: int, since_ms: int) -> bool:
+        begun = Event("health", DESK_MS, {"what": what, "state": "begun"}, t_recv_ms=NOW - since_ms, id="d-6", seq=began_seq)
+        found = evaluate(desk(mark=away, incidents=(first,), away={what: begun}))[0]
+        return any(one.kind == "incident" for one in found)
+
+    assert paged(4, 20_000)  # of this one
+    assert not paged(6, 1_000)
+    assert not paged(6, 60_000)
+    assert paged(6, 120_000)
+
+
 @pytest.mark.parametrize(("key", "pages"), [(3, 1), (4, 0)])
 def test_a_stop_that_is_not_shown_pages_for_as_long_as_its_layer_is_open(key: int, pages: int) -> None:
     """Nothing is left to protect once the layer has gone."""
