@@ -194,6 +194,7 @@ class AccountHealth:
         for (s, key), since in sorted(self.naked.since.items()):
             self._look_at_naked(s, key, now - since)
         self._ask_covers(now)
+        self._ask_resting(now)
         withdraw_spent(self.desk, self.missing)
         self._look_for_stops(now)
         self._wake_stops(now)
@@ -257,6 +258,18 @@ class AccountHealth:
         for order in self.desk.book.orders.open.values():
             since = self.missing.get(entry_id(order.id)) if order.attached and order.state in STANDING else None
             if since is not None and now - max(since, self._asked.get(order.id, 0)) >= MISSING_ASK_MS:
+                self._asked[order.id] = now
+                self.desk.spawn(self.desk.ask_now(order.id))
+
+    def _ask_resting(self, now: int) -> None:
+        """A resting entry where no stream would say what it fills, and a list of executions may leave it out: what is its state?
+        Each five seconds.
+        """
+        if any(now - stream.alive_ms() <= SILENT_MS for stream in self.streams):
+            return
+        for order in self.desk.book.orders.open.values():
+            rests = order.slot == ENTRY and order.price > 0.0 and order.state in STANDING and order.reported == order.filled
+            if rests and now - self._asked.setdefault(order.id, now) >= MISSING_ASK_MS:
                 self._asked[order.id] = now
                 self.desk.spawn(self.desk.ask_now(order.id))
 

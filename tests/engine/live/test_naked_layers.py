@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from engine.core.state import PROTECTIVE
+from engine.live.health import StreamHandle
 from tests.fakes.live_desks import LiveBench, long, on_bench
 
 
@@ -115,3 +116,40 @@ def test_an_entry_that_is_in_by_the_venues_word_alone_needs_its_stop(path: Path,
     bench = on_bench(path, play)
     assert "unread lots" in bench.pages[0]
     assert "no protective order" in bench.pages[0]
+
+
+def test_a_resting_entry_is_asked_where_no_stream_would_say_what_it_fills(path: Path) -> None:
+    """Its execution is not listed: the venue's word on the order begins the five seconds, long before the minute's comparison."""
+
+    async def play(bench: LiveBench) -> None:
+        await bench.start()
+        entry = await bench.rested()
+        bench.venue.execute(entry, 300)
+        hidden = bench.venue.hide()
+        await bench.after(10)
+        assert bench.desk.book.orders.open[entry].reported == 300
+        await bench.after(9)
+        assert len(bench.pages) == 1
+        bench.venue.executions += hidden
+        await bench.after(20)
+        assert bench.lots() == 300 or bench.venue.net == 0
+
+    bench = on_bench(path, play)
+    assert "have no protective order at the venue" in bench.pages[0]
+
+
+def test_a_resting_entry_is_not_asked_while_a_stream_lives(path: Path) -> None:
+    """Streams say it within a moment; each question is weight of the venue's."""
+
+    async def play(bench: LiveBench) -> None:
+        await bench.start()
+        bench.duties.health.streams = (StreamHandle("orders", bench.clock, nothing),)
+        await bench.rested()
+        asked = len(bench.venue.asked_for("ask"))
+        await bench.after(30)
+        assert len(bench.venue.asked_for("ask")) == asked
+
+    async def nothing() -> None:
+        """A stream that is never rebuilt."""
+
+    on_bench(path, play)
