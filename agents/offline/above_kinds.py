@@ -66,7 +66,9 @@ def _cell(heard: ShortSentence, name: str) -> str:
 
 def _values(heard: ShortSentence) -> str:
     """The values of the one proposal that stands above."""
-    changes = [(c["key"], c["value"]) for c in heard.last.args.get("changes") or ()]
+    variants = list(heard.last.args.get("variants") or [])
+    listed = heard.last.args.get("changes") or (variants[0]["changes"] if len(variants) == 1 else ())
+    changes = [(c["key"], c["value"]) for c in listed]
     changes = changes or [(row["parameter"], row["proposed"]) for row in heard.last.rows() if "proposed" in row]
     changes = changes or PATTERNS["asked_again.change"].findall(_cell(heard, "change"))
     return " and ".join(f"{key}={value}" for key, value in changes)
@@ -100,8 +102,22 @@ _NAMES: Mapping[str, Callable[[ShortSentence], str]] = {
         (i for r in heard.above.past[-1].results for i in row_ids(r)[:0:-1] if i.startswith("r-")), ""
     ),
     "listed_runs": lambda heard: " and ".join(i for i in row_ids(heard.last)[:2] if i.startswith("r-")),
+    "swept": lambda heard: _one([pair.partition("=")[0] for pair in heard.last.args.get("vary") or () if "," in pair]),
+    "all_runs": lambda heard: " and ".join(i for i in row_ids(heard.last)[:6] if i.startswith("r-")),
     "pause_unfiled": lambda heard: " " * (heard.above.last is None and getattr(heard.above.older, "ask", "") == "propose_pause"),
-    "defined": lambda heard: str(heard.last.args.get("word") or ""),
+    "defined": lambda heard: str(heard.last.args.get("word") or _cell(heard, "parameter")),
+    "sleeve_named": lambda heard: _one(heard.read.sleeves),
+    "run_sleeve": lambda heard: _one(
+        [
+            s.name
+            for s in heard.above.words.sleeves
+            if (s.strategy, s.symbol) == (heard.last.args.get("strategy"), heard.last.args.get("symbol"))
+            or s.name == heard.last.args.get("sleeve")
+        ]
+    ),
+    "rest_said": lambda heard: (
+        heard.above.past[-1].asked.lower() if "same" in heard.found["rest"] else heard.found["rest"] or " "
+    ),
     "said_value": lambda heard: (re.findall(r"\b\d+(?:\.\d+)?\b", heard.above.question) or [""])[-1],
     "of_a_rule": lambda heard: rule_of(heard.above),
 }

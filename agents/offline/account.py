@@ -161,6 +161,8 @@ def takes(entry: AskedEntry, name: str, slots: Slots) -> bool:
 
 def takes_out(entry: AskedEntry, slots: Slots) -> bool:
     """Whether the answer leaves out what the sentence does; where a tool is asked for with a `not` anyway, that is its own."""
+    if slots.out is not None and slots.out[0] == "sleeve" and entry.tool.name.startswith(("propose_config", "propose_tight")):
+        return True  # a change of several: of the others
     if entry.tool.name == "trips":
         out = slots.out or ("", ())  # of its figures one is before fees
         some = bool(slots.count) and slots.which in ("best", "worst")  # `without the 3 best trades`

@@ -190,6 +190,12 @@ _READ: Mapping[str, Callable[[Slots], object]] = {
     "variants": lambda s: len(s.variants) > 1,
     "strategies": lambda s: len(s.strategies) > 1,
     "venues": lambda s: len(s.venues) > 1,
+    "sizes": lambda s: len(s.timeframes) > 1,
+    "sized": lambda s: s.move == "sized",
+    "two_sleeves": lambda s: len(s.sleeves) > 1,
+    "card": lambda s: (
+        any(i.startswith("prop-") for i in s.ids) and any(re.search(of, s.text) for of in LISTS["card_parts"].values())
+    ),
     "basket": lambda s: BASKET in s.strategies,
     "last": lambda s: s.which == "last",
     "out_of_trips": lambda s: s.out is not None and s.out[0] in ("outcome", "exit", "side"),

@@ -8,6 +8,7 @@ from agents.offline.calls import lead, made, not_given, once
 from agents.offline.drafts import asks_back, drafted, name_list, reckoned, result_text, window
 from agents.offline.entries import choices_of
 from agents.offline.fill import arguments
+from agents.offline.focus import beyond_defaults
 from agents.offline.follow import bound, points_back
 from agents.offline.measured import fall_limit
 from agents.offline.read_back import PlannedCall, read_as
@@ -30,6 +31,7 @@ def sleeves(q: Question) -> Plan:
     opened = says("desk_plans.opened", f"{text} {q.raw}".lower())
     asks = says("plans.setting", text) or says("choose.risk_set", text)
     of_settings = asks and not (opened or re.search(r"\b(?:where|far|distance|version)\b", text))
+    of_settings = of_settings or (any(r.name == "define" for r in q.done) and re.search(r"\bvalues?\b", text) is not None)
     if result.data.get("sleeves") and (q.slots.keys or of_settings):
         return draft._replace(text=f"{_settings(q, result.data['sleeves'])}\n\n{result_text(result, table=False)}")
     if rows is None:
@@ -64,12 +66,27 @@ def _settings(q: Question, listed: Any) -> str:
     """The parameters of sleeves as a table, those that the sentence speaks of alone."""
     asked = set(PATTERNS["plans.set"].findall(q.slots.text))
     keys = list(dict.fromkeys(key for sleeve in listed for key in sleeve["params"]))
-    named = [key for key in keys if key in q.slots.keys]
+    defined = [str(r.args.get("word")) for r in q.done if r.name == "define"]  # `what is stop_atr, and which value do we run`
+    named = [key for key in keys if key in (q.slots.keys or defined)]
     keys = named or [key for key in keys if key in q.slots.text or asked & set(key.split("_"))] or keys
+    first = ""
+    if says("plans.differ", q.slots.text) and len(q.slots.sleeves) != 1:
+        listed = [of for of in listed if not q.slots.sleeves or of["name"] in q.slots.sleeves]
+        own = {s.name: set(beyond_defaults(q, s.strategy, s.params)) for s in q.words.sleeves}
+        default = says("plans.default", q.slots.text)
+        unlike = [key for key in keys if len({str(of["params"].get(key)) for of in listed}) > 1]
+        differ = [key for key in keys if any(key in own.get(of["name"], ()) for of in listed)] if default else unlike
+        of_what = "from the default of its strategy" if default else f"between {' and '.join(of['name'] for of in listed)}"
+        first = f"{len(differ) or 'No'} {'setting differs' if len(differ) == 1 else 'settings differ'} {of_what}"
+        first += f": {', '.join(differ)}.\n\n" if differ else ".\n\n"
+        keys = differ or keys
     rows = tuple(
         (key, *("-" if (value := sleeve["params"].get(key)) is None else str(value) for sleeve in listed)) for key in keys
     )
-    return render.markdown_table(Table(("parameter", *(sleeve["name"] for sleeve in listed)), rows))
+    names = [of["name"] for of in listed]
+    each = [f"{key}: {', '.join(f'{n} {v}' for n, v in zip(names, cells, strict=True))}" for key, *cells in rows]
+    first = first or (f"{'; '.join(each)}.\n\n" if 0 < len(rows) < 3 else "")
+    return first + render.markdown_table(Table(("parameter", *(sleeve["name"] for sleeve in listed)), rows))
 
 
 def desk(q: Question) -> Plan:

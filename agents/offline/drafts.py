@@ -79,6 +79,14 @@ def window(span: TimeSpan) -> dict[str, Any]:
     return {key: value for key, value in (("since", span.start), ("until", span.end)) if value}
 
 
+def several_sleeves(q: Question) -> list[str]:
+    """The sleeves that a sentence names several of (`on all three`, `btc and eth`), without those that it leaves out."""
+    s, every = q.slots, q.slots.everything or says("run_plans.sleeves", q.slots.text) is not None
+    out = s.out[1] if s.out is not None and s.out[0] == "sleeve" else ()
+    named = [one.name for one in q.words.sleeves if (every or out or one.name in s.sleeves) and one.name not in out]
+    return named if every or out or len(s.places.get("sleeves", ())) > 1 or len(s.symbols) == len(named) > 1 else []
+
+
 def which_sleeve(q: Question) -> str:
     """Ask for a sleeve."""
     several = list(q.slots.sleeves)

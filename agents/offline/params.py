@@ -74,9 +74,13 @@ def keys_named(text: str, params: Mapping[str, Param]) -> dict[str, list[tuple[i
     a part of another one's there (`stop` of `trailing stop`) names that one alone."""
     found: dict[str, tuple[float, _Places]] = {}
     for key, param in params.items():
-        if key not in _PHRASES:
-            score, places = _score(key, param, "", text, (0, len(text)), (len(text), len(text)), set())
-            found |= {key: (score, places)} if score > 0 else {}
+        at: tuple[tuple[int, int], tuple[int, int]] = ((0, len(text)), (len(text), len(text)))
+        if key in _PHRASES:  # `the entry threshold`; one word of them is everyday English
+            near = _nearest([form for form in _PHRASES[key] if " " in form], text, *at, set())
+            found |= {key: (9.0, {near[1]})} if near else {}
+            continue
+        score, places = _score(key, param, "", text, *at, set())
+        found |= {key: (score, places)} if score > 0 else {}
     taken = {
         place: max(len(places) for _, places in found.values() if place in places) for _, own in found.values() for place in own
     }
@@ -151,6 +155,8 @@ def _numbers_in(text: str) -> list[ParamNumber]:
     """Every number with the unit typed beside it."""
     listed = []
     for found in _NUMBER.finditer(text):
+        if PATTERNS["params.clock"].match(text, found.end()):
+            continue
         unit, stop = "", found.end()
         for name, pattern in _UNIT_SAID.items():
             said = re.compile(r"\s*" + pattern).match(text, found.end())
@@ -288,6 +294,10 @@ def _inherit(text: str, numbers: Sequence[ParamNumber], params: Mapping[str, Par
             between = text[low.stop : high.start]
             if here.key is None and other.key and (_LINK.fullmatch(between) or (step < 0 and says("params.than", between))):
                 done[i] = _adopt(here, other, unit_of(other.key, params.get(other.key)))
+    named = {n.key for n in done if n.key}
+    for i, here in enumerate(done):  # `slow_bars 200 is short. does 600 look any different`
+        if here.key is None and len(named) == 1 and says("params.tried", text[: here.start]):
+            done[i] = _adopt(here, next(n for n in done if n.key), "")
     return done
 
 

@@ -206,17 +206,22 @@ def proposals(q: Question) -> Plan:
         args = {"proposal_id": args["proposal_id"]}
     elif "state" not in args and not re.search(r"\b(?:all|last|latest|list|recent|history|previous)\b", q.slots.text):
         args["state"] = "pending"
-    if args.get("state") == "pending" and says("plans.of_card", q.slots.text):  # of the only one its card
+    asked = [part for part, form in LISTS["card_parts"].items() if re.search(form, q.raw.lower())]
+    if args.get("state") == "pending" and (asked or q.slots.sleeves):  # of the only one its card
         (listed,) = yield [PlannedCall("proposals", args)]
         args = {"proposal_id": listed.ids("prop-")[0]} if len(set(listed.ids("prop-"))) == 1 else args
-    (found,) = yield [PlannedCall("proposals", args)]
-    by = {name: who for name, who in (found.data.get("asked_by") or {}).items() if who}
-    h = re.search(r"\{(q\d+)\.", found.text)
+    calls = [PlannedCall("proposals", args)]
+    (found,) = yield calls
+    by, h = {k: v for k, v in (found.data.get("asked_by") or {}).items() if v}, re.search(r"\{(q\d+)\.", found.text)
     who = f"It was asked for by {' '.join(by.values())}{f', {{{h[1]}.created}}' if h else ''}." if by else ""
+    parts = {"asked": who, **(found.data.get("says") or {})}
+    first = " ".join(text for part in asked if (text := parts.get(part))) or who
+    for said in (parts[part] for part in asked if parts.get(part)):  # not once more below
+        found = found._replace(text=" ".join(found.text.replace(said, "").split()))
     named, of = q.slots.sleeves, re.search(r" for (\S+) \(", found.text)
     if named and of and of[1] not in named:
-        who = f"No proposal of {name_list(list(named))} waits; the only one is of {of[1]}. {who}"
-    return drafted([PlannedCall("proposals", args)], [found]).after(who)
+        first = f"No proposal of {name_list(list(named))} waits; the only one is of {of[1]}. {first}"
+    return drafted(calls, [found]).after(first)
 
 
 _LAST = {"hour": "1h", "day": "24h", "week": "7d", "weekend": "3d", "month": "31d"}

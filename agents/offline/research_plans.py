@@ -195,6 +195,8 @@ def trials(q: Question) -> Plan:
     of = (q.sleeve() if "sleeves" in q.slots.places else None) or focus
     strategy, symbol = (of.strategy, of.symbol) if of else (q.slots.strategy, q.slots.symbol)
     lists = re.search(r"\b(?:which|what|list|all) (?:the )?hypothes[ei]s\b|\bledger\b", q.slots.text)
+    if not (strategy or symbol or runs or lists) and (shown := q.last("trials")) and shown.args.get("hypothesis"):
+        return (yield from made([PlannedCall("trials", {"hypothesis": shown.args["hypothesis"]})]))
     if named := runs[0] if runs else f"{strategy} on {symbol}" if strategy and symbol and not lists else "":
         return (yield from made([PlannedCall("trials", {"hypothesis": named})]))
     call = PlannedCall("trials", {})

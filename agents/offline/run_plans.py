@@ -8,7 +8,7 @@ from itertools import product
 from agents.offline.above import run_shown
 from agents.offline.calls import ask_for, lead, not_given
 from agents.offline.changes import BY_VALUE, moved_of
-from agents.offline.drafts import asks_back, changes_of, drafted, name_list, result_text, which_sleeve
+from agents.offline.drafts import asks_back, changes_of, drafted, name_list, result_text, several_sleeves, which_sleeve
 from agents.offline.fill import arguments, end_of, since_now
 from agents.offline.focus import beyond_defaults, focus_of
 from agents.offline.measured import deepest, ranked_runs, verdict
@@ -106,7 +106,7 @@ def _first(q: Question, results: list[CallResult], found: list[CallResult]) -> s
     return " ".join(filter(None, lines)) or lead(q, made[0])
 
 
-_SYMBOLS, _STRATEGIES, _LIVE = (PATTERNS[f"run_plans.{name}"] for name in ("symbols", "strategies", "live"))
+_SYMBOLS, _STRATEGIES, _LIVE, _EVERY = (PATTERNS[f"run_plans.{name}"] for name in ("symbols", "strategies", "live", "sleeves"))
 
 
 def _read_of_run(q: Question, run_id: str) -> PlannedCall | None:
@@ -158,6 +158,18 @@ def compare(q: Question) -> Plan:
         variants = [dict(above.params)]
     if not variants:
         return asks_back("Which values? For example `compare a 2 ATR with a 3 ATR stop` or `stop_atr=2 against stop_atr=3`.")
+    own = {one.name: q.words.params_of((one.strategy,)) for one in q.words.sleeves}
+    names = [name for name in several_sleeves(q) if all(key in own[name] for v in variants for key in v)]
+    if sleeve is None and len(names) > 1 and len(s.strategies) < 2:
+        each = [
+            replace(s, sleeves=(name,), symbols=(), strategies=(), strategy=None, everything=False, out=None) for name in names
+        ]
+        drafts: list[PlannedAnswer] = []
+        for name, slots in zip(names, each, strict=True):
+            draft = yield from compare(replace(q, slots=replace(slots, text=f"{name} {_EVERY.sub(' ', s.text)}")))
+            drafts.append(draft._replace(text=f"{name}: {draft.text}"))
+        text, read = "\n\n".join(d.text for d in drafts), "; then ".join(d.read_as for d in drafts)
+        return PlannedAnswer(text, read_as=read)
     if sleeve is None and not (s.strategies and s.symbols):
         return asks_back(which_sleeve(q))
     if sleeve is not None and len(variants) > MAX_VARIANTS:  # what runs is row 0
@@ -191,7 +203,11 @@ def compared_first(result: CallResult, text: str) -> str:
     known = [f"{name_list(names)} {'is' if len(names) == 1 else 'are'} {word}" for word, names in told.items() if names]
     others = [name for name, verdict in named if verdict not in told]
     known += [f"{name_list(others)} cannot be told apart from it"] if others else []
-    at = next((n for n in heads_of(table, text) if table.columns[n] in _FIGURES), None) if table is not None else None
+    at = (
+        next((n for n in heads_of(table, re.sub(r"\bper (?:trade|trip)\b", "", text)) if table.columns[n] in _FIGURES), None)
+        if table is not None
+        else None
+    )
     figures = [f"{row[1]} {row[at]}" for row in table.rows] if table is not None and at is not None else []
     shown = f" {table.columns[at].capitalize()}: {', '.join(figures)}." if table is not None and at is not None else ""
     of = "the defaults" if "strategy" in result.args else "the live configuration"
@@ -204,6 +220,10 @@ _FIGURES = ("drawdown", "fees", "round trips", "return")
 def _after(q: Question, result: CallResult) -> str:
     """The step that fits a comparison: a proposal when something is better, a longer span when nothing can be told."""
     better = any(row.get("verdict") == "better" for row in result.data.get("rows", ()))
+    wish = says("changes.wish", q.raw.lower()) and result.args.get("sleeve") and len(result.data.get("rows", ())) == 2
+    if result.status == "ok" and wish and "propose_config" in q.tools:
+        changes = changes_text({c["key"]: c["value"] for c in result.data["rows"][1]["changes"]})
+        return f"Nothing was filed. To have it: `propose {changes} for {result.args['sleeve']}`; a person decides on it."
     if result.status != "ok" or (better and not ("propose_config" in q.tools and result.data.get("sleeve"))):
         return ""
     return "Next: `propose the better one`." if better else SAY["longer_span"]
