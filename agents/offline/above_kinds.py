@@ -102,6 +102,7 @@ _NAMES: Mapping[str, Callable[[ShortSentence], str]] = {
         (i for r in heard.above.past[-1].results for i in row_ids(r)[:0:-1] if i.startswith("r-")), ""
     ),
     "listed_runs": lambda heard: " and ".join(i for i in row_ids(heard.last)[:2] if i.startswith("r-")),
+    "symbol_above": lambda heard: str(heard.last.args.get("symbol") or ""),
     "swept": lambda heard: _one([pair.partition("=")[0] for pair in heard.last.args.get("vary") or () if "," in pair]),
     "all_runs": lambda heard: " and ".join(i for i in row_ids(heard.last)[:6] if i.startswith("r-")),
     "pause_unfiled": lambda heard: " " * (heard.above.last is None and getattr(heard.above.older, "ask", "") == "propose_pause"),

@@ -313,8 +313,14 @@ def orders(q: Question) -> Plan:
 
 def data(q: Question) -> Plan:
     """The recorded series; of a window those that reach into it."""
-    call, gaps = PlannedCall("list_data", arguments(q)), not_given(q)
+    args = arguments(q)
+    if len(q.slots.venues) > 1:  # all of them: which has none is said
+        args.pop("venue", None)
+    call = PlannedCall("list_data", args)
     (result,) = yield [call]
+    gaps = not_given(q) if result.table is not None else ""
+    none = [venue for venue in q.slots.venues if not any(row["venue"] == venue for row in result.rows())]
+    gaps = f"Nothing of {args.get('symbol') or 'that'} is recorded from {' or '.join(none)}. {gaps}" if none else gaps
     start, end, table = q.slots.span.start or q.slots.span.at, q.slots.span.end, result.table
     if table is not None and says("desk_plans.how_far", q.slots.text):
         oldest, at = dict[str, Mapping[str, str]](), table.columns.index("first")

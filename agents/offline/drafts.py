@@ -39,6 +39,12 @@ def drafted(calls: Sequence[PlannedCall], results: Sequence[CallResult], *more: 
     return PlannedAnswer("\n\n".join(parts), read_as=read_as(calls))
 
 
+def each_of(names: Sequence[str], drafts: Sequence[PlannedAnswer]) -> PlannedAnswer:
+    """Answers of one kind, each led by what it is of."""
+    texts = (f"{name}: {draft.text}" for name, draft in zip(names, drafts, strict=True))
+    return PlannedAnswer("\n\n".join(texts), read_as="; then ".join(dict.fromkeys(draft.read_as for draft in drafts)))
+
+
 def reckoned(*expressions: str) -> Generator[list[PlannedCall], list[CallResult], list[str]]:
     """What `calc` makes of each expression, so that a sum or a share has a receipt; where it makes none its own words."""
     results = yield [PlannedCall("calc", {"expression": text}) for text in expressions]

@@ -6,12 +6,13 @@ Called by model.py. A tool without a plan of its own here is called once, and it
 import re
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from agents.offline import desk_plans, figure_plans, model_plans, page_plans, research_plans, run_plans
 from agents.offline.calls import made, not_given, once
 from agents.offline.changes import not_yet, propose
-from agents.offline.drafts import asks_back, drafted, name_list, result_text, which_sleeve, window
+from agents.offline.drafts import asks_back, drafted, each_of, name_list, result_text, which_sleeve, window
 from agents.offline.figure_plans import SLEEVES_MAX
 from agents.offline.fill import arguments
 from agents.offline.read_back import PlannedCall
@@ -32,6 +33,11 @@ def plan_of(q: Question) -> Plan:
             q, meant = yield from found(q)
     if meant.startswith("No stored run"):
         return PlannedAnswer(meant)
+    if q.chosen.tool.name in _MAKES_A_RUN and (spans := run_plans.halves(q)):
+        drafts: list[PlannedAnswer] = []
+        for of in spans:
+            drafts.append((yield from plan_of(replace(q, raw="", slots=replace(q.slots, span=of, periods=(), move=None, unclear=())))))
+        return each_of([f"{of.start} to {of.end}" for of in spans], drafts)
     plan = _PLANS.get(q.chosen.tool.name, once)(q)
     draft = (yield from plan).after(
         SAY["after_costs"] if q.chosen.tool.name in _NET and says("plans.includes", q.slots.text) else ""

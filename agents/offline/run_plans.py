@@ -8,7 +8,8 @@ from itertools import product
 from agents.offline.above import run_shown
 from agents.offline.calls import ask_for, lead, not_given
 from agents.offline.changes import BY_VALUE, moved_of
-from agents.offline.drafts import asks_back, changes_of, drafted, name_list, result_text, several_sleeves, which_sleeve
+from agents.offline.dates import TimeSpan
+from agents.offline.drafts import asks_back, changes_of, drafted, each_of, name_list, result_text, several_sleeves, which_sleeve
 from agents.offline.fill import arguments, end_of, since_now
 from agents.offline.focus import beyond_defaults, focus_of
 from agents.offline.measured import deepest, ranked_runs, verdict
@@ -24,6 +25,7 @@ from agents.offline.words import PATTERNS, says
 from engine.clock import DAY_MS, utc_day
 from tools.common import render
 from tools.common.contract import Table
+from tools.common.time_words import instant
 
 MAX_VARIANTS = 3
 VALUES_MAX = 9  # of one parameter beside the live one, three to a call
@@ -161,15 +163,11 @@ def compare(q: Question) -> Plan:
     own = {one.name: q.words.params_of((one.strategy,)) for one in q.words.sleeves}
     names = [name for name in several_sleeves(q) if all(key in own[name] for v in variants for key in v)]
     if sleeve is None and len(names) > 1 and len(s.strategies) < 2:
-        each = [
-            replace(s, sleeves=(name,), symbols=(), strategies=(), strategy=None, everything=False, out=None) for name in names
-        ]
         drafts: list[PlannedAnswer] = []
-        for name, slots in zip(names, each, strict=True):
-            draft = yield from compare(replace(q, slots=replace(slots, text=f"{name} {_EVERY.sub(' ', s.text)}")))
-            drafts.append(draft._replace(text=f"{name}: {draft.text}"))
-        text, read = "\n\n".join(d.text for d in drafts), "; then ".join(d.read_as for d in drafts)
-        return PlannedAnswer(text, read_as=read)
+        for name in names:
+            one = replace(s, sleeves=(name,), symbols=(), strategies=(), strategy=None, everything=False, out=None)
+            drafts.append((yield from compare(replace(q, slots=replace(one, text=_EVERY.sub(" ", s.text))))))
+        return each_of(names, drafts)
     if sleeve is None and not (s.strategies and s.symbols):
         return asks_back(which_sleeve(q))
     if sleeve is not None and len(variants) > MAX_VARIANTS:  # what runs is row 0
@@ -227,6 +225,16 @@ def _after(q: Question, result: CallResult) -> str:
     if result.status != "ok" or (better and not ("propose_config" in q.tools and result.data.get("sleeve"))):
         return ""
     return "Next: `propose the better one`." if better else SAY["longer_span"]
+
+
+def halves(q: Question) -> list[TimeSpan]:
+    """Both halves of the days that the run above is of, where a sentence asks for each; none otherwise."""
+    above = focus_of(q) if says("run_plans.halves", q.raw.lower()) else None
+    ends = [instant(at, q.words.desk_ms or 0) for at in (above.start, above.end) if at] if above is not None else []
+    if above is None or len(ends) < 2:
+        return []
+    middle = utc_day(sum(ends) // 2)
+    return [TimeSpan(above.start, middle), TimeSpan(middle, above.end)]
 
 
 def _named(q: Question) -> list[str]:
