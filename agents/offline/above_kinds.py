@@ -156,6 +156,17 @@ def is_it_bad(heard: ShortSentence) -> Any:
     return judged(heard.read, heard.above.past, heard.above.facts)
 
 
+@KINDS(of=("run", "trips", "performance", "excursions"))
+def other_run(heard: ShortSentence) -> PlanOf | None:
+    """`and in the other stored one`: the same of the first stored run that is of something else."""
+    mine, results = run_shown(heard.last), [r for turn in heard.above.past for r in turn.results]
+    rows = {row["run"]: row["about"] for r in results if r.name == "run" for row in r.rows() if {"run", "about"} <= row.keys()}
+    other = next((run for run, about in rows.items() if mine in rows and about != rows[mine]), None)
+    kept = {name: value for name, value in heard.last.args.items() if name not in ("since", "until")}
+    call = PlannedCall(heard.last.name, {name: other if value == mine else value for name, value in kept.items()})
+    return with_lead(f"The other one is {other} ({rows[other]}).", [call]) if other and other in call.args.values() else None
+
+
 @KINDS(of=ANY, ok=False)
 def covers(heard: ShortSentence) -> PlannedAnswer:
     """`was that btc only or everything`, `which window was that`: what the answer above was of."""

@@ -226,7 +226,7 @@ def only_narrows(entry: AskedEntry, slots: Slots) -> bool:
 
 
 _FIGURES: str = LISTS["without_denial"]  # of whose sentences for training hardly any has a denial
-_LISTS = "alerts proposals watches pauses list_strategies trials"  # of no round trips
+_LISTS = "alerts watches pauses list_strategies trials"  # of no round trips
 _DENIED, _IF, _PER = PATTERNS["account.denied"], PATTERNS["account.if"], PATTERNS["account.per"]
 
 

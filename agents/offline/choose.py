@@ -194,7 +194,8 @@ _READ: Mapping[str, Callable[[Slots], object]] = {
     "sized": lambda s: s.move == "sized",
     "two_sleeves": lambda s: len(s.sleeves) > 1,
     "card": lambda s: (
-        any(i.startswith("prop-") for i in s.ids) and any(re.search(of, s.text) for of in LISTS["card_parts"].values())
+        (says("choose.the_card", s.text) or any(i.startswith("prop-") for i in s.ids))
+        and any(re.search(of, s.text) for of in LISTS["card_parts"].values())
     ),
     "basket": lambda s: BASKET in s.strategies,
     "last": lambda s: s.which == "last",

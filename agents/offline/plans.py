@@ -36,7 +36,9 @@ def plan_of(q: Question) -> Plan:
     if q.chosen.tool.name in _MAKES_A_RUN and (spans := run_plans.halves(q)):
         drafts: list[PlannedAnswer] = []
         for of in spans:
-            drafts.append((yield from plan_of(replace(q, raw="", slots=replace(q.slots, span=of, periods=(), move=None, unclear=())))))
+            drafts.append(
+                (yield from plan_of(replace(q, raw="", slots=replace(q.slots, span=of, periods=(), move=None, unclear=()))))
+            )
         return each_of([f"{of.start} to {of.end}" for of in spans], drafts)
     plan = _PLANS.get(q.chosen.tool.name, once)(q)
     draft = (yield from plan).after(

@@ -9,7 +9,7 @@ from collections.abc import Generator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from agents.offline.calls import made
+from agents.offline.calls import lead, made
 from agents.offline.choose import SPOKEN_RUN
 from agents.offline.dates import TimeSpan
 from agents.offline.drafts import asks_back, drafted, name_list
@@ -61,7 +61,8 @@ def search(q: Question) -> Plan:
     args = {**_where(found), **_costs(q), "vary": vary} | (dict(q.slots.folds) if forward else {})
     (result,) = yield [PlannedCall(tool, args)]
     draft = drafted([PlannedCall(tool, args)], [result], _NEXT[tool] if result.status == "ok" else "")
-    return draft.after(" ".join(part for part in (of, said, _dropped(q, found, axes)) if part))
+    ranked = lead(q, result) if PATTERNS["research_plans.which"].search(text) else ""
+    return draft.after(" ".join(part for part in (of, said, _dropped(q, found, axes)) if part)).after(ranked)
 
 
 def _where(found: RunFocus) -> dict[str, Any]:

@@ -38,6 +38,9 @@ def backtest(q: Question) -> Plan:
     s, sleeve = q.slots, q.sleeve()
     if "compare" in q.tools and s.variants:
         return (yield from compare(q))
+    if sleeve is None and s.timeframe and not s.strategies:  # `do 1h bars help on btc`: of what trades it, on other bars
+        sleeve = next((one for one in q.words.sleeves if one.symbol in s.symbols), None)
+        q = q if sleeve is None else replace(q, slots=replace(s, sleeves=(sleeve.name,)))
     pairs = _pairs_of(q)
     if not pairs:
         return asks_back(ask_for(q, "symbol" if s.strategies else "strategy"))

@@ -205,7 +205,7 @@ def _off(s: Sentence, words: Words) -> dict[str, int]:
     names_here = (*words.strategies, *(name for of in words.sleeves for name in (of.name, of.symbol.split("-")[0])))
     found = list(PATTERNS["slots.off"].finditer(s.text)) if any(mentions(name, s.text) for name in names_here) else []
     s.take("params", [m.span() for m in found])
-    return {f"{m[1] or m[2] or m[3]}_atr": 0 for m in found}
+    return {f"{m[m.lastindex or 0]}_atr": 0 for m in found}
 
 
 def _values(s: Sentence, words: Words, of: tuple[str, ...], written: Any) -> tuple[params.ParamReading, ranges.Wanted]:
