@@ -219,7 +219,8 @@ _VERDICTS = ("sweep", "pair_scan", "walkforward", "judge", "trials", "compare", 
 @KINDS(of=_VERDICTS)
 def doubted(heard: ShortSentence) -> Any:
     """`did the top one hold out of sample`, `or am I reading that wrong`, `is that luck`: its own verdict."""
-    return judged(heard.read, heard.above.past, heard.above.facts) if len(heard.text.split()) < 18 else None
+    other = len(heard.text.split()) > 17 or says("run_plans.halves", heard.text)
+    return None if other else judged(heard.read, heard.above.past, heard.above.facts)
 
 
 @KINDS()
