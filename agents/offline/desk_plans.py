@@ -19,7 +19,7 @@ from agents.offline.words import COINS, LISTS, PATTERNS, Words, says
 from engine.amounts import percent_text
 from engine.clock import utc
 from tools.common import render
-from tools.common.contract import Table
+from tools.common.settings_words import settings_table, settings_text, unlike
 from tools.common.time_words import instant
 
 
@@ -69,24 +69,13 @@ def _settings(q: Question, listed: Any) -> str:
     defined = [str(r.args.get("word")) for r in q.done if r.name == "define"]  # `what is stop_atr, and which value do we run`
     named = [key for key in keys if key in (q.slots.keys or defined)]
     keys = named or [key for key in keys if key in q.slots.text or asked & set(key.split("_"))] or keys
-    first = ""
     if says("plans.differ", q.slots.text) and len(q.slots.sleeves) != 1:
         listed = [of for of in listed if not q.slots.sleeves or of["name"] in q.slots.sleeves]
-        own = {s.name: set(beyond_defaults(q, s.strategy, s.params)) for s in q.words.sleeves}
-        default = says("plans.default", q.slots.text)
-        unlike = [key for key in keys if len({str(of["params"].get(key)) for of in listed}) > 1]
-        differ = [key for key in keys if any(key in own.get(of["name"], ()) for of in listed)] if default else unlike
-        of_what = "from the default of its strategy" if default else f"between {' and '.join(of['name'] for of in listed)}"
-        first = f"{len(differ) or 'No'} {'setting differs' if len(differ) == 1 else 'settings differ'} {of_what}"
-        first += f": {', '.join(differ)}.\n\n" if differ else ".\n\n"
-        keys = differ or keys
-    rows = tuple(
-        (key, *("-" if (value := sleeve["params"].get(key)) is None else str(value) for sleeve in listed)) for key in keys
-    )
-    names = [of["name"] for of in listed]
-    each = [f"{key}: {', '.join(f'{n} {v}' for n, v in zip(names, cells, strict=True))}" for key, *cells in rows]
-    first = first or (f"{'; '.join(each)}.\n\n" if 0 < len(rows) < 3 else "")
-    return first + render.markdown_table(Table(("parameter", *(sleeve["name"] for sleeve in listed)), rows))
+        own = {s.name: beyond_defaults(q, s.strategy, s.params) for s in q.words.sleeves}
+        first, keys = unlike(listed, keys, own if says("plans.default", q.slots.text) else None)
+        return f"{first}\n\n{render.markdown_table(settings_table(listed, keys))}"
+    first = f"{settings_text(listed, keys)}\n\n" if 0 < len(keys) < 3 else ""
+    return first + render.markdown_table(settings_table(listed, keys))
 
 
 def desk(q: Question) -> Plan:

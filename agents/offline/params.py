@@ -57,7 +57,8 @@ def read_params(text: str, params: Mapping[str, Param]) -> ParamReading:
     params = {key: param for key, param in params.items() if not param.choices}
     assigned, rest = _assignments(text, params)
     numbers = _inherit(rest, _old_values(rest, _with_keys(rest, _numbers_in(rest), params)), params)
-    numbers = [n if n.key or n.unit else n._replace(key=_before(rest, n, assigned)) for n in numbers]
+    led = {n.start: a.key for n in numbers for a in assigned if a.start < n.start and _LINK.fullmatch(rest[a.stop : n.start])}
+    numbers = [n if n.key or n.unit else n._replace(key=led.get(n.start)) for n in numbers]  # `stop_atr=2 or 3`
     keyed = sorted((*chosen, *assigned, *(n for n in numbers if n.key)), key=lambda n: n.start)
     unclear = tuple(rest[n.start : n.stop] for n in numbers if not n.key)
     common, variants = _group_variants(keyed)
@@ -141,14 +142,10 @@ def _assignments(text: str, params: Mapping[str, Param]) -> tuple[list[ParamNumb
     """`k=v` pairs, and the text with the pairs blanked."""
     found_all = []
     for found in PATTERNS["params.assign"].finditer(text):
-        key = found[1] if found[1] in params else _key_of(found[1], params) or found[1]
+        name, size = found[1].replace("_", " "), len(found[1])  # `fast=20` is fast_bars where only one can be meant
+        key = found[1] if found[1] in params else _best(name, (0, size), (size, size), "", params, set())[0] or found[1]
         found_all.append(ParamNumber(*found.span(), _value(found[2], bool(found[3]), key), "", key))
     return found_all, PATTERNS["params.assign"].sub(lambda found: " " * len(found[0]), text)
-
-
-def _key_of(word: str, params: Mapping[str, Param]) -> str | None:
-    """`fast=20` means fast_bars where only one parameter can be meant."""
-    return _best(word.replace("_", " "), (0, len(word)), (len(word), len(word)), "", params, set())[0]
 
 
 def _numbers_in(text: str) -> list[ParamNumber]:
@@ -311,12 +308,6 @@ def _adopt(number: ParamNumber, other: ParamNumber, own: str) -> ParamNumber:
     percent = other.unit == "frac" and not number.unit
     value = round(float(number.value) / 100, 12) if percent else number.value
     return number._replace(key=other.key, value=value, unit=other.unit)
-
-
-def _before(text: str, number: ParamNumber, assigned: Sequence[ParamNumber]) -> str | None:
-    """`stop_atr=2 or 3`: the key of the pair that stands before the number in the same list."""
-    earlier = [a for a in assigned if a.start < number.start and _LINK.fullmatch(text[a.stop : number.start])]
-    return earlier[-1].key if earlier else None
 
 
 def _group_variants(keyed: Sequence[ParamNumber]) -> tuple[dict[str, Any], list[dict[str, Any]]]:

@@ -55,17 +55,14 @@ def _call_text(call: PlannedCall) -> str:
 
 
 def _subject(tool: str, args: Mapping[str, Any]) -> str:
-    named = [", ".join(map(_name, v)) if isinstance(v, list) else str(v) for name in _SUBJECT if (v := args.get(name))]
+    args = {**args, "also": [one["sleeve"] if isinstance(one, Mapping) else one for one in args.get("also") or ()]}
+    named = [", ".join(map(str, v)) if isinstance(v, list) else str(v) for name in _SUBJECT if (v := args.get(name))]
     run = str(args.get("subject", "")).startswith("r-")
     if args.get("strategy") and args.get("symbol"):
         return f"{args['strategy']} on {args['symbol']}"
     if named and named != ["desk"]:
         return f"run {', '.join(named)}" if run or (tool == "run" and args.get("run_id")) else ", ".join(named)
     return "the whole desk" if tool in _OF_DESK else ""
-
-
-def _name(value: Any) -> str:
-    return str(value["sleeve"]) if isinstance(value, Mapping) else str(value)  # of a proposal's further sleeves
 
 
 def _window(tool: str, args: Mapping[str, Any]) -> str:

@@ -89,7 +89,9 @@ def _axes(q: Question, found: RunFocus, *, carries: bool) -> tuple[dict[str, str
         return {}, _ask_values(unknown, own, found.strategy)
     said = set(PATTERNS["research_plans.spoken"].findall(q.slots.text)) - {key.partition("_")[0] for key in q.slots.common}
     spoken = [key for key, param in own.items() if key.partition("_")[0] in said and param.default]
-    keys = q.slots.keys or spoken[:1] or [key for key in _declared(own) if key not in q.slots.common]
+    # where nothing is named: the first number that the strategy itself declares, and the stop
+    declared = [*[key for key, param in own.items() if type(param.default) is int][:1], *({"stop_atr"} & own.keys())]
+    keys = q.slots.keys or spoken[:1] or [key for key in declared if key not in q.slots.common]
     axes = {key: values for key in keys if key in own and (values := around(own[key], found.params.get(key, own[key].default)))}
     if count_of(axes) > CHOSEN_MAX:
         axes = {key: ",".join(values.split(",")[::2]) for key, values in axes.items()}
@@ -106,11 +108,6 @@ def _dropped(q: Question, found: RunFocus, axes: Mapping[str, str]) -> str:
     own = {param.key: param.default for param in q.words.strategies.get(found.strategy, ())}
     left = [f"{key} at its default {value_text(own[key])}" for key in found.vary if key not in axes and key in own]
     return f"Varied above, and not here: {name_list(left)}." if left else ""
-
-
-def _declared(own: Mapping[str, Param]) -> list[str]:
-    """What is varied where nothing is named: the first number that the strategy itself declares, and the stop."""
-    return [*[key for key, param in own.items() if type(param.default) is int][:1], *({"stop_atr"} & own.keys())]
 
 
 def _ask_values(keys: list[str], own: Mapping[str, Param], strategy: str) -> str:

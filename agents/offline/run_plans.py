@@ -204,11 +204,8 @@ def compared_first(result: CallResult, text: str) -> str:
     known = [f"{name_list(names)} {'is' if len(names) == 1 else 'are'} {word}" for word, names in told.items() if names]
     others = [name for name, verdict in named if verdict not in told]
     known += [f"{name_list(others)} cannot be told apart from it"] if others else []
-    at = (
-        next((n for n in heads_of(table, re.sub(r"\bper (?:trade|trip)\b", "", text)) if table.columns[n] in _FIGURES), None)
-        if table is not None
-        else None
-    )
+    heads = heads_of(table, re.sub(r"\bper (?:trade|trip)\b", "", text)) if table is not None else []
+    at = next((n for n in heads if table is not None and table.columns[n] in _FIGURES), None)
     figures = [f"{row[1]} {row[at]}" for row in table.rows] if table is not None and at is not None else []
     shown = f" {table.columns[at].capitalize()}: {', '.join(figures)}." if table is not None and at is not None else ""
     of = "the defaults" if "strategy" in result.args else "the live configuration"
