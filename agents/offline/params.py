@@ -292,7 +292,7 @@ def _inherit(text: str, numbers: Sequence[ParamNumber], params: Mapping[str, Par
             if here.key is None and other.key and (_LINK.fullmatch(between) or (step < 0 and says("params.than", between))):
                 done[i] = _adopt(here, other, unit_of(other.key, params.get(other.key)))
     named = {n.key for n in done if n.key}
-    if len(done) == 1 and done[0].unit and not named:  # `a tighter stop on all sleeves, 1.5 atr`
+    if len(done) == 1 and done[0].unit and not named and says("moves.bare", text):  # `a tighter stop on all sleeves, 1.5 atr`
         fits = [key for key in keys_named(text, params) if unit_of(key, params[key]) == done[0].unit]
         done = [done[0]._replace(key=fits[0])] if len(fits) == 1 else done
     for i, here in enumerate(done):  # `slow_bars 200 is short. does 600 look any different`

@@ -215,11 +215,10 @@ def proposals(q: Question) -> Plan:
     elif "state" not in args and not re.search(r"\b(?:all|last|latest|list|recent|history|previous)\b", q.slots.text):
         args["state"] = "pending"
     asked = [part for part, form in LISTS["card_parts"].items() if re.search(form, q.raw.lower())]
-    if args.get("state") == "pending" and (asked or q.slots.sleeves):  # of the only one its card
-        (listed,) = yield [PlannedCall("proposals", args)]
-        args = {"proposal_id": listed.ids("prop-")[0]} if len(set(listed.ids("prop-"))) == 1 else args
-    calls = [PlannedCall("proposals", args)]
-    (found,) = yield calls
+    (found,) = yield (calls := [PlannedCall("proposals", args)])
+    waiting = list(dict.fromkeys(found.ids("prop-"))) if args.get("state") == "pending" else []
+    if len(waiting) == 1 and (asked or q.slots.sleeves):  # of the only one its card
+        (found,) = yield (calls := [PlannedCall("proposals", {"proposal_id": waiting[0]})])
     by, h = {k: v for k, v in (found.data.get("asked_by") or {}).items() if v}, re.search(r"\{(q\d+)\.", found.text)
     who = f"It was asked for by {' '.join(by.values())}{f', {{{h[1]}.created}}' if h else ''}." if by else ""
     parts = {"asked": who, **(found.data.get("says") or {})}

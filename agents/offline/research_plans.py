@@ -142,15 +142,14 @@ def based(q: Question) -> Generator[list[PlannedCall], list[CallResult], tuple[Q
     if run_id is None or meant.startswith("No stored run"):
         return q, meant
     (run,) = yield [PlannedCall("run", {"run_id": run_id})]
-    of, ends = next(iter(run.data.get("sleeves") or ()), None), run.data.get("data") or {}
-    if of is None or not (of.get("symbol") and of.get("params") and ends.get("first_ms")):  # of a basket
+    above = focus_of(replace(q, done=(*q.done, run)))
+    if above is None or not run.data.get("sleeves"):  # of a basket
         return q, meant
-    span = TimeSpan(utc_day(ends["first_ms"]), utc_day(ends["last_ms"] + DAY_MS))
-    own = q.slots.span if given(q.slots.span) else moved_back(q.slots, span)
-    symbols = tuple(symbol for symbol in s.symbols if symbol != of["symbol"]) or (of["symbol"],)
-    common = beyond_defaults(q, of["strategy"], of["params"]) | s.common
-    slots = replace(q.slots, strategy=of["strategy"], strategies=(of["strategy"],), symbols=symbols, sleeves=(), span=own)
-    frame, venue = s.timeframe or run.data["timeframe"], s.venue or (of["venue"] if of["venue"] != "binance" else None)
+    own = q.slots.span if given(q.slots.span) else moved_back(q.slots, TimeSpan(above.start, above.end))
+    symbols = tuple(symbol for symbol in s.symbols if symbol != above.symbol) or (above.symbol,)
+    slots = replace(q.slots, strategy=above.strategy, strategies=(above.strategy,), symbols=symbols, sleeves=(), span=own)
+    frame, at, common = s.timeframe or above.timeframe, run.data["sleeves"][0].get("venue"), {**above.params, **s.common}
+    venue = s.venue or (at if at != "binance" else None)
     return replace(q, slots=replace(slots, timeframe=frame, timeframes=(frame,), venue=venue, common=common, move=None)), meant
 
 
