@@ -246,7 +246,7 @@ def _coin(instrument: str) -> str:
 def define(ctx: ToolContext, args: WordArgs) -> ToolResult:
     """What a word means: a strategy parameter or a hard limit with its bounds and default, from the declarations of the code;
     else a word of the desk or a metric, from the glossary."""
-    found = _declared(ctx)
+    found = declared(ctx)
     key = args.word.strip().lower().replace(" ", "_").replace("-", "_")
     if key in ("guardrails", "limits", "hard_limits"):
         return _all_limits(found)
@@ -261,7 +261,10 @@ def define(ctx: ToolContext, args: WordArgs) -> ToolResult:
             f"{args.word!r} is neither a declared parameter or limit nor in the glossary; near it: {', '.join(near) or 'nothing'}"
         )
     rows = tuple((place, *(entry[name] for name in ("about", "default", "bounds"))) for place, entry in found[key].items())
-    text = f"{key}: " + "; ".join(dict.fromkeys(str(row[1]) for row in rows)) + "."
+    may = [
+        f"{about}; {bounds}, {default} by default" if bounds[:1].isdigit() else str(about) for _, about, default, bounds in rows
+    ]
+    text = f"{key}: " + "; or ".join(dict.fromkeys(may)) + "."
     return ToolResult("ok", text, (), (Evidence("config", "declarations"),), Table(("of", "meaning", "default", "bounds"), rows))
 
 
@@ -287,7 +290,7 @@ def glossary() -> dict[str, str]:
     return found
 
 
-def _declared(ctx: ToolContext) -> dict[str, dict[str, dict[str, Any]]]:
+def declared(ctx: ToolContext) -> dict[str, dict[str, dict[str, Any]]]:
     """Word -> place -> what its declaration says: parameters of shipped strategies, and the desk's hard limits."""
     from engine.control.limits import limits_of
     from engine.strategies.base import SHIPPED, load_strategy, params_table

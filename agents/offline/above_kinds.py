@@ -66,7 +66,9 @@ def _cell(heard: ShortSentence, name: str) -> str:
 
 def _values(heard: ShortSentence) -> str:
     """The values of the one proposal that stands above."""
-    changes = [(c["key"], c["value"]) for c in heard.last.args.get("changes") or ()]
+    variants = list(heard.last.args.get("variants") or [])
+    listed = heard.last.args.get("changes") or (variants[0]["changes"] if len(variants) == 1 else ())
+    changes = [(c["key"], c["value"]) for c in listed]
     changes = changes or [(row["parameter"], row["proposed"]) for row in heard.last.rows() if "proposed" in row]
     changes = changes or PATTERNS["asked_again.change"].findall(_cell(heard, "change"))
     return " and ".join(f"{key}={value}" for key, value in changes)
@@ -100,8 +102,23 @@ _NAMES: Mapping[str, Callable[[ShortSentence], str]] = {
         (i for r in heard.above.past[-1].results for i in row_ids(r)[:0:-1] if i.startswith("r-")), ""
     ),
     "listed_runs": lambda heard: " and ".join(i for i in row_ids(heard.last)[:2] if i.startswith("r-")),
+    "symbol_above": lambda heard: str(heard.last.args.get("symbol") or ""),
+    "swept": lambda heard: _one([pair.partition("=")[0] for pair in heard.last.args.get("vary") or () if "," in pair]),
+    "all_runs": lambda heard: " and ".join(i for i in row_ids(heard.last)[:6] if i.startswith("r-")),
     "pause_unfiled": lambda heard: " " * (heard.above.last is None and getattr(heard.above.older, "ask", "") == "propose_pause"),
-    "defined": lambda heard: str(heard.last.args.get("word") or ""),
+    "defined": lambda heard: str(heard.last.args.get("word") or _cell(heard, "parameter")),
+    "sleeve_named": lambda heard: _one(heard.read.sleeves),
+    "run_sleeve": lambda heard: _one(
+        [
+            s.name
+            for s in heard.above.words.sleeves
+            if (s.strategy, s.symbol) == (heard.last.args.get("strategy"), heard.last.args.get("symbol"))
+            or s.name == heard.last.args.get("sleeve")
+        ]
+    ),
+    "rest_said": lambda heard: (
+        heard.above.past[-1].asked.lower() if "same" in heard.found["rest"] else heard.found["rest"] or " "
+    ),
     "said_value": lambda heard: (re.findall(r"\b\d+(?:\.\d+)?\b", heard.above.question) or [""])[-1],
     "of_a_rule": lambda heard: rule_of(heard.above),
 }
@@ -137,6 +154,17 @@ _JUDGED = ("pnl", "performance", "trips", "attribution", "desk", "exposure", "ex
 def is_it_bad(heard: ShortSentence) -> Any:
     """`is that bad`, `should I worry`: beside limits, stored runs and chance."""
     return judged(heard.read, heard.above.past, heard.above.facts)
+
+
+@KINDS(of=("run", "trips", "performance", "excursions"))
+def other_run(heard: ShortSentence) -> PlanOf | None:
+    """`and in the other stored one`: the same of the first stored run that is of something else."""
+    mine, results = run_shown(heard.last), [r for turn in heard.above.past for r in turn.results]
+    rows = {row["run"]: row["about"] for r in results if r.name == "run" for row in r.rows() if {"run", "about"} <= row.keys()}
+    other = next((run for run, about in rows.items() if mine in rows and about != rows[mine]), None)
+    kept = {name: value for name, value in heard.last.args.items() if name not in ("since", "until")}
+    call = PlannedCall(heard.last.name, {name: other if value == mine else value for name, value in kept.items()})
+    return with_lead(f"The other one is {other} ({rows[other]}).", [call]) if other and other in call.args.values() else None
 
 
 @KINDS(of=ANY, ok=False)
@@ -191,7 +219,8 @@ _VERDICTS = ("sweep", "pair_scan", "walkforward", "judge", "trials", "compare", 
 @KINDS(of=_VERDICTS)
 def doubted(heard: ShortSentence) -> Any:
     """`did the top one hold out of sample`, `or am I reading that wrong`, `is that luck`: its own verdict."""
-    return judged(heard.read, heard.above.past, heard.above.facts) if len(heard.text.split()) < 18 else None
+    other = len(heard.text.split()) > 17 or says("run_plans.halves", heard.text)
+    return None if other else judged(heard.read, heard.above.past, heard.above.facts)
 
 
 @KINDS()

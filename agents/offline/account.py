@@ -159,13 +159,16 @@ def takes(entry: AskedEntry, name: str, slots: Slots) -> bool:
     return more or name in _NO_WEIGHT or any(map(entry.takes, TAKERS.get(name, ())))
 
 
+_LEAVES_OUT = (("backtest", "side"), ("propose_config", "sleeve"), ("propose_tightening", "sleeve"))  # of several: the others
+
+
 def takes_out(entry: AskedEntry, slots: Slots) -> bool:
     """Whether the answer leaves out what the sentence does; where a tool is asked for with a `not` anyway, that is its own."""
     if entry.tool.name == "trips":
         out = slots.out or ("", ())  # of its figures one is before fees
         some = bool(slots.count) and slots.which in ("best", "worst")  # `without the 3 best trades`
         return some or ((out[0] in ("side", "outcome") or out[1] == ("fees",)) and not (slots.count and slots.which is None))
-    if entry.tool.name == "backtest" and slots.out is not None and slots.out[0] == "side":
+    if (entry.tool.name, (slots.out or ("",))[0]) in _LEAVES_OUT:
         return True
     if entry.tool.name in _LISTS.split() and slots.out is not None:
         return False
@@ -224,7 +227,7 @@ def only_narrows(entry: AskedEntry, slots: Slots) -> bool:
 
 
 _FIGURES: str = LISTS["without_denial"]  # of whose sentences for training hardly any has a denial
-_LISTS = "alerts proposals watches pauses list_strategies trials"  # of no round trips
+_LISTS = "alerts watches pauses list_strategies trials"  # of no round trips
 _DENIED, _IF, _PER = PATTERNS["account.denied"], PATTERNS["account.if"], PATTERNS["account.per"]
 
 

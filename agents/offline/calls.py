@@ -24,7 +24,6 @@ from agents.offline.tables import (
 from agents.offline.ways import NOT_GIVEN, SAY
 from agents.offline.words import LISTS, says
 from engine.clock import DAY_MS, utc
-from tools.common.contract import Table
 from tools.common.split_words import of_rows, spread
 
 
@@ -78,7 +77,10 @@ def lead(q: Question, result: CallResult) -> str:
         return signed
     rows = rows_of(table, text)
     if rows := [i for i in rows if str(table.rows[i][0]) in text] or rows:
-        return "; ".join(f"{table.rows[i][0]} {table.rows[i][1]}{_interval(table, i)}" for i in rows[:6]) + "."
+        cells = {str(row[0]): str(row[1]) for row in table.rows}  # a figure of a run with its 95 % interval, where it has one
+        ends = {name: [cells.get(f"{name}_{end}") for end in ("low", "high")] for name in cells}
+        said = {name: f", 95 % interval {low} to {high}" for name, (low, high) in ends.items() if low and high}
+        return "; ".join(f"{table.rows[i][0]} {table.rows[i][1]}{said.get(str(table.rows[i][0]), '')}" for i in rows[:6]) + "."
     of_trips = result.name == "trips" and "trips" in table.columns
     if of_trips and table.columns[0] == "regime" and {str(row[0]) for row in table.rows} == {"none read"}:
         return "Not known: no entry was decided by a model of regimes, so round trips have no regime here."
@@ -102,12 +104,6 @@ def lead(q: Question, result: CallResult) -> str:
         end = None if any(cost in table.columns[at] for cost in BETTER_LOW) else "best"  # who pays the most is first by fees
         return spread(table, q.facts, at, ordered(table, q.facts, text, end))
     return ""
-
-
-def _interval(table: Table, n: int) -> str:
-    """The 95 % interval of a figure of a run, where the table has its ends."""
-    ends = [next((row[1] for row in table.rows if row[0] == f"{table.rows[n][0]}_{end}"), "") for end in ("low", "high")]
-    return f", 95 % interval {ends[0]} to {ends[1]}" if all(ends) else ""
 
 
 def figures_of_trips(result: CallResult, text: str, named: Sequence[int] = ()) -> str:

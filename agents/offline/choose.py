@@ -142,11 +142,6 @@ def refined(guess: Guess, slots: Slots, tools: frozenset[str] | None) -> Guess:
     return guess if other == ask else Guess(AskLabel(other, args), guess.probability)
 
 
-def _of_strategy(slots: Slots) -> bool:
-    """Whether a sentence speaks of a strategy itself, not of a sleeve at a time."""
-    return bool(slots.places.get("strategies")) and not slots.places.keys() & {"sleeves", "symbols", "span", "ids"}
-
-
 def _is_share(slots: Slots) -> bool:
     """Whether a sentence asks for the share of something that round trips are split by."""
     parts = slots.by or slots.sleeves or slots.side or any(word in EXITS for word in slots.text.rstrip("?.! ").split())
@@ -157,16 +152,8 @@ def _runs(slots: Slots) -> list[str]:
     return [*slots.handles, *(identity for identity in slots.ids if identity.startswith("r-"))]
 
 
-SHARE = PATTERNS["slots.share"]
+SHARE, _CARD = PATTERNS["slots.share"], LISTS["card_parts"].values()
 SPOKEN_RUN = PATTERNS["choose.spoken_run"]
-_OF_EACH = [PATTERNS[f"run_plans.{name}"] for name in ("sleeves", "symbols", "strategies")]
-
-
-def _of_each(s: Slots) -> bool:
-    """Whether a run is asked of each sleeve, coin or strategy: `which coin does trend work best on`."""
-    sleeves, symbols, strategies = (pattern.search(s.text) for pattern in _OF_EACH)
-    runs = re.search(r"\bback-?test|\bruns?\b|\btest\b", s.text) or s.span.start
-    return bool((sleeves and runs) or (symbols and s.strategies and not s.axes) or (strategies and s.symbols))
 
 
 def _by_time(slots: Slots) -> bool:
@@ -181,8 +168,6 @@ def _splits_otherwise(slots: Slots, ask: str) -> bool:
 
 
 _READ: Mapping[str, Callable[[Slots], object]] = {
-    "of_each": _of_each,
-    "of_strategy": _of_strategy,
     "share": _is_share,
     "by_time": _by_time,
     "runs": _runs,
@@ -190,6 +175,12 @@ _READ: Mapping[str, Callable[[Slots], object]] = {
     "variants": lambda s: len(s.variants) > 1,
     "strategies": lambda s: len(s.strategies) > 1,
     "venues": lambda s: len(s.venues) > 1,
+    "sizes": lambda s: len(s.timeframes) > 1,
+    "sized": lambda s: s.move == "sized",
+    "two_sleeves": lambda s: len(s.sleeves) > 1,
+    "card": lambda s: (
+        any(re.search(of, s.text) for of in _CARD) and (says("choose.the_card", s.text) or ":".join(s.ids).startswith("prop-"))
+    ),
     "basket": lambda s: BASKET in s.strategies,
     "last": lambda s: s.which == "last",
     "out_of_trips": lambda s: s.out is not None and s.out[0] in ("outcome", "exit", "side"),

@@ -8,6 +8,7 @@ from agents.offline.calls import lead, made, not_given, once
 from agents.offline.drafts import asks_back, drafted, name_list, reckoned, result_text, window
 from agents.offline.entries import choices_of
 from agents.offline.fill import arguments
+from agents.offline.focus import beyond_defaults
 from agents.offline.follow import bound, points_back
 from agents.offline.measured import fall_limit
 from agents.offline.read_back import PlannedCall, read_as
@@ -18,7 +19,7 @@ from agents.offline.words import COINS, LISTS, PATTERNS, Words, says
 from engine.amounts import percent_text
 from engine.clock import utc
 from tools.common import render
-from tools.common.contract import Table
+from tools.common.settings_words import settings_table, settings_text, unlike
 from tools.common.time_words import instant
 
 
@@ -30,6 +31,7 @@ def sleeves(q: Question) -> Plan:
     opened = says("desk_plans.opened", f"{text} {q.raw}".lower())
     asks = says("plans.setting", text) or says("choose.risk_set", text)
     of_settings = asks and not (opened or re.search(r"\b(?:where|far|distance|version)\b", text))
+    of_settings = of_settings or (any(r.name == "define" for r in q.done) and re.search(r"\bvalues?\b", text) is not None)
     if result.data.get("sleeves") and (q.slots.keys or of_settings):
         return draft._replace(text=f"{_settings(q, result.data['sleeves'])}\n\n{result_text(result, table=False)}")
     if rows is None:
@@ -64,12 +66,16 @@ def _settings(q: Question, listed: Any) -> str:
     """The parameters of sleeves as a table, those that the sentence speaks of alone."""
     asked = set(PATTERNS["plans.set"].findall(q.slots.text))
     keys = list(dict.fromkeys(key for sleeve in listed for key in sleeve["params"]))
-    named = [key for key in keys if key in q.slots.keys]
+    defined = [str(r.args.get("word")) for r in q.done if r.name == "define"]  # `what is stop_atr, and which value do we run`
+    named = [key for key in keys if key in (q.slots.keys or defined)]
     keys = named or [key for key in keys if key in q.slots.text or asked & set(key.split("_"))] or keys
-    rows = tuple(
-        (key, *("-" if (value := sleeve["params"].get(key)) is None else str(value) for sleeve in listed)) for key in keys
-    )
-    return render.markdown_table(Table(("parameter", *(sleeve["name"] for sleeve in listed)), rows))
+    if says("plans.differ", q.slots.text) and len(q.slots.sleeves) != 1:
+        listed = [of for of in listed if not q.slots.sleeves or of["name"] in q.slots.sleeves]
+        own = {s.name: beyond_defaults(q, s.strategy, s.params) for s in q.words.sleeves}
+        first, keys = unlike(listed, keys, own if says("plans.default", q.slots.text) else None)
+        return f"{first}\n\n{render.markdown_table(settings_table(listed, keys))}"
+    first = f"{settings_text(listed, keys)}\n\n" if 0 < len(keys) < 3 else ""
+    return first + render.markdown_table(settings_table(listed, keys))
 
 
 def desk(q: Question) -> Plan:
@@ -296,8 +302,14 @@ def orders(q: Question) -> Plan:
 
 def data(q: Question) -> Plan:
     """The recorded series; of a window those that reach into it."""
-    call, gaps = PlannedCall("list_data", arguments(q)), not_given(q)
+    args = arguments(q)
+    if len(q.slots.venues) > 1:  # all of them: which has none is said
+        args.pop("venue", None)
+    call = PlannedCall("list_data", args)
     (result,) = yield [call]
+    gaps = not_given(q) if result.table is not None else ""
+    none = [venue for venue in q.slots.venues if not any(row["venue"] == venue for row in result.rows())]
+    gaps = f"Nothing of {args.get('symbol') or 'that'} is recorded from {' or '.join(none)}. {gaps}" if none else gaps
     start, end, table = q.slots.span.start or q.slots.span.at, q.slots.span.end, result.table
     if table is not None and says("desk_plans.how_far", q.slots.text):
         oldest, at = dict[str, Mapping[str, str]](), table.columns.index("first")

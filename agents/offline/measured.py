@@ -116,7 +116,7 @@ _OF_RUNS = (
     ("total_return_frac", "return", r"\breturns?\b", False),
     ("sharpe", "Sharpe", r"\bsharpe\b", False),
     ("max_drawdown_frac", "drawdown", r"\bdraw-?downs?\b|\bdd\b", True),
-    ("trades", "round trips", r"\btrades\b", False),
+    ("trades", "round trips", r"\b(?:trades?|trips|over-?trad\w+|turnover)\b", True),
     ("fees", "fees", r"\b(?:fees?|costs?)\b", True),
 )
 
@@ -138,9 +138,12 @@ def ranked_runs(runs: Sequence[CallResult], facts: Mapping[str, Any], text: str 
     if same and min(days.values()) < 0.8 * max(days.values()):  # a year of which one of them has a day
         lengths = [f"{names[n]} has bars of {of[n].get('days', 'no days')}" for n in order]
         return f"Not comparable: {', '.join(lengths)}."
-    shown = [one for one in _OF_RUNS[:3] if all(one[0] in of[n] for n in order)] if key in of[first] else []
+    first_ones = _OF_RUNS[3:] + _OF_RUNS[:3] if key in ("trades", "fees") else _OF_RUNS[:3]
+    shown = [one for one in first_ones if all(one[0] in of[n] for n in order)] if key in of[first] else []
     figures = [f"{h} {of[first][k]} against {' and '.join(of[n][k] for n in rest)}" for k, h, *_ in shown]
     verb = ("lost more" if bad else "made more") if key == "total_return_frac" else f"had a {'worse' if bad else 'better'} {head}"
+    if key in ("trades", "fees"):
+        verb = f"had fewer {head}" if key == "trades" else "paid less in fees"
     lead = f"{names[first]} {verb} than {' and '.join(names[n] for n in rest)}: {', '.join(figures)}."
     totals = [number_of(cells.get("total_return_frac"), facts) or 0.0 for cells in of]
     lead += f" {'Both' if len(of) == 2 else 'All'} lost money." if max(totals) < 0 else ""

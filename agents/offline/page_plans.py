@@ -67,7 +67,10 @@ def define(q: Question) -> Plan:
     if named and re.search("|".join(LISTS["trip_figures"]), named):  # `and what is ours`
         (own,) = yield [call := PlannedCall("trips", {})]
         return drafted([*calls, call], [*results, own]).after(figures_of_trips(own, named))
-    return drafted(calls, results)
+    set_to = [(key, v, p) for key, v in q.slots.common.items() if isinstance(v, int | float) and (p := q.words.params.get(key))]
+    fits = [(key, v, p.low <= v <= p.high) for key, v, p in set_to if p.low is not None and p.high is not None]
+    may = [f"{'Yes' if fit else 'No'}, {v:g} is {'within' if fit else 'outside'} the bounds of {key}." for key, v, fit in fits]
+    return drafted(calls, results).after(" ".join(may))
 
 
 _REFUSES = r"gross|instrument|family|correlated|leverage|positions|risk_frac"  # of other limits a breach halts or pauses

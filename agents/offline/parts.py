@@ -15,7 +15,7 @@ from agents.offline.read_back import PlannedCall
 from agents.offline.slots import COUNTED
 from agents.offline.steps import PlannedAnswer
 from agents.offline.ways import Way
-from agents.offline.words import PATTERNS, Words, tidy
+from agents.offline.words import PATTERNS, Words, says, tidy
 from tools.common.contract import Effect
 from tools.exposure import glossary
 
@@ -63,6 +63,7 @@ def by_sleeve(parts: Sequence[Part]) -> list[Part]:
         by_name = len(set(part.slots.symbols)) + len(part.slots.places.get("sleeves", ())) > 1
         by_name |= bool(part.slots.places.get("strategies"))  # `how long does a trade last in trend`: of each that trades by it
         by_name &= SPOKEN_RUN.search(part.slots.text) is None  # of one run
+        by_name &= part.ask != "sleeves settings" or says("plans.differ", part.slots.text) is None  # set beside each other
         if each and not beside and by_name and 1 < len(named) <= 3:
             split += [part._replace(slots=replace(part.slots, sleeves=(name,), symbols=())) for name in named]
         else:

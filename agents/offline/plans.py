@@ -6,12 +6,13 @@ Called by model.py. A tool without a plan of its own here is called once, and it
 import re
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from agents.offline import desk_plans, figure_plans, model_plans, page_plans, research_plans, run_plans
 from agents.offline.calls import made, not_given, once
 from agents.offline.changes import not_yet, propose
-from agents.offline.drafts import asks_back, drafted, name_list, result_text, which_sleeve, window
+from agents.offline.drafts import asks_back, drafted, each_of, name_list, result_text, which_sleeve, window
 from agents.offline.figure_plans import SLEEVES_MAX
 from agents.offline.fill import arguments
 from agents.offline.read_back import PlannedCall
@@ -32,6 +33,13 @@ def plan_of(q: Question) -> Plan:
             q, meant = yield from found(q)
     if meant.startswith("No stored run"):
         return PlannedAnswer(meant)
+    if q.chosen.tool.name in _MAKES_A_RUN and (spans := run_plans.halves(q)):
+        drafts: list[PlannedAnswer] = []
+        for of in spans:
+            drafts.append(
+                (yield from plan_of(replace(q, raw="", slots=replace(q.slots, span=of, periods=(), move=None, unclear=()))))
+            )
+        return each_of([f"{of.start} to {of.end}" for of in spans], drafts)
     plan = _PLANS.get(q.chosen.tool.name, once)(q)
     draft = (yield from plan).after(
         SAY["after_costs"] if q.chosen.tool.name in _NET and says("plans.includes", q.slots.text) else ""
@@ -206,17 +214,21 @@ def proposals(q: Question) -> Plan:
         args = {"proposal_id": args["proposal_id"]}
     elif "state" not in args and not re.search(r"\b(?:all|last|latest|list|recent|history|previous)\b", q.slots.text):
         args["state"] = "pending"
-    if args.get("state") == "pending" and says("plans.of_card", q.slots.text):  # of the only one its card
-        (listed,) = yield [PlannedCall("proposals", args)]
-        args = {"proposal_id": listed.ids("prop-")[0]} if len(set(listed.ids("prop-"))) == 1 else args
-    (found,) = yield [PlannedCall("proposals", args)]
-    by = {name: who for name, who in (found.data.get("asked_by") or {}).items() if who}
-    h = re.search(r"\{(q\d+)\.", found.text)
+    asked = [part for part, form in LISTS["card_parts"].items() if re.search(form, q.raw.lower())]
+    (found,) = yield (calls := [PlannedCall("proposals", args)])
+    waiting = list(dict.fromkeys(found.ids("prop-"))) if args.get("state") == "pending" else []
+    if len(waiting) == 1 and (asked or q.slots.sleeves):  # of the only one its card
+        (found,) = yield (calls := [PlannedCall("proposals", {"proposal_id": waiting[0]})])
+    by, h = {k: v for k, v in (found.data.get("asked_by") or {}).items() if v}, re.search(r"\{(q\d+)\.", found.text)
     who = f"It was asked for by {' '.join(by.values())}{f', {{{h[1]}.created}}' if h else ''}." if by else ""
+    parts = {"asked": who, **(found.data.get("says") or {})}
+    first = " ".join(text for part in asked if (text := parts.get(part))) or who
+    for said in (parts[part] for part in asked if parts.get(part)):  # not once more below
+        found = found._replace(text=" ".join(found.text.replace(said, "").split()))
     named, of = q.slots.sleeves, re.search(r" for (\S+) \(", found.text)
     if named and of and of[1] not in named:
-        who = f"No proposal of {name_list(list(named))} waits; the only one is of {of[1]}. {who}"
-    return drafted([PlannedCall("proposals", args)], [found]).after(who)
+        first = f"No proposal of {name_list(list(named))} waits; the only one is of {of[1]}. {first}"
+    return drafted(calls, [found]).after(first)
 
 
 _LAST = {"hour": "1h", "day": "24h", "week": "7d", "weekend": "3d", "month": "31d"}

@@ -201,16 +201,16 @@ def read_slots(question: str, words: Words, *, searching: bool = False) -> Slots
 
 
 def _off(s: Sentence, words: Words) -> dict[str, int]:
-    """`btc trend, no stop`: the settings that a run is to be without."""
-    names_here = (*words.strategies, *(sleeve.name for sleeve in words.sleeves))
+    """`btc trend, no stop`, `turn off the target`: the settings that a run is to be without."""
+    names_here = (*words.strategies, *(name for of in words.sleeves for name in (of.name, of.symbol.split("-")[0])))
     found = list(PATTERNS["slots.off"].finditer(s.text)) if any(mentions(name, s.text) for name in names_here) else []
     s.take("params", [m.span() for m in found])
-    return {f"{m[1]}_atr": 0 for m in found}
+    return {f"{m[m.lastindex or 0]}_atr": 0 for m in found}
 
 
 def _values(s: Sentence, words: Words, of: tuple[str, ...], written: Any) -> tuple[params.ParamReading, ranges.Wanted]:
     """Values that are set, and those that a search varies; more than stand beside each other are searched: `stop 1 2 3 4`."""
-    own = {**words.params_of(of), **{key: param for key, param in words.params.items() if mentions(key, s.rest)}}
+    own = {**words.params_of(of), **{key: param for key, param in words.params.items() if "_" in key and mentions(key, s.rest)}}
     if written is not None:
         wanted = ranges.read_wanted(s.rest, own, {k: v for k, (v, _) in written.items()})
         reading = params.ParamReading(dict(wanted.fixed), [], (), wanted.places)

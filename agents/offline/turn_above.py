@@ -119,7 +119,8 @@ class ShortSentence(NamedTuple):
 def window_of(heard: ShortSentence) -> str:
     """The window of the answer above, in words; empty where it had none."""
     args, older = heard.last.args, heard.above.older
-    asked = " ".join(f"{word} {args[name]}" for word, name in (("since", "since"), ("up to", "until")) if args.get(name))
+    ends = {"since": "since", "start": "since", "until": "up to", "end": "up to"}
+    asked = " ".join(f"{word} {args[name]}" for name, word in ends.items() if args.get(name))
     return asked or (words_of("span", older.slots.span) if older is not None else "")
 
 

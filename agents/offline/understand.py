@@ -233,7 +233,7 @@ def _from_above(text: str, read: slots.Slots, thread: ThreadSoFar) -> Part | Non
     found = above_kinds.first(read, TurnAbove(thread.past, thread.facts, thread.words, thread.older, thread.newest))
     if isinstance(found, str):  # names its subject itself now
         part = wider.widened(part_of(found, thread._replace(past=(), read={})))
-        return None if part.empty or part.lost or part.maybe else part._replace(text=found)
+        return None if part.empty or part.lost or part.maybe else part._replace(text=text)
     if isinstance(found, Rest):
         return _more(text, slots.read_slots(found.text, thread.words), thread)._replace(ask=_frame_ask(thread))
     if isinstance(found, Part):

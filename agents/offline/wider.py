@@ -39,6 +39,7 @@ def without_statement(question: str, words: Words) -> str:
     """The question without what stands behind it on what a person thinks: `.., i have a feeling it never does`; as it is where
     that names anything.
     """
+    question = PATTERNS["wider.reason"].sub(", ", question)  # `.. for btc. reason: ..`: of one change
     said = None if PATTERNS["wider.keeps"].match(question.lower()) else says("wider.feeling", question.lower())
     names = read_slots(said[0], words).places.keys() - {"never", "without"} if said else ()
     return question if said is None or names else question[: said.start()]

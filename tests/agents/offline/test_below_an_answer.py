@@ -111,7 +111,7 @@ def test_the_bounds_of_what_is_proposed(words: Words, then: str) -> None:
     """Of the setting that the proposal changes."""
     pending = ok("proposals")._replace(table=PENDING)
     desk = asked(words, "developer", "which proposals are pending", then, proposals=pending)
-    assert [name for name, _ in desk.called] == ["list_strategies"]
+    assert [name for name, _ in desk.called] == ["define"]
 
 
 @pytest.mark.parametrize(
