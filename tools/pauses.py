@@ -97,7 +97,8 @@ def pauses(ctx: ToolContext, args: SleevesArgs) -> ToolResult:
                 lines.append(f"{name}: {why}, until {ends}")
     if not rows:
         which = args.sleeve or "every sleeve"
-        text = f"Not paused: {which} may enter, as of desk time {utc(mark.t_event_ms)}. No breaker and no halt is in force."
+        text = f"Not paused: {which} may enter, as of desk time {utc(mark.t_event_ms)}."
+        text += "" if args.sleeve else " No breaker and no halt is in force."
         return ToolResult("ok", text, (), (evidence,), None, {"paused": []})
     text = f"No entries now, as of desk time {utc(mark.t_event_ms)}. {'; '.join(lines)}."
     text += "" if blocked else " No breaker of the desk and no halt is in force."
