@@ -230,8 +230,15 @@ def sleeves(ctx: ToolContext, args: SleevesArgs) -> ToolResult:
 def health(ctx: ToolContext, args: NoArgs) -> ToolResult:  # noqa: ARG001 - every tool takes the same two arguments
     """Is anything wrong: worker, stale bars, halt, breakers, journals, disk."""
     from engine.watch.health import checks
+    from engine.watch.heartbeat import heartbeat_of
 
-    return caused(_checks_result(ctx, checks(ctx.home, ctx.engine, ctx.now_ms), "h"), cause_text(ctx))
+    found, beat = _checks_result(ctx, checks(ctx.home, ctx.engine, ctx.now_ms), "h"), heartbeat_of(ctx.home).get("wall_ms")
+    if isinstance(beat, int):
+        values: dict[str, tuple[Value, str]] = {"beat": (beat, "ms"), "silent": (max(0, ctx.now_ms - beat), "duration_ms")}
+        facts = make_facts(h := ctx.handle("h", "heartbeat"), "the worker's heartbeat", Evidence("desk", "health"), values)
+        text = f"{found.text} The worker's last heartbeat: {{{h}.beat}} (wall time), {{{h}.silent}} ago."
+        found = found._replace(facts=found.facts + facts, text=text)
+    return caused(found, cause_text(ctx))
 
 
 @tool(

@@ -265,7 +265,54 @@ def define(ctx: ToolContext, args: WordArgs) -> ToolResult:
         f"{about}; {bounds}, {default} by default" if bounds[:1].isdigit() else str(about) for _, about, default, bounds in rows
     ]
     text = f"{key}: " + "; or ".join(dict.fromkeys(may)) + "."
-    return ToolResult("ok", text, (), (Evidence("config", "declarations"),), Table(("of", "meaning", "default", "bounds"), rows))
+    used, facts = _used(ctx, key)
+    table = Table(("of", "meaning", "default", "bounds"), rows)
+    return ToolResult("ok", f"{text}{used}", facts, (Evidence("config", "declarations"),), table)
+
+
+def _used(ctx: ToolContext, key: str) -> tuple[str, tuple[Fact, ...]]:
+    """How much of a hard limit is used now, of the desk or of each sleeve, the nearest first; nothing of a parameter."""
+    from engine.control.config import active
+    from engine.control.limits import limits_of
+    from engine.errors import DeskError
+    from engine.watch.limit_usage import limit_usage
+    from engine.watch.tripped import tripped_events
+    from engine.watch.window import journal_of, mark_at
+
+    path, hard = journal_of(ctx.home), limits_of(ctx.home)
+    mark = mark_at(path) if key in USED_AS else None
+    if mark is None:
+        return "", ()
+    try:
+        traded = active(ctx.engine, ctx.home).config.traded
+    except DeskError:  # a word means what it means on a desk that cannot be read, too
+        return "", ()
+    usages = limit_usage(mark.body, hard, traded, tripped_events(path, mark, hard.pause_hours))
+    near = sorted((u for u in usages if USED_AS[key] in u.name and u.value is not None), key=lambda u: -(u.used_frac or 0.0))[:12]
+    facts: list[Fact] = []
+    said = []
+    for one in near:
+        h = ctx.handle("u", one.name)
+        values: dict[str, tuple[Value, str]] = {"used": (one.value, one.unit), "limit": (one.limit, one.unit)}
+        values |= {"until": (one.until_ms, "ms")} if one.until_ms is not None else {}
+        facts += make_facts(h, one.name, Evidence("event", mark.id), values)
+        ends = f", entries shut until {{{h}.until}}" if one.until_ms is not None else ""
+        said.append(f"{one.name} {{{h}.used}} of {{{h}.limit}}{ends}")
+    return (f" Used now, the nearest first: {'; '.join(said)}." if said else ""), tuple(facts)
+
+
+USED_AS = {  # hard limit -> what its use is called (engine/watch/limit_usage.py)
+    "streak_max": "losses in a row",
+    "day_loss_frac_max": "loss of the day",
+    "day_entries_max": "entries of the day",
+    "drawdown_frac_max": "drawdown since release",
+    "gross_frac_max": "gross exposure",
+    "correlated_frac_max": "correlated exposure",
+    "positions_max": "open positions",
+    "instrument_frac_max": "exposure in ",
+    "family_frac_max": "exposure by ",
+    "leverage_max": ": leverage",
+}
 
 
 def _all_limits(found: dict[str, dict[str, dict[str, Any]]]) -> ToolResult:

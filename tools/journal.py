@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from engine.clock import utc
+from engine.clock import HOUR_MS, utc
 from engine.errors import BadInput
 from engine.store.chain import Event
 from tools.causes import cause_text, caused
@@ -319,6 +319,7 @@ def at_instant(ctx: ToolContext, path: Any, sleeve: str, ms: int) -> ToolResult:
     side, _, silent = signal_in(bar.body, sleeve)
     why = f"; its strategy gave none: {silent}" if silent else ""
     text = f"At {utc(mark.t_event_ms)} {sleeve}: {quiet_mark(body, side)}{clean(why, 240)} (event {mark.id})."
+    text += f" {near(path, sleeve, ms)}"
     began_ms = body["guard"]["refused_ms"]
     began = [] if began_ms is None else list(between(path, began_ms - 1, began_ms, {"decision"}))
     began = [e for e in began if e.body.get("sleeve") == sleeve]
@@ -326,6 +327,19 @@ def at_instant(ctx: ToolContext, path: Any, sleeve: str, ms: int) -> ToolResult:
         told = explanation_of(ctx, began)
         return told._replace(text=f"{text} It began so: {told.text}")
     return ToolResult("ok", text, evidence=(Evidence("event", mark.id),), data={"events": [mark.id]})
+
+
+def near(path: Any, sleeve: str, ms: int) -> str:
+    """What a sleeve had refused, tripped or filled within an hour of an instant; else its last fill before it."""
+    from engine.store.lookback import last
+
+    found = search(path, (ms - HOUR_MS, ms + HOUR_MS), DESK_KINDS, ("refused", "breaker", "fill"), sleeve, None)
+    each = "; ".join(f"{utc(one.first.t_event_ms)} {one.line()} ({one.first.id})" for one in found[:4])
+    if each:
+        return f"Within an hour of it: {each}."
+    fill = last(path, ("fill",), lambda e: e.body.get("sleeve") == sleeve and e.t_event_ms <= ms)
+    of_it = f"; its last fill before: {utc(fill.t_event_ms)}, {event_line(fill)} ({fill.id})" if fill is not None else ""
+    return f"Nothing of it was refused, tripped or filled within an hour{of_it}."
 
 
 def parent_facts(ctx: ToolContext, e: Event) -> tuple[Fact, ...]:

@@ -11,7 +11,6 @@ from typing import Any
 
 from agents.offline import entries as catalog
 from agents.offline.account import foreign, kind_of, lost_of, words_left
-from agents.offline.dates import NO_SPAN
 from agents.offline.entries import AskedEntry
 from agents.offline.labels import FOLLOWS, AskLabel, label_of
 from agents.offline.learned import Guess, guesses
@@ -211,14 +210,4 @@ def with_label(slots: Slots, label: AskLabel) -> Slots:
             found[name] = (args[name],) if name == "by" else args[name]
     if "unit" in args and not by and "by" not in found:
         found["by"] = (args["unit"],)
-    read = replace(slots, closed=args, **found)
-    return _every_window(read) if label.ask == "pnl" else read
-
-
-def _every_window(slots: Slots) -> Slots:
-    """`today, and over the last 7 days`: the P&L of both is in every answer of the tool, so that neither narrows it."""
-    today, other = says("choose.today", slots.text), says("choose.spans", slots.text)
-    if today is None or other is None or slots.by:
-        return slots
-    places = (*slots.places.get("span", ()), today.span(), other.span())
-    return replace(slots, span=NO_SPAN, places={**slots.places, "span": places})
+    return replace(slots, closed=args, **found)

@@ -16,7 +16,6 @@ from agents.offline.steps import CallResult, Plan, PlannedAnswer, Question
 from agents.offline.tables import handle_of, number_of
 from agents.offline.ways import SAY
 from agents.offline.words import COINS, LISTS, PATTERNS, Words, says
-from engine.amounts import percent_text
 from engine.clock import utc
 from tools.common import render
 from tools.common.settings_words import settings_table, settings_text, unlike
@@ -80,9 +79,7 @@ def _settings(q: Question, listed: Any) -> str:
 
 def desk(q: Question) -> Plan:
     """The desk now; asked for the loss of a day, today's P&L and that limit, which the desk's own figures leave out."""
-    above = next(reversed(q.results()), None)
-    of_the_day = above is not None and above.name == "define" and re.search(r"daily|day.loss", str(above.args.get("word", "")))
-    if not (of_the_day or says("desk_plans.day_loss", q.slots.text)):
+    if not says("desk_plans.day_loss", q.slots.text):
         call = PlannedCall("desk", {})
         (result,) = yield [call]
         limits = fall_limit(result, q.facts) if q.chosen.asked.kind == "limits" else lead(q, result)
@@ -93,37 +90,21 @@ def desk(q: Question) -> Plan:
         if (h := handle_of(result, "drawdown_frac")) and re.search(r"\b(?:peak|high|top)\b", q.slots.text):
             limits = f"Equity is {{{h}.drawdown_frac}} below its peak."
         return drafted([call], [result]).after(limits)
-    return (yield from _day_limit(q))
-
-
-def _day_limit(q: Question) -> Plan:
-    """How much of a day's loss limit each sleeve has used, the nearest first."""
-    limit = PlannedCall("define", {"word": "day_loss_frac_max"})
-    named = [sleeve for sleeve in q.words.sleeves if not q.slots.sleeves or sleeve.name in q.slots.sleeves][:6]
-    days = [PlannedCall("pnl", {"unit": "day", "limit": 1, "sleeve": sleeve.name}) for sleeve in named]
-    *of_days, standing, rule = yield [*days, PlannedCall("sleeves", {}), limit]
-    equity = {row["sleeve"]: row.get("equity", "") for row in standing.rows()}
-    used = {
-        sleeve.name: (net, equity[sleeve.name])
-        for sleeve, day in zip(named, of_days, strict=True)
-        if (net := next((row["net"] for row in day.rows()), "")).startswith("{") and equity.get(sleeve.name, "").startswith("{")
-    }
-    shares = yield from reckoned(*(f"share({net[1:-1]}, {cash[1:-1]})" for net, cash in used.values()))
-    order = sorted(zip(used, shares, strict=True), key=lambda one: number_of(used[one[0]][0], q.facts) or 0.0)
-    said = "; ".join(f"{name} {share} ({used[name][0]})" for name, share in order)
-    most = next((re.split(r" ", row["default"])[0] for row in rule.rows() if "default" in row), "")
-    limit_text = f"{percent_text(float(most), 0)} of its equity" if re.fullmatch(r"[\d.]+", most) else "its limit"
-    worst = min((number_of(net, q.facts) or 0.0 for net, _ in used.values()), default=0.0)
-    far = "No sleeve has lost today" if worst >= 0 else f"Nearest to the daily loss limit is {order[0][0]}"
-    rule_text = f"a sleeve that loses {limit_text} in a UTC day takes no entries for 24 hours"
-    lead = f"{far}; {rule_text}. Today of equity: {said}." if used else f"No sleeve has a P&L of today yet; {rule_text}."
-    return drafted([limit], [rule]).after(lead)
+    return (yield from made([PlannedCall("define", {"word": "day_loss_frac_max"})])).after(SAY["day_loss_acts"])
 
 
 def exposure(q: Question) -> Plan:
     """What is held; whether it is one bet comes first where that is asked, else the largest, or the sum beside its limit."""
     call = PlannedCall("exposure", arguments(q))
     (result,) = yield [call]
+    held = [row for row in result.rows() if row.get("of") == "symbol" and row.get("side", "flat") != "flat"]
+    if held and says("desk_plans.direction", q.slots.text):
+        sides = list(dict.fromkeys(row["side"] for row in held))
+        each = "; ".join(f"{row['name']} {row['side']} {row['exposure']}" for row in held[:6])
+        word = f"Yes, all of it is {sides[0]}" if len(sides) == 1 else "No, both long and short"
+        return drafted([call], [result._replace(text=re.sub(r"^No[^.:]*:? ?[^.]*\. ", "", result.text))]).after(
+            f"{word}: {each}."
+        )
     if result.status != "ok" or result.table is None or says("desk_plans.one_bet", q.slots.text):
         return drafted([call], [result]).after(lead(q, result))
     largest = lead(q, result.only([n for n, row in enumerate(result.table.rows) if row[0] == "symbol"]))
@@ -207,6 +188,12 @@ def health(q: Question) -> Plan:
     opened = [f"{row['alert']} of {row['where']} since {row['since (wall time)']}" for row in results[-1].rows() if since]
     last = f"; the last bar that was decided on closed at {utc(q.words.desk_ms)} of desk time" if q.words.desk_ms else ""
     first += f" Open: {', '.join(opened) or 'no alert'}{last}." if since else ""
+    if says("desk_plans.heartbeat", q.slots.text):
+        h = handle_of(results[0], "beat")
+        beat = f"The worker's last heartbeat: {{{h}.beat}} (wall time), {{{h}.silent}} ago." if h else SAY["no_heartbeat"]
+        first = f"{beat} {first}"
+    if asked and any(row["what"] == "bars" for row in asked) and says("desk_plans.last_bar", q.slots.text):
+        first += f" T{last[3:]}, the same for every sleeve." if last and not since else ""
     if kept and not since and results[-1].table is None:
         return drafted(calls[:-1], results[:-1]).after(f"{first} {results[-1].text}".strip())
     return drafted(calls, results).after(first)
@@ -220,7 +207,7 @@ def handover(q: Question) -> Plan:
     args |= {"proposals": {"state": "pending"}, "journal_search": window(q.slots.span) or {"since": "12h"}}
     calls = [PlannedCall(tool, args.get(tool, {})) for tool in tools]
     results = yield calls
-    lead = "\n".join((f"{counted(results)}.", *_left_over(results)))
+    lead = "\n".join((f"{counted(results)}.", *left_over(results)))
     return (
         PlannedAnswer(lead, read_as=read_as(calls))
         if says("plans.briefly", q.slots.text)
@@ -228,7 +215,7 @@ def handover(q: Question) -> Plan:
     )
 
 
-def _left_over(results: Sequence[CallResult]) -> list[str]:
+def left_over(results: Sequence[CallResult]) -> list[str]:
     """A line for each thing that the next person finds: alerts, positions, pauses, proposals, what happened."""
     of = {result.name: result for result in results if result.status in ("ok", "no_data")}
     lines = [line.partition(" Since ")[0] for line in of["alerts"].text.split("\n\n")[1:]] if "alerts" in of else []
@@ -279,16 +266,11 @@ def orders(q: Question) -> Plan:
     args = arguments(q) | window(q.slots.span) | closed
     if count := q.slots.count:  # `the last 5 then`, after those in doubt
         args = {name: value for name, value in args.items() if name != "state" or states}
-    of_state = {state: {"only_open": True} if state == "open" else {"state": state} for state in states}
+    of_state = [{"only_open": True} if state == "open" else {"state": state} for state in states]
     args = {name: value for name, value in args.items() if name != "state"} if states else args
-    if len(states) > 1:  # `rejected or cancelled`: a call of each
-        calls = [PlannedCall("orders", args | of_state[state]) for state in states]
-        results = yield calls
-        heads = {"open": "working", "partly": "partly filled", "doubt": "in doubt"}
-        said = [f"{heads.get(of, of)} {len(r.data.get('orders') or ()) or 'none'}" for of, r in zip(states, results, strict=True)]
-        some = "Yes" if any(r.status == "ok" for of, r in zip(states, results, strict=True) if of != "open") else "No"
-        return drafted(calls, results).after(f"{some}: {', '.join(said)}.")
-    call = PlannedCall("orders", args | (of_state[states[0]] if states else {}))
+    if len(of_state) > 1:  # `rejected or cancelled`: a call of each
+        return (yield from made([PlannedCall("orders", args | of) for of in of_state]))
+    call = PlannedCall("orders", args | (of_state[0] if of_state else {}))
     (result,) = yield [call]
     if result.status == "no_data":
         return drafted([call], [result]).after("None." if states else "")

@@ -13,7 +13,7 @@ from agents.offline.dates import NO_SPAN, TimeSpan
 from agents.offline.drafts import asks_back, drafted, name_list, reckoned, result_text, window
 from agents.offline.fill import DESKWARD, EXTREMES, FILLERS, arguments, speaks_of_run
 from agents.offline.follow import RUNS
-from agents.offline.measured import beside, deepest, drifted, measured, of_trips
+from agents.offline.measured import beside, deepest, measured, of_trips
 from agents.offline.read_back import PlannedCall
 from agents.offline.run_plans import runs_of
 from agents.offline.slots import words_of
@@ -143,8 +143,6 @@ def trips(q: Question) -> Plan:
     """Round trips as once; the best and the worst beside each other where both are asked for."""
     args, text, by, out = arguments(q) | _of_length(q.slots.filters), q.slots.text, q.slots.by, q.slots.out
     args.pop("listed", None)  # `the longest streak`, `the newest run`: of no list
-    if q.sleeve() is not None and not by and (says("measured.drift", text) or says("measured.turn_off", text)):
-        return (yield from drifted(q, runs_of))
     if says("measured.streak", text) and says("measured.is_it_bad", text) and not by:
         return (yield from of_trips("streak", q))
     if not by and not args.keys() & {"since", "until", "subject"} and says("measured.lately", text):
@@ -177,6 +175,7 @@ def trips(q: Question) -> Plan:
         args |= {"outcome": "losers"} if re.search(r"\blos", text) else {"outcome": "winners"} if "win" in text else {}
         (found,) = yield [call := PlannedCall("trips", args | {"listed": order})]
         some = found.only(range(min(few, len(found.table.rows)))) if few and found.table is not None else found
+        some = some._replace(text=re.sub(r" The table has [^.]*\.", "", some.text)) if few else some
         return drafted([call], [some]).after(f"The newest {few} of them are listed." if few else lead(q, found))
     if q.slots.which != "both" or by:
         return (yield from made([PlannedCall("trips", args)], q))

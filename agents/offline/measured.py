@@ -6,7 +6,7 @@ the whole; the word in front is made from these by code.
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from math import log
 from typing import Any
@@ -199,19 +199,6 @@ def _beside(results: Sequence[CallResult], facts: Facts) -> str:
     hold = handle_of(performance, "hold_return_frac")
     beside += f" Holding the same instruments made {{{hold}.hold_return_frac}}." if hold else ""
     return f"{'Yes, by its limits' if near else 'Not by its limits'}. {limits}{beside}"
-
-
-def drifted(q: Question, runs_of: Callable[[Question, CallResult], list[str]]) -> Plan:
-    """Whether a sleeve does on paper what its stored run did: hit rate and R of both, and whether chance explains the gap."""
-    sleeve = q.sleeve()
-    assert sleeve is not None  # noqa: S101 - asked by the caller
-    (stored,) = yield [PlannedCall("run", {})]
-    runs = {f"its stored run {run}": {"subject": run} for run in runs_of(q, stored)[:1]}
-    draft = yield from beside({sleeve.name: {"sleeve": sleeve.name}} | runs, q)
-    if not runs:
-        draft = draft.after(f"Cannot be told: no stored run is of {sleeve.strategy} on {sleeve.symbol}.")
-    stop = f" To stop its entries: `pause {sleeve.name} until tomorrow`, for a person to approve."
-    return draft._replace(text=draft.text.replace("\n\n", f"{stop}\n\n", 1)) if says("measured.turn_off", q.slots.text) else draft
 
 
 _BESIDE = "{{{h}.trips}} round trips, hit rate {{{h}.win_frac}}, a winner {{{h}.mean_win}} and a loser {{{h}.mean_loss}}, mean R "

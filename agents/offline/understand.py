@@ -122,9 +122,12 @@ def understand(
     if len(halves) == 2 and not between and (several := _several(halves, thread)) is not None and all(map(bare_reading, several)):
         return by_sleeve(several)  # `show positions and open alerts`
     one = part_of(question, thread)
-    if one.ask == "way outside" and says("understand.our_money", one.slots.text):  # `any news on it, and did it hurt us`
-        return [one, Part(question, replace(one.slots, text="hurt", places={}), chosen=entry_of("pnl"), ask="pnl")]
-    if len(texts) > 1 and one.ask == "note" and not PATTERNS["plans.noted"].match(question):
+    noted = PATTERNS["plans.noted"].match(question)
+    if len(texts) > 1 and one.ask == "note" and noted and texts[-1].rstrip().endswith("?"):
+        asks = part_of(texts[-1].strip(), thread)  # `remember that X. have we broken it yet?`: no part of the note
+        understood = asks.chosen is not None and not (asks.lost or asks.maybe or asks.chosen.entry.proposes)
+        return [one._replace(text=" ".join(texts[:-1])), *[asks] * understood]
+    if len(texts) > 1 and one.ask == "note" and not noted:
         parts: list[Part] = []  # `show X, and note that Y`: X is no part of the note, however surely it is read
         for text in texts:
             parts.append(part_of(text, thread, parts))
@@ -138,9 +141,11 @@ def understand(
     if one.slots.periods and one.maybe and (one.slots.strategies or not one.slots.common):  # years that the desk has not lived
         ask = "backtest" if (one.slots.sleeves or one.slots.strategies) and re.search(r"\b20\d\d\b", one.slots.text) else "pnl"
         return by_sleeve([Part(question, slots.read_slots(question, words), chosen=entry_of(ask), ask=ask)])
-    if (one.maybe or one.lost) and len(texts) > 1 and (alone := beside([part_of(t, thread) for t in texts])) is not None:
+    one = wider.widened(one)
+    doubtful = one.maybe or one.lost or (one.unsure and one.beyond)
+    if doubtful and len(texts) > 1 and (alone := beside([part_of(t, thread) for t in texts])) is not None:
         return by_sleeve([alone])
-    return by_sleeve([wider.widened(one)])
+    return by_sleeve([one])
 
 
 def _several(texts: Sequence[str], thread: ThreadSoFar) -> list[Part] | None:
@@ -205,8 +210,7 @@ def part_of(text: str, thread: ThreadSoFar, earlier: Sequence[Part] = ()) -> Par
     if doubtful or (odd and best.probability < SURE_WITH_ODD) or not sure(listed) or (alone and best.label.ask == "way quote"):
         if alone is None and before and (fresh := by_itself(read, CLAUSE_SURE)) is not None:
             return _as_read(text, read, fresh, thread, earlier)
-        strange = bool(account.strange_words(read))
-        for meant in () if alone or doubtful else wider.likely_meant(listed, odd=bool(odd), strange=strange):
+        for meant in () if alone or doubtful else wider.likely_meant(listed):
             guessed = wider.widened(_as_read(text, read, meant, thread, earlier))
             if (unsure := wider.not_sure(guessed, meant, listed)) is not None:
                 return unsure

@@ -115,14 +115,6 @@ def test_since_when_is_the_alert_and_the_last_bar(words: Words, text: str) -> No
     assert "the last bar that was decided on closed at" in answer
 
 
-def test_news_and_what_it_cost_are_two_wishes(words: Words) -> None:
-    """No tool reads news; what the desk made in that time it has."""
-    desk = Desk("advisor", words)
-    answer = desk.ask("any headlines on the eth crash of friday, and did it cost us?")
-    assert "reads no news" in answer
-    assert [name for name, _ in desk.called] == ["pnl"]
-
-
 def test_winners_that_gave_back_are_of_the_exit_asked_about(words: Words) -> None:
     """A share of one exit's best is of the money that the same exit made."""
     desk = Desk("advisor", words)

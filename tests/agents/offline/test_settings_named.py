@@ -73,9 +73,3 @@ def test_what_stands_before_an_order_that_is_spelled_out_is_left_out_by_name(wor
     assert part.chosen is not None
     assert part.chosen.entry.proposes
     assert (part.slots.common, part.left) == ({"leverage_max": 1.5}, ("That worries me",))
-
-
-def test_today_and_the_week_are_in_one_answer(words: Words) -> None:
-    """Each is a figure of every P&L answer: none of them narrows it."""
-    part = part_of("What did the desk make today, and over the last 7 days?", ThreadSoFar(words))
-    assert (part.ask, part.lost, part.slots.span.start) == ("pnl", (), None)
