@@ -188,6 +188,8 @@ def exposure(ctx: ToolContext, args: ExposureArgs) -> ToolResult:
         values[f"{name}_times_max"] = (getattr(hard, f"{name}_frac_max"), "ratio")
     net = sum(share.exposure if share.side == "long" else -share.exposure for share in found.instruments)
     values |= {"alike_frac": (found.alike_frac, "frac"), "equity": (found.equity, "usd"), "net": (net, "usd")}
+    sides = {side: sum(one.exposure for one in found.instruments if one.side == side) for side in ("long", "short")}
+    values |= {side: (amount, "usd") for side, amount in sides.items()}
     for name, amount in (("gross", found.gross), ("net", net), ("idle", max(0.0, found.equity - found.gross))):
         values[f"{name}_share"] = (times and amount / times, "frac")
     facts: list[Fact] = list(make_facts(h, "exposure of the desk", evidence, values))

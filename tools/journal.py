@@ -124,7 +124,7 @@ class ExplainArgs(Args):
 )
 def journal_search(ctx: ToolContext, args: SearchArgs) -> ToolResult:
     """What happened in a window of desk time, with event ids."""
-    from engine.watch.window import journal_of, mark_at
+    from engine.watch.window import first_mark, journal_of, mark_at
 
     if ctx.desk_ms is None:
         return no_data(NEVER_RAN)
@@ -137,7 +137,8 @@ def journal_search(ctx: ToolContext, args: SearchArgs) -> ToolResult:
         text, listed, costs, events = ranked(ctx, label, [one.first for one in found], args.fills_by, args.limit)
         data = {"from_ms": low, "to_ms": high, "counts": {"fill": len(found)}, "events": [e.id for e in events]}
         return ToolResult("ok", text, tuple(costs), tuple(Evidence("event", e.id) for e in events), listed, data)
-    people = people_events(ctx, args, low, high)
+    people, begun = people_events(ctx, args, low, high), first_mark(path)
+    low = low if begun is None else max(low, begun.t_event_ms)  # `since 2009` is since the desk began
     counts = Counter[str]()
     for stretch in found:
         counts[stretch.kind] += stretch.count

@@ -240,7 +240,7 @@ def _circumstances(entry: AskedEntry, slots: Slots) -> tuple[str, ...]:
     tool = entry.tool.name
     figures = (counts_all(entry) and tool not in ("backtest", "compare", "judge", "sweep")) or tool in _LISTS.split()
     places = list(chain.from_iterable(slots.places.values()))
-    found = list(_IF.finditer(slots.text)) if figures else []
+    found = list(_IF.finditer(slots.text)) if figures and not says("choose.only_side", slots.text) else []
     found += [m for m in _PER.finditer(slots.text) if tool not in ("trips", "excursions")] if figures else []
     found += [m for m in PATTERNS["choose.at_times"].finditer(slots.text) if tool in LISTS["whole_day"].split()]
     found += [
@@ -260,7 +260,8 @@ def _circumstances(entry: AskedEntry, slots: Slots) -> tuple[str, ...]:
 
 def _denials(entry: AskedEntry, slots: Slots, taken: set[str]) -> tuple[str, ...]:
     """`not filled`, `never reported`: what is denied, where the answer would be the same without it."""
-    if not counts_all(entry) or taken & {"never", "without"}:
+    best = entry.tool.name == "trips" and slots.which in ("best", "worst") and "without" not in slots.places  # `without the best`
+    if not counts_all(entry) or taken & {"never", "without"} or best:
         return ()
     places = [place for name in ("never", "without", "funding", "since_event", "params") for place in slots.places.get(name, ())]
     found = [m for m in _DENIED.finditer(slots.text) if not any(a < m.end() and m.start() < b for a, b in places)]

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from agents.offline.calls import lead, made, not_given, once
-from agents.offline.drafts import asks_back, drafted, name_list, reckoned, result_text, window
+from agents.offline.drafts import asks_back, drafted, name_list, result_text, window
 from agents.offline.entries import choices_of
 from agents.offline.fill import arguments
 from agents.offline.focus import beyond_defaults
@@ -97,22 +97,19 @@ def exposure(q: Question) -> Plan:
     """What is held; whether it is one bet comes first where that is asked, else the largest, or the sum beside its limit."""
     call = PlannedCall("exposure", arguments(q))
     (result,) = yield [call]
-    held = [row for row in result.rows() if row.get("of") == "symbol" and row.get("side", "flat") != "flat"]
-    if held and says("desk_plans.direction", q.slots.text):
-        sides = list(dict.fromkeys(row["side"] for row in held))
-        each = "; ".join(f"{row['name']} {row['side']} {row['exposure']}" for row in held[:6])
-        word = f"Yes, all of it is {sides[0]}" if len(sides) == 1 else "No, both long and short"
-        return drafted([call], [result._replace(text=re.sub(r"^No[^.:]*:? ?[^.]*\. ", "", result.text))]).after(
-            f"{word}: {each}."
-        )
-    if result.status != "ok" or result.table is None or says("desk_plans.one_bet", q.slots.text):
+    way, h, gaps = says("desk_plans.which_way", q.slots.text), handle_of(result, "gross"), not_given(q)
+    if result.status != "ok" or result.table is None or (says("desk_plans.one_bet", q.slots.text) and not way):
         return drafted([call], [result]).after(lead(q, result))
-    largest = lead(q, result.only([n for n, row in enumerate(result.table.rows) if row[0] == "symbol"]))
+    first = gaps or lead(q, result.only([n for n, row in enumerate(result.table.rows) if row[0] == "symbol"]))
     result = result._replace(text=re.sub(r"^No[^.:]*:? ?[^.]*\. ", "", result.text))
-    if says("desk_plans.net", q.slots.text) and (h := handle_of(result, "gross")):
-        largest = f"Gross {{{h}.gross}}, {{{h}.gross_share}} of equity {{{h}.equity}}; net {{{h}.net}}, {{{h}.net_share}} "
-        largest += f"(a short has a minus). {{{h}.idle_share}} of equity is in no position."
-    return drafted([call], [result]).after(largest)
+    if (way or says("desk_plans.net", q.slots.text)) and h and not gaps:
+        first = f"Gross {{{h}.gross}}, {{{h}.gross_share}} of equity {{{h}.equity}}: long {{{h}.long}}, short {{{h}.short}}; "
+        first += f"net {{{h}.net}}, {{{h}.net_share}} (a short has a minus). {{{h}.idle_share}} of equity is in no position."
+    if way and not gaps:
+        sides = sorted({row["side"] for row in result.rows() if row["of"] == "symbol"} - {"flat"})
+        yes = ("Yes: all " if way["same"] else "All of it is ") if len(sides) == 1 else "No: " if sides else "Nothing is held"
+        first = f"{yes}{' and '.join(sides)}. {first}"
+    return drafted([call], [result]).after(first)
 
 
 def counts(q: Question) -> Plan:
@@ -134,41 +131,31 @@ def versions(q: Question) -> Plan:
     calls = [PlannedCall("version_effect", args | {"sleeve": name}) for name in named[:6]]
     results = yield calls
     kept = [n for n, result in enumerate(results) if result.status != "no_data"] or list(range(len(calls)))
-    none = "No sleeve has had more than its first version, so none has a before and an after."
     several = len(calls) > 1 and all(result.status == "no_data" for result in results)
-    return drafted([calls[n] for n in kept], [results[n] for n in kept]).after(none if several else "")
+    none = "No sleeve has had more than its first version, so none has a before and an after." if several else ""
+    return drafted([calls[n] for n in kept], [results[n] for n in kept]).after(none)
 
 
 def joint(q: Question) -> Plan:
-    """What sleeves risk together; what every stop costs, added up, and how far each is come first."""
-    call = PlannedCall("joint_risk", {})
-    (result,) = yield [call]
-    stops = [row for row in (result.table.rows if result.table is not None else ()) if str(row[0]).startswith("stop")]
-    if says("desk_plans.alike", q.slots.text) and "stop" not in q.slots.text:
-        return drafted([call], [result]).after(alike(result, q.facts, q.slots.sleeves))
-    stops = [row for row in stops if not q.slots.sleeves or row[1] in q.slots.sleeves]
-    of = f" of {name_list(list(q.slots.sleeves))}" if q.slots.sleeves else ""
-    if not stops or result.status != "ok":
-        none = f"No open position{of} has a stop, so none can be hit." if result.status == "ok" else ""
-        return drafted([call], [result]).after(none)
-    (value,) = yield from reckoned("+".join(str(row[3])[1:-1] for row in stops[:20]))
-    each = "; ".join(f"{row[1]} is {row[2]} from its stop, {row[4]}" for row in stops[:5])
-    first = f"If every stop{of} fills at its level: {value} from here. {each[0].upper()}{each[1:]}."
-    return drafted([call], [result]).after(f"{first} A price that jumps over a stop costs more.")
+    """What sleeves risk together: the sentence first that is asked for, of the sleeves that are named."""
+    (result,) = yield [call := PlannedCall("joint_risk", {})]
+    text, named, rows = q.slots.text, q.slots.sleeves, result.rows()
+    if says("desk_plans.alike", text) and "stop" not in text:
+        begins = [*["As their"] * bool(says("desk_plans.how_many_bets", text)), "No two sleeves", "Days of"]
+        leads = [said for begin in begins for said in _sentences(result) if said.startswith(begin)]
+        return drafted([call], [result]).after(" ".join(leads))
+    own = [row for row in rows if row["of"].startswith("stop") and row["sleeves"] in named]
+    leads = ["{sleeves} is {distance or correlation} from its stop, {more}: {from here}.".format_map(row) for row in own]
+    first = " ".join(leads if named else [s for s in _sentences(result) if s.startswith("If every stop")])
+    none = f"No open position{f' of {name_list(list(named))}' if named else ''} has a stop, so none can be hit."
+    atr = "Not in ATR: no tool has it; in percent and money: " if "atr" in text else ""
+    lead = f"{atr}{first} A price that jumps over a stop costs more." if first else none
+    return drafted([call], [result]).after(lead if result.status == "ok" else "")
 
 
-def alike(result: CallResult, facts: Mapping[str, Any], named: Sequence[str] = ()) -> str:
-    """Whether the days of any two sleeves move together beyond chance, the nearest two first; empty where none are compared."""
-    days = [row for row in (result.table.rows if result.table else ()) if row[0] == "days" and str(row[2]).startswith("{")]
-    days = [row for row in days if len(named) < 2 or all(name in str(row[1]) for name in named)] or days
-    days = sorted(days, key=lambda row: -(number_of(row[2], facts) or 0.0))
-    if not days:
-        return ""
-    low = [number_of(str(row[4]).split(" to ")[0], facts) or 0.0 for row in days]
-    together = [str(row[1]) for row, value in zip(days, low, strict=True) if value > 0]
-    word = f"Yes, {name_list(together)} move together beyond chance" if together else "No two move together beyond chance so far"
-    each = "; ".join(f"{row[1]} {row[2]} ({row[4]})" for row in days)
-    return f"{word}. Nearest first, the correlation of their days: {each}."
+def _sentences(result: CallResult) -> list[str]:
+    """The sentences of a tool's text."""
+    return re.split(r"(?<=\.) (?=[A-Z])", result.text)
 
 
 def health(q: Question) -> Plan:
@@ -263,14 +250,17 @@ def orders(q: Question) -> Plan:
     """Orders of a window, of the state and kind that the sentence was learned to ask for; of the last few no more than these."""
     closed = {name: value for name, value in q.slots.closed.items() if name in ("state", "kind")}
     states = [state for state, form in LISTS["order_states"].items() if re.search(form, q.raw.lower())]
-    args = arguments(q) | window(q.slots.span) | closed
-    if count := q.slots.count:  # `the last 5 then`, after those in doubt
-        args = {name: value for name, value in args.items() if name != "state" or states}
-    of_state = [{"only_open": True} if state == "open" else {"state": state} for state in states]
-    args = {name: value for name, value in args.items() if name != "state"} if states else args
-    if len(of_state) > 1:  # `rejected or cancelled`: a call of each
-        return (yield from made([PlannedCall("orders", args | of) for of in of_state]))
-    call = PlannedCall("orders", args | (of_state[0] if of_state else {}))
+    args, count = arguments(q) | window(q.slots.span) | closed, q.slots.count
+    if states or count:  # `the last 5 then`, after those in doubt
+        args.pop("state", None)
+    of_state = [args | ({"only_open": True} if state == "open" else {"state": state}) for state in states] or [args]
+    if len(states) > 1:  # `rejected or cancelled`: a call of each
+        results = yield (calls := [PlannedCall("orders", of) for of in of_state])
+        heads = {"open": "working", "partly": "partly filled", "doubt": "in doubt"}
+        said = [f"{heads.get(of, of)} {len(r.data.get('orders') or ()) or 'none'}" for of, r in zip(states, results, strict=True)]
+        some = "Yes" if any(r.status == "ok" for of, r in zip(states, results, strict=True) if of != "open") else "No"
+        return drafted(calls, results).after(f"{some}: {', '.join(said)}.")
+    call = PlannedCall("orders", of_state[0])
     (result,) = yield [call]
     if result.status == "no_data":
         return drafted([call], [result]).after("None." if states else "")

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from agents.offline import desk_plans, figure_plans, model_plans, page_plans, research_plans, run_plans
+from agents.offline import desk_plans, figure_plans, model_plans, page_plans, research_plans, run_plans, trip_plans
 from agents.offline.calls import made, not_given, once
 from agents.offline.changes import not_yet, propose
 from agents.offline.drafts import asks_back, drafted, each_of, name_list, result_text, which_sleeve, window
@@ -66,6 +66,8 @@ def journal(q: Question) -> Plan:
         args["since"] = "2009-01-01"  # `since the start`: whether it did at all is no question about yesterday
     if not start and slots.which == "last" and slots.count:  # however old they are
         args["since"] = "30d"
+    if (ended := says("plans.of_exit", text)) and args.get("kinds", ["fill"]) == ["fill"]:
+        args |= {"text": f"by {next(name for name in ('trail', 'target', 'stop') if name in ended[0])}", "kinds": ["fill"]}
     if ranked := says("plans.fills_by", text):
         by = next(by for by, form in LISTS["fills_by"].items() if re.search(form, text)) if slots.which != "last" else "time"
         some = {"kinds": ["fill"], "fills_by": by, "limit": slots.count or (1 if ranked["one"] or ranked["order"] else 10)}
@@ -296,7 +298,8 @@ _MODULES: Mapping[Any, str] = {
     research_plans: "judge trials pair_scan=pairs sweep=search walkforward=search",
     desk_plans: "counts sleeves desk exposure health what_if orders list_data=data "
     "joint_risk=joint probe=health version_effect=versions",
-    figure_plans: "trips pnl performance excursions attribution",
+    trip_plans: "trips",
+    figure_plans: "pnl performance excursions attribution",
     page_plans: "define runbook checklist=steps memory note runbook_steps=steps propose_watch=watch",
     model_plans: "models model_drift=of_one train_model=of_one propose_model=propose",
 }

@@ -135,20 +135,19 @@ def read_slots(question: str, words: Words, *, searching: bool = False) -> Slots
     searching = searching or says("ranges.searches", s.text) is not None
     written = ranges.written(s.rest, words.params) if searching else {}  # before a clock is read from it
     s.take("params", [place for _, place in written.values()])
-    folds = _folds(s) if searching else {}
-    off = {} if searching else _off(s, words)
-    without, ids = s.every("without"), names.ids_of(s, words)
+    folds, off = (_folds(s), dict[str, int]()) if searching else ({}, _off(s, words))
+    without, ids, *_ = s.every("without"), names.ids_of(s, words), s.every("two_ends"), s.every("nth")
     out = _out(s, without, words) if not off else None
     s.take("reason", [m.span(1) for m in PATTERNS["slots.reason"].finditer(s.rest)])
     versions, (place, count, number) = s.every("version"), (s.first(name) for name in ("place", "count", "number"))
     past = ("over the weekend" in s.rest or says("slots.begun", s.rest)) and not says("slots.rests", s.rest)  # no length
     funding, lasting, unit, weekday = names.funding_of(s), None if past else s.first("lasting"), s.first("unit"), _weekday(s)
+    s.take("by", nights := [m.span() for m in PATTERNS["slots.nights"].finditer(s.rest)][:1])
     (periods, beside), (span, used) = dates.periods(s.rest, words.desk_ms), dates.read_span(s.rest, words.desk_ms)
     s.take("span", used + beside)
     s.every("ever")
-    _noted(s, "rule")
-    timeframes, named, by = names.timeframes_of(s), names.sleeves_named(s, words), _by(s)
-    by = (*by, *(one for one in weekday if one not in by))
+    timeframes, named, by, _ = names.timeframes_of(s), names.sleeves_named(s, words), _by(s), _noted(s, "rule")
+    by = (*(one for one in by if one not in ("hour", "day")), "daypart") if nights else (*dict.fromkeys((*by, *weekday)),)
     symbols, handles, strategies = names.symbols_of(s, words), s.every("handles"), names.strategies_of(s, words)
     span = _length(s, words) if span == dates.NO_SPAN and strategies and not (searching or lasting) else span
     venues, percent, move = _venues(s, words), _percent(s), names.move_of(s)
@@ -215,7 +214,8 @@ def _values(s: Sentence, words: Words, of: tuple[str, ...], written: Any) -> tup
         wanted = ranges.read_wanted(s.rest, own, {k: v for k, (v, _) in written.items()})
         reading = params.ParamReading(dict(wanted.fixed), [], (), wanted.places)
     else:
-        reading = params.read_params(s.rest, own)
+        lengths = PATTERNS["slots.of_hours"].sub(lambda m: BLANK * len(m[0]), s.rest)  # `under 30 minutes` sets no parameter
+        reading = params.read_params(lengths, own)
         keys = dict.fromkeys(key for of in reading.variants for key in of) if len(reading.variants) > 3 else {}
         axes = {key: ",".join(dict.fromkeys(params.value_text(of[key]) for of in reading.variants)) for key in keys}
         wanted = ranges.Wanted(axes, {}, (), (), (), ())

@@ -27,7 +27,7 @@ def split_of(by: str, *names: str) -> CallResult:
         ("expectancy of every sleeve", "btc-trend: a round trip makes {k2.mean_net}"),
         ("avg winner vs avg loser by sleeve", "btc-trend: winners {k2.mean_win} each"),
         ("what do we make per trade before fees, by sleeve", "before fees {k2.mean_gross} a round trip"),
-        ("how much of gross did fees eat, by sleeve", "fees {k2.fees} of {k2.gross} made before fees"),
+        ("how much of gross did fees eat, by sleeve", "fees {k2.fees}; before them {k2.gross} was made"),
     ],
 )
 def test_a_figure_that_the_table_lacks_is_of_each_row(words: Words, text: str, said: str) -> None:
