@@ -140,7 +140,8 @@ def row_ids(result: CallResult) -> list[str]:
     if result.table is None or not result.table.rows:
         return [i for i in result.evidence if PATTERNS["above.id"].fullmatch(i)]
     found = [
-        next((m[0] for cell in row if isinstance(cell, str) and (m := says("above.id", cell))), "") for row in result.table.rows
+        next((m[0] for cell in row if isinstance(cell, str) and cell[:1] != "{" and (m := says("above.id", cell))), "")
+        for row in result.table.rows
     ]
     return found if all(found) else []
 

@@ -91,6 +91,7 @@ _NAMES: Mapping[str, Callable[[ShortSentence], str]] = {
     ),
     "card": lambda heard: _one(heard.last.ids("prop-")),
     "subject": lambda heard: _one(heard.read.symbols) or _cell(heard, "subject"),
+    "of_fall": lambda heard: " " if says("measured.fall", heard.above.question) and not run_shown(heard.last) else "",
     "of_desk": lambda heard: "" if heard.read.places.keys() & (OWN_NAMES - {"span"}) or run_shown(heard.last) else " ",
     "of_exits": lambda heard: (
         " " if all(re.search("stop|trail|target", str(r.args.get("word"))) for r in heard.above.past[-1].results) else ""
@@ -112,10 +113,12 @@ def _kind(name: str, rule: Mapping[str, Any]) -> Kind:
 
     def finds(heard: ShortSentence) -> Any:
         said = heard.found.groupdict()
-        wanted = re.findall(r"\{(\w+)\}", rule.get("to", rule.get("needs", "")))
+        wanted = re.findall(r"\{(\w+)\}", rule.get("needs", "") + rule.get("to", ""))
         names = {one: said.get(one) or (_NAMES[one](heard) if one in _NAMES else "") for one in wanted}
         if not all(names.values()):
             return None
+        if "say" in rule:
+            return PlannedAnswer(rule["say"], read_as="the answer above")
         if "way" in rule:
             return ways()[rule["way"]]
         question = " ".join(rule["to"].lstrip("=").format_map(names).split())
@@ -192,6 +195,13 @@ _VERDICTS = ("sweep", "pair_scan", "walkforward", "judge", "trials", "compare", 
 def doubted(heard: ShortSentence) -> Any:
     """`did the top one hold out of sample`, `or am I reading that wrong`, `is that luck`: its own verdict."""
     return judged(heard.read, heard.above.past, heard.above.facts) if len(heard.text.split()) < 18 else None
+
+
+@KINDS(most=8, of=("trips",))
+def by_length(heard: ShortSentence) -> PlannedCall:
+    """`and the longest one`, `slowest?`, of round trips: those of the answer above in the order of how long they were held."""
+    kept = heard.kept("subject", "sleeve", "exit", "side", "outcome", "since", "until", "held")
+    return PlannedCall("trips", {**kept, "listed": "longest" if heard.found["length"] in ("longest", "slowest") else "shortest"})
 
 
 @KINDS()

@@ -4,7 +4,7 @@ Called by plans.py."""
 import re
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 from agents.offline.calls import lead, made, once
@@ -23,6 +23,7 @@ from agents.offline.table_sums import without_trades
 from agents.offline.tables import (
     column_of,
     extreme,
+    extreme_row,
     handle_of,
     heads_of,
     number_of,
@@ -135,8 +136,14 @@ def performance(q: Question) -> Plan:
     (result,) = yield [call]
     h = handle_of(result, "sharpe")
     said = [form.format(h=h) for words, form in LISTS["figures_of_days"].items() if h and re.search(words, q.slots.text)]
-    fall = deepest(result) if says("measured.fall", q.slots.text) else ""
-    return drafted([call], [result]).after(" ".join(filter(None, (fall, *(f"{one}." for one in said)))))
+    fall = deepest(result, q.slots.text) if says("measured.fall", q.slots.text) else ""
+    made = number_of(f"{{{h}.return_frac}}", q.facts) if h and says("measured.cash", q.slots.text) else None
+    cash = (
+        f"{'No' if made < 0 else 'Yes'}: cash makes nothing here, and the return is {{{h}.return_frac}}."
+        if made is not None
+        else ""
+    )
+    return drafted([call], [result]).after(" ".join(filter(None, (cash, fall, *(f"{one}." for one in said)))))
 
 
 def trips(q: Question) -> Plan:
@@ -313,6 +320,17 @@ def pnl(q: Question) -> Plan:
         draft = draft._replace(text=drafted([call], [result.only(ordered(table, q.facts, "net", q.slots.which)[:n])]).text)
     if table is not None and (ranks(text) or extremes):
         first = extreme(table, q.facts, text, q.slots.which) or first
+        at = (
+            extreme_row(table, q.facts, text, q.slots.which)
+            if table.columns[0] == "day" and says("subject.reason", f"{text} {q.raw.lower()}")
+            else None
+        )
+        if at is not None:  # `the worst day, and what went wrong`
+            day = str(table.rows[at][0])[:10]
+            why = {"since": day, "until": f"{date.fromisoformat(day) + timedelta(days=1)}"}
+            tool = "attribution" if "attribution" in q.tools else "journal_search"
+            (found,) = yield [PlannedCall(tool, why)]
+            first = f"{first} {found.text}"
     elif not (spans or q.slots.by or args.get("equity") or args.get("subject")):
         first = _up_or_down(result, q)
     return draft.after(" ".join(filter(None, (first, short))))

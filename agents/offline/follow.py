@@ -24,8 +24,8 @@ from agents.offline.entries import AskedEntry
 from agents.offline.parts import Part
 from agents.offline.slots import Slots, read_slots
 from agents.offline.steps import CallResult, PastTurn
-from agents.offline.tables import ranks
-from agents.offline.words import BY, PATTERNS, Words, says
+from agents.offline.tables import AT_A_LOSS, ranks
+from agents.offline.words import BY, FIGURE_WORDS, PATTERNS, Words, says
 from tools.common.contract import Effect
 
 _EARLIER, _LEAD = PATTERNS["follow.earlier"], PATTERNS["follow.lead"]
@@ -105,6 +105,11 @@ def shifted(slots: Slots, older: Slots, words: Words) -> Slots:
     if all(exits) and exits[0] != exits[1]:  # `vs the stops`, after the trails: both, beside each other
         text = f"{older.text.rstrip('?.! ')} and {slots.text}"
     turned = slots.unclear and says("slots.turned", slots.text) and says("slots.watches", older.text)
+    if slots.by and ranks(slots.text) and slots.which not in ("worst", "best"):  # `which sleeve pays the most`, after fees
+        said = re.findall(
+            r"[a-z&]+", f"{slots.text} " if AT_A_LOSS.search(slots.text) else f"{slots.text} | {text}".partition("|")[2]
+        )
+        text = f"{slots.text} {' '.join(word for word in said if word in FIGURE_WORDS)}"
     if turned or (slots.by and slots.which in ("worst", "best")):  # `and if it loses 2600`, `the worst hour for it`, after costs
         text = slots.text
     return replace(merged, text=text, places={**older.places})

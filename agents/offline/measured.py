@@ -29,6 +29,8 @@ _FALL = PATTERNS["measured.fall"]
 def judged(slots: Slots, past: Sequence[PastTurn], facts: Facts) -> FromAbove:
     """How good the answer above is: its own verdict, or its figures beside chance and limits."""
     last, text = newest(past), slots.text
+    if last is None and past and not past[-1].results and says("measured.of_desk", f"{past[-1].asked} {text}".lower()):
+        return partial(measured, "", text)  # the question above named a figure of the desk
     if last is None:
         return asks_back("Is what any good? Nothing was looked up yet: name the run or the sleeve.")
     own = last.name in _OWN_VERDICT and last.status == "ok"
@@ -175,7 +177,8 @@ def measured(subject: str, asked: str, q: Question) -> Plan:
     """Return and Sharpe of the desk or a run with the word that its interval allows; of the desk a judgement is made beside the
     limit that halts it, the drawdowns of stored runs and holding."""
     of = PlannedCall("performance", {"subject": subject} if subject else {})
-    weighed = not subject and not says("measured.enough", asked) and (_FALL.search(asked) or says("measured.is_it_bad", asked))
+    of_ratio = says("measured.enough", asked) or re.search(r"\bsharpe\b", asked)
+    weighed = not subject and not of_ratio and (_FALL.search(asked) or says("measured.is_it_bad", asked))
     results = yield [*([PlannedCall("desk", {}), PlannedCall("run", {})] if weighed else []), of]
     leads = [_beside(results, q.facts)] if len(results) > 1 else []
     leads.append(verdict(results[-1], q.facts, q.slots.text))
@@ -247,6 +250,11 @@ def verdict(result: CallResult, facts: Mapping[str, Any], asked: str = "") -> st
     if low is None or high is None or total is None:
         return ""
     told = low > 0 or high < 0
+    if (zero := says("measured.zero", asked)) is not None:
+        ends = f"{{{h}.sharpe_low}} to {{{h}.sharpe_high}}"
+        inside = f"the 95 % interval of the Sharpe ratio, {ends}, {'ex' if told else 'in'}cludes zero"
+        means = "it is more than luck" if told else "luck explains it"
+        return f"{'Yes' if told == bool(zero['out']) else 'No'}: {inside}, so that {means}."
     if enough:
         lead = f"Not enough: over {{{h}.whole_days}} it cannot be told from luck"
         return f"{lead}; at this ratio that takes about {{{h}.days_needed}}."
@@ -262,15 +270,31 @@ def verdict(result: CallResult, facts: Mapping[str, Any], asked: str = "") -> st
     return f"{word}: return {{{h}.return_frac}}, Sharpe {{{h}.sharpe}}; its interval {luck}."
 
 
-def deepest(result: CallResult) -> str:
-    """The deepest drawdown with its dates, in a sentence; empty without one."""
-    row = next(iter(result.rows()), {})
-    if "depth" not in row:
+def deepest(result: CallResult, asked: str = "") -> str:
+    """The deepest drawdown with its dates, in a sentence; asked of the present one, that, and whether it is the deepest; empty
+    without one."""
+    rows = [row for row in result.rows() if "depth" in row]
+    if not rows:
         return ""
-    end = row["recovered"] if row["recovered"].startswith("not") else f"recovered {row['recovered']}"
-    return (
-        f"The deepest: {row['depth']} ({row['money']}), from {row['peak']} to {row['trough']}, {end}; it lasted {row['lasted']}."
+    now = next((row for row in rows if row["recovered"].startswith("not")), None)
+    most = "{depth} ({money}), from {peak} to {trough}, ".format(**rows[0])
+    most += (
+        f"not recovered, {rows[0]['lasted']} so far"
+        if now is rows[0]
+        else "recovered {recovered}; it lasted {lasted}".format(**rows[0])
     )
+    if says("measured.fall_now", asked):
+        below = (
+            "Below the peak of {peak}, {lasted} so far; at its deepest {depth} ({money}), at {trough}.".format(**now)
+            if now
+            else ""
+        )
+        return below or f"No drawdown is open at the last midnight. The deepest: {most}."
+    found = says("measured.fall_worse", asked)
+    is_it = now is rows[0] if found is not None and found["worst"] else now is not rows[0]
+    word = "" if found is None else "Yes. " if is_it else "No. "
+    which = "The present one is the deepest" if word and now is rows[0] else "The deepest"
+    return f"{word}{which}: {most}."
 
 
 def fall_limit(result: CallResult, facts: Mapping[str, Any]) -> str:

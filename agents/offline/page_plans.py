@@ -40,7 +40,7 @@ def _story(rule: str, of: CallResult, q: Question) -> Plan:  # noqa: ARG001 - a 
     calls = [PlannedCall("define", {"word": key}) for key in (keys or (rule[:60],))]
     calls.append(PlannedCall("journal_search", {"kinds": kinds, **({"since": "7d"} | kept)}))
     results = yield calls
-    return drafted(calls, results).after(f"{rule}: what it checks, and when it acted.")
+    return drafted(calls, results).after(f"{rule}: {LISTS['rule_says'].get(rule, 'what it checks, and when it acted')}.")
 
 
 def define(q: Question) -> Plan:

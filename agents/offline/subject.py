@@ -87,10 +87,15 @@ def _name(above: TableAbove, n: int, facts: Facts) -> str:
     return ids[n] if n < len(ids) else ""
 
 
+def _pointer(text: str, at: int = 0) -> "re.Match[str] | None":
+    """The words of a text that point; `hour of the day` points at none."""
+    return _POINTER.search(PATTERNS["tables.of_days"].sub(lambda m: "-" * len(m[0]), text), at)
+
+
 def _pointing(slots: Slots) -> str:
     """The words of a sentence that point at a thing above; empty for none."""
     lead = says("subject.lead", slots.text)  # `then the worst day`: no time
-    placed, pointer = slots.places.get("place", ()), _POINTER.search(slots.text, lead.end() if lead else 0)
+    placed, pointer = slots.places.get("place", ()), _pointer(slots.text, lead.end() if lead else 0)
     implied = "that" if says("subject.implied", slots.text) else ""
     return slots.text[slice(*placed[0])] if placed else pointer[0] if pointer else implied
 
@@ -111,12 +116,13 @@ def _row(slots: Slots, above: TableAbove, since: Sequence[str], facts: Facts, wo
     own = slots if slots.place is not None else read_slots(_pointing(slots), words)  # ranked by no other figure
     earlier = ["the worst one" if says("asked_again.blames", text.lower()) else text for text in since]
     head = above.table.columns[key_of(above.table)]
-    if earlier and since[-1] == above.asked and head not in _SINGLE and not read_slots(since[-1], words).by:
+    first = read_slots(since[-1], words) if earlier and since[-1] == above.asked and head not in _SINGLE else None
+    if first is not None and not (first.by or first.which):
         earlier.pop()  # it asked for no row of such a table
     for asked in (own, *(read_slots(text, words) for text in earlier)):
         found = asked_of(replace(asked, count=None if asked.count == 1 else asked.count), above, facts)
         by_place = asked is slots
-        if found.how and len(found.rows) == 1 and (by_place or len(above.rows) > 1):
+        if found.how and len(found.rows) == 1 and (asked is own or len(above.rows) > 1):
             return found.rows[0]
         if by_place:
             return None
@@ -125,7 +131,8 @@ def _row(slots: Slots, above: TableAbove, since: Sequence[str], facts: Facts, wo
     meant = [n for n in above.rows if forms and forms <= words_in(above.table.rows[n])]
     if len(meant) == 1:
         return meant[0]
-    focus = called or above.result.name == "performance" or above.table.columns[0] == "trip"
+    fall = above.result.name == "performance" and says("measured.fall", above.asked.lower())
+    focus = called or fall or above.table.columns[0] == "trip"
     return in_focus(above) if focus and not forms else None
 
 
@@ -150,7 +157,7 @@ def subject_of(slots: Slots, past: Sequence[PastTurn], facts: Facts, words: Word
         since.append(turn.asked)
         if not any(r.name != "calc" for r in turn.results):
             continue
-        pointed = _POINTER.search(turn.asked.lower()) is not None
+        pointed = n > 0 and _pointer(turn.asked.lower()) is not None
         for above in _joined(tables_above(past[: n + 1], facts, words), placed=slots.place is not None):
             head = above.table.columns[key_of(above.table)]
             if (kinds and head not in kinds) or (slots.place is not None and of_one(above.result)):
@@ -171,13 +178,20 @@ def subject_of(slots: Slots, past: Sequence[PastTurn], facts: Facts, words: Word
 def about(slots: Slots, past: Sequence[PastTurn], facts: Facts, words: Words) -> FromAbove | str | None:
     """What a sentence asks of the thing above that it points at: what opened or ended it, a cell of its row, or a question of its
     own, with the name of the thing in place of the words that point; None where it points at nothing or asks for nothing more."""
-    found = None if says("subject.scope", slots.text) else subject_of(slots, past, facts, words)
+    found = (
+        None if says("subject.scope", slots.text) or says("subject.beside", slots.text) else subject_of(slots, past, facts, words)
+    )
     if found is None:
         return _no_such_row(slots, past)
+    if found.is_window and says("subject.blames", slots.text):
+        return f"p&l by sleeve {found.words}"
     if says("table_sums.less", slots.text):
         return table_sums.without(slots, found.above, [found.row], facts)
     placed = "place" in slots.places
-    text = slots.text.replace(_pointing(slots), " ") if placed else _POINTER.sub(" ", slots.text)
+    own = re.sub(
+        r"\bit is (?=([a-z&]+))", lambda m: "the " if m[1] in FIGURE_WORDS or m[1] == "hit" else m[0], slots.text
+    )  # `its`
+    text = slots.text.replace(_pointing(slots), " ") if placed else _POINTER.sub(" ", own)
     rest = read_slots(re.sub(r"\s+", " ", text).strip(" ,-:?.!"), words)
     own = rest.places.keys() & ({"span"} if found.is_window else {"sleeves", "symbols", "strategies", "ids"})
     if own or len(tokens_of(slots)) > 16:
@@ -185,6 +199,8 @@ def about(slots: Slots, past: Sequence[PastTurn], facts: Facts, words: Words) ->
     if says("subject.same", rest.text):
         return None  # the question before, of another thing
     result, table = found.above.result._replace(table=found.above.table), found.above.table
+    if result.name == "counts" and "rule" in table.columns and says("subject.explains", rest.text):
+        return row_of(found.row, [PastTurn("", (result,))], facts)
     if result.name == "compare" and says("measured.doubts", rest.text):
         return None  # it has a verdict of its own
     if not found.placed and rest.which and says("subject.several", _pointing(slots)):
@@ -225,7 +241,20 @@ def _no_such_row(slots: Slots, past: Sequence[PastTurn]) -> PlannedAnswer | None
 
 
 _OTHERWISE = re.compile(r"\b(?:where|why|how far|how (?:did|do|does)|which other|whom?)\b")
-_OF_A_CELL = ("left", "remaining", "picked", "used")  # verbs beside a figure
+_OF_A_CELL = (
+    "left",
+    "remaining",
+    "picked",
+    "used",
+    "sit",
+    "sits",
+    "fall",
+    "falls",
+    "land",
+    "made",
+    "based",
+    "hit",
+)  # verbs beside a figure
 
 
 def _cells(rest: Slots, found: Subject, facts: Facts) -> FromAbove | None:

@@ -255,7 +255,8 @@ def _pointed(text: str, read: slots.Slots, thread: ThreadSoFar) -> Part | None:
         part = _more(text, with_label(asked, goes_on.label), thread)
         return None if part.lost or part.chosen is None else part._replace(ask=_frame_ask(thread))
     entry = None if listed[0].label.ask in FOLLOWS else chosen_of(listed[0], asked)
-    least = max(POINTED_SURE, 1.5 * listed[1].probability)
+    on = thread.past[-1].results and listed[0].label.ask == thread.past[-1].results[-1].name  # the tool above, once more
+    least = max(POINTED_SURE, (1.0 if on else 1.5) * listed[1].probability)
     if entry is None or listed[0].probability < least or entry.entry.proposes or entry.left:
         row = above.row(read, thread.past, thread.facts) if read.place is not None and len(read.text.split()) > 4 else None
         return row and Part(text, read, call=row, ask=PICK, aside=True)  # all of the row: nothing else is of it alone
