@@ -15,7 +15,7 @@ from agents.offline.drafts import asks_back, drafted
 from agents.offline.measured import judged
 from agents.offline.page_plans import rule_story
 from agents.offline.read_back import PlannedCall, read_as
-from agents.offline.slots import Slots, words_of
+from agents.offline.slots import Slots, read_slots, words_of
 from agents.offline.steps import Plan, PlannedAnswer, PlanOf, Question
 from agents.offline.tables import extreme_row, handle_of, number_of
 from agents.offline.talk import tables_above
@@ -76,6 +76,12 @@ def _one(found: Sequence[str]) -> str:
     return found[0] if len(set(found)) == 1 else ""
 
 
+def _of_streak(heard: ShortSentence) -> str:
+    """What a streak above was of, in words."""
+    own = [str(heard.last.args[name]) for name in ("sleeve", "side") if heard.last.args.get(name)]
+    return " ".join(("of each sleeve" if heard.last.args.get("by") == "sleeve" else "", *own, window_of(heard))).strip() or " "
+
+
 _OTHER = {"long": "shorts", "short": "longs"}
 _NAMES: Mapping[str, Callable[[ShortSentence], str]] = {
     "picked_sleeve": _picked_sleeve,
@@ -92,6 +98,28 @@ _NAMES: Mapping[str, Callable[[ShortSentence], str]] = {
     "card": lambda heard: _one(heard.last.ids("prop-")),
     "subject": lambda heard: _one(heard.read.symbols) or _cell(heard, "subject"),
     "of_fall": lambda heard: " " if says("measured.fall", heard.above.question) and not run_shown(heard.last) else "",
+    "sleeve_only": lambda heard: str(heard.last.args.get("sleeve") or ""),
+    "sleeve_read": lambda heard: _one(heard.read.sleeves),
+    "compared_key": lambda heard: _one([c["key"] for v in heard.last.args.get("variants", ()) for c in v["changes"]]),
+    "swept_key": lambda heard: _one([pair.partition("=")[0] for pair in heard.last.args.get("vary", ())]),
+    "swept": lambda heard: "{strategy} on {symbol} from {start} to {end}".format_map(heard.last.args),
+    "hypothesis": lambda heard: str(heard.last.args.get("hypothesis") or ""),
+    "listed_key": lambda heard: (
+        str(heard.last.args.get("word") or "") or " and ".join(read_slots(heard.above.question, heard.above.words).keys)
+    ),
+    "every_run": lambda heard: " and ".join(i for i in row_ids(heard.last)[:4] if i.startswith("r-")),
+    "of_a_trade": lambda heard: (
+        " " if re.search(r"\b(?:by (?:stop|trail|target)|to enter|round trip [-+])", str(heard.last.table)) else ""
+    ),
+    "of_what_if": lambda heard: " " * any(r.name == "what_if" for r in heard.above.past[-1].results),
+    "asked_cost": lambda heard: found[0] if (found := says("measured.costs", heard.above.question)) else "",
+    "noted_sleeve": lambda heard: _one(read_slots(str(heard.last.args.get("text", "")), heard.above.words).sleeves),
+    "watch_above": lambda heard: " " * any(r.name in ("watches", "propose_watch") for t in heard.above.past for r in t.results),
+    "of_streak": lambda heard: _of_streak(heard) if says("measured.streak", heard.above.question) else "",
+    "event_sleeve": lambda heard: (
+        _cell(heard, "sleeve") or _one([r["value"] for r in heard.last.rows() if r.get("what") == "sleeve"])
+    ),
+    "of_refusal": lambda heard: " " if re.search(r"\b(?:refused|paused?|breaker)", heard.last.text) else "",
     "of_desk": lambda heard: "" if heard.read.places.keys() & (OWN_NAMES - {"span"}) or run_shown(heard.last) else " ",
     "of_exits": lambda heard: (
         " " if all(re.search("stop|trail|target", str(r.args.get("word"))) for r in heard.above.past[-1].results) else ""
@@ -118,7 +146,8 @@ def _kind(name: str, rule: Mapping[str, Any]) -> Kind:
         if not all(names.values()):
             return None
         if "say" in rule:
-            return PlannedAnswer(rule["say"], read_as="the answer above")
+            shown = [PlannedCall(**rule["call"])] if "call" in rule else []
+            return with_lead(rule["say"], shown) if shown else PlannedAnswer(rule["say"], read_as="the answer above")
         if "way" in rule:
             return ways()[rule["way"]]
         question = " ".join(rule["to"].lstrip("=").format_map(names).split())
@@ -130,7 +159,8 @@ def _kind(name: str, rule: Mapping[str, Any]) -> Kind:
     return Kind(form, finds, rule.get("most", 9), of, rule.get("ok", True), bool(rule.get("table")), rule.get("it", False))
 
 
-KINDS += [_kind(name, rule) for name, rule in LISTS["asked_again"].items()]
+EARLY = Kinds(_kind(name, rule) for name, rule in LISTS["asked_again"].items() if rule.get("early"))  # before what is pointed at
+KINDS += [_kind(name, rule) for name, rule in LISTS["asked_again"].items() if not rule.get("early")]
 
 
 _JUDGED = ("pnl", "performance", "trips", "attribution", "desk", "exposure", "excursions", "run", "backtest", "what_if")
@@ -195,6 +225,15 @@ _VERDICTS = ("sweep", "pair_scan", "walkforward", "judge", "trials", "compare", 
 def doubted(heard: ShortSentence) -> Any:
     """`did the top one hold out of sample`, `or am I reading that wrong`, `is that luck`: its own verdict."""
     return judged(heard.read, heard.above.past, heard.above.facts) if len(heard.text.split()) < 18 else None
+
+
+@KINDS(most=12, of=("journal_search", "explain_event"))
+def last_before(heard: ShortSentence) -> PlanOf | None:
+    """`when was the last time before that`, of a window or an event of a sleeve: its last fills before it."""
+    until = heard.last.args.get("since") or heard.last.args.get("at")
+    sleeve = {"sleeve": heard.last.args["sleeve"]} if heard.last.args.get("sleeve") else {}
+    fills = {"kinds": ["fill"], "fills_by": "time", "since": "60d", "until": until, "limit": 3, **sleeve}
+    return with_lead(f"Its last fills before {until}:", [PlannedCall("journal_search", fills)]) if until else None
 
 
 @KINDS(most=8, of=("trips",))
@@ -265,6 +304,6 @@ def of_a_word(heard: ShortSentence) -> Any:
 KINDS += correct.KINDS
 
 
-def first(read: Slots, above: TurnAbove) -> Any:
+def first(read: Slots, above: TurnAbove, kinds: Sequence[Kind] = KINDS) -> Any:
     """What the first kind that fits finds: a sentence that names its subject, a part, a call, a fixed text; None for none."""
-    return next((found for kind in KINDS if (found := kind.of_it(read, above)) is not None), None)
+    return next((found for kind in kinds if (found := kind.of_it(read, above)) is not None), None)

@@ -22,7 +22,7 @@ from agents.offline.tables import (
     rows_of,
 )
 from agents.offline.ways import NOT_GIVEN, SAY
-from agents.offline.words import LISTS, says, tidy, vocabulary
+from agents.offline.words import LISTS, says
 from engine.clock import DAY_MS, utc
 from tools.common.contract import Table
 from tools.common.split_words import of_rows, spread
@@ -83,7 +83,7 @@ def lead(q: Question, result: CallResult) -> str:
     if of_trips and table.columns[0] == "regime" and {str(row[0]) for row in table.rows} == {"none read"}:
         return "Not known: no entry was decided by a model of regimes, so round trips have no regime here."
     named = rows_named(table, text, q.slots.symbols if table.columns[0] == "symbol" else q.slots.sleeves) if of_trips else []
-    own = tidy(q.raw, q.words, vocabulary()) if q.past else ""  # `and the average winner`: the text is of the question before
+    own = q.raw.lower() if q.past else ""  # `and the average winner`: the text is of the question before
     figures = (figures_of_trips(result, own, named) or figures_of_trips(result, text, named)) if of_trips else ""
     if figures and result.args.get("by"):
         return figures

@@ -17,7 +17,6 @@ from agents.offline.slots import Slots, read_slots
 from agents.offline.steps import CallResult, Plan, PlanOf, Question
 from agents.offline.turn_above import OWN_NAMES, Kinds, Rest, ShortSentence
 from agents.offline.words import FIGURE_WORDS, LIGHT, PATTERNS, STOP, says
-from tools.common.contract import Effect
 
 KINDS = Kinds()
 
@@ -59,6 +58,9 @@ def refiled(heard: ShortSentence) -> PlanOf | None:
         if length and rest.rstrip("?.! ").isdigit():  # `make it 12`, after 6 hours
             return partial(anew, {"ends": f"{rest.rstrip('?.! ')} {length[1]}"}, True)
         if (ends := _clock(rest)) is not None:
+            clock, day = (re.search(form, str(last.args.get("ends", ""))) for form in (r"\d\d:\d\d", r"[a-z]+(?:day|morrow)"))
+            ends = f"{ends} {clock[0]}" if clock and ":" not in ends else ends  # `make it friday`: at the time of before
+            ends = f"{day[0]} {ends}" if day and ends[0].isdigit() else ends
             return partial(anew, {"ends": f"until {ends}"}, True)
         named = [name for name in read.sleeves if name != last.args.get("sleeve")]
         alone = not read.places.keys() & {"span", "lasting"} and not set(words_left(read)) - {*_BESIDE_WORDS.split()}
@@ -134,7 +136,8 @@ def others(heard: ShortSentence) -> Part | None:
     if older is None or older.chosen is None or read.places.keys() & (OWN_NAMES - {"everything"}):
         return None
     entry, named = older.chosen.entry, older.slots.sleeves
-    if entry.tool.effect is not Effect.READ or not entry.takes("sleeve") or len(named) != 1:
+    each = entry.takes("sleeve") or entry.tool.name == "attribution"  # its rows are sleeves
+    if entry.proposes or not each or len(named) != 1:
         return None
     rest = [sleeve for sleeve in heard.above.words.sleeves if sleeve.name not in named]
     if not 1 < len(rest) <= 3 or any(token.word not in _LIGHT_OTHERS for token in tokens_of(read)):

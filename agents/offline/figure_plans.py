@@ -13,7 +13,7 @@ from agents.offline.dates import NO_SPAN, TimeSpan
 from agents.offline.drafts import asks_back, drafted, name_list, reckoned, result_text, window
 from agents.offline.fill import DESKWARD, EXTREMES, FILLERS, arguments, speaks_of_run
 from agents.offline.follow import RUNS
-from agents.offline.measured import beside, deepest, drifted, measured, of_trips
+from agents.offline.measured import beside, deepest, drifted, is_deepest, measured, of_trips
 from agents.offline.read_back import PlannedCall
 from agents.offline.run_plans import runs_of
 from agents.offline.slots import words_of
@@ -136,14 +136,9 @@ def performance(q: Question) -> Plan:
     (result,) = yield [call]
     h = handle_of(result, "sharpe")
     said = [form.format(h=h) for words, form in LISTS["figures_of_days"].items() if h and re.search(words, q.slots.text)]
-    fall = deepest(result, q.slots.text) if says("measured.fall", q.slots.text) else ""
-    made = number_of(f"{{{h}.return_frac}}", q.facts) if h and says("measured.cash", q.slots.text) else None
-    cash = (
-        f"{'No' if made < 0 else 'Yes'}: cash makes nothing here, and the return is {{{h}.return_frac}}."
-        if made is not None
-        else ""
-    )
-    return drafted([call], [result]).after(" ".join(filter(None, (cash, fall, *(f"{one}." for one in said)))))
+    fall = deepest(result) if says("measured.fall", q.slots.text) else ""
+    worse = is_deepest(result, q.slots.text)
+    return drafted([call], [result]).after(" ".join(filter(None, (worse, fall, *(f"{one}." for one in said)))))
 
 
 def trips(q: Question) -> Plan:

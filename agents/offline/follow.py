@@ -14,7 +14,7 @@ from typing import Any
 from dateutil.relativedelta import relativedelta
 
 from agents.offline import slots as reading
-from agents.offline.account import free, lost_of, tokens_of
+from agents.offline.account import free, lost_of, tokens_of, words_left
 from agents.offline.changes import times_of
 from agents.offline.choose import SPOKEN_RUN, Chosen, entry_of
 from agents.offline.date_points import time_of
@@ -153,6 +153,19 @@ def in_window_above(slots: Slots, older: Slots) -> Slots:
     if first and (end or first) - first <= timedelta(days=1) and clock_alone(slots):
         moved = [f"{_within(at, first):%Y-%m-%dT%H:%M}" if (at := time_of(text)) else None for text in slots.span[:3]]
         return replace(slots, span=TimeSpan(moved[0], moved[1], moved[2]))
+    of_hours = first and end and end - first < timedelta(days=1) and {f"{first:%H:%M}", f"{end:%H:%M}"} != {"00:00"}
+    if (
+        first
+        and end
+        and of_hours
+        and start
+        and stop
+        and stop - start == timedelta(days=1)
+        and not words_left(slots)
+        and not says("follow.of_all_day", slots.text)
+    ):
+        moved_by = start - first.replace(hour=0, minute=0)  # `sunday too`, after some hours of saturday
+        return replace(slots, span=TimeSpan(f"{first + moved_by:%Y-%m-%dT%H:%M}", f"{end + moved_by:%Y-%m-%dT%H:%M}"))
     if not (found and first and end and start and stop and bound(slots)) or re.search(r"\b(?:19|20)\d\d\b", slots.text):
         return slots
     if found["half"] and end - first < timedelta(days=170):

@@ -270,31 +270,25 @@ def verdict(result: CallResult, facts: Mapping[str, Any], asked: str = "") -> st
     return f"{word}: return {{{h}.return_frac}}, Sharpe {{{h}.sharpe}}; its interval {luck}."
 
 
-def deepest(result: CallResult, asked: str = "") -> str:
-    """The deepest drawdown with its dates, in a sentence; asked of the present one, that, and whether it is the deepest; empty
-    without one."""
-    rows = [row for row in result.rows() if "depth" in row]
-    if not rows:
+def deepest(result: CallResult) -> str:
+    """The deepest drawdown with its dates, in a sentence; empty without one."""
+    row = next(iter(result.rows()), {})
+    if "depth" not in row:
         return ""
-    now = next((row for row in rows if row["recovered"].startswith("not")), None)
-    most = "{depth} ({money}), from {peak} to {trough}, ".format(**rows[0])
-    most += (
-        f"not recovered, {rows[0]['lasted']} so far"
-        if now is rows[0]
-        else "recovered {recovered}; it lasted {lasted}".format(**rows[0])
+    end = row["recovered"] if row["recovered"].startswith("not") else f"recovered {row['recovered']}"
+    return (
+        f"The deepest: {row['depth']} ({row['money']}), from {row['peak']} to {row['trough']}, {end}; it lasted {row['lasted']}."
     )
-    if says("measured.fall_now", asked):
-        below = (
-            "Below the peak of {peak}, {lasted} so far; at its deepest {depth} ({money}), at {trough}.".format(**now)
-            if now
-            else ""
-        )
-        return below or f"No drawdown is open at the last midnight. The deepest: {most}."
-    found = says("measured.fall_worse", asked)
-    is_it = now is rows[0] if found is not None and found["worst"] else now is not rows[0]
-    word = "" if found is None else "Yes. " if is_it else "No. "
-    which = "The present one is the deepest" if word and now is rows[0] else "The deepest"
-    return f"{word}{which}: {most}."
+
+
+def is_deepest(result: CallResult, asked: str) -> str:
+    """Whether the present drawdown is the deepest one, where a sentence asks that; empty where it does not."""
+    rows, found = [row for row in result.rows() if "depth" in row], says("measured.fall_worse", asked)
+    if not rows or found is None:
+        return ""
+    now = rows[0]["recovered"].startswith("not")
+    which = "the present one is the deepest so far" if now else "an earlier one was deeper than the present"
+    return f"{'Yes' if now == bool(found['worst']) else 'No'}: {which}."
 
 
 def fall_limit(result: CallResult, facts: Mapping[str, Any]) -> str:

@@ -91,6 +91,8 @@ class Slots:
             taken.pop("without", None)
         if self.symbols or self.strategy:
             taken.pop("sleeves", None)
+        if self.everything:  # `now everything`, after one coin
+            taken = {name: value for name, value in taken.items() if name not in ("sleeves", "symbols")}
         if given(self.span):
             taken.pop("periods", None)
         taken["closed"] = {**older.closed, **self.closed}

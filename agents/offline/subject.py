@@ -21,7 +21,7 @@ from agents.offline.steps import CallResult, PastTurn, PlannedAnswer
 from agents.offline.table_answers import name_of
 from agents.offline.tables import BETTER_LOW, Facts, number_of, only
 from agents.offline.tables_shown import TableAbove
-from agents.offline.talk import LOOKS_BACK, asked_of, in_focus, key_of, tables_above, words_in
+from agents.offline.talk import LOOKS_BACK, TIMES, asked_of, in_focus, key_of, tables_above, words_in
 from agents.offline.words import ASKING, FIGURE_WORDS, LIGHT, LISTS, PATTERNS, STOP, Words, says, stem
 from engine.clock import utc
 from tools.common import render
@@ -110,10 +110,21 @@ def _in_frame(name: str, result: CallResult, *, of_sleeve: bool) -> str:
     return f"{name} of {sleeve}" if is_window and sleeve and of_sleeve else name
 
 
+def _latest(above: TableAbove, facts: Facts) -> int | None:
+    """The row with the latest time, whatever the order of the table; None where rows have no times, or one."""
+    at = next((i for i, head in enumerate(above.table.columns) if head in TIMES), None)
+    cells = [(n, str(above.table.rows[n][at])) for n in above.rows] if at is not None else []
+    times = {n: number_of(cell, facts) or cell for n, cell in cells}
+    same = len({*map(type, times.values())}) == 1 and len({*times.values()}) > 1
+    return max(times, key=lambda n: times[n]) if same else None
+
+
 def _row(slots: Slots, above: TableAbove, since: Sequence[str], facts: Facts, words: Words, *, called: bool) -> int | None:
     """The one row that a sentence means: by its place or rank, else the one singled out since; the only one where its kind is
     named, and of drawdowns the deepest."""
     own = slots if slots.place is not None else read_slots(_pointing(slots), words)  # ranked by no other figure
+    if says("subject.latest", own.text) and slots.place in (None, -1) and (latest := _latest(above, facts)) is not None:
+        return latest
     earlier = ["the worst one" if says("asked_again.blames", text.lower()) else text for text in since]
     head = above.table.columns[key_of(above.table)]
     first = read_slots(since[-1], words) if earlier and since[-1] == above.asked and head not in _SINGLE else None
@@ -178,9 +189,9 @@ def subject_of(slots: Slots, past: Sequence[PastTurn], facts: Facts, words: Word
 def about(slots: Slots, past: Sequence[PastTurn], facts: Facts, words: Words) -> FromAbove | str | None:
     """What a sentence asks of the thing above that it points at: what opened or ended it, a cell of its row, or a question of its
     own, with the name of the thing in place of the words that point; None where it points at nothing or asks for nothing more."""
-    found = (
-        None if says("subject.scope", slots.text) or says("subject.beside", slots.text) else subject_of(slots, past, facts, words)
-    )
+    if (several := _several_meant(slots, past)) is not None:
+        return several
+    found = None if says("subject.scope", slots.text) else subject_of(slots, past, facts, words)
     if found is None:
         return _no_such_row(slots, past)
     if found.is_window and says("subject.blames", slots.text):
@@ -193,8 +204,8 @@ def about(slots: Slots, past: Sequence[PastTurn], facts: Facts, words: Words) ->
     )  # `its`
     text = slots.text.replace(_pointing(slots), " ") if placed else _POINTER.sub(" ", own)
     rest = read_slots(re.sub(r"\s+", " ", text).strip(" ,-:?.!"), words)
-    own = rest.places.keys() & ({"span"} if found.is_window else {"sleeves", "symbols", "strategies", "ids"})
-    if own or len(tokens_of(slots)) > 16:
+    names = rest.places.keys() & ({"span"} if found.is_window else {"sleeves", "symbols", "strategies", "ids"})
+    if names or len(tokens_of(slots)) > 16:
         return None
     if says("subject.same", rest.text):
         return None  # the question before, of another thing
@@ -226,6 +237,18 @@ def about(slots: Slots, past: Sequence[PastTurn], facts: Facts, words: Words) ->
         lead = f"No tool narrows round trips to one {table.columns[key_of(table)]}; what stands above of it is its row."
         return PlannedAnswer(f"{lead}\n\n{shown}", read_as="a row of the table above")
     return f"{rest.text} {found.words}" if found.words else None
+
+
+def _several_meant(slots: Slots, past: Sequence[PastTurn]) -> PlannedAnswer | None:
+    """A question back, where `the btc one` is several of the runs that were just listed."""
+    shown, one_of = (past[-1].results if past else ())[-1:], says("subject.which_one", slots.text)
+    if not shown or one_of is None or shown[0].name != "run" or shown[0].table is None or slots.place is not None:
+        return None
+    forms, ids, rows = {stem(word) for word in one_of[1].split()}, row_ids(shown[0]), shown[0].table.rows
+    meant = [f"{ids[n]} ({row[1]}, {row[2]} to {row[3]})" for n, row in enumerate(rows) if ids and forms <= words_in(row)]
+    return (
+        asks_back(f"{len(meant)} of the runs above are {one_of[1]}: {'; '.join(meant)}. Which one?") if len(meant) > 1 else None
+    )
 
 
 def _no_such_row(slots: Slots, past: Sequence[PastTurn]) -> PlannedAnswer | None:

@@ -219,6 +219,8 @@ def _ate(of: Sum) -> PlanOf | None:
 
 def _mean(of: Sum) -> PlanOf | None:
     """What a round trip of each row meant made."""
+    if says("table_sums.fees", of.above.asked.lower()) and not says("table_sums.fees", of.slots.text):
+        return None  # `per trade?`, after fees
     what = "fees" if says("table_sums.fees", of.slots.text) else "net" if "net" in of.columns else "net_profit"
     many = "trips" if "trips" in of.columns else "trades"
     other = "bps" in of.slots.text or of.slots.outcome == "both"  # `average win against average loss`: of no row here

@@ -22,7 +22,7 @@ from agents.offline.parts import ALIKE, CLAUSE_SURE, Part, bare_reading, beside,
 from agents.offline.read_back import PlannedCall
 from agents.offline.steps import PastTurn, PlannedAnswer
 from agents.offline.tables import Facts
-from agents.offline.turn_above import Rest, TurnAbove
+from agents.offline.turn_above import Kind, Rest, TurnAbove
 from agents.offline.ways import SAY, Way, way_of, ways
 from agents.offline.words import PATTERNS, Words, says
 
@@ -185,6 +185,8 @@ def part_of(text: str, thread: ThreadSoFar, earlier: Sequence[Part] = ()) -> Par
     if older is not None and read.common and not read.symbols and re.search(r"\bboth\b", read.text):
         return Part(text, read, call=asks_back("Which two? Name both."))
     goes_on = bool(thread.past) and not earlier
+    if goes_on and (early := _from_above(text, read, thread, above_kinds.EARLY)) is not None:
+        return early
     if goes_on and (pointed := _pointed(text, read, thread)) is not None:
         return pointed
     if goes_on and (plan := table_sums.worked_out(read, thread.past, thread.facts, thread.words)) is not None:
@@ -228,9 +230,9 @@ def _in_window(read: slots.Slots, older: Part | None, thread: ThreadSoFar) -> "s
     return Part("", read, call=asks_back(SAY["before_what"])) if found is None else found
 
 
-def _from_above(text: str, read: slots.Slots, thread: ThreadSoFar) -> Part | None:
+def _from_above(text: str, read: slots.Slots, thread: ThreadSoFar, kinds: Sequence[Kind] = above_kinds.KINDS) -> Part | None:
     """A sentence about what the turn above was about, or one that corrects it; None for any other."""
-    found = above_kinds.first(read, TurnAbove(thread.past, thread.facts, thread.words, thread.older, thread.newest))
+    found = above_kinds.first(read, TurnAbove(thread.past, thread.facts, thread.words, thread.older, thread.newest), kinds)
     if isinstance(found, str):  # names its subject itself now
         part = wider.widened(part_of(found, thread._replace(past=(), read={})))
         return None if part.empty or part.lost or part.maybe else part._replace(text=found)

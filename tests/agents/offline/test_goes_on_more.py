@@ -42,10 +42,10 @@ def test_a_ratio_is_of_all_days(words: Words, more: str) -> None:
 @pytest.mark.parametrize(
     ("more", "said"),
     [
-        ("since when", "Below the peak of {f1.peak}, 5 d so far"),
-        ("and since which day", "Below the peak of {f1.peak}"),
-        ("was it ever worse than this", "No. The present one is the deepest: {f1.depth}"),
-        ("is that the worst so far", "Yes. The present one is the deepest: {f1.depth}"),
+        ("since when", "from {f1.peak} to {f1.trough}, not recovered"),
+        ("and since which day", "from {f1.peak} to {f1.trough}, not recovered"),
+        ("was it ever worse than this", "No: the present one is the deepest so far. The deepest: {f1.depth}"),
+        ("is that the worst so far", "Yes: the present one is the deepest so far. The deepest: {f1.depth}"),
     ],
 )
 def test_a_fall_has_its_peak_and_its_rank(words: Words, more: str, said: str) -> None:
@@ -58,7 +58,6 @@ def test_a_fall_has_its_peak_and_its_rank(words: Words, more: str, said: str) ->
     [
         ("does it include zero", "Yes: the 95 %"),
         ("do those exclude zero", "No: the 95 %"),
-        ("and against cash", "No: cash makes nothing"),
     ],
 )
 def test_an_interval_includes_zero_or_not(words: Words, more: str, said: str) -> None:
@@ -122,3 +121,78 @@ def test_costs_of_stops_come_on_top(words: Words) -> None:
     risk = CallResult("joint_risk", {}, "ok", "If every stop fills.", None, {}, ())
     desk = Desk("advisor", words, joint_risk=risk)
     assert asked(desk, ["what do we lose if every stop is hit", "does that figure include slippage and fees"]).startswith("No: ")
+
+
+SELLS = (
+    ("2025-12-01 20:00Z", "d-7", "fill", "btc-trend", "sell 1 at 9 to enter"),
+    ("2025-12-01 22:15Z", "d-9", "fill", "btc-trend", "buy 1 at 8 by stop"),
+)
+EVENTS = Table(("desk time", "event", "kind", "sleeve", "what"), SELLS)
+EVENT = Table(("event", "what", "value"), (("d-9", "sleeve", "btc-trend"), ("d-9", "trade", "nd1@1")))
+
+
+@pytest.mark.parametrize("more", ["and is it trading again", "can it trade now", "is it still paused"])
+def test_the_sleeve_of_an_event_may_enter_or_not(words: Words, more: str) -> None:
+    """`trading` is no column of the event."""
+    desk = desk_of(words, journal_search=EVENTS, explain_event=EVENT)
+    asked(desk, ["what happened yesterday", "explain the latest one", more])
+    assert desk.called[-1] == ("pauses", {"sleeve": "btc-trend"})
+
+
+@pytest.mark.parametrize(
+    ("first", "more", "ends"),
+    [
+        ("pause btc until thursday 08:00", "make it friday", "until friday 08:00"),
+        ("pause eth until friday 18:00", "no, 16:00", "until friday 16:00"),
+        ("pause btc until tomorrow 14:00", "no wait, wednesday", "until wednesday 14:00"),
+    ],
+)
+def test_a_pause_keeps_what_a_correction_leaves(words: Words, first: str, more: str, ends: str) -> None:
+    """Its time of the day, or its day."""
+    filed = CallResult("propose_pause", {}, "ok", "prop-9 filed.", None, {}, ("prop-9",))
+    desk = Desk("operator", words, propose_pause=filed)
+    asked(desk, [first, more])
+    assert desk.called[-1][1]["ends"] == ends
+
+
+@pytest.mark.parametrize(("more", "ends"), [("sunday too", "16:30"), ("and the 30th", "16:30"), ("the whole sunday", "")])
+def test_hours_of_a_day_are_those_of_the_next(words: Words, more: str, ends: str) -> None:
+    """But for a whole day."""
+    desk = Desk("operator", words)
+    asked(desk, ["what went on between 13:00 and 16:30 on saturday", more])
+    since, until = window(desk.called[-1])
+    assert (since[10:], until[10:]) == (("T13:00", f"T{ends}") if ends else ("", ""))
+
+
+@pytest.mark.parametrize(
+    ("more", "key"), [("how much did it cost in total", "loss_streak_net"), ("are we in one right now", "streak_now")]
+)
+def test_a_streak_has_its_cost_and_the_present_one(words: Words, more: str, key: str) -> None:
+    """Not the sum of all rows, nor an open position."""
+    trips = ok("trips", "{t9.trips} round trips of desk.")._replace(
+        table=Table(("exit", "trips", "net"), (("stop", "{t9.trips}", "{t1.net}"),))
+    )
+    desk = Desk("advisor", words, trips=trips)
+    assert f"{{t9.{key}}}" in asked(desk, ["what is the longest losing streak", more])
+
+
+@pytest.mark.parametrize("gap", ["and if it gaps 10 % through them", "what if btc falls 10 %, straight through the stops"])
+def test_a_gap_is_one_that_jumps_the_stops(words: Words, gap: str) -> None:
+    """Stops fill where the price opens."""
+    desk = Desk("advisor", words, joint_risk=CallResult("joint_risk", {}, "ok", "", None, {}, ()))
+    asked(desk, ["what do we lose if every stop is hit", gap])
+    assert desk.called[-1][1]["gap"] is True
+
+
+def test_everything_is_no_longer_the_one_coin(words: Words) -> None:
+    """That the question before was of."""
+    desk = Desk("advisor", words)
+    asked(desk, ["what if eth falls 10 %", "now everything 10 % up instead"])
+    assert "symbol" not in desk.called[-1][1]
+
+
+def test_one_of_several_runs_is_asked_back(words: Words) -> None:
+    """It is no sleeve of the desk."""
+    rows = tuple((f"r-20251201-0000000{n}", "trend on BTC-USDT 15m", "2025-01-01", "2025-02-01") for n in (1, 2))
+    desk = desk_of(words, "developer", run=Table(("run", "about", "first", "last"), rows))
+    assert asked(desk, ["which runs are stored", "the btc one, trades by exit"]).startswith("2 of the runs above are btc")

@@ -70,7 +70,7 @@ def test_a_drawdown_that_is_not_over_is_no_recovery() -> None:
         ("drawdown", "depth", "money", "peak", "trough", "recovered", "lasted"),
         ((1, "1 %", "9", "a", "b", "not recovered", "27 d"),),
     )
-    assert "not recovered, 27 d so far" in deepest(result("", table))
+    assert "not recovered; it lasted 27 d" in deepest(result("", table))
 
 
 def test_what_nobody_looked_up_is_not_judged(words: Words) -> None:
