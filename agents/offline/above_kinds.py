@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 from agents.offline import correct
-from agents.offline.above import again, nothing_more, row_ids, run_shown, why
+from agents.offline.above import again, nothing_more, row_ids, row_of, run_shown, why
 from agents.offline.drafts import asks_back, drafted
 from agents.offline.measured import judged
 from agents.offline.page_plans import rule_story
@@ -149,7 +149,9 @@ def _kind(name: str, rule: Mapping[str, Any]) -> Kind:
             shown = [PlannedCall(**rule["call"])] if "call" in rule else []
             return with_lead(rule["say"], shown) if shown else PlannedAnswer(rule["say"], read_as="the answer above")
         if "way" in rule:
-            return ways()[rule["way"]]
+            way, place = ways()[rule["way"]], heard.read.place
+            row = row_of(place, heard.above.past, heard.above.facts) if place is not None and rule.get("early") else None
+            return with_lead(way.text, [row]) if isinstance(row, PlannedCall) else way
         question = " ".join(rule["to"].lstrip("=").format_map(names).split())
         return Rest(question) if rule["to"].startswith("=") else question
 
