@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from agents.offline.account import tokens_of, words_left
+from agents.offline.account import tokens_of, weighs, words_left
 from agents.offline.drafts import asks_back, drafted, result_text, window
 from agents.offline.page_plans import rule_story
 from agents.offline.read_back import PlannedCall
@@ -238,7 +238,17 @@ def no_more(last: CallResult, text: str = "") -> PlannedAnswer:
     none = last.status == "no_data" or "No matching events" in last.text
     lead = f"None was found, so the record does not say {asked[0]}" if lacks and none and asked else ""
     less = f"The record does not say {asked[0]}. What was found" if lacks and asked else ""
-    lead = lead or less or "What stands above says this, and no more"
+    shown_words = {stem(word) for word in re.findall(r"[a-z]+", shown.lower())}
+    unsaid = [word for word in re.findall(r"[a-z]{3,}", text) if weighs(word) and stem(word) not in shown_words]
+    lead = (
+        lead
+        or less
+        or (
+            f"What stands above does not say that ({', '.join(unsaid)}). It says"
+            if unsaid
+            else "What stands above is all that is recorded of that"
+        )
+    )
     return PlannedAnswer(f"{lead}:\n\n{shown}", read_as="the answer above")
 
 

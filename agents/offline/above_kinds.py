@@ -11,6 +11,7 @@ from typing import Any
 
 from agents.offline import correct
 from agents.offline.above import again, nothing_more, row_ids, row_of, run_shown, why
+from agents.offline.date_points import time_of
 from agents.offline.drafts import asks_back, drafted
 from agents.offline.measured import judged
 from agents.offline.page_plans import rule_story
@@ -227,6 +228,17 @@ _VERDICTS = ("sweep", "pair_scan", "walkforward", "judge", "trials", "compare", 
 def doubted(heard: ShortSentence) -> Any:
     """`did the top one hold out of sample`, `or am I reading that wrong`, `is that luck`: its own verdict."""
     return judged(heard.read, heard.above.past, heard.above.facts) if len(heard.text.split()) < 18 else None
+
+
+@KINDS(of=("sweep", "compare", "backtest"))
+def halves(heard: ShortSentence) -> PlanOf | None:
+    """`does it hold in both halves`: the same over each half of its window."""
+    first, last = (time_of(str(heard.last.args.get(end) or "")[:10]) for end in ("start", "end"))
+    if first is None or last is None or heard.read.places.keys() & (OWN_NAMES - {"span"}) or re.search(r"\d", heard.text):
+        return None
+    middle = f"{first + (last - first) / 2:%Y-%m-%d}"
+    each = [PlannedCall(heard.last.name, {**heard.last.args, end: middle}) for end in ("end", "start")]
+    return with_lead(f"Each half of the window by itself, up to {middle} and from then on:", each)
 
 
 @KINDS(most=12, of=("journal_search", "explain_event"))

@@ -39,6 +39,15 @@ from tools.common.split_words import of_rows, spread
 from tools.common.time_words import instant
 
 
+def _alone(table: Table, names: Sequence[str]) -> str:
+    """The rows of sleeves with all their figures, in a sentence."""
+    rows = [(name, row) for name in names for row in table.rows if str(row[0]).endswith(name)]
+    each = [
+        f"{name} alone: {', '.join(f'{h} {c}' for h, c in zip(table.columns[1:], row[1:], strict=False))}" for name, row in rows
+    ]
+    return f"{'; '.join(each)}. What follows is the whole desk's." if each else ""
+
+
 def attribution(q: Question) -> Plan:
     """Where the P&L comes from, in the window named; of one sleeve its row first, since the rest is the whole desk's."""
     call = PlannedCall("attribution", window(q.slots.span))
@@ -58,11 +67,11 @@ def attribution(q: Question) -> Plan:
             named = rows_named(table, q.slots.text, q.slots.sleeves)
             first = spread(table, q.facts, column_of(table, "change"), ordered(table, q.facts, "change", "best"))
             return draft.after(first if len(named) < 2 else of_rows(table, q.facts, named[:3]))
+        if len(q.slots.sleeves) > 1 and not costs:
+            return draft.after(_alone(table, q.slots.sleeves))
         parts = ", ".join(f"{table.columns[i]} {table.rows[-1][i]}" for i in costs)
         return draft.after(f"Of the {table.rows[-1][0]}: {parts}." if parts else "")
-    row = next((row for row in table.rows if str(row[0]).endswith(sleeve.name)), ())
-    figures = ", ".join(f"{name} {cell}" for name, cell in zip(table.columns[1:], row[1:], strict=False))
-    return draft.after(f"{sleeve.name} alone: {figures}. What follows is the whole desk's." if figures else "")
+    return draft.after(_alone(table, [sleeve.name]))
 
 
 def _cost_of_each(table: Table, rows: Sequence[int], at: int, q: Question) -> str:

@@ -285,6 +285,8 @@ def carried(read: Slots, old: Slots, of: AskedEntry, chosen: Chosen) -> tuple[Sl
             lost += [reading.words_of(name, value)] if name in ("span", "sleeves") or bound(read) else []
     if of.tool is entry.tool and entry.tool.name == "trips" and bound(read):  # `how many were shorts`, after `above 2R`
         more |= {name: getattr(old, name) for name in ("filters", "out") if getattr(old, name) and not getattr(read, name)}
+    if of.tool is entry.tool and entry.takes("venue") and old.symbols and not (read.symbols or read.everything):
+        more |= {"symbols": old.symbols, "venues": read.venues or old.venues}  # `gaps?`, of the bars of one coin
     if of.tool is entry.tool and entry.takes("by") and old.by and not read.by and not read.which:
         more["by"] = old.by
     splits = bool(old.by) or of.asked.kind == "sleeves"

@@ -263,7 +263,7 @@ def _no_such_row(slots: Slots, past: Sequence[PastTurn]) -> PlannedAnswer | None
     return asks_back(f"The table above has {size}: {', '.join(str(row[key_of(table)]) for row in table.rows[:6])}. Which one?")
 
 
-_OTHERWISE = re.compile(r"\b(?:where|why|how far|how (?:did|do|does)|which other|whom?)\b")
+_OTHERWISE = re.compile(r"\b(?:breakeven|needs?|where|why|how far|how (?:did|do|does)|which other|whom?)\b")
 _OF_A_CELL = (
     "left",
     "remaining",
