@@ -52,9 +52,10 @@ def _picked(heard: ShortSentence) -> str:
 def _picked_sleeve(heard: ShortSentence) -> str:
     """The sleeve of the row that was picked."""
     name, table = _picked(heard), heard.table
-    if not name and says("asked_again.blames", heard.above.question):  # of a loss the worst, of a gain the best
+    end = heard.read.which if heard.read.which in ("worst", "best") else None
+    if not name and (end or says("asked_again.blames", heard.above.question)):  # of a loss the worst, of a gain the best
         net = number_of(f"{{{handle_of(heard.last, 'net')}.net}}", heard.above.facts) or 0.0
-        at = extreme_row(table, heard.above.facts, "net", "worst" if net < 0 else "best")
+        at = extreme_row(table, heard.above.facts, "net", end or ("worst" if net < 0 else "best"))
         name = "" if at is None else str(table.rows[at][0])
     return _one([s.name for s in heard.above.words.sleeves if s.name in name or f":{s.symbol}:" in name])
 
@@ -116,7 +117,10 @@ _NAMES: Mapping[str, Callable[[ShortSentence], str]] = {
     "asked_cost": lambda heard: found[0] if (found := says("measured.costs", heard.above.question)) else "",
     "noted_sleeve": lambda heard: _one(read_slots(str(heard.last.args.get("text", "")), heard.above.words).sleeves),
     "watch_above": lambda heard: " " * any(r.name in ("watches", "propose_watch") for t in heard.above.past for r in t.results),
-    "of_streak": lambda heard: _of_streak(heard) if says("measured.streak", heard.above.question) else "",
+    "one_end": lambda heard: heard.found["which"] or heard.found["end"] or "",
+    "of_streak": lambda heard: (
+        _of_streak(heard) if any(says("measured.streak", t.asked.lower()) for t in heard.above.past[-3:]) else ""
+    ),
     "event_sleeve": lambda heard: (
         _cell(heard, "sleeve") or _one([r["value"] for r in heard.last.rows() if r.get("what") == "sleeve"])
     ),

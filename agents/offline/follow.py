@@ -161,7 +161,7 @@ def in_window_above(slots: Slots, older: Slots) -> Slots:
         and start
         and stop
         and stop - start == timedelta(days=1)
-        and not words_left(slots)
+        and {*words_left(slots)} <= {"same", "hours", "hour", "time"}
         and not says("follow.of_all_day", slots.text)
     ):
         moved_by = start - first.replace(hour=0, minute=0)  # `sunday too`, after some hours of saturday

@@ -323,7 +323,7 @@ def _more(text: str, read: slots.Slots, thread: ThreadSoFar) -> Part:
         return windowed._replace(text=text)
     read = windowed
     if read.percent and not older.chosen.entry.takes("move_frac") and older.chosen.entry.tool.name in ("joint_risk", "exposure"):
-        return Part(text, read, chosen=entry_of("what_if"), ask="what_if")
+        return Part(text, with_label(read, AskLabel("what_if", {})), chosen=entry_of("what_if"), ask="what_if")
     read = follow.with_percent(read, older.slots.percent)
     if older.chosen.entry.tool.name == "define" and account.words_left(read):  # `and a layer?`
         return Part(text, read, chosen=older.chosen, ask=older.ask)
