@@ -36,7 +36,7 @@ from agents.offline.turn_above import (
     window_of,
     word_of,
 )
-from agents.offline.ways import SAY, ways
+from agents.offline.ways import ways
 from agents.offline.words import LISTS, PATTERNS, says
 
 KINDS = Kinds()
@@ -99,20 +99,14 @@ _NAMES: Mapping[str, Callable[[ShortSentence], str]] = {
     ),
     "card": lambda heard: _one(heard.last.ids("prop-")),
     "subject": lambda heard: _one(heard.read.symbols) or _cell(heard, "subject"),
-    "of_fall": lambda heard: " " if says("measured.fall", heard.above.question) and not run_shown(heard.last) else "",
-    "sleeve_only": lambda heard: str(heard.last.args.get("sleeve") or ""),
     "sleeve_read": lambda heard: _one(heard.read.sleeves),
     "compared_key": lambda heard: _one([c["key"] for v in heard.last.args.get("variants", ()) for c in v["changes"]]),
     "swept_key": lambda heard: _one([pair.partition("=")[0] for pair in heard.last.args.get("vary", ())]),
     "swept": lambda heard: "{strategy} on {symbol} from {start} to {end}".format_map(heard.last.args),
-    "hypothesis": lambda heard: str(heard.last.args.get("hypothesis") or ""),
     "listed_key": lambda heard: (
         str(heard.last.args.get("word") or "") or " and ".join(read_slots(heard.above.question, heard.above.words).keys)
     ),
     "every_run": lambda heard: " and ".join(i for i in row_ids(heard.last)[:4] if i.startswith("r-")),
-    "of_a_trade": lambda heard: (
-        " " if re.search(r"\b(?:by (?:stop|trail|target)|to enter|round trip [-+])", str(heard.last.table)) else ""
-    ),
     "of_what_if": lambda heard: " " * any(r.name == "what_if" for r in heard.above.past[-1].results),
     "asked_cost": lambda heard: found[0] if (found := says("measured.costs", heard.above.question)) else "",
     "noted_sleeve": lambda heard: _one(read_slots(str(heard.last.args.get("text", "")), heard.above.words).sleeves),
@@ -124,7 +118,6 @@ _NAMES: Mapping[str, Callable[[ShortSentence], str]] = {
     "event_sleeve": lambda heard: (
         _cell(heard, "sleeve") or _one([r["value"] for r in heard.last.rows() if r.get("what") == "sleeve"])
     ),
-    "of_refusal": lambda heard: " " if re.search(r"\b(?:refused|paused?|breaker)", heard.last.text) else "",
     "of_desk": lambda heard: "" if heard.read.places.keys() & (OWN_NAMES - {"span"}) or run_shown(heard.last) else " ",
     "of_exits": lambda heard: (
         " " if all(re.search("stop|trail|target", str(r.args.get("word"))) for r in heard.above.past[-1].results) else ""
@@ -135,24 +128,45 @@ _NAMES: Mapping[str, Callable[[ShortSentence], str]] = {
     ),
     "listed_runs": lambda heard: " and ".join(i for i in row_ids(heard.last)[:2] if i.startswith("r-")),
     "pause_unfiled": lambda heard: " " * (heard.above.last is None and getattr(heard.above.older, "ask", "") == "propose_pause"),
-    "defined": lambda heard: str(heard.last.args.get("word") or ""),
     "said_value": lambda heard: (re.findall(r"\b\d+(?:\.\d+)?\b", heard.above.question) or [""])[-1],
+    "begins": lambda heard: str(heard.last.args.get("since") or heard.last.args.get("at") or ""),
     "of_a_rule": lambda heard: rule_of(heard.above),
 }
+
+
+def _argument(heard: ShortSentence, name: str) -> str:
+    """An argument of the call above, in words."""
+    return str((heard.above.last and heard.above.last.args.get(name)) or "")
+
+
+def _call(rule: Mapping[str, Any], names: Mapping[str, str], heard: ShortSentence) -> PlannedCall:
+    """The call of a rule, with what it keeps of the call above."""
+    kept = heard.kept(*rule["keep"].split()) if "keep" in rule else {}
+    args = {name: value.format_map(names) if isinstance(value, str) else value for name, value in rule["call"]["args"].items()}
+    return PlannedCall(rule["call"]["name"], kept | args)
 
 
 def _kind(name: str, rule: Mapping[str, Any]) -> Kind:
     """A rule as a kind: a question with its names (after a `=` the rest of one), or a way; None where the thread lacks a name."""
 
     def finds(heard: ShortSentence) -> Any:
-        said = heard.found.groupdict()
-        wanted = re.findall(r"\{(\w+)\}", rule.get("needs", "") + rule.get("to", ""))
-        names = {one: said.get(one) or (_NAMES[one](heard) if one in _NAMES else "") for one in wanted}
-        if not all(names.values()):
+        said = {name: value for name, value in heard.found.groupdict().items() if value}
+        wanted = re.findall(r"\{(\w+)\}", f"{rule.get('needs')} {rule.get('to')} {rule.get('say')}")
+        names = {one: said.get(one) or (_NAMES[one](heard) if one in _NAMES else _argument(heard, one)) for one in wanted}
+        above = says(rule["above"], heard.above.question) if "above" in rule else True
+        shown = re.search(rule["shown"], f"{heard.last.text} {heard.last.table}") if "shown" in rule else True
+        if not (all(names.values()) and above and shown):
             return None
+        calls = [_call(rule, names, heard)] if "call" in rule else []
+        if "judge" in rule:
+            return judged(heard.read, heard.above.past, heard.above.facts)
+        if "back" in rule:
+            return asks_back(rule["back"])
         if "say" in rule:
-            shown = [PlannedCall(**rule["call"])] if "call" in rule else []
-            return with_lead(rule["say"], shown) if shown else PlannedAnswer(rule["say"], read_as="the answer above")
+            lead = rule["say"].format_map(names)
+            return with_lead(lead, calls) if calls else PlannedAnswer(lead, read_as="the answer above")
+        if calls:
+            return calls[0]
         if "way" in rule:
             way, place = ways()[rule["way"]], heard.read.place
             row = row_of(place, heard.above.past, heard.above.facts) if place is not None and rule.get("early") else None
@@ -168,15 +182,6 @@ def _kind(name: str, rule: Mapping[str, Any]) -> Kind:
 
 EARLY = Kinds(_kind(name, rule) for name, rule in LISTS["asked_again"].items() if rule.get("early"))  # before what is pointed at
 KINDS += [_kind(name, rule) for name, rule in LISTS["asked_again"].items() if not rule.get("early")]
-
-
-_JUDGED = ("pnl", "performance", "trips", "attribution", "desk", "exposure", "excursions", "run", "backtest", "what_if")
-
-
-@KINDS(most=14, of=_JUDGED)
-def is_it_bad(heard: ShortSentence) -> Any:
-    """`is that bad`, `should I worry`: beside limits, stored runs and chance."""
-    return judged(heard.read, heard.above.past, heard.above.facts)
 
 
 @KINDS(of=ANY, ok=False)
@@ -215,25 +220,6 @@ def as_it_was(heard: ShortSentence) -> Any:
     return why(heard.read, above.older, above.newest, above.past, above.facts) if of_rule else None
 
 
-@KINDS(most=9, back=True)
-def ended(heard: ShortSentence) -> PlannedAnswer | None:
-    """`what took it out`, `how did that end`, after a sum: it is of no one trade, which is said."""
-    last = heard.above.last
-    sums = last is not None and (
-        last.name in ("pnl", "attribution", "performance") or (last.name == "trips" and "by" in last.args)
-    )
-    return asks_back(SAY["of_a_sum"]) if sums and says("carry.out", heard.text) else None
-
-
-_VERDICTS = ("sweep", "pair_scan", "walkforward", "judge", "trials", "compare", "parity", "leaks")
-
-
-@KINDS(of=_VERDICTS)
-def doubted(heard: ShortSentence) -> Any:
-    """`did the top one hold out of sample`, `or am I reading that wrong`, `is that luck`: its own verdict."""
-    return judged(heard.read, heard.above.past, heard.above.facts) if len(heard.text.split()) < 18 else None
-
-
 @KINDS(of=("sweep", "compare", "backtest"))
 def halves(heard: ShortSentence) -> PlanOf | None:
     """`does it hold in both halves`: the same over each half of its window."""
@@ -243,22 +229,6 @@ def halves(heard: ShortSentence) -> PlanOf | None:
     middle = f"{first + (last - first) / 2:%Y-%m-%d}"
     each = [PlannedCall(heard.last.name, {**heard.last.args, end: middle}) for end in ("end", "start")]
     return with_lead(f"Each half of the window by itself, up to {middle} and from then on:", each)
-
-
-@KINDS(most=12, of=("journal_search", "explain_event"))
-def last_before(heard: ShortSentence) -> PlanOf | None:
-    """`when was the last time before that`, of a window or an event of a sleeve: its last fills before it."""
-    until = heard.last.args.get("since") or heard.last.args.get("at")
-    sleeve = {"sleeve": heard.last.args["sleeve"]} if heard.last.args.get("sleeve") else {}
-    fills = {"kinds": ["fill"], "fills_by": "time", "since": "60d", "until": until, "limit": 3, **sleeve}
-    return with_lead(f"Its last fills before {until}:", [PlannedCall("journal_search", fills)]) if until else None
-
-
-@KINDS(most=8, of=("trips",))
-def by_length(heard: ShortSentence) -> PlannedCall:
-    """`and the longest one`, `slowest?`, of round trips: those of the answer above in the order of how long they were held."""
-    kept = heard.kept("subject", "sleeve", "exit", "side", "outcome", "since", "until", "held")
-    return PlannedCall("trips", {**kept, "listed": "longest" if heard.found["length"] in ("longest", "slowest") else "shortest"})
 
 
 @KINDS()
