@@ -196,3 +196,58 @@ def test_one_of_several_runs_is_asked_back(words: Words) -> None:
     rows = tuple((f"r-20251201-0000000{n}", "trend on BTC-USDT 15m", "2025-01-01", "2025-02-01") for n in (1, 2))
     desk = desk_of(words, "developer", run=Table(("run", "about", "first", "last"), rows))
     assert asked(desk, ["which runs are stored", "the btc one, trades by exit"]).startswith("2 of the runs above are btc")
+
+
+@pytest.mark.parametrize(
+    ("role", "first", "more", "tool", "args"),
+    [
+        ("operator", "is the worker running", "what did we miss while it was down", "health", {}),
+        ("operator", "is the worker running", "any bars lost because of it", "health", {}),
+        ("advisor", "what is our exposure", "was it ever above 2", "desk", {}),
+        ("advisor", "how much do we lose if every stop is hit", "and in atr?", "joint_risk", {}),
+        ("advisor", "what did we pay in fees in november", "and for each trade", "trips", {"since": "2025-11-01"}),
+        (
+            "developer",
+            "which bars of eth are there on okx",
+            "and on binance",
+            "list_data",
+            {"symbol": "ETH-USDT", "venue": "binance"},
+        ),
+    ],
+)
+def test_what_is_left_open_is_of_the_answer_above(
+    words: Words, role: str, first: str, more: str, tool: str, args: dict[str, str]
+) -> None:
+    """Asked of the tool that has it, with what the question before was narrowed to."""
+    found = {name: ok(name) for name in ("health", "exposure", "joint_risk", "attribution", "trips", "list_data", "desk")}
+    desk = Desk(role, words, **found)
+    asked(desk, [first, more])
+    called = next(call for call in desk.called if call[0] == tool)
+    assert args.items() <= called[1].items()
+
+
+@pytest.mark.parametrize(
+    ("first", "more", "key"),
+    [
+        ("sweep fast_bars 20 30 40 for trend on eth in 2025", "is 20 really better than 30", "fast_bars"),
+        ("sweep stop_atr 1 2 3 for trend on btc in 2025", "2 against 3, is that noise", "stop_atr"),
+    ],
+)
+def test_two_values_of_a_search_are_compared(words: Words, first: str, more: str, key: str) -> None:
+    """The verdict of the whole search says nothing of these two."""
+    desk = Desk("developer", words, sweep=ok("sweep"))
+    asked(desk, [first, more])
+    tool, args = desk.called[-1]
+    assert tool == "compare"
+    assert [change["key"] for variant in args["variants"] for change in variant["changes"]] == [key, key]
+
+
+@pytest.mark.parametrize(
+    "end", ["and in each half", "does that hold in both halves", "the first half and the second half separately"]
+)
+def test_halves_are_of_the_window_above(words: Words, end: str) -> None:
+    """Two runs, one after the other."""
+    desk = Desk("developer", words, backtest=ok("backtest"))
+    asked(desk, ["backtest trend on btc from 2025-01-01 to 2025-03-02", end])
+    windows = [(args["start"], args["end"]) for _, args in desk.called]
+    assert windows == [("2025-01-01", "2025-01-31"), ("2025-01-31", "2025-03-02")]
