@@ -16,7 +16,7 @@ from agents.offline.read_back import PlannedCall
 from agents.offline.slots import Slots, read_slots
 from agents.offline.steps import CallResult, Plan, PlanOf, Question
 from agents.offline.turn_above import OWN_NAMES, Kinds, Rest, ShortSentence
-from agents.offline.words import FIGURE_WORDS, LIGHT, PATTERNS, STOP, says
+from agents.offline.words import LIGHT, PATTERNS, STOP, says
 
 KINDS = Kinds()
 
@@ -172,13 +172,5 @@ def without_its_words(heard: ShortSentence) -> Rest | str | None:
     rest = next((said for said in swapped.groups() if said), rest) if swapped else rest
     if not rest or rest == heard.text or heard.above.older is None:
         return None
-    other = PATTERNS["correct.not_that"].fullmatch(PATTERNS["correct.corrects"].sub("", heard.text).rstrip(" .!?"))
-    if (
-        other
-        and {*other[1].split()} & FIGURE_WORDS
-        and other[2] in heard.above.question
-        and not says("turn_above.one_thing", heard.above.question)
-    ):
-        return heard.above.question.replace(other[2], other[1])  # `sorry, profit factor, not hit rate`
     named = read_slots(rest, heard.above.words)
     return Rest(rest) if named.places.keys() - {"place", "ever", "without"} and not words_left(named) else None

@@ -324,20 +324,21 @@ def pnl(q: Question) -> Plan:
         draft = draft._replace(text=drafted([call], [result.only(ordered(table, q.facts, "net", q.slots.which)[:n])]).text)
     if table is not None and (ranks(text) or extremes):
         first = extreme(table, q.facts, text, q.slots.which) or first
-        at = (
-            extreme_row(table, q.facts, text, q.slots.which)
-            if table.columns[0] == "day" and says("subject.reason", f"{text} {q.raw.lower()}")
-            else None
-        )
-        if at is not None:  # `the worst day, and what went wrong`
-            day = str(table.rows[at][0])[:10]
-            why = {"since": day, "until": f"{date.fromisoformat(day) + timedelta(days=1)}"}
-            tool = "attribution" if "attribution" in q.tools else "journal_search"
-            (found,) = yield [PlannedCall(tool, why)]
-            first = f"{first} {found.text}"
+        first += yield from _and_why(table, f"{text} {q.raw.lower()}", q)
     elif not (spans or q.slots.by or args.get("equity") or args.get("subject")):
         first = _up_or_down(result, q)
     return draft.after(" ".join(filter(None, (first, short))))
+
+
+def _and_why(table: Table, text: str, q: Question) -> Generator[list[PlannedCall], list[CallResult], str]:
+    """What went on in the day that a sentence ranks, where it asks for that: `the worst day, and what went wrong`."""
+    at = extreme_row(table, q.facts, text, q.slots.which) if table.columns[0] == "day" and says("subject.reason", text) else None
+    if at is None:
+        return ""
+    day = date.fromisoformat(str(table.rows[at][0])[:10])
+    tool = "attribution" if "attribution" in q.tools else "journal_search"
+    (found,) = yield [PlannedCall(tool, {"since": f"{day}", "until": f"{day + timedelta(days=1)}"})]
+    return f" {found.text}"
 
 
 def _of_weekday(name: str, call: PlannedCall, result: CallResult) -> PlannedAnswer:

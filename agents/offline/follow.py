@@ -25,7 +25,7 @@ from agents.offline.parts import Part
 from agents.offline.slots import Slots, read_slots
 from agents.offline.steps import CallResult, PastTurn
 from agents.offline.tables import AT_A_LOSS, ranks
-from agents.offline.words import BY, FIGURE_WORDS, PATTERNS, Words, says
+from agents.offline.words import FIGURE_WORDS, PATTERNS, Words, says
 from tools.common.contract import Effect
 
 _EARLIER, _LEAD = PATTERNS["follow.earlier"], PATTERNS["follow.lead"]
@@ -136,15 +136,6 @@ def with_percent(slots: Slots, before: float | None) -> Slots:
     return replace(slots, percent=move if rises or _UP.search(slots.text) else -move, unclear=(), places=places)
 
 
-def with_unit(slots: Slots, older: Slots, words: Words) -> Slots:
-    """`what about the last 12`, after the last 2 hours: hours too."""
-    number = re.search(r"\b(?:last|past) \d{1,3}(?=[?.! ]*$)|\b\d{1,3}(?= before that\b)", slots.text)
-    unit = says("follow.last", older.text)
-    if not (number and unit):
-        return slots
-    return read_slots(f"{slots.text[: number.end()]} {unit[2]}{slots.text[number.end() :]}".rstrip(" ?.!"), words)
-
-
 def in_window_above(slots: Slots, older: Slots) -> Slots:
     """`and the second half`, `and q3`, after a window of another year: of that year; a half of a shorter window is its half;
     times alone after a day or a night are of that."""
@@ -235,14 +226,6 @@ def _with_number(slots: Slots, older: Slots, words: Words) -> Slots:
     return replace(slots, common=both.common, unclear=()) if both.common and not both.unclear else slots
 
 
-def for_the_setting(slots: Slots, older: Slots) -> Slots:
-    """`propose 5 instead`, after a question about one setting of a sleeve: a value for that one."""
-    number, _ = _alone(slots)
-    if number is None or len(older.keys) != 1 or not (older.sleeves or slots.sleeves):
-        return slots
-    return replace(slots, common={older.keys[0]: number}, unclear=(), sleeves=slots.sleeves or older.sleeves)
-
-
 NAMED = ("strategies", "symbols", "sleeves", "span", "side", "outcome", "by", "count")
 
 
@@ -305,26 +288,6 @@ def changes(read: Slots, older: Slots) -> bool:
     return bool(named or closed or turned)
 
 
-def with_names(read: Slots, waits: Part | None, chosen: Chosen) -> Slots:
-    """A short sentence after a question that was asked back: of the sleeve that it named."""
-    named = read.sleeves or read.symbols or read.everything or not looks_back(read)
-    if waits is None or named or not waits.slots.sleeves or not chosen.entry.takes("sleeve"):
-        return read
-    return replace(read, sleeves=waits.slots.sleeves, symbols=waits.slots.symbols)
-
-
-def unsplit(text: str, read: Slots, older: Part) -> Part | None:
-    """`drop the weekday split`, `forget the hours`: the question before without what it was split by; None for any other."""
-    said = says("follow.unsplit", read.text)
-    if said is None or older.chosen is None or not older.slots.by:
-        return None
-    named = [by for by, forms in BY.items() if said["by"] and said["by"] in forms]
-    if (named and not set(named) & set(older.slots.by)) or len(tokens_of(read)) > 7 or older.chosen.entry.tool.name != "trips":
-        return None
-    slots = replace(older.slots, by=(), closed={k: v for k, v in older.slots.closed.items() if k != "by"})
-    return older._replace(text=text, slots=slots, own=read, left=(), maybe=(), kept=kept(slots, read, older.slots))
-
-
 def _window_of_run(shown: CallResult | None, past: Sequence[PastTurn]) -> TimeSpan:
     """The window of the run above, so that another one over the same days is meant first."""
     run = shown and str(shown.args.get("subject") or shown.args.get("run_id"))
@@ -357,9 +320,6 @@ def going_on(text: str, read: Slots, older: Part, words: Words, past: Sequence[P
         return Part(text, read, call=asks_back("One watch at a time: say what each is to watch in a sentence of its own."))
     if tool in SEARCHES and not read.axes:  # `and stop 1 to 5`
         read = replace(read_slots(text, words, searching=True), closed=read.closed)
-    if tool == "propose_pause" and read.span.at and not read.lasting:  # `make it 12:00`
-        places = {name: found for name, found in read.places.items() if name != "span"} | {"lasting": read.places.get("span", ())}
-        read = replace(read, lasting=f"until {read.span.at.replace('T', ' ')}", span=TimeSpan(), places=places)
     lost = lost_of(older.chosen.entry, read)
     chosen = older.chosen
     of_fills = tool == "journal_search" and not read.outcome

@@ -73,7 +73,9 @@ class Slots:
         taken = {
             name: getattr(older, name)
             for name in self.__dataclass_fields__
-            if name not in _OWN.split() and not given(getattr(self, name)) and given(getattr(older, name))
+            if name not in (_OWN + " sleeves symbols" * self.everything).split()
+            and not given(getattr(self, name))
+            and given(getattr(older, name))
         }
         if self.variants or self.common:  # new numbers replace the old ones together
             taken.pop("variants", None)
@@ -91,8 +93,6 @@ class Slots:
             taken.pop("without", None)
         if self.symbols or self.strategy:
             taken.pop("sleeves", None)
-        if self.everything:  # `now everything`, after one coin
-            taken = {name: value for name, value in taken.items() if name not in ("sleeves", "symbols")}
         if given(self.span):
             taken.pop("periods", None)
         taken["closed"] = {**older.closed, **self.closed}

@@ -11,11 +11,9 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from agents.offline import above, above_kinds, account, follow, measured, rules, slots, subject, table_answers, table_sums, wider
-from agents.offline.changes import scaled
 from agents.offline.choose import SHOWN, by_itself, chosen_of, entry_of, likely, refined, sure, with_label
 from agents.offline.drafts import asks_back
 from agents.offline.frames import on_frame
-from agents.offline.kept_readings import KeptReading, SeenFacts, keep, kept
 from agents.offline.labels import FOLLOWS, MORE, PICK, REPEAT, WHICH, AskLabel
 from agents.offline.learned import Guess
 from agents.offline.parts import ALIKE, CLAUSE_SURE, Part, bare_reading, beside, by_sleeve, picked_of, with_first
@@ -43,21 +41,14 @@ class ThreadSoFar(NamedTuple):
     past: Sequence[PastTurn] = ()
     facts: Facts = MappingProxyType({})
     tools: frozenset[str] | None = None
-    read: dict[int, KeptReading] | None = None  # by number of turns: what was read of them, shared while one question is read
+    read: dict[int, Part] | None = None  # by number of turns: what was read of them, shared while one question is read
 
     def turn(self, n: int) -> Part:
         """What was read of an earlier turn. Each is read once: reading one asks for those before it."""
         read = {} if self.read is None else self.read
         if n not in read:
-            asked, before = self.past[n].asked, self.past[:n]
-            if (found := kept(before, asked, self.words, self.tools, self.facts)) is None:
-                noted = SeenFacts(self.facts)
-                found = KeptReading(understand(asked, self.words, before, noted, self.tools, read)[-1], noted.seen)
-                keep(before, asked, self.words, self.tools, found)
-            read[n] = found
-        if isinstance(self.facts, SeenFacts):
-            self.facts.seen.update(read[n].seen)
-        return read[n].part
+            read[n] = understand(self.past[n].asked, self.words, self.past[:n], self.facts, self.tools, read)[-1]
+        return read[n]
 
     @property
     def older(self) -> Part | None:
@@ -100,7 +91,7 @@ def understand(
     past: Sequence[PastTurn] = (),
     facts: Facts = MappingProxyType({}),
     tools: frozenset[str] | None = None,
-    read: dict[int, KeptReading] | None = None,
+    read: dict[int, Part] | None = None,
 ) -> list[Part]:
     """The parts of a question; one part that is not understood when nothing is. `tools`: those of the role; None: all."""
     if read is None:
@@ -180,8 +171,6 @@ def part_of(text: str, thread: ThreadSoFar, earlier: Sequence[Part] = ()) -> Par
     if isinstance(windowed := _in_window(read, older, thread), Part):
         return windowed._replace(text=text)
     read = windowed if older is None else follow.in_window_above(windowed, older.slots)
-    if older is not None and (dropped := follow.unsplit(text, read, older)) is not None:
-        return dropped
     if older is not None and read.common and not read.symbols and re.search(r"\bboth\b", read.text):
         return Part(text, read, call=asks_back("Which two? Name both."))
     goes_on = bool(thread.past) and not earlier
@@ -287,13 +276,8 @@ def _as_read(text: str, read: slots.Slots, guess: Guess, thread: ThreadSoFar, ea
     chosen = chosen_of(guess, read)
     assert chosen is not None  # noqa: S101 - neither a way nor going on
     older = earlier[-1] if earlier else thread.older if thread.past else None
-    if older is None and not earlier:
-        read = follow.with_names(read, thread.asked_back(), chosen)
     frame = older if older is not None and older.chosen is not None else None
     part = Part(text, read, chosen=chosen, frame=frame, lost=chosen.left, ask=ask)
-    sets = chosen.entry.proposes or chosen.entry.tool.name in ("compare", "backtest")
-    if frame is not None and sets and not read.common:
-        part = part._replace(slots=follow.for_the_setting(read, frame.slots))
     return part if frame is None else on_frame(part, frame, thread.past, within=bool(earlier))
 
 
@@ -318,7 +302,6 @@ def _more(text: str, read: slots.Slots, thread: ThreadSoFar) -> Part:
         if (newest := thread.newest) is not None and newest.way is not None:
             return Part(text, read, newest.way)
         return Part(text, read, call=asks_back(SAY["unbound"]))
-    read = follow.with_unit(read, older.slots, thread.words)
     if isinstance(windowed := _in_window(read, older, thread), Part):
         return windowed._replace(text=text)
     read = windowed
@@ -327,10 +310,6 @@ def _more(text: str, read: slots.Slots, thread: ThreadSoFar) -> Part:
     read = follow.with_percent(read, older.slots.percent)
     if older.chosen.entry.tool.name == "define" and account.words_left(read):  # `and a layer?`
         return Part(text, read, chosen=older.chosen, ask=older.ask)
-    if read.move == "sized" and older.chosen.entry.tool.name == "backtest":  # `and if we double the stop`
-        moved = scaled(read.text, thread.words.params_of(older.slots.strategies), older.slots.common)
-        places = {**read.places, "params": ((0, 0),)} if moved else read.places
-        read = replace(read, common={**read.common, **moved}, places=places, move=None)
     if not follow.changes(read, older.slots):
         return Part(text, read, call=asks_back(wider.UNCHANGED))
     other = read.closed.get("metric") not in (None, older.slots.closed.get("metric"))
@@ -370,8 +349,6 @@ def _repeat(text: str, read: slots.Slots, thread: ThreadSoFar) -> Part:
 
 def _go_ahead(text: str, read: slots.Slots, thread: ThreadSoFar) -> Part:
     """Yes: to what was asked back about without what would be left out, or as it was most probably meant; `how then` is how."""
-    if thread.newest is not None and thread.newest.way is not None and re.search(r"\bhow\b", read.text):
-        return Part(text, read, thread.newest.way)
     waits = thread.asked_back()
     if waits is not None and waits.chosen and waits.lost:
         return waits._replace(lost=(), frame=None, left=waits.lost)
@@ -392,6 +369,6 @@ def _from_answer(find: Callable[[slots.Slots, ThreadSoFar], above.FromAbove]) ->
 
 
 _pick = _from_answer(lambda read, on: above.row(read, on.past, on.facts))
-_why = _from_answer(lambda read, on: above.why(read, on.older, on.newest, on.past, on.facts))
+_why = _from_answer(lambda read, on: above.why(read, on.older, on.newest, on.past))
 _OF_FOLLOW = (_more, _pick, _why, _which, _better, _repeat, _go_ahead, _no)
 _GOES_ON: Mapping[str, Callable[[str, slots.Slots, ThreadSoFar], Part]] = dict(zip(FOLLOWS, _OF_FOLLOW, strict=True))
