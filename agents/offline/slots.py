@@ -79,7 +79,7 @@ class Slots:
         gone = says("slots.dropped", self.text) if self.unclear and (older.axes or older.variants) else None
         if gone is not None:  # `drop the 35`: of the values above
             gone_values = set(re.findall(r"\d+(?:\.\d+)?", gone["gone"] or gone["gone2"]))
-            kept = {key: ",".join(v for v in values.split(",") if v not in left) for key, values in older.axes.items()}
+            kept = {key: ",".join(v for v in values.split(",") if v not in gone_values) for key, values in older.axes.items()}
             variants = tuple(v for v in older.variants if not {params.value_text(value) for value in v.values()} & gone_values)
             taken |= {"axes": kept, "variants": variants, "unclear": ()}
         if self.axes:
