@@ -135,9 +135,13 @@ def _in_order(found: Any) -> Facts:
     runs = [(won, list(own)) for won, own in groupby(rows, lambda row: row[0] > 0)]
     lost = -sum(value for value in net if value < 0)
     values: Facts = {"profit_factor": (sum(value for value in net if value > 0) / lost if lost > 0 else None, "ratio")}
+    if runs:
+        won, own = runs[-1]
+        values["streak_now"] = (f"{len(own)} {'win' if won else 'loss'}{'' if len(own) == 1 else 's' if won else 'es'}", "text")
     for name, kind in (("loss", False), ("win", True)):
         longest = max((own for won, own in runs if won is kind), key=len, default=[])
         values[f"{name}_streak"] = (len(longest), "count")
+        values[f"{name}_streak_net"] = (sum(row[0] for row in longest) if longest else None, "usd")
         values[f"{name}_streak_from"] = (longest[0][1] if longest else None, "ms")
         values[f"{name}_streak_to"] = (longest[-1][2] if longest else None, "ms")
         count = Counter(row[3] for row in longest)

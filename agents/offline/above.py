@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from agents.offline.account import tokens_of, words_left
+from agents.offline.account import tokens_of, weighs, words_left
 from agents.offline.drafts import asks_back, drafted, result_text, window
 from agents.offline.page_plans import rule_story
 from agents.offline.read_back import PlannedCall
@@ -111,16 +111,6 @@ def _story(search: PlannedCall, text: str, q: Question) -> Plan:  # noqa: ARG001
     return drafted([explain, search], [cause, found])
 
 
-def trip_meant(slots: Slots, last: CallResult, facts: Facts) -> FromAbove | None:
-    """The round trip of the list above that a sentence means: by its place, the only one, or the first, which is the extreme."""
-    table = last.table
-    if last.name != "trips" or table is None or table.columns[0] != "trip" or not table.rows:
-        return None
-    place = slots.place if slots.place is not None and _there(slots.place, table.rows) else 0
-    at = exit_of(table, table.rows[place], facts)
-    return None if at is None else story_of(at, f"{slots.text} why")
-
-
 def together(results: Sequence[CallResult]) -> list[CallResult]:
     """Results of one tool with tables of one kind as one: the best and the worst are listed one after the other."""
     kept: list[CallResult] = []
@@ -140,7 +130,8 @@ def row_ids(result: CallResult) -> list[str]:
     if result.table is None or not result.table.rows:
         return [i for i in result.evidence if PATTERNS["above.id"].fullmatch(i)]
     found = [
-        next((m[0] for cell in row if isinstance(cell, str) and (m := says("above.id", cell))), "") for row in result.table.rows
+        next((m[0] for cell in row if isinstance(cell, str) and cell[:1] != "{" and (m := says("above.id", cell))), "")
+        for row in result.table.rows
     ]
     return found if all(found) else []
 
@@ -165,15 +156,13 @@ def call_for(identity: str, of: CallResult) -> PlannedCall:
     return PlannedCall(tool, {name: identity})
 
 
-def why(slots: Slots, older: "Part | None", newest_turn: "Part | None", past: Sequence[PastTurn], facts: Facts) -> FromAbove:
+def why(slots: Slots, older: "Part | None", newest_turn: "Part | None", past: Sequence[PastTurn]) -> FromAbove:
     """What `why?` means: of a round trip listed what ended it, of a count its rule, the last refusal again, the last event,
     or where the figures come from."""
     last = newest(past)
     call = newest_turn.call if newest_turn is not None else None
     waits = newest_turn is not None and (newest_turn.lost or newest_turn.maybe)
     read = past[-1].results or waits or (isinstance(call, PlannedAnswer) and not call.asked_back)
-    if last is not None and not read and says("subject.loses", slots.text) and (run := run_shown(last)) is not None:
-        return partial(_of_run_above, str(run))
     if newest_turn is not None and newest_turn.way is not None and newest_turn.way.key in SAY["of_people"].split():
         return PlannedAnswer(SAY["why_not"], read_as="the answer above")
     if last is None or not read:
@@ -183,8 +172,6 @@ def why(slots: Slots, older: "Part | None", newest_turn: "Part | None", past: Se
     if last.status in ("refused", "failed", "no_data"):
         none = "None was found, so that none has a reason: " if last.status == "no_data" else ""
         return PlannedAnswer(f"{none}{result_text(last)}", read_as="the answer above")
-    if (trip := trip_meant(slots, last, facts)) is not None:
-        return trip
     if last.name == "counts" and last.table is not None and "rule" in last.table.columns and last.table.rows:
         place = slots.place if slots.place is not None and _there(slots.place, last.rows()) else 0
         return rule_story(last.rows()[place]["rule"], last)
@@ -201,12 +188,6 @@ def why(slots: Slots, older: "Part | None", newest_turn: "Part | None", past: Se
     if (run := run_shown(last)) is not None:
         return PlannedCall("trips", {"subject": str(run), "by": "exit"})
     return asks_back("What stands above says no more of the reason. Name the trade, the event or the day, and I look it up.")
-
-
-def _of_run_above(run: str, q: Question) -> Plan:  # noqa: ARG001 - a plan takes its question
-    """How the round trips of a run ended, named as that of the last run made: what was asked since was not made."""
-    results = yield [call := PlannedCall("trips", {"subject": run, "by": "exit"})]
-    return drafted([call], results).after(f"Of {run}, the last run made here; what was asked since was not run.")
 
 
 def of_last(past: Sequence[PastTurn]) -> list[CallResult]:
@@ -237,7 +218,17 @@ def no_more(last: CallResult, text: str = "") -> PlannedAnswer:
     none = last.status == "no_data" or "No matching events" in last.text
     lead = f"None was found, so the record does not say {asked[0]}" if lacks and none and asked else ""
     less = f"The record does not say {asked[0]}. What was found" if lacks and asked else ""
-    lead = lead or less or "What stands above says this, and no more"
+    shown_words = {stem(word) for word in re.findall(r"[a-z]+", shown.lower())}
+    unsaid = [word for word in re.findall(r"[a-z]{3,}", text) if weighs(word) and stem(word) not in shown_words]
+    lead = (
+        lead
+        or less
+        or (
+            f"What stands above does not say that ({', '.join(unsaid)}). It says"
+            if unsaid
+            else "What stands above is all that is recorded of that"
+        )
+    )
     return PlannedAnswer(f"{lead}:\n\n{shown}", read_as="the answer above")
 
 

@@ -103,8 +103,8 @@ def lead(q: Question, result: CallResult) -> str:
         at = table.columns.index("trips")
         each = sorted(table.rows, key=lambda row: -(number_of(row[at], q.facts) or 0.0))[:EACH]
         won = table.columns.index("wins") if "wins" in table.columns and says("figure_plans.of_both", text) else 0
-        said = (f"{row[0]} {row[at]}" + (f" ({row[won]} won)" if won else "") for row in each)
-        return f"Round trips: {', '.join(said)}."
+        counts = (f"{row[0]} {row[at]}" + (f" ({row[won]} won)" if won else "") for row in each)
+        return f"Round trips: {', '.join(counts)}."
     if at and table.columns[at] != "net":  # of the net the tool's own text says it
         end = None if any(cost in table.columns[at] for cost in BETTER_LOW) else "best"  # who pays the most is first by fees
         return spread(table, q.facts, at, ordered(table, q.facts, text, end))

@@ -202,6 +202,8 @@ def with_label(slots: Slots, label: AskLabel) -> Slots:
         args.pop(name)  # nothing in the sentence says it, so that no answer may be narrowed to it
     if (unit := args.get("unit")) in ("week", "month") and not says(f"says.{unit}", text):
         args.pop("unit")
+    if entry is not None and entry.takes("gap") and says("choose.gaps", text):
+        args["gap"] = True  # type: ignore[assignment]
     if says("choose.both", text):
         args.pop("side", None)
     found: dict[str, Any] = {}

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import replace
+from datetime import date, timedelta
 from typing import Any
 
 from agents.offline.calls import made, once
@@ -11,18 +12,27 @@ from agents.offline.dates import NO_SPAN
 from agents.offline.drafts import asks_back, drafted, name_list, reckoned, result_text, window
 from agents.offline.fill import DESKWARD, EXTREMES, FILLERS, arguments, speaks_of_run
 from agents.offline.follow import RUNS
-from agents.offline.measured import deepest, measured
+from agents.offline.measured import deepest, is_deepest, measured
 from agents.offline.read_back import PlannedCall
 from agents.offline.run_plans import runs_of
 from agents.offline.slots import words_of
 from agents.offline.steps import CallResult, PastTurn, Plan, PlannedAnswer, Question
 from agents.offline.table_answers import ROWS_SUMMED
-from agents.offline.tables import column_of, extreme, handle_of, heads_of, number_of, ordered, ranks, rows_named
+from agents.offline.tables import column_of, extreme, extreme_row, handle_of, heads_of, number_of, ordered, ranks, rows_named
 from agents.offline.ways import SAY
 from agents.offline.words import LISTS, says, tidy, vocabulary
 from tools.common.contract import Table
 from tools.common.split_words import of_rows, spread
 from tools.common.time_words import instant
+
+
+def _alone(table: Table, names: Sequence[str]) -> str:
+    """The rows of sleeves with all their figures, in a sentence."""
+    rows = [(name, row) for name in names for row in table.rows if str(row[0]).endswith(name)]
+    each = [
+        f"{name} alone: {', '.join(f'{h} {c}' for h, c in zip(table.columns[1:], row[1:], strict=False))}" for name, row in rows
+    ]
+    return f"{'; '.join(each)}. What follows is the whole desk's." if each else ""
 
 
 def attribution(q: Question) -> Plan:
@@ -46,11 +56,11 @@ def attribution(q: Question) -> Plan:
             named = rows_named(table, q.slots.text, q.slots.sleeves)
             first = spread(table, q.facts, column_of(table, "change"), ordered(table, q.facts, "change", "best"))
             return draft.after(first if len(named) < 2 else of_rows(table, q.facts, named[:3]))
+        if len(q.slots.sleeves) > 1 and not costs:
+            return draft.after(_alone(table, q.slots.sleeves))
         parts = ", ".join(f"{table.columns[i]} {table.rows[-1][i]}" for i in costs)
         return draft.after(f"Of the {table.rows[-1][0]}: {parts}." if parts else "")
-    row = next((row for row in table.rows if str(row[0]).endswith(sleeve.name)), ())
-    figures = ", ".join(f"{name} {cell}" for name, cell in zip(table.columns[1:], row[1:], strict=False))
-    return draft.after(f"{sleeve.name} alone: {figures}. What follows is the whole desk's." if figures else "")
+    return draft.after(_alone(table, [sleeve.name]))
 
 
 def _cost_of_each(table: Table, rows: Sequence[int], at: int, q: Question) -> str:
@@ -129,9 +139,10 @@ def performance(q: Question) -> Plan:
     said = [form.format(h=h) for words, form in LISTS["figures_of_days"].items() if h and re.search(words, q.slots.text)]
     fall = deepest(result, q.slots.text) if says("measured.fall", q.slots.text) or says("measured.back", q.slots.text) else ""
     low, high = (number_of(f"{{{h}.sharpe_{end}}}", q.facts) for end in ("low", "high"))
-    if said and says("measured.zero", q.slots.text) and low is not None and high is not None:
+    if said and says("measured.chance", q.slots.text) and low is not None and high is not None:
         said[0] = f"{'No, zero is inside' if low <= 0 <= high else 'Yes, without zero'}: {said[0]}"
-    return drafted([call], [result]).after(" ".join(filter(None, (fall, *(f"{one}." for one in said)))))
+    worse = is_deepest(result, q.slots.text)
+    return drafted([call], [result]).after(" ".join(filter(None, (worse, fall, *(f"{one}." for one in said)))))
 
 
 def excursions(q: Question) -> Plan:
@@ -239,7 +250,19 @@ def pnl(q: Question) -> Plan:
     if table is not None and (ranks(text) or extremes):
         ends = ("best", "worst") if says("tables.both_ends", text) else (q.slots.which,)
         first = " ".join(extreme(table, q.facts, text, end) for end in ends) or first
+        first += yield from _and_why(table, f"{text} {q.raw.lower()}", q)
     return draft.after(" ".join(filter(None, (first, short))))
+
+
+def _and_why(table: Table, text: str, q: Question) -> Generator[list[PlannedCall], list[CallResult], str]:
+    """What went on in the day that a sentence ranks, where it asks for that: `the worst day, and what went wrong`."""
+    at = extreme_row(table, q.facts, text, q.slots.which) if table.columns[0] == "day" and says("subject.reason", text) else None
+    if at is None:
+        return ""
+    day = date.fromisoformat(str(table.rows[at][0])[:10])
+    tool = "attribution" if "attribution" in q.tools else "journal_search"
+    (found,) = yield [PlannedCall(tool, {"since": f"{day}", "until": f"{day + timedelta(days=1)}"})]
+    return f" {found.text}"
 
 
 def _of_hours(q: Question) -> Plan:

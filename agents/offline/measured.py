@@ -29,6 +29,8 @@ _FALL = PATTERNS["measured.fall"]
 def judged(slots: Slots, past: Sequence[PastTurn], facts: Facts) -> FromAbove:
     """How good the answer above is: its own verdict, or its figures beside chance and limits."""
     last, text = newest(past), slots.text
+    if last is None and past and not past[-1].results and says("measured.of_desk", f"{past[-1].asked} {text}".lower()):
+        return partial(measured, "", text)  # the question above named a figure of the desk
     if last is None:
         return asks_back("Is what any good? Nothing was looked up yet: name the run or the sleeve.")
     own = last.name in _OWN_VERDICT and last.status == "ok"
@@ -157,7 +159,8 @@ def _apart(runs: Sequence[CallResult]) -> list[str]:
 def measured(subject: str, asked: str, q: Question) -> Plan:
     """Return and Sharpe of the desk or a run with the word that its interval allows; of the desk beside its limits."""
     of = PlannedCall("performance", {"subject": subject} if subject else {})
-    weighed = not subject and not says("measured.enough", asked) and (_FALL.search(asked) or says("measured.is_it_bad", asked))
+    of_ratio = says("measured.enough", asked) or re.search(r"\bsharpe\b", asked)
+    weighed = not subject and not of_ratio and (_FALL.search(asked) or says("measured.is_it_bad", asked))
     results = yield [*([PlannedCall("desk", {})] if weighed else []), of]
     leads = [_beside(results, q.facts)] if len(results) > 1 else []
     leads.append(verdict(results[-1], q.facts, q.slots.text))
@@ -225,6 +228,11 @@ def verdict(result: CallResult, facts: Mapping[str, Any], asked: str = "") -> st
     if low is None or high is None or total is None:
         return ""
     told = low > 0 or high < 0
+    if (zero := says("measured.zero", asked)) is not None:
+        ends = f"{{{h}.sharpe_low}} to {{{h}.sharpe_high}}"
+        inside = f"the 95 % interval of the Sharpe ratio, {ends}, {'ex' if told else 'in'}cludes zero"
+        means = "it is more than luck" if told else "luck explains it"
+        return f"{'Yes' if told == bool(zero['out']) else 'No'}: {inside}, so that {means}."
     if says("measured.enough", asked):
         lead = f"Not enough: over {{{h}.whole_days}} it cannot be told from luck"
         return f"{lead}; at this ratio that takes about {{{h}.days_needed}}."
@@ -251,6 +259,16 @@ def deepest(result: CallResult, asked: str = "") -> str:
     )
     deep = f"{row['depth']} ({row['money']}), from {row['peak']} to {row['trough']}, {over}; it lasted {row['lasted']}"
     return f"{first}The deepest: {deep}."
+
+
+def is_deepest(result: CallResult, asked: str) -> str:
+    """Whether the present drawdown is the deepest one, where a sentence asks that; empty where it does not."""
+    rows, found = [row for row in result.rows() if "depth" in row], says("measured.fall_worse", asked)
+    if not rows or found is None:
+        return ""
+    now = rows[0]["recovered"].startswith("not")
+    which = "the present one is the deepest so far" if now else "an earlier one was deeper than the present"
+    return f"{'Yes' if now == bool(found['worst']) else 'No'}: {which}."
 
 
 def fall_limit(result: CallResult, facts: Mapping[str, Any]) -> str:

@@ -48,7 +48,8 @@ def _story(rule: str, of: CallResult, q: Question) -> Plan:  # noqa: ARG001 - a 
     kinds = ["breaker"] if str(of.args.get("what")) == "breaker" else ["refused", "breaker"]
     calls = [PlannedCall("define", {"word": key}) for key in (keys or (rule[:60],))]
     calls.append(PlannedCall("journal_search", {"kinds": kinds, **({"since": "7d"} | kept)}))
-    return (yield from made(calls)).after(f"{rule}: what it checks, and when it acted.")
+    results = yield calls
+    return drafted(calls, results).after(f"{rule}: {LISTS['rule_says'].get(rule, 'what it checks, and when it acted')}.")
 
 
 def define(q: Question) -> Plan:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from agents.offline import slots
-from agents.offline.account import tokens_of
+from agents.offline.account import tokens_of, words_left
 from agents.offline.choose import SPOKEN_RUN, Chosen
 from agents.offline.labels import NO
 from agents.offline.learned import Guess
@@ -109,7 +109,7 @@ def with_first(text: str, first: str, words: Words) -> str:
 def picked_of(read: slots.Slots, waits: Part) -> Guess | None:
     """Which of what was asked back about a short answer picks: `1`, `the second one`, `yes`."""
     words = tokens_of(read)
-    if not waits.maybe or len(words) > 4:
+    if not waits.maybe or len(words) > 4 or words_left(read):
         return None
     number = next((int(t.word) for t in words if t.word.isdigit()), None) or next(
         (COUNTED[t.word] for t in words if t.word in COUNTED and (t.word != "one" or len(words) == 1)), None

@@ -70,19 +70,17 @@ class Slots:
 
     def over(self, older: "Slots") -> "Slots":
         """These slots, with what they leave open taken from an older question of the same thread."""
-        taken = {
-            name: getattr(older, name)
-            for name in self.__dataclass_fields__
-            if name not in _OWN.split() and not given(getattr(self, name)) and given(getattr(older, name))
-        }
+        own = (_OWN + " sleeves symbols" * self.everything).split()  # `now everything`, after one coin
+        left = [name for name in self.__dataclass_fields__ if name not in own and not given(getattr(self, name))]
+        taken = {name: getattr(older, name) for name in left if given(getattr(older, name))}
         if self.variants or self.common:  # new numbers replace the old ones together
             taken.pop("variants", None)
             taken["common"] = {k: v for k, v in older.common.items() if k not in _keys(self)} | self.common
         gone = says("slots.dropped", self.text) if self.unclear and (older.axes or older.variants) else None
         if gone is not None:  # `drop the 35`: of the values above
-            left = set(re.findall(r"\d+(?:\.\d+)?", gone["gone"] or gone["gone2"]))
-            kept = {key: ",".join(v for v in values.split(",") if v not in left) for key, values in older.axes.items()}
-            variants = tuple(v for v in older.variants if not {params.value_text(value) for value in v.values()} & left)
+            gone_values = set(re.findall(r"\d+(?:\.\d+)?", gone["gone"] or gone["gone2"]))
+            kept = {key: ",".join(v for v in values.split(",") if v not in gone_values) for key, values in older.axes.items()}
+            variants = tuple(v for v in older.variants if not {params.value_text(value) for value in v.values()} & gone_values)
             taken |= {"axes": kept, "variants": variants, "unclear": ()}
         if self.axes:
             taken["axes"] = {k: v for k, v in older.axes.items() if k not in _keys(self)} | dict(self.axes)

@@ -72,9 +72,7 @@ def _shown(expressions: Sequence[str], lead: str, table: str, asked: str, q: Que
 
 def worked_out(slots: Slots, past: Sequence[PastTurn], facts: Facts, words: Words) -> PlanOf | None:
     """What a sentence asks to be worked out over the rows above; None for any other sentence."""
-    gap = says("table_sums.gap", slots.text) and not says("measured.doubts", slots.text)  # two runs are rows of one table, too
-    every = tables_above(past, facts, words)
-    above = next((of for of in every if gap or of.table.columns[:2] != OF_RUNS), None)
+    above = next((of for of in tables_above(past, facts, words) if of.table.columns[:2] != OF_RUNS), None)
     shown = [r.name for r in past[-1].results if r.table is not None] if past else []
     parted = bool(shown) and shown.count(shown[-1]) > 1  # winners and losers: two tables, of which each is a part
     ours = parted or (DESKWARD.search(slots.text) is not None and not points_back(slots))
@@ -84,8 +82,7 @@ def worked_out(slots: Slots, past: Sequence[PastTurn], facts: Facts, words: Word
     if slots.places.keys() & {"sleeves", "symbols", "strategies"} and len(found.rows) == len(above.rows):
         return None
     of = Sum(slots, above, found, facts)
-    asked = {form for form in _WAYS if says(f"table_sums.{form}", slots.text) and (gap or form != "gap")}
-    made = (make(of) for form, make in _WAYS.items() if form in asked)
+    made = (make(of) for form, make in _WAYS.items() if says(f"table_sums.{form}", slots.text))
     return next((plan for plan in made if plan is not None), None)
 
 
@@ -205,6 +202,8 @@ def _gross(of: Sum) -> PlanOf | None:
 
 def _mean(of: Sum) -> PlanOf | None:
     """What a round trip of each row meant made."""
+    if says("table_sums.fees", of.above.asked.lower()) and not says("table_sums.fees", of.slots.text):
+        return None  # `per trade?`, after fees
     what = "fees" if says("table_sums.fees", of.slots.text) else "net" if "net" in of.columns else "net_profit"
     many = "trips" if "trips" in of.columns else "trades"
     other = "bps" in of.slots.text or of.slots.outcome == "both"  # `average win against average loss`: of no row here
@@ -212,19 +211,6 @@ def _mean(of: Sum) -> PlanOf | None:
     said = "; ".join(f"{of.names([n])} {{}} over {{{{{of.refs([n], many)[0]}}}}}" for n in rows)
     parts = [f"{of.refs([n], what)[0]}/{of.refs([n], many)[0]}" for n in rows]
     return of.shown(parts, f"{what.capitalize()} per round trip: {said}.", rows) if rows else None
-
-
-def _gap(of: Sum) -> PlanOf | None:
-    """How far two rows are apart in a figure."""
-    at = column_of(of.above.table, figure_meant(of.slots, of.above))
-    refs = [of.refs([n], of.columns[at])[0] for n in of.rows if of.refs([n], of.columns[at])]
-    if len(of.rows) != 2 or len(refs) != 2 or not at:
-        return None
-    if of.columns[:2] == OF_RUNS and says("table_sums.coins", of.slots.text) and "-US" not in of.names(of.rows):
-        return None  # two runs of one coin
-    one, two = (of.names([n]) for n in of.rows)
-    lead = f"{of.columns[at].capitalize()}: {one} {{{{{refs[0]}}}}}, {two} {{{{{refs[1]}}}}}; the difference is {{}}."
-    return of.shown([f"{refs[0]}-{refs[1]}"], lead, of.rows)
 
 
 def _signed(of: Sum) -> PlanOf | None:
@@ -237,7 +223,6 @@ def _signed(of: Sum) -> PlanOf | None:
 _WAYS: Mapping[str, Callable[[Sum], PlanOf | None]] = {
     "held": _durations,
     "gross": _gross,
-    "gap": _gap,
     "less": _less,
     "mean": _mean,
     "sum": _sum,

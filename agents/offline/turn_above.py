@@ -174,8 +174,10 @@ def rule_of(above: TurnAbove, place: int | None = None) -> str:
     named = [rule for rule in RULES if rule in above.question]
     keys = [*words, *limits_meant(above.question)]
     by_key = [_RULES[key] for key in keys if key in _RULES]
+    if last is not None and last.name in ("desk", "exposure") and "limit" in above.question:
+        return ("desk drawdown", "exposure")[min(place or 0, 1)]  # as their answer has them
     in_a_day = ["daily loss"] if says("turn_above.in_a_day", above.question) else []
-    return next(iter((*named, *in_a_day, *by_key)), "")
+    return next(iter((*named, *in_a_day, *by_key)), "") or rule_named(" ".join(words) and above.question)
 
 
 def rule_named(text: str) -> str:
