@@ -229,6 +229,8 @@ def watch(q: Question) -> Plan:
         metric, subject = "day_pnl", sleeve.name if sleeve else "desk"
     elif re.search(r"\b(?:we|us|desk|account|balance)\b", text) and level >= 1000:  # `tell me if we go under 29k`
         metric, subject = "equity", "desk"
+    elif q.slots.symbol:  # `one more, eth under 2400`
+        metric, subject = "price", q.slots.symbol
     else:
         return asks_back(
             "A watch on what? Name a symbol (`BTC below 80000`), or a P&L (`if the desk loses more than 300 today`)."

@@ -251,7 +251,8 @@ def _pointed(text: str, read: slots.Slots, thread: ThreadSoFar) -> Part | None:
         return None if part.lost or part.chosen is None else part._replace(ask=_frame_ask(thread))
     entry = None if listed[0].label.ask in FOLLOWS else chosen_of(listed[0], asked)
     on = thread.past[-1].results and listed[0].label.ask == thread.past[-1].results[-1].name  # the tool above, once more
-    least = max(POINTED_SURE, (1.0 if on else 1.5) * listed[1].probability)
+    other = next((guess.probability for guess in listed[1:] if guess.label.ask != listed[0].label.ask), 0.0)
+    least = max(POINTED_SURE, (1.0 if on else 1.5) * other)
     if entry is None or listed[0].probability < least or entry.entry.proposes or entry.left:
         row = above.row(read, thread.past, thread.facts) if read.place is not None and len(read.text.split()) > 4 else None
         return row and Part(text, read, call=row, ask=PICK, aside=True)  # all of the row: nothing else is of it alone

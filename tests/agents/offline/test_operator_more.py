@@ -152,6 +152,6 @@ def test_a_question_behind_a_note_is_no_part_of_it(words: Words, text: str, note
 def test_what_is_left_out_by_the_desk_side_is_said_of_all_positions(words: Words) -> None:
     """`all in one direction`: by the side of each that is held."""
     rows = (("symbol", "BTC", "short", "10", "1", "2"), ("symbol", "ETH", "long", "10", "1", "2"))
-    for held, word in ((rows[:1], "Yes, all of it is short"), (rows, "No, both long and short")):
+    for held, word in ((rows[:1], "Yes: all short"), (rows, "No: long and short")):
         desk = Desk("operator", words, exposure=shown("exposure", "of name side exposure times limit", *held))
         assert desk.ask("is everything we hold in the same direction").startswith(word)
