@@ -214,7 +214,7 @@ def sleeves(ctx: ToolContext, args: SleevesArgs) -> ToolResult:
         "",
         "is anything wrong?; is everything ok?; any problems?; is the worker still running?; is the data fresh?; is the "
         "desk ok; all good?; system status; did the feed go stale?; should I be worried?; everything fine?; health check "
-        "please; did the worker restart; status; are all systems go?; is the desk running fine?; are bars coming in on "
+        "please; did the worker restart; are all systems go?; is the desk running fine?; are bars coming in on "
         "time?; how old is the data?; any open orders hanging around?; is the worker alive?; did the feed drop?; is "
         "everything up and running?; is something broken?; is anything on fire?; is the exchange reachable?; are "
         "protective orders in place for everything?; are we connected?; any positions unprotected?",

@@ -164,10 +164,10 @@ def worst_days(ctx: ToolContext, args: WorstDaysArgs) -> ToolResult:
     asked_as(
         "",
         "are we doubling the bet?; how correlated are our positions?; how concentrated is the desk?; what is our exposure "
-        "by strategy?; is it all the same bet?; are btc and eth the same bet?; exposure by instrument; are we "
-        "diversified?; are btc and eth basically the same trade?; are btc and eth moving together?; is the book too "
+        "by strategy?; is it all the same bet?; exposure by instrument; are we diversified?; "
+        "are btc and eth basically the same trade?; are btc and eth moving together?; is the book too "
         "concentrated?; how much of the book is in eth?; what's our net exposure?; how is the money allocated?; "
-        "correlation of btc and eth; what is our exposure?",
+        "what is our exposure?",
     ),
 )
 def exposure(ctx: ToolContext, args: ExposureArgs) -> ToolResult:

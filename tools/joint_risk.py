@@ -27,7 +27,8 @@ from tools.common.time_words import NEVER_RAN
     asked_as(
         "",
         "what if all stops hit at once?; how much do we lose if every stop triggers?; how much are we risking?; how far "
-        "are we from the stops?; how correlated are the sleeves?; can one move reach several stops?; open risk",
+        "are we from the stops?; how correlated are the sleeves?; can one move reach several stops?; open risk; "
+        "are btc and eth the same bet?; correlation of btc and eth",
     ),
 )
 def joint_risk(ctx: ToolContext, args: NoArgs) -> ToolResult:  # noqa: ARG001 - a tool takes its arguments
