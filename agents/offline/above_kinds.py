@@ -272,7 +272,8 @@ def times(heard: ShortSentence) -> Any:
         return with_lead(lead, [PlannedCall("alerts", {})])
     if last.name in ("health", "sleeves", "desk", "pauses"):
         one = {"sleeve": last.args["sleeve"]} if last.args.get("sleeve") else {}
-        paused = until or cause or last.name in ("health", "pauses") or re.search(r"\bpause|\bentr", above.question)
+        state = last.name in ("health", "pauses") or re.search(r"\bpause|\bentr", above.question)
+        paused = until or cause or (state and not says("above.entry", heard.text))
         if not paused:
             fills = PlannedCall("journal_search", {"kinds": ["fill"], "since": "30d", "limit": 3, **one})
             return with_lead("Its last fills:", [fills])

@@ -240,7 +240,8 @@ def verdict(result: CallResult, facts: Mapping[str, Any], asked: str = "") -> st
     word = words[(low > 0) if told else (total >= 0)]
     if hold is not None:
         asks = re.search(r"\b(?:beat\w*|better|outperform\w*|more than|ahead)\b", asked)
-        who, beside = ("Yes: it", "more") if total > hold else ("No: it", "less")
+        turned = re.search(r"\bbetter\b(?! than)[^?]*\b(?:hold|bought|buy)", asked) is not None  # `better off just holding`
+        who, beside = "Yes: it" if (total > hold) != turned else "No: it", "more" if total > hold else "less"
         returned = f"returned {{{h}.return_frac}}, {beside} than {{{h}.hold_return_frac}} by holding the same instruments."
         return f"{who if asks else 'It'} {returned}"
     luck = "excludes zero" if told else "spans zero, so that luck explains it"

@@ -5,7 +5,7 @@ Called by model.py. A tool without a plan of its own here is called once, and it
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -72,6 +72,8 @@ def journal(q: Question) -> Plan:
         by = next(by for by, form in LISTS["fills_by"].items() if re.search(form, text)) if slots.which != "last" else "time"
         some = {"kinds": ["fill"], "fills_by": by, "limit": slots.count or (1 if ranked["one"] or ranked["order"] else 10)}
         return (yield from made([PlannedCall("journal_search", {"since": "30d"} | args | some)]))
+    if "fills_by" in args and not start:
+        args["since"] = "30d"
     if args.get("kinds") == ["refused", "breaker"] and "breaker" in text and not says("plans.refusals", text):
         args["kinds"] = ["breaker"]  # `blocked by a breaker`
     before: list[PlannedCall] = []  # asked before the events, or after them
@@ -193,8 +195,8 @@ def _at(q: Question) -> Plan:
     if sleeve is None:  # `why is it not trading`: of each, and what is paused
         calls = [PlannedCall("explain_event", {"sleeve": one.name, "at": at}) for one in q.words.sleeves]
         calls = [PlannedCall("pauses", {}), *calls]
-        results = yield [*calls, *stuck]
-        return drafted(calls, results[: len(calls)]).after(_worker(results[-1] if stuck else None, text))
+        health, results = _parted((yield [*stuck, *calls]), stuck)
+        return drafted(calls, results).after(_worker(health, text))
     calls = [PlannedCall("explain_event", {"sleeve": sleeve.name, "at": at})]
     if span.start and not span.at:
         kinds = ["refused", "breaker", "fill"]
@@ -202,13 +204,18 @@ def _at(q: Question) -> Plan:
     elif not span.at:
         calls.append(PlannedCall("pauses", {"sleeve": sleeve.name}))
     calls = [call for call in calls if call.name in q.tools]
-    results = yield [*calls, *stuck]
+    health, results = _parted((yield [*stuck, *calls]), stuck)
     did = ""
     if calls[-1].name == "journal_search":  # in which it is said to have done nothing
-        n = {kind: results[len(calls) - 1].data.get("counts", {}).get(kind, 0) for kind in kinds}
+        n = {kind: results[-1].data.get("counts", {}).get(kind, 0) for kind in kinds}
         traded = f"did trade in that window: {n['fill']} fills" if n["fill"] else "had no fill in that window"
         did = f"{sleeve.name} {traded}; entries refused {n['refused']}, breakers tripped {n['breaker']}."
-    return drafted(calls, results[: len(calls)]).after(f"{_worker(results[-1] if stuck else None, text)} {did}".strip())
+    return drafted(calls, results).after(f"{_worker(health, text)} {did}".strip())
+
+
+def _parted(results: Sequence[CallResult], stuck: Sequence[PlannedCall]) -> tuple[CallResult | None, Sequence[CallResult]]:
+    """The health that was asked first, and the rest: what is asked next goes on with the decision, not with the worker."""
+    return (results[0], results[1:]) if stuck else (None, results)
 
 
 def _worker(health: CallResult | None, text: str) -> str:
