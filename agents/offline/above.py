@@ -96,6 +96,16 @@ def exit_of(table: Table, line: Sequence[Any], facts: Facts) -> PlannedCall | No
     return PlannedCall("journal_search", {"kinds": ["fill"], "sleeve": cells["sleeve"], "since": since, "until": until})
 
 
+def trip_meant(slots: Slots, last: CallResult, facts: Facts) -> FromAbove | None:
+    """The round trip of the list above that a sentence means: by its place, the only one, or the first, which is the extreme."""
+    table = last.table
+    if last.name != "trips" or table is None or table.columns[0] != "trip" or not table.rows:
+        return None
+    place = slots.place if slots.place is not None and _there(slots.place, table.rows) else 0
+    at = exit_of(table, table.rows[place], facts)
+    return None if at is None else story_of(at, f"{slots.text} why")
+
+
 def story_of(search: PlannedCall, text: str) -> PlanOf:
     """A round trip of the desk: its fills from entry to exit; asked for a reason, the event that opened or ended it first."""
     return partial(_story, search, text)
@@ -156,7 +166,7 @@ def call_for(identity: str, of: CallResult) -> PlannedCall:
     return PlannedCall(tool, {name: identity})
 
 
-def why(slots: Slots, older: "Part | None", newest_turn: "Part | None", past: Sequence[PastTurn]) -> FromAbove:
+def why(slots: Slots, older: "Part | None", newest_turn: "Part | None", past: Sequence[PastTurn], facts: Facts) -> FromAbove:
     """What `why?` means: of a round trip listed what ended it, of a count its rule, the last refusal again, the last event,
     or where the figures come from."""
     last = newest(past)
@@ -165,6 +175,8 @@ def why(slots: Slots, older: "Part | None", newest_turn: "Part | None", past: Se
     read = past[-1].results or waits or (isinstance(call, PlannedAnswer) and not call.asked_back)
     if newest_turn is not None and newest_turn.way is not None and newest_turn.way.key in SAY["of_people"].split():
         return PlannedAnswer(SAY["why_not"], read_as="the answer above")
+    if last is not None and not read and says("subject.loses", slots.text) and (run := run_shown(last)) is not None:
+        return partial(_of_run_above, str(run))
     if last is None or not read:
         return asks_back("Why what? Nothing was looked up for the last answer: name the day, the trade or the event.")
     none_of = [r for r in past[-1].results if r.status == "no_data" and str(r.args.get("state", "-")) in slots.text]
@@ -172,6 +184,8 @@ def why(slots: Slots, older: "Part | None", newest_turn: "Part | None", past: Se
     if last.status in ("refused", "failed", "no_data"):
         none = "None was found, so that none has a reason: " if last.status == "no_data" else ""
         return PlannedAnswer(f"{none}{result_text(last)}", read_as="the answer above")
+    if (trip := trip_meant(slots, last, facts)) is not None:
+        return trip
     if last.name == "counts" and last.table is not None and "rule" in last.table.columns and last.table.rows:
         place = slots.place if slots.place is not None and _there(slots.place, last.rows()) else 0
         return rule_story(last.rows()[place]["rule"], last)
@@ -188,6 +202,12 @@ def why(slots: Slots, older: "Part | None", newest_turn: "Part | None", past: Se
     if (run := run_shown(last)) is not None:
         return PlannedCall("trips", {"subject": str(run), "by": "exit"})
     return asks_back("What stands above says no more of the reason. Name the trade, the event or the day, and I look it up.")
+
+
+def _of_run_above(run: str, q: Question) -> Plan:  # noqa: ARG001 - a plan takes its question
+    """How the round trips of a run ended, named as that of the last run made: what was asked since was not made."""
+    results = yield [call := PlannedCall("trips", {"subject": run, "by": "exit"})]
+    return drafted([call], results).after(f"Of {run}, the last run made here; what was asked since was not run.")
 
 
 def of_last(past: Sequence[PastTurn]) -> list[CallResult]:
@@ -226,7 +246,7 @@ def no_more(last: CallResult, text: str = "") -> PlannedAnswer:
         or (
             f"What stands above does not say that ({', '.join(unsaid)}). It says"
             if unsaid
-            else "What stands above is all that is recorded of that"
+            else "What stands above says this, and no more"
         )
     )
     return PlannedAnswer(f"{lead}:\n\n{shown}", read_as="the answer above")

@@ -234,7 +234,7 @@ def as_it_was(heard: ShortSentence) -> Any:
     if says("kinds.rule_for", heard.text) and short(heard.read, 10) and (rule := rule_of(above)):
         return rule_story(rule, last)  # `what does that rule protect us from`
     of_rule = last.name == "counts" and (_THAT_RULE.search(heard.text) or says("carry.rule_says", heard.text))
-    return why(heard.read, above.older, above.newest, above.past) if of_rule else None
+    return why(heard.read, above.older, above.newest, above.past, above.facts) if of_rule else None
 
 
 @KINDS(of=("sweep", "compare", "backtest"))
@@ -259,6 +259,9 @@ def fired(heard: ShortSentence) -> Any:
     named = rule_named(text) if re.search(r"\b(?:one|that|this)\b", text) else ""
     if rule := named or rule_of(above, heard.read.place):
         return PlannedCall("counts", {"rule": rule, "since": EVER if "before" in text else heard.read.span.start or EVER})
+    word = str(above.last.args.get("word", "")) if above.last is not None and above.last.name == "define" else ""
+    if ended := next((exit for exit in ("trail", "target", "stop") if exit in word), ""):  # `trailing stop` was explained
+        return PlannedCall("trips", {"exit": ended})
     return None
 
 
@@ -278,6 +281,8 @@ def times(heard: ShortSentence) -> Any:
             fills = PlannedCall("journal_search", {"kinds": ["fill"], "since": "30d", "limit": 3, **one})
             return with_lead("Its last fills:", [fills])
         pauses = PlannedCall("pauses", one)
+        if last.name == "health" and not (until or cause):
+            return with_lead("Alerts are in wall time, pauses in desk time.", [PlannedCall("alerts", {}), pauses])
         breakers = PlannedCall("journal_search", {"kinds": ["breaker"], "since": "2d", **one})
         return with_lead("", [pauses, breakers]) if cause else pauses
     filed = last.name.startswith("propose_") or last.name == "proposals"

@@ -139,7 +139,8 @@ def performance(q: Question) -> Plan:
     said = [form.format(h=h) for words, form in LISTS["figures_of_days"].items() if h and re.search(words, q.slots.text)]
     fall = deepest(result, q.slots.text) if says("measured.fall", q.slots.text) or says("measured.back", q.slots.text) else ""
     low, high = (number_of(f"{{{h}.sharpe_{end}}}", q.facts) for end in ("low", "high"))
-    if said and says("measured.chance", q.slots.text) and low is not None and high is not None:
+    how_long = re.search(r"\bhow (?:many|long|much)\b", q.slots.text)
+    if said and says("measured.chance", q.slots.text) and not how_long and low is not None and high is not None:
         said[0] = f"{'No, zero is inside' if low <= 0 <= high else 'Yes, without zero'}: {said[0]}"
     worse = is_deepest(result, q.slots.text)
     return drafted([call], [result]).after(" ".join(filter(None, (worse, fall, *(f"{one}." for one in said)))))

@@ -254,7 +254,11 @@ def deepest(result: CallResult, asked: str = "") -> str:
     if "depth" not in row:
         return ""
     over = "not recovered" if row["recovered"].startswith("not") else f"recovered {row['recovered']}"
-    first = f"{'No' if over.startswith('not') else 'Yes'}. " if says("measured.back", asked) else ""
+    first = (
+        f"{'No' if over.startswith('not') else 'Yes'}. "
+        if says("measured.back", asked) and not re.search(r"\b(?:how long|when)\b", asked)
+        else ""
+    )
     first = (
         f"Now {{{h}.below_frac}} ({{{h}.below}}) below the peak of {{{h}.peak}}. " if h and says("measured.now", asked) else first
     )

@@ -204,7 +204,7 @@ def about(slots: Slots, past: Sequence[PastTurn], facts: Facts, words: Words) ->
     )  # `its`
     text = slots.text.replace(_pointing(slots), " ") if placed else _POINTER.sub(" ", own)
     rest = read_slots(re.sub(r"\s+", " ", text).strip(" ,-:?.!"), words)
-    names = rest.places.keys() & ({"span"} if found.is_window else {"sleeves", "symbols", "strategies", "ids"})
+    names = rest.places.keys() & ({"span"} if found.is_window else {"sleeves", "symbols", "strategies", "ids", "side"})
     if names or len(tokens_of(slots)) > 16:
         return None
     if says("subject.same", rest.text):

@@ -374,6 +374,6 @@ def _from_answer(find: Callable[[slots.Slots, ThreadSoFar], above.FromAbove]) ->
 
 
 _pick = _from_answer(lambda read, on: above.row(read, on.past, on.facts))
-_why = _from_answer(lambda read, on: above.why(read, on.older, on.newest, on.past))
+_why = _from_answer(lambda read, on: above.why(read, on.older, on.newest, on.past, on.facts))
 _OF_FOLLOW = (_more, _pick, _why, _which, _better, _repeat, _go_ahead, _no)
 _GOES_ON: Mapping[str, Callable[[str, slots.Slots, ThreadSoFar], Part]] = dict(zip(FOLLOWS, _OF_FOLLOW, strict=True))

@@ -46,7 +46,12 @@ def widened(part: Part) -> Part:
         return part
     tool, own = chosen.entry.tool, part.own or part.slots
     above = any(piece == "that" or piece.startswith("the run above") for piece in part.lost)
-    if above or (tool.effect is not Effect.READ and tool.name not in _CHEAP) or denies(chosen.entry, own):
+    if (
+        above
+        or (own.unclear and PATTERNS["wider.keeps"].match(own.text))
+        or (tool.effect is not Effect.READ and tool.name not in _CHEAP)
+        or denies(chosen.entry, own)
+    ):
         return part  # of one thing that is not known, computed for nothing, or of all but what is asked
     slots, strange = replace(part.slots, filters=(), unit=None), strange_words(own)
     beyond = [piece for piece in part.lost if piece not in strange]  # a word that nothing knows is named if the answer has it not

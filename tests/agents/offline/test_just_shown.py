@@ -109,9 +109,9 @@ def test_a_figure_in_the_text_above_is_given(words: Words, asked: str, text: str
     [
         ("by who", "No matching events.", "None was found, so the record does not say by who"),
         ("who released it", "Something is wrong.", "The record does not say who"),
-        ("who released it", "Halted; released by anna.", "What stands above is all"),
+        ("who released it", "Halted; released by anna.", "What stands above says this"),
         ("since when", "33 round trips.", "The record does not say since when"),
-        ("is that so", "33 round trips.", "What stands above is all"),
+        ("is that so", "33 round trips.", "What stands above says this"),
     ],
 )
 def test_what_no_record_has_is_said_to_be_missing(asked: str, text: str, said: str) -> None:

@@ -98,7 +98,7 @@ def test_a_worker_that_is_down_is_the_first_reason(words: Words, text: str) -> N
     """Then the pauses of the sleeve that is named."""
     desk = Desk("operator", words, **down())
     assert desk.ask(text).startswith("Worker: bad, no worker is running.")
-    assert [name for name, _ in desk.called] == ["explain_event", "pauses", "health"]
+    assert [name for name, _ in desk.called] == ["health", "explain_event", "pauses"]
 
 
 def test_a_sleeve_that_did_trade_is_said_to_have(words: Words) -> None:
