@@ -68,7 +68,8 @@ SPOKEN: tuple[tuple[str, str], ...] = (
     ("incident", r"\bincidents?\b"),
     (
         "bars",
-        r"\b(?:exchange|venue|binance|bybit|okx)\b.*\b(?:down|out|outage|offline|away|unreachable|maintenance|dead)\b|\boutage\b",
+        r"\b(?:exchange|venue|binance|bybit|okx|internet|network|connection)\b.*\b(?:down|out|outage|offline|away|unreachable|maintenance|dead|"
+        r"answer\w*|respon\w*|repl\w*|silent|quiet|lost|gone|cut|drop\w*)\b|\boutage\b",
     ),
     ("bars", r"\bbars?\b|\bstale\b|\bprices?\b|\bfeed\b|\bcandles?\b|\bdata\b"),
 )
@@ -76,6 +77,7 @@ PAGES_SPOKEN: tuple[tuple[str, str], ...] = (  # of pages that no kind of alert 
     ("orphan", r"\borphan"),
     ("unknown-order", r"\b(?:unknown|foreign) (?:order|trade)"),
     ("gate-closed", r"\bgate\b"),
+    ("identity", r"\b(?:money|cents?|cash|books?)\b.*\b(?:missing|add up|adds up|short)\b"),
 )
 _UNITS = {
     "equity": "usd",

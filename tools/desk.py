@@ -214,7 +214,7 @@ def sleeves(ctx: ToolContext, args: SleevesArgs) -> ToolResult:
         "",
         "is anything wrong?; is everything ok?; any problems?; is the worker still running?; is the data fresh?; is the "
         "desk ok; all good?; system status; did the feed go stale?; should I be worried?; everything fine?; health check "
-        "please; did the worker restart; status; are all systems go?; is the desk running fine?; are bars coming in on "
+        "please; did the worker restart; are all systems go?; is the desk running fine?; are bars coming in on "
         "time?; how old is the data?; any open orders hanging around?; is the worker alive?; did the feed drop?; is "
         "everything up and running?; is something broken?; is anything on fire?; is the exchange reachable?; are "
         "protective orders in place for everything?; are we connected?; any positions unprotected?",
@@ -230,8 +230,15 @@ def sleeves(ctx: ToolContext, args: SleevesArgs) -> ToolResult:
 def health(ctx: ToolContext, args: NoArgs) -> ToolResult:  # noqa: ARG001 - every tool takes the same two arguments
     """Is anything wrong: worker, stale bars, halt, breakers, journals, disk."""
     from engine.watch.health import checks
+    from engine.watch.heartbeat import heartbeat_of
 
-    return caused(_checks_result(ctx, checks(ctx.home, ctx.engine, ctx.now_ms), "h"), cause_text(ctx))
+    found, beat = _checks_result(ctx, checks(ctx.home, ctx.engine, ctx.now_ms), "h"), heartbeat_of(ctx.home).get("wall_ms")
+    if isinstance(beat, int):
+        values: dict[str, tuple[Value, str]] = {"beat": (beat, "ms"), "silent": (max(0, ctx.now_ms - beat), "duration_ms")}
+        facts = make_facts(h := ctx.handle("h", "heartbeat"), "the worker's heartbeat", Evidence("desk", "health"), values)
+        text = f"{found.text} The worker's last heartbeat: {{{h}.beat}} (wall time), {{{h}.silent}} ago."
+        found = found._replace(facts=found.facts + facts, text=text)
+    return caused(found, cause_text(ctx))
 
 
 @tool(

@@ -164,10 +164,10 @@ def worst_days(ctx: ToolContext, args: WorstDaysArgs) -> ToolResult:
     asked_as(
         "",
         "are we doubling the bet?; how correlated are our positions?; how concentrated is the desk?; what is our exposure "
-        "by strategy?; is it all the same bet?; are btc and eth the same bet?; exposure by instrument; are we "
-        "diversified?; are btc and eth basically the same trade?; are btc and eth moving together?; is the book too "
+        "by strategy?; is it all the same bet?; exposure by instrument; are we diversified?; "
+        "are btc and eth basically the same trade?; are btc and eth moving together?; is the book too "
         "concentrated?; how much of the book is in eth?; what's our net exposure?; how is the money allocated?; "
-        "correlation of btc and eth; what is our exposure?",
+        "what is our exposure?",
     ),
 )
 def exposure(ctx: ToolContext, args: ExposureArgs) -> ToolResult:
@@ -188,6 +188,8 @@ def exposure(ctx: ToolContext, args: ExposureArgs) -> ToolResult:
         values[f"{name}_times_max"] = (getattr(hard, f"{name}_frac_max"), "ratio")
     net = sum(share.exposure if share.side == "long" else -share.exposure for share in found.instruments)
     values |= {"alike_frac": (found.alike_frac, "frac"), "equity": (found.equity, "usd"), "net": (net, "usd")}
+    sides = {side: sum(one.exposure for one in found.instruments if one.side == side) for side in ("long", "short")}
+    values |= {side: (amount, "usd") for side, amount in sides.items()}
     for name, amount in (("gross", found.gross), ("net", net), ("idle", max(0.0, found.equity - found.gross))):
         values[f"{name}_share"] = (times and amount / times, "frac")
     facts: list[Fact] = list(make_facts(h, "exposure of the desk", evidence, values))
@@ -246,7 +248,7 @@ def _coin(instrument: str) -> str:
 def define(ctx: ToolContext, args: WordArgs) -> ToolResult:
     """What a word means: a strategy parameter or a hard limit with its bounds and default, from the declarations of the code;
     else a word of the desk or a metric, from the glossary."""
-    found = _declared(ctx)
+    found = declared(ctx)
     key = args.word.strip().lower().replace(" ", "_").replace("-", "_")
     if key in ("guardrails", "limits", "hard_limits"):
         return _all_limits(found)
@@ -261,8 +263,58 @@ def define(ctx: ToolContext, args: WordArgs) -> ToolResult:
             f"{args.word!r} is neither a declared parameter or limit nor in the glossary; near it: {', '.join(near) or 'nothing'}"
         )
     rows = tuple((place, *(entry[name] for name in ("about", "default", "bounds"))) for place, entry in found[key].items())
-    text = f"{key}: " + "; ".join(dict.fromkeys(str(row[1]) for row in rows)) + "."
-    return ToolResult("ok", text, (), (Evidence("config", "declarations"),), Table(("of", "meaning", "default", "bounds"), rows))
+    may = [
+        f"{about}; {bounds}, {default} by default" if bounds[:1].isdigit() else str(about) for _, about, default, bounds in rows
+    ]
+    text = f"{key}: " + "; or ".join(dict.fromkeys(may)) + "."
+    used, facts = _used(ctx, key)
+    table = Table(("of", "meaning", "default", "bounds"), rows)
+    return ToolResult("ok", f"{text}{used}", facts, (Evidence("config", "declarations"),), table)
+
+
+def _used(ctx: ToolContext, key: str) -> tuple[str, tuple[Fact, ...]]:
+    """How much of a hard limit is used now, of the desk or of each sleeve, the nearest first; nothing of a parameter."""
+    from engine.control.config import active
+    from engine.control.limits import limits_of
+    from engine.errors import DeskError
+    from engine.watch.limit_usage import limit_usage
+    from engine.watch.tripped import tripped_events
+    from engine.watch.window import journal_of, mark_at
+
+    path, hard = journal_of(ctx.home), limits_of(ctx.home)
+    mark = mark_at(path) if key in USED_AS else None
+    if mark is None:
+        return "", ()
+    try:
+        traded = active(ctx.engine, ctx.home).config.traded
+    except DeskError:  # a word means what it means on a desk that cannot be read, too
+        return "", ()
+    usages = limit_usage(mark.body, hard, traded, tripped_events(path, mark, hard.pause_hours))
+    near = sorted((u for u in usages if USED_AS[key] in u.name and u.value is not None), key=lambda u: -(u.used_frac or 0.0))[:12]
+    facts: list[Fact] = []
+    said = []
+    for one in near:
+        h = ctx.handle("u", one.name)
+        values: dict[str, tuple[Value, str]] = {"used": (one.value, one.unit), "limit": (one.limit, one.unit)}
+        values |= {"until": (one.until_ms, "ms")} if one.until_ms is not None else {}
+        facts += make_facts(h, one.name, Evidence("event", mark.id), values)
+        ends = f", entries shut until {{{h}.until}}" if one.until_ms is not None else ""
+        said.append(f"{one.name} {{{h}.used}} of {{{h}.limit}}{ends}")
+    return (f" Used now, the nearest first: {'; '.join(said)}." if said else ""), tuple(facts)
+
+
+USED_AS = {  # hard limit -> what its use is called (engine/watch/limit_usage.py)
+    "streak_max": "losses in a row",
+    "day_loss_frac_max": "loss of the day",
+    "day_entries_max": "entries of the day",
+    "drawdown_frac_max": "drawdown since release",
+    "gross_frac_max": "gross exposure",
+    "correlated_frac_max": "correlated exposure",
+    "positions_max": "open positions",
+    "instrument_frac_max": "exposure in ",
+    "family_frac_max": "exposure by ",
+    "leverage_max": ": leverage",
+}
 
 
 def _all_limits(found: dict[str, dict[str, dict[str, Any]]]) -> ToolResult:
@@ -287,7 +339,7 @@ def glossary() -> dict[str, str]:
     return found
 
 
-def _declared(ctx: ToolContext) -> dict[str, dict[str, dict[str, Any]]]:
+def declared(ctx: ToolContext) -> dict[str, dict[str, dict[str, Any]]]:
     """Word -> place -> what its declaration says: parameters of shipped strategies, and the desk's hard limits."""
     from engine.control.limits import limits_of
     from engine.strategies.base import SHIPPED, load_strategy, params_table

@@ -31,7 +31,7 @@ from tools.common.contract import (
 from tools.common.split_words import first_and_last, which_apart
 from tools.common.time_words import NEVER_RAN, instant, window_text
 from tools.runs import TRIP, store
-from tools.trip_facts import by_group, in_order, of_length, trip_facts
+from tools.trip_facts import below_peak, by_group, in_order, of_length, trip_facts, window_of
 
 DESK = "desk"
 By = Literal[
@@ -111,7 +111,8 @@ def trips(ctx: ToolContext, args: TripsArgs) -> ToolResult:
     values: dict[str, tuple[Value, str]] = {name: (whole.row(0, named=True).get(name), unit) for name, unit in SPLIT.items()}
     values["open"] = (found["exit_ms"].null_count(), "count")
     values |= {IN_INCIDENTS: (apart, "count")} if apart else {}
-    values |= trip_facts(found)
+    window = window_of(ctx, args.subject, args.since, args.until)
+    values |= trip_facts(found, window)
     facts = list(make_facts(h, f"round trips of {args.subject}", evidence, values))
     rate = f"hit rate {{{h}.win_frac}}, profit factor {{{h}.profit_factor}}, "
     streak = f", longest streak {{{h}.loss_streak}} losses, {{{h}.win_streak}} wins"
@@ -135,16 +136,16 @@ def trips(ctx: ToolContext, args: TripsArgs) -> ToolResult:
             in_order(found, args.listed).head(LISTED_MAX)
             if args.listed
             else extremes(found, n or 1, worst=args.worst is not None),
-            (*LISTED, "held_ms") if args.listed else tuple(LISTED),
+            (*LISTED, "held_ms", "units", "entry_price", "exit_price", "risk") if args.listed else tuple(LISTED),
             ("trip", "sleeve", "side", "reason"),
         )
-        units = {**TRIP, "held_ms": "duration_ms"}
+        units = {**TRIP, "held_ms": "duration_ms", "risk": "usd"}
     else:
         chosen, names = split(found, args.by or "exit"), ("key",)
         columns = tuple(name for name in SPLIT if not (args.outcome and name in ("wins", "win_frac")))
         units = SPLIT
     apart_of = groups_apart(found, args.by) if args.by and args.by not in BY_OUTCOME else {}
-    more_of = dict(by_group(found, args.by)) if args.by else {}
+    more_of = dict(by_group(found, args.by, window)) if args.by else {}
     rows = []
     for row in chosen.to_dicts():
         own = ctx.handle("k", f"{label} {row[names[0]]}")
@@ -278,6 +279,7 @@ def performance(ctx: ToolContext, args: SubjectArgs) -> ToolResult:
     h = ctx.handle("q", args.subject)
     values: dict[str, tuple[Value, str]] = {"return_frac": (float(equity[-1] / equity[0] - 1.0), "frac")}
     values |= {"first": (int(close_ms[0]), "ms"), "last": (int(close_ms[-1]), "ms"), "whole_days": (len(returns), "days")}
+    values |= below_peak(close_ms, equity)
     sharpe, why = _sharpe(returns)
     values |= {name: (value, "days" if name == "days_needed" else "ratio") for name, value in sharpe.items()}
     values |= _of_days(returns)
@@ -298,6 +300,7 @@ def performance(ctx: ToolContext, args: SubjectArgs) -> ToolResult:
             (n, *(f"{{{own}.{name}}}" for name in ("depth_frac", "depth", "peak", "trough")), end, f"{{{own}.lasted_ms}}")
         )
     text = f"{args.subject}{bars_of(ctx, args.subject)}: return {{{h}.return_frac}} from {{{h}.first}} to {{{h}.last}}, "
+    text += f"now {{{h}.below_frac}} ({{{h}.below}}) below the peak of {{{h}.peak}}, " if values["below"][0] else ""
     text += why or (
         f"Sharpe {{{h}.sharpe}}, 95 % interval {{{h}.sharpe_low}} to {{{h}.sharpe_high}} ({{{h}.whole_days}}). "
         + _apart(h, sharpe)

@@ -1,6 +1,7 @@
 """Fills by their size, slippage or fee, or the newest, each with what it cost. Called by tools/journal.py."""
 
 from collections.abc import Sequence
+from statistics import median
 from typing import Literal
 
 from engine.clock import utc
@@ -24,13 +25,25 @@ def ranked(ctx: ToolContext, label: str, fills: Sequence[Event], by: Order, n: i
         rows.append((utc(e.t_event_ms), e.id, clean(e.body.get("sleeve", ""), 60), what, *cells))
     h = ctx.handle("j", f"{label} {by} {n}")
     facts += make_facts(h, "these fills", Evidence("desk", "journal"), _costs(chosen) | {"count": (len(chosen), "count")})
-    order = f"the largest {by} first" if by in most else "the newest first"
-    text = f"{{{h}.count}} fill{'s' if len(chosen) != 1 else ''}, {order}: "
-    text += f"{{{h}.size}} traded, slippage {{{h}.slippage}} ({{{h}.slippage_bps}}), fees {{{h}.fee}}."
+    every, worst = ctx.handle("j", f"{label} all"), max(fills, key=_bps)
+    whole: dict[str, tuple[Value, str]] = {"median_bps": (median(map(_bps, fills)), "bps"), "worst_bps": (_bps(worst), "bps")}
+    facts += make_facts(every, "all fills", Evidence("desk", "journal"), _costs(fills) | whole | {"fills": (len(fills), "count")})
     when, _, sleeve, what, size, slipped, bps, _ = rows[0]
-    first = f" The first: {when}, {sleeve} {what}, {size}, slippage {slipped} ({bps})."
+    order = f"the largest {by} first" if by in most else "the newest first"
+    first = f"The {f'largest {by}' if by in most else 'newest'}: {when}, {sleeve} {what}, {size}, slippage {slipped} ({bps})."
+    whole_text = (
+        f"Of {{{every}.fills}} fills the worst was off by {{{every}.worst_bps}}, the median one by {{{every}.median_bps}}, all "
+    )
+    whole_text += f"by {{{every}.slippage_bps}} of the {{{every}.size}} traded ({{{every}.slippage}}), fees {{{every}.fee}}."
+    text = f"{whole_text} {first}" if by == "slippage" else f"{first} {whole_text}"
+    text += f" The {{{h}.count}} listed, {order}: {{{h}.size}} traded, slippage {{{h}.slippage}} ({{{h}.slippage_bps}}), fees "
+    text += f"{{{h}.fee}}."
     heads = ("desk time", "event", "sleeve", "what", "size", "slippage", "slippage_bps", "fee")
-    return text + first, Table(heads, tuple(rows)), facts, chosen
+    return text, Table(heads, tuple(rows)), facts, chosen
+
+
+def _bps(e: Event) -> float:
+    return float(e.body["slippage"]) / _size(e) * 1e4 if _size(e) else 0.0
 
 
 def _size(e: Event) -> float:

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from engine.clock import utc
+from engine.clock import HOUR_MS, utc
 from engine.errors import BadInput
 from engine.store.chain import Event
 from tools.causes import cause_text, caused
@@ -124,7 +124,7 @@ class ExplainArgs(Args):
 )
 def journal_search(ctx: ToolContext, args: SearchArgs) -> ToolResult:
     """What happened in a window of desk time, with event ids."""
-    from engine.watch.window import journal_of, mark_at
+    from engine.watch.window import first_mark, journal_of, mark_at
 
     if ctx.desk_ms is None:
         return no_data(NEVER_RAN)
@@ -137,7 +137,8 @@ def journal_search(ctx: ToolContext, args: SearchArgs) -> ToolResult:
         text, listed, costs, events = ranked(ctx, label, [one.first for one in found], args.fills_by, args.limit)
         data = {"from_ms": low, "to_ms": high, "counts": {"fill": len(found)}, "events": [e.id for e in events]}
         return ToolResult("ok", text, tuple(costs), tuple(Evidence("event", e.id) for e in events), listed, data)
-    people = people_events(ctx, args, low, high)
+    people, begun = people_events(ctx, args, low, high), first_mark(path)
+    low = low if begun is None else max(low, begun.t_event_ms)  # `since 2009` is since the desk began
     counts = Counter[str]()
     for stretch in found:
         counts[stretch.kind] += stretch.count
@@ -319,6 +320,7 @@ def at_instant(ctx: ToolContext, path: Any, sleeve: str, ms: int) -> ToolResult:
     side, _, silent = signal_in(bar.body, sleeve)
     why = f"; its strategy gave none: {silent}" if silent else ""
     text = f"At {utc(mark.t_event_ms)} {sleeve}: {quiet_mark(body, side)}{clean(why, 240)} (event {mark.id})."
+    text += f" {near(path, sleeve, ms)}"
     began_ms = body["guard"]["refused_ms"]
     began = [] if began_ms is None else list(between(path, began_ms - 1, began_ms, {"decision"}))
     began = [e for e in began if e.body.get("sleeve") == sleeve]
@@ -326,6 +328,19 @@ def at_instant(ctx: ToolContext, path: Any, sleeve: str, ms: int) -> ToolResult:
         told = explanation_of(ctx, began)
         return told._replace(text=f"{text} It began so: {told.text}")
     return ToolResult("ok", text, evidence=(Evidence("event", mark.id),), data={"events": [mark.id]})
+
+
+def near(path: Any, sleeve: str, ms: int) -> str:
+    """What a sleeve had refused, tripped or filled within an hour of an instant; else its last fill before it."""
+    from engine.store.lookback import last
+
+    found = search(path, (ms - HOUR_MS, ms + HOUR_MS), DESK_KINDS, ("refused", "breaker", "fill"), sleeve, None)
+    each = "; ".join(f"{utc(one.first.t_event_ms)} {one.line()} ({one.first.id})" for one in found[:4])
+    if each:
+        return f"Within an hour of it: {each}."
+    fill = last(path, ("fill",), lambda e: e.body.get("sleeve") == sleeve and e.t_event_ms <= ms)
+    of_it = f"; its last fill before: {utc(fill.t_event_ms)}, {event_line(fill)} ({fill.id})" if fill is not None else ""
+    return f"Nothing of it was refused, tripped or filled within an hour{of_it}."
 
 
 def parent_facts(ctx: ToolContext, e: Event) -> tuple[Fact, ...]:

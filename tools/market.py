@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import Field
 
-from engine.clock import utc
+from engine.clock import TIMEFRAMES, timeframe_ms, utc
 from engine.errors import BadInput
 from tools.common.contract import (
     Args,
@@ -24,6 +24,7 @@ from tools.common.contract import (
 )
 
 ROWS_MAX = 40
+HOLES_MAX = 8  # series of one symbol whose missing bars are said in a sentence
 UNITS = {"price": "price", "frac": "frac"}  # of readings; what is outside has its own
 
 
@@ -67,17 +68,23 @@ def list_data(ctx: ToolContext, args: ListDataArgs) -> ToolResult:
     if not found:
         return no_data(f"no series of {_filter_text(args)}; {len(ctx.catalog.series())} series in all (nightdesk data list)")
     facts: list[Fact] = []
-    rows = []
+    rows, holes = [], []
     for s in found[:ROWS_MAX]:
         name = " ".join(part for part in (s.venue, s.symbol, s.market, s.series, s.tag) if part)
         handle = ctx.handle("s", name)
         evidence = Evidence("data", s.path.name)
         values = {"rows": (s.rows, "count"), "first": (s.first_ms, "ms"), "last": (s.last_ms, "ms")}
+        if s.series in TIMEFRAMES:  # by their number: a bar opens every so often
+            missing = (s.last_ms - s.first_ms) // timeframe_ms(s.series) + 1 - s.rows
+            facts += make_facts(handle, name, evidence, {"missing": (missing, "count")})
+            holes.append(f"{name} {{{handle}.missing}} ({{{handle}.first}} to {{{handle}.last}})")
         facts += make_facts(handle, name, evidence, values)
         rows.append((s.venue, s.symbol, s.market, s.series, s.tag or "-", s.source, *(f"{{{handle}.{m}}}" for m in values)))
     columns = ("venue", "symbol", "market", "series", "tag", "source", "rows", "first", "last")
     more = "" if len(found) <= ROWS_MAX else f" The first {ROWS_MAX} are shown; name a venue, symbol or series."
     text = f"{len(found)} series of {_filter_text(args)}.{more}"
+    if holes and args.symbol:
+        text = f"Bars missing between the first and the last: {'; '.join(holes[:HOLES_MAX])}. {text}"
     data = {"count": len(found), "sources": sorted({s.source for s in found})}
     return ToolResult("ok", text, tuple(facts), table=Table(columns, tuple(rows)), data=data)
 

@@ -98,8 +98,10 @@ def pauses(ctx: ToolContext, args: SleevesArgs) -> ToolResult:
     if not rows:
         which = args.sleeve or "every sleeve"
         text = f"Not paused: {which} may enter, as of desk time {utc(mark.t_event_ms)}."
+        text += "" if args.sleeve else " No breaker and no halt is in force."
         return ToolResult("ok", text, (), (evidence,), None, {"paused": []})
     text = f"No entries now, as of desk time {utc(mark.t_event_ms)}. {'; '.join(lines)}."
+    text += "" if blocked else " No breaker of the desk and no halt is in force."
     table = Table(("sleeve", "why", "since", "until", "by"), tuple(rows))
     return ToolResult("ok", text, tuple(facts), (evidence,), table, {"paused": sorted({row[0] for row in rows})})
 

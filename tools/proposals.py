@@ -11,7 +11,7 @@ from pydantic import Field
 from pydantic.json_schema import SkipJsonSchema
 
 from engine.clock import utc
-from engine.control.canary import WITHOUT_CANARY, CanaryPlan, plan_for, watch_text
+from engine.control.canary import WITHOUT_CANARY, CanaryPlan, plan_for
 from engine.errors import BadInput, Refused
 from engine.redaction import redacted
 from engine.sim import bootstrap, versus
@@ -33,8 +33,10 @@ from tools.common.contract import (
     tool,
 )
 from tools.compare import gap_facts
+from tools.proposal_texts import card, diff_text, reads
 from tools.setups import ParamChange, label_of, live_setup, lived_span, runs_of, values_of
 
+PAIRS_AT_ONCE = 4  # runs of two sleeves: as many jobs as may be open
 Pair = Sequence[dict[str, Any]]  # the run of the configuration in force and the one of the changed sleeve
 
 
@@ -93,12 +95,12 @@ def proposals(ctx: ToolContext, args: ProposalsArgs) -> ToolResult:
     from engine.control.proposals import get, list_proposals, view
 
     if args.proposal_id:
-        return _card(ctx, view(ctx.engine, get(ctx.engine, args.proposal_id)))
+        return card(ctx, view(ctx.engine, get(ctx.engine, args.proposal_id)))
     found = [view(ctx.engine, row) for row in list_proposals(ctx.engine, ctx.now_ms, args.state, limit=20)]
     if not found:
         return no_data(f"no {args.state or ''} proposals".replace("  ", " "))
     rows = tuple(
-        (p["id"], p["sleeve"], _diff_text(p), p["direction"], p["state"], utc(p["created_ms"]), utc(p["expires_ms"]))
+        (p["id"], p["sleeve"], diff_text(p), p["direction"], p["state"], utc(p["created_ms"]), utc(p["expires_ms"]))
         for p in found
     )
     columns = ("proposal", "sleeve", "change", "direction", "state", "made", "expires")
@@ -153,15 +155,12 @@ def propose_tightening(ctx: ToolContext, args: ProposeTighteningArgs) -> ToolRes
     for sleeve, changes in wanted.items():
         made = draft(ctx.engine, ctx.home, sleeve, changes, apply_to_open=bool(args.apply_to_open))
         if made.direction.label != "tightens":
-            what = f"this change {_reads(made.direction.label)}, so it does not count as a tightening: {made.direction.why}"
+            what = f"this change {reads(made.direction.label)}, so it does not count as a tightening: {made.direction.why}"
             raise Refused(what, "the developer may propose it with propose_config")
     canary = plan_for(None, ctx.canary, has_part=False)  # it lowers risk itself: at its own size, and watched
     return propose_change(
         ctx, wanted, args.rationale, lived_span(ctx, None, None), to_open=bool(args.apply_to_open), canary=canary
     )
-
-
-# --------------------------------------------------------------------------- making one
 
 
 def _wanted(args: Any) -> dict[str, dict[str, Any]]:
@@ -193,14 +192,17 @@ def propose_change(
         base = live_setup(made.old, made.from_version)
         changed = base.having(labels[sleeve], made.new.params).reading(made.new.models)
         setups += [base, changed._replace(execution=made.new.execution or "")]
-    done = runs_of(ctx, setups, span, {})
-    if done.instead:
-        lacks = "The evidence cannot be made." if done.instead.status == "failed" else "The evidence is not ready yet."
-        return done.instead._replace(text=f"{lacks} {done.instead.text}")
+    made_runs: list[dict[str, Any]] = []
+    for n in range(0, len(setups), PAIRS_AT_ONCE):
+        done = runs_of(ctx, setups[n : n + PAIRS_AT_ONCE], span, {})
+        if done.instead:
+            lacks = "The evidence cannot be made." if done.instead.status == "failed" else "The evidence is not ready yet."
+            return done.instead._replace(text=f"{lacks} {done.instead.text}")
+        made_runs += done.runs
     evidence: dict[str, list[dict[str, Any]]] = {}
     facts: tuple[Fact, ...] = ()
     for n, (sleeve, made) in enumerate(drafts.items()):
-        pair = done.runs[2 * n : 2 * n + 2]
+        pair = made_runs[2 * n : 2 * n + 2]
         leaky = next(
             (run for run in pair if run.get("leaks") and run["leaks"].get("looks_ahead", not run["leaks"]["clean"])), None
         )
@@ -286,111 +288,4 @@ def store_proposal(
         canary=canary,
     )
     ctx.record("proposal", {"proposal": row.id, "diff_sha256": row.diff_sha256, "direction": row.direction})
-    return _card(ctx, view(ctx.engine, row))
-
-
-# --------------------------------------------------------------------------- reading one
-
-
-def _card(ctx: ToolContext, p: Mapping[str, Any]) -> ToolResult:
-    """A proposal as a person sees it: diff with bounds, direction, worst case, evidence, expiry."""
-    from engine.control.draft import key_text
-    from engine.control.evidence import equal_worst_case, verdict_words
-
-    handle = ctx.handle("q", p["id"])
-    subject = f"proposal {p['id']} for {p['sleeve']}"
-    values: dict[str, tuple[Any, str]] = {"expires": (p["expires_ms"], "ms"), "created": (p["created_ms"], "ms")}
-    for sleeve, pair in (p["exposure"].get("sleeves") or {"": p["exposure"]}).items():
-        for when in ("before", "after"):
-            worst = pair.get(when) or {}
-            for name, unit in (("risk_frac", "frac"), ("gross_frac", "ratio"), ("leverage", "ratio")):
-                if name in worst:
-                    values["_".join(filter(None, (sleeve.replace("-", "_"), name, when)))] = (worst[name], unit)
-    facts = make_facts(handle, subject, Evidence("proposal", p["id"]), values)
-    own = p["exposure"].get("keys") or {}
-    rows = tuple(
-        (key_text(c["key"]), _change(c, "old"), _change(c, "value"), _bounds(c), c.get("unit") or "-", own.get(c["key"], "-"))
-        for c in p["diff"]["changes"]
-    )
-    comparisons = [e for e in p["evidence"] if e.get("role") == "comparison"]
-    why = p["exposure"].get("why", "")
-    mixed = verdict_words(p["direction"], p["exposure"]).startswith("MIXED")
-    moves = "is mixed and counts as loosening" if mixed else _reads(p["direction"])
-    lines = [f"{subject} ({p['state']}): {_diff_text(p)}. Computed direction: it {moves}: {why}."]
-    if text := equal_worst_case(p["direction"], p["exposure"], p["diff"]["changes"]):
-        lines.append(f"The worst case is {text}.")
-    for n, e in enumerate(comparisons):
-        where = f"On the evidence of {e['sleeve']}" if e.get("sleeve") else "On the evidence"
-        text = f"{where} the change is {e['text']}".replace("is cannot", "and the live configuration cannot")
-        made = _interval_facts(handle, subject, p["id"], e, f"_{n + 1}" if n else "")
-        facts += made
-        low, high, mean, days = (f"{{{fact.ref}}}" for fact in made) if made else ("", "", "", "")
-        text += f": {mean} a day ({low} to {high}) over the {days} whole days that both traded" if made else ""
-        lines.append(text + (f"; {e['caveat']}." if e.get("caveat") else "."))
-    for e in p["evidence"]:
-        about = f"{e['sleeve']}: " if e.get("sleeve") else ""
-        if e.get("life", "").startswith("stopped"):
-            lines.append(f"{about}The {e['role']} run was {e['life']}.")
-        elif e.get("role") == "beyond":
-            lines.append(f"{about}Of the evidence: {e['text']}.")
-    for e in p["evidence"]:
-        if e.get("role") == "model":
-            lines.append(f"{e['model']}@{e['version']}: {'. '.join([e['gates'], *e['worth'], *e['differs']])}.")
-    lines += [text for text in [watch_text(p["diff"], p["parts"])] if text]
-    if p["rationale"]:
-        lines.append(f'Reason given: "{clean(p["rationale"], 400)}".')
-    lines += [f"Warning: {e['text']}." for e in p["evidence"] if e.get("role") == "warning"]
-    if p["state"] == "pending":
-        lines.append(f"Until {{{handle}.expires}} a person may decide: nightdesk proposals approve {p['id']} --as NAME")
-    elif p["state_reason"]:
-        lines.append(f"{p['state_reason']}.")
-    evidence = [Evidence("proposal", p["id"]), *(Evidence("run", e["run_id"]) for e in p["evidence"] if e.get("run_id"))]
-    verdict = comparisons[0].get("verdict") if len(comparisons) == 1 else None
-    data = {"proposal": p["id"], "state": p["state"], "direction": p["direction"], "verdict": verdict}
-    data |= {"asked_by": {name: clean(str(p["requester"].get(name) or ""), 80) for name in ("role", "person")}}
-    columns = ("parameter", "now", "proposed", "bounds", "unit", "direction")
-    return ToolResult("ok", " ".join(lines), facts, tuple(evidence), Table(columns, rows), data)
-
-
-def _interval_facts(handle: str, subject: str, proposal: str, e: Mapping[str, Any], which: str) -> tuple[Fact, ...]:
-    """Low, high and mean of a stored comparison in bps a day, and its days; none without an interval."""
-    ends = [e[name] for name in ("low_frac", "high_frac", "difference_frac") if isinstance(e.get(name), int | float)]
-    if len(ends) < 3:
-        return ()
-    named = zip(("low_bps", "high_bps", "difference_bps"), ends, strict=True)
-    found: dict[str, tuple[Any, str]] = {f"{name}{which}": (value * 1e4, "bps") for name, value in named}
-    found[f"compared_days{which}"] = (e.get("days"), "count")
-    return make_facts(handle, subject, Evidence("proposal", proposal), found)
-
-
-def _reads(label: str) -> str:
-    """A direction as a verb."""
-    return {"neutral": "leaves risk as it is", "unknown": "has an effect on risk that cannot be computed"}.get(label, label)
-
-
-def _diff_text(p: Mapping[str, Any]) -> str:
-    from engine.control.draft import key_text
-
-    changes = p["diff"]["changes"]
-    more = f" and {len(changes) - 4} more" if len(changes) > 4 else ""
-    return ", ".join(f"{key_text(c['key'])} {_change(c, 'old')} -> {_change(c, 'value')}" for c in changes[:4]) + more
-
-
-def _bounds(change: Mapping[str, Any]) -> str:
-    low, high = change.get("low"), change.get("high")
-    if low is None and high is None:
-        return " or ".join(change.get("choices") or ()) or "-"
-    return f"{_cell(low)} to {_cell(high)}"
-
-
-def _change(change: Mapping[str, Any], which: str) -> str:
-    """The old or the proposed value of a change."""
-    from engine.control.draft import value_text
-
-    return _cell(value_text(change["key"], change[which]))
-
-
-def _cell(value: Any) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return f"{value:g}" if isinstance(value, int | float) else clean(value, 40)
+    return card(ctx, view(ctx.engine, row))

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from agents.offline.account import tokens_of, words_left
+from agents.offline.account import tokens_of, weighs, words_left
 from agents.offline.drafts import asks_back, drafted, result_text, window
 from agents.offline.page_plans import rule_story
 from agents.offline.read_back import PlannedCall
@@ -96,6 +96,16 @@ def exit_of(table: Table, line: Sequence[Any], facts: Facts) -> PlannedCall | No
     return PlannedCall("journal_search", {"kinds": ["fill"], "sleeve": cells["sleeve"], "since": since, "until": until})
 
 
+def trip_meant(slots: Slots, last: CallResult, facts: Facts) -> FromAbove | None:
+    """The round trip of the list above that a sentence means: by its place, the only one, or the first, which is the extreme."""
+    table = last.table
+    if last.name != "trips" or table is None or table.columns[0] != "trip" or not table.rows:
+        return None
+    place = slots.place if slots.place is not None and _there(slots.place, table.rows) else 0
+    at = exit_of(table, table.rows[place], facts)
+    return None if at is None else story_of(at, f"{slots.text} why")
+
+
 def story_of(search: PlannedCall, text: str) -> PlanOf:
     """A round trip of the desk: its fills from entry to exit; asked for a reason, the event that opened or ended it first."""
     return partial(_story, search, text)
@@ -109,16 +119,6 @@ def _story(search: PlannedCall, text: str, q: Question) -> Plan:  # noqa: ARG001
     explain = PlannedCall("explain_event", {"event_id": events[0] if says("above.entry", text) else events[-1]})
     (cause,) = yield [explain]
     return drafted([explain, search], [cause, found])
-
-
-def trip_meant(slots: Slots, last: CallResult, facts: Facts) -> FromAbove | None:
-    """The round trip of the list above that a sentence means: by its place, the only one, or the first, which is the extreme."""
-    table = last.table
-    if last.name != "trips" or table is None or table.columns[0] != "trip" or not table.rows:
-        return None
-    place = slots.place if slots.place is not None and _there(slots.place, table.rows) else 0
-    at = exit_of(table, table.rows[place], facts)
-    return None if at is None else story_of(at, f"{slots.text} why")
 
 
 def together(results: Sequence[CallResult]) -> list[CallResult]:
@@ -140,7 +140,8 @@ def row_ids(result: CallResult) -> list[str]:
     if result.table is None or not result.table.rows:
         return [i for i in result.evidence if PATTERNS["above.id"].fullmatch(i)]
     found = [
-        next((m[0] for cell in row if isinstance(cell, str) and (m := says("above.id", cell))), "") for row in result.table.rows
+        next((m[0] for cell in row if isinstance(cell, str) and cell[:1] != "{" and (m := says("above.id", cell))), "")
+        for row in result.table.rows
     ]
     return found if all(found) else []
 
@@ -172,10 +173,10 @@ def why(slots: Slots, older: "Part | None", newest_turn: "Part | None", past: Se
     call = newest_turn.call if newest_turn is not None else None
     waits = newest_turn is not None and (newest_turn.lost or newest_turn.maybe)
     read = past[-1].results or waits or (isinstance(call, PlannedAnswer) and not call.asked_back)
-    if last is not None and not read and says("subject.loses", slots.text) and (run := run_shown(last)) is not None:
-        return partial(_of_run_above, str(run))
     if newest_turn is not None and newest_turn.way is not None and newest_turn.way.key in SAY["of_people"].split():
         return PlannedAnswer(SAY["why_not"], read_as="the answer above")
+    if last is not None and not read and says("subject.loses", slots.text) and (run := run_shown(last)) is not None:
+        return partial(_of_run_above, str(run))
     if last is None or not read:
         return asks_back("Why what? Nothing was looked up for the last answer: name the day, the trade or the event.")
     none_of = [r for r in past[-1].results if r.status == "no_data" and str(r.args.get("state", "-")) in slots.text]
@@ -237,7 +238,17 @@ def no_more(last: CallResult, text: str = "") -> PlannedAnswer:
     none = last.status == "no_data" or "No matching events" in last.text
     lead = f"None was found, so the record does not say {asked[0]}" if lacks and none and asked else ""
     less = f"The record does not say {asked[0]}. What was found" if lacks and asked else ""
-    lead = lead or less or "What stands above says this, and no more"
+    shown_words = {stem(word) for word in re.findall(r"[a-z]+", shown.lower())}
+    unsaid = [word for word in re.findall(r"[a-z]{3,}", text) if weighs(word) and stem(word) not in shown_words]
+    lead = (
+        lead
+        or less
+        or (
+            f"What stands above does not say that ({', '.join(unsaid)}). It says"
+            if unsaid
+            else "What stands above says this, and no more"
+        )
+    )
     return PlannedAnswer(f"{lead}:\n\n{shown}", read_as="the answer above")
 
 

@@ -10,12 +10,13 @@ from functools import partial
 from typing import Any
 
 from agents.offline import correct
-from agents.offline.above import again, nothing_more, row_ids, run_shown, why
+from agents.offline.above import again, nothing_more, row_ids, row_of, run_shown, why
+from agents.offline.date_points import time_of
 from agents.offline.drafts import asks_back, drafted
 from agents.offline.measured import judged
 from agents.offline.page_plans import rule_story
 from agents.offline.read_back import PlannedCall, read_as
-from agents.offline.slots import Slots, words_of
+from agents.offline.slots import Slots, read_slots, words_of
 from agents.offline.steps import Plan, PlannedAnswer, PlanOf, Question
 from agents.offline.tables import extreme_row, handle_of, number_of
 from agents.offline.talk import tables_above
@@ -35,7 +36,7 @@ from agents.offline.turn_above import (
     window_of,
     word_of,
 )
-from agents.offline.ways import SAY, ways
+from agents.offline.ways import ways
 from agents.offline.words import LISTS, PATTERNS, says
 
 KINDS = Kinds()
@@ -51,9 +52,10 @@ def _picked(heard: ShortSentence) -> str:
 def _picked_sleeve(heard: ShortSentence) -> str:
     """The sleeve of the row that was picked."""
     name, table = _picked(heard), heard.table
-    if not name and says("asked_again.blames", heard.above.question):  # of a loss the worst, of a gain the best
+    end = heard.read.which if heard.read.which in ("worst", "best") else None
+    if not name and (end or says("asked_again.blames", heard.above.question)):  # of a loss the worst, of a gain the best
         net = number_of(f"{{{handle_of(heard.last, 'net')}.net}}", heard.above.facts) or 0.0
-        at = extreme_row(table, heard.above.facts, "net", "worst" if net < 0 else "best")
+        at = extreme_row(table, heard.above.facts, "net", end or ("worst" if net < 0 else "best"))
         name = "" if at is None else str(table.rows[at][0])
     return _one([s.name for s in heard.above.words.sleeves if s.name in name or f":{s.symbol}:" in name])
 
@@ -66,7 +68,9 @@ def _cell(heard: ShortSentence, name: str) -> str:
 
 def _values(heard: ShortSentence) -> str:
     """The values of the one proposal that stands above."""
-    changes = [(c["key"], c["value"]) for c in heard.last.args.get("changes") or ()]
+    variants = list(heard.last.args.get("variants") or [])
+    listed = heard.last.args.get("changes") or (variants[0]["changes"] if len(variants) == 1 else ())
+    changes = [(c["key"], c["value"]) for c in listed]
     changes = changes or [(row["parameter"], row["proposed"]) for row in heard.last.rows() if "proposed" in row]
     changes = changes or PATTERNS["asked_again.change"].findall(_cell(heard, "change"))
     return " and ".join(f"{key}={value}" for key, value in changes)
@@ -74,6 +78,12 @@ def _values(heard: ShortSentence) -> str:
 
 def _one(found: Sequence[str]) -> str:
     return found[0] if len(set(found)) == 1 else ""
+
+
+def _of_streak(heard: ShortSentence) -> str:
+    """What a streak above was of, in words."""
+    own = [str(heard.last.args[name]) for name in ("sleeve", "side") if heard.last.args.get(name)]
+    return " ".join(("of each sleeve" if heard.last.args.get("by") == "sleeve" else "", *own, window_of(heard))).strip() or " "
 
 
 _OTHER = {"long": "shorts", "short": "longs"}
@@ -91,6 +101,25 @@ _NAMES: Mapping[str, Callable[[ShortSentence], str]] = {
     ),
     "card": lambda heard: _one(heard.last.ids("prop-")),
     "subject": lambda heard: _one(heard.read.symbols) or _cell(heard, "subject"),
+    "sleeve_read": lambda heard: _one(heard.read.sleeves),
+    "compared_key": lambda heard: _one([c["key"] for v in heard.last.args.get("variants", ()) for c in v["changes"]]),
+    "swept_key": lambda heard: _one([pair.partition("=")[0] for pair in heard.last.args.get("vary", ())]),
+    "swept": lambda heard: "{strategy} on {symbol} from {start} to {end}".format_map(heard.last.args),
+    "listed_key": lambda heard: (
+        str(heard.last.args.get("word") or "") or " and ".join(read_slots(heard.above.question, heard.above.words).keys)
+    ),
+    "every_run": lambda heard: " and ".join(i for i in row_ids(heard.last)[:6] if i.startswith("r-")),
+    "of_what_if": lambda heard: " " * any(r.name == "what_if" for r in heard.above.past[-1].results),
+    "asked_cost": lambda heard: found[0] if (found := says("measured.costs", heard.above.question)) else "",
+    "noted_sleeve": lambda heard: _one(read_slots(str(heard.last.args.get("text", "")), heard.above.words).sleeves),
+    "watch_above": lambda heard: " " * any(r.name in ("watches", "propose_watch") for t in heard.above.past for r in t.results),
+    "one_end": lambda heard: heard.found["which"] or heard.found["end"] or "",
+    "of_streak": lambda heard: (
+        _of_streak(heard) if any(says("measured.streak", t.asked.lower()) for t in heard.above.past[-3:]) else ""
+    ),
+    "event_sleeve": lambda heard: (
+        _cell(heard, "sleeve") or _one([r["value"] for r in heard.last.rows() if r.get("what") == "sleeve"])
+    ),
     "of_desk": lambda heard: "" if heard.read.places.keys() & (OWN_NAMES - {"span"}) or run_shown(heard.last) else " ",
     "of_exits": lambda heard: (
         " " if all(re.search("stop|trail|target", str(r.args.get("word"))) for r in heard.above.past[-1].results) else ""
@@ -100,24 +129,54 @@ _NAMES: Mapping[str, Callable[[ShortSentence], str]] = {
         (i for r in heard.above.past[-1].results for i in row_ids(r)[:0:-1] if i.startswith("r-")), ""
     ),
     "listed_runs": lambda heard: " and ".join(i for i in row_ids(heard.last)[:2] if i.startswith("r-")),
+    "symbol_above": lambda heard: str(heard.last.args.get("symbol") or ""),
     "pause_unfiled": lambda heard: " " * (heard.above.last is None and getattr(heard.above.older, "ask", "") == "propose_pause"),
-    "defined": lambda heard: str(heard.last.args.get("word") or ""),
+    "rest_said": lambda heard: (
+        heard.above.past[-1].asked.lower() if "same" in heard.found["rest"] else heard.found["rest"] or " "
+    ),
     "said_value": lambda heard: (re.findall(r"\b\d+(?:\.\d+)?\b", heard.above.question) or [""])[-1],
+    "begins": lambda heard: str(heard.last.args.get("since") or heard.last.args.get("at") or ""),
     "of_a_rule": lambda heard: rule_of(heard.above),
 }
+
+
+def _argument(heard: ShortSentence, name: str) -> str:
+    """An argument of the call above, in words."""
+    return str((heard.above.last and heard.above.last.args.get(name)) or "")
+
+
+def _call(rule: Mapping[str, Any], names: Mapping[str, str], heard: ShortSentence) -> PlannedCall:
+    """The call of a rule, with what it keeps of the call above."""
+    kept = heard.kept(*rule["keep"].split()) if "keep" in rule else {}
+    args = {name: value.format_map(names) if isinstance(value, str) else value for name, value in rule["call"]["args"].items()}
+    return PlannedCall(rule["call"]["name"], kept | args)
 
 
 def _kind(name: str, rule: Mapping[str, Any]) -> Kind:
     """A rule as a kind: a question with its names (after a `=` the rest of one), or a way; None where the thread lacks a name."""
 
     def finds(heard: ShortSentence) -> Any:
-        said = heard.found.groupdict()
-        wanted = re.findall(r"\{(\w+)\}", rule.get("to", rule.get("needs", "")))
-        names = {one: said.get(one) or (_NAMES[one](heard) if one in _NAMES else "") for one in wanted}
-        if not all(names.values()):
+        said = {name: value for name, value in heard.found.groupdict().items() if value}
+        wanted = re.findall(r"\{(\w+)\}", f"{rule.get('needs')} {rule.get('to')} {rule.get('say')}")
+        names = {one: said.get(one) or (_NAMES[one](heard) if one in _NAMES else _argument(heard, one)) for one in wanted}
+        above = says(rule["above"], heard.above.question) if "above" in rule else True
+        shown = re.search(rule["shown"], f"{heard.last.text} {heard.last.table}") if "shown" in rule else True
+        if not (all(names.values()) and above and shown):
             return None
+        calls = [_call(rule, names, heard)] if "call" in rule else []
+        if "judge" in rule:
+            return judged(heard.read, heard.above.past, heard.above.facts)
+        if "back" in rule:
+            return asks_back(rule["back"])
+        if "say" in rule:
+            lead = rule["say"].format_map(names)
+            return with_lead(lead, calls) if calls else PlannedAnswer(lead, read_as="the answer above")
+        if calls:
+            return calls[0]
         if "way" in rule:
-            return ways()[rule["way"]]
+            way, place = ways()[rule["way"]], heard.read.place
+            row = row_of(place, heard.above.past, heard.above.facts) if place is not None and rule.get("early") else None
+            return with_lead(way.text, [row]) if isinstance(row, PlannedCall) else way
         question = " ".join(rule["to"].lstrip("=").format_map(names).split())
         return Rest(question) if rule["to"].startswith("=") else question
 
@@ -127,16 +186,19 @@ def _kind(name: str, rule: Mapping[str, Any]) -> Kind:
     return Kind(form, finds, rule.get("most", 9), of, rule.get("ok", True), bool(rule.get("table")), rule.get("it", False))
 
 
-KINDS += [_kind(name, rule) for name, rule in LISTS["asked_again"].items()]
+EARLY = Kinds(_kind(name, rule) for name, rule in LISTS["asked_again"].items() if rule.get("early"))  # before what is pointed at
+KINDS += [_kind(name, rule) for name, rule in LISTS["asked_again"].items() if not rule.get("early")]
 
 
-_JUDGED = ("pnl", "performance", "trips", "attribution", "desk", "exposure", "excursions", "run", "backtest", "what_if")
-
-
-@KINDS(most=14, of=_JUDGED)
-def is_it_bad(heard: ShortSentence) -> Any:
-    """`is that bad`, `should I worry`: beside limits, stored runs and chance."""
-    return judged(heard.read, heard.above.past, heard.above.facts)
+@KINDS(of=("run", "trips", "performance", "excursions"))
+def other_run(heard: ShortSentence) -> PlanOf | None:
+    """`and in the other stored one`: the same of the first stored run that is of something else."""
+    mine, results = run_shown(heard.last), [r for turn in heard.above.past for r in turn.results]
+    rows = {row["run"]: row["about"] for r in results if r.name == "run" for row in r.rows() if {"run", "about"} <= row.keys()}
+    other = next((run for run, about in rows.items() if mine in rows and about != rows[mine]), None)
+    kept = {name: value for name, value in heard.last.args.items() if name not in ("since", "until")}
+    call = PlannedCall(heard.last.name, {name: other if value == mine else value for name, value in kept.items()})
+    return with_lead(f"The other one is {other} ({rows[other]}).", [call]) if other and other in call.args.values() else None
 
 
 @KINDS(of=ANY, ok=False)
@@ -175,23 +237,15 @@ def as_it_was(heard: ShortSentence) -> Any:
     return why(heard.read, above.older, above.newest, above.past, above.facts) if of_rule else None
 
 
-@KINDS(most=9, back=True)
-def ended(heard: ShortSentence) -> PlannedAnswer | None:
-    """`what took it out`, `how did that end`, after a sum: it is of no one trade, which is said."""
-    last = heard.above.last
-    sums = last is not None and (
-        last.name in ("pnl", "attribution", "performance") or (last.name == "trips" and "by" in last.args)
-    )
-    return asks_back(SAY["of_a_sum"]) if sums and says("carry.out", heard.text) else None
-
-
-_VERDICTS = ("sweep", "pair_scan", "walkforward", "judge", "trials", "compare", "parity", "leaks")
-
-
-@KINDS(of=_VERDICTS)
-def doubted(heard: ShortSentence) -> Any:
-    """`did the top one hold out of sample`, `or am I reading that wrong`, `is that luck`: its own verdict."""
-    return judged(heard.read, heard.above.past, heard.above.facts) if len(heard.text.split()) < 18 else None
+@KINDS(of=("sweep", "compare", "backtest"))
+def halves(heard: ShortSentence) -> PlanOf | None:
+    """`does it hold in both halves`: the same over each half of its window."""
+    first, last = (time_of(str(heard.last.args.get(end) or "")[:10]) for end in ("start", "end"))
+    if first is None or last is None or heard.read.places.keys() & (OWN_NAMES - {"span"}) or re.search(r"\d", heard.text):
+        return None
+    middle = f"{first + (last - first) / 2:%Y-%m-%d}"
+    each = [PlannedCall(heard.last.name, {**heard.last.args, end: middle}) for end in ("end", "start")]
+    return with_lead(f"Each half of the window by itself, up to {middle} and from then on:", each)
 
 
 @KINDS()
@@ -221,7 +275,8 @@ def times(heard: ShortSentence) -> Any:
         return with_lead(lead, [PlannedCall("alerts", {})])
     if last.name in ("health", "sleeves", "desk", "pauses"):
         one = {"sleeve": last.args["sleeve"]} if last.args.get("sleeve") else {}
-        paused = until or cause or last.name in ("health", "pauses") or re.search(r"\bpause|\bentr", above.question)
+        state = last.name in ("health", "pauses") or re.search(r"\bpause|\bentr", above.question)
+        paused = until or cause or (state and not says("above.entry", heard.text))
         if not paused:
             fills = PlannedCall("journal_search", {"kinds": ["fill"], "since": "30d", "limit": 3, **one})
             return with_lead("Its last fills:", [fills])
@@ -255,6 +310,6 @@ def of_a_word(heard: ShortSentence) -> Any:
 KINDS += correct.KINDS
 
 
-def first(read: Slots, above: TurnAbove) -> Any:
+def first(read: Slots, above: TurnAbove, kinds: Sequence[Kind] = KINDS) -> Any:
     """What the first kind that fits finds: a sentence that names its subject, a part, a call, a fixed text; None for none."""
-    return next((found for kind in KINDS if (found := kind.of_it(read, above)) is not None), None)
+    return next((found for kind in kinds if (found := kind.of_it(read, above)) is not None), None)

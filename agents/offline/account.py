@@ -9,6 +9,7 @@ from functools import cache, lru_cache
 from itertools import chain
 from typing import NamedTuple
 
+from agents.offline.date_points import MONTHS
 from agents.offline.entries import WORD, AskedEntry, entry_of
 from agents.offline.features import senses
 from agents.offline.read_back import what_of
@@ -87,6 +88,10 @@ def unused(entry: AskedEntry, slots: Slots, answer: str, asked: str) -> tuple[tu
     nothing of itself either)."""
     missed = unanswered(slots, answer, asked)
     plain = set(unanswered(slots, f"{answer} {about(entry)}", asked))
+    both = {
+        word for pair in PATTERNS["account.either"].findall(asked.lower()) for word in pair
+    }  # `better or worse` leaves it open
+    missed = tuple(w for w in missed if w not in both)
     return tuple(w for w in missed if weighs(w)), tuple(w for w in missed if w in plain and not weighs(w))
 
 
@@ -159,13 +164,16 @@ def takes(entry: AskedEntry, name: str, slots: Slots) -> bool:
     return more or name in _NO_WEIGHT or any(map(entry.takes, TAKERS.get(name, ())))
 
 
+_LEAVES_OUT = (("backtest", "side"), ("propose_config", "sleeve"), ("propose_tightening", "sleeve"))  # of several: the others
+
+
 def takes_out(entry: AskedEntry, slots: Slots) -> bool:
     """Whether the answer leaves out what the sentence does; where a tool is asked for with a `not` anyway, that is its own."""
     if entry.tool.name == "trips":
         out = slots.out or ("", ())  # of its figures one is before fees
         some = bool(slots.count) and slots.which in ("best", "worst")  # `without the 3 best trades`
         return some or ((out[0] in ("side", "outcome") or out[1] == ("fees",)) and not (slots.count and slots.which is None))
-    if entry.tool.name == "backtest" and slots.out is not None and slots.out[0] == "side":
+    if (entry.tool.name, (slots.out or ("",))[0]) in _LEAVES_OUT:
         return True
     if entry.tool.name in _LISTS.split() and slots.out is not None:
         return False
@@ -198,8 +206,9 @@ def lost_of(entry: AskedEntry, slots: Slots) -> tuple[str, ...]:
     taken = {name for name in slots.places if takes(entry, name, slots)} - {"ids", "handles"}
     if all(takes_id(entry, identity, slots) for identity in (*slots.ids, *slots.handles)):
         taken |= {"ids", "handles"}
+    months = [MONTHS[int(at[5:7]) - back] for at, back in ((slots.span.start, 1), (slots.span.end, 2)) if at]
     streak = any(t.word == "streak" for t in tokens) or says("figure_plans.list_of", slots.text)
-    unused = [(i, t) for i, t in enumerate(tokens) if _unused(entry, t, taken) and not (streak and not t.slot)]
+    unused = [(i, t) for i, t in enumerate(tokens) if _unused(entry, t, taken, months) and not (streak and not t.slot)]
     left = [_with_next(tokens, i) if t.word in TURNING else t for i, t in unused]
     if not (slots.sleeves or slots.symbols or slots.strategies) and any(map(entry.takes, _NAMES)):
         strange = set(strange_words(slots))
@@ -211,20 +220,18 @@ def lost_of(entry: AskedEntry, slots: Slots) -> tuple[str, ...]:
     return tuple(one for one in pieces if not any(one != other and one in other for other in pieces))
 
 
-def only_narrows(entry: AskedEntry, slots: Slots) -> bool:
-    """Whether all that the entry cannot take of a sentence would make its answer narrower: no denial, condition, strange name."""
-    taken = {name for name in slots.places if takes(entry, name, slots)}
-    unused = [t for t in tokens_of(slots) if _unused(entry, t, taken)]
+def denies(entry: AskedEntry, slots: Slots) -> bool:
+    """Whether a sentence denies or sets a condition, or names what nobody knows where the tool takes a name: an answer to all of
+    it would be to another question."""
     strange = set(strange_words(slots)) if any(map(entry.takes, _NAMES)) else set()
-    return (
-        all(t.slot in LISTS["narrowing"].split() for t in unused)
-        and not any(t.word in TURNING or (t.word in strange and not t.slot) for t in tokens_of(slots))
-        and not (_denied(slots) or says("account.denies", slots.text) or _IF.search(slots.text))
-    )
+    named = any(t.word in strange and says("account.a_name", slots.text[: t.start]) for t in tokens_of(slots) if not t.slot)
+    named |= any(t.word in TURNING for t in tokens_of(slots))
+    own = () if entry.tool.name == "orders" else (_DENIED,)  # `that were never confirmed` is of its state
+    return named or any(pattern.search(slots.text) for pattern in (*own, _IF, PATTERNS["account.not_that"]))
 
 
 _FIGURES: str = LISTS["without_denial"]  # of whose sentences for training hardly any has a denial
-_LISTS = "alerts proposals watches pauses list_strategies trials"  # of no round trips
+_LISTS = "alerts watches pauses list_strategies trials"  # of no round trips
 _DENIED, _IF, _PER = PATTERNS["account.denied"], PATTERNS["account.if"], PATTERNS["account.per"]
 
 
@@ -233,7 +240,7 @@ def _circumstances(entry: AskedEntry, slots: Slots) -> tuple[str, ...]:
     tool = entry.tool.name
     figures = (counts_all(entry) and tool not in ("backtest", "compare", "judge", "sweep")) or tool in _LISTS.split()
     places = list(chain.from_iterable(slots.places.values()))
-    found = list(_IF.finditer(slots.text)) if figures else []
+    found = list(_IF.finditer(slots.text)) if figures and not says("choose.only_side", slots.text) else []
     found += [m for m in _PER.finditer(slots.text) if tool not in ("trips", "excursions")] if figures else []
     found += [m for m in PATTERNS["choose.at_times"].finditer(slots.text) if tool in LISTS["whole_day"].split()]
     found += [
@@ -253,7 +260,8 @@ def _circumstances(entry: AskedEntry, slots: Slots) -> tuple[str, ...]:
 
 def _denials(entry: AskedEntry, slots: Slots, taken: set[str]) -> tuple[str, ...]:
     """`not filled`, `never reported`: what is denied, where the answer would be the same without it."""
-    if not counts_all(entry) or taken & {"never", "without"}:
+    best = entry.tool.name == "trips" and slots.which in ("best", "worst") and "without" not in slots.places  # `without the best`
+    if not counts_all(entry) or taken & {"never", "without"} or best:
         return ()
     places = [place for name in ("never", "without", "funding", "since_event", "params") for place in slots.places.get(name, ())]
     found = [m for m in _DENIED.finditer(slots.text) if not any(a < m.end() and m.start() < b for a, b in places)]
@@ -278,11 +286,11 @@ def _unsaid(entry: AskedEntry, slots: Slots) -> tuple[str, ...]:
     return tuple(words_of(name, getattr(slots, name)) for name in held if not takes(entry, name, slots))
 
 
-def _unused(entry: AskedEntry, token: Token, taken: set[str]) -> bool:
+def _unused(entry: AskedEntry, token: Token, taken: set[str], months: Sequence[str]) -> bool:
     if token.slot:
         return token.slot not in taken
-    if token.stem in DATED:
-        return not ("by" in taken and token.word.endswith("days"))  # `fridays vs mondays`, by weekday
+    if token.stem in DATED:  # `fridays vs mondays`, by weekday; `over the summer (june to august)`
+        return not (("by" in taken and token.word.endswith("days")) or ("span" in taken and token.word[:3] in months))
     return token.word in TURNING or (token.word in _NOT_SHOWN.get(entry.tool.name, "").split() and not entry.asked.kind)
 
 

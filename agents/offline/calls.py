@@ -1,5 +1,4 @@
-"""One call of a tool, what is said before its answer, and what is asked for when a required argument is not named. Called by
-plans.py and the plans of each kind."""
+"""One call of a tool, what is said before its answer, what is asked for when an argument is missing. Called by the plans."""
 
 import re
 from collections.abc import Sequence
@@ -10,10 +9,10 @@ from agents.offline.read_back import PlannedCall
 from agents.offline.steps import CallResult, Plan, Question
 from agents.offline.tables import (
     BETTER_LOW,
+    Facts,
     by_sign,
     column_of,
     extreme,
-    handle_of,
     heads_of,
     number_of,
     ordered,
@@ -78,17 +77,23 @@ def lead(q: Question, result: CallResult) -> str:
         return signed
     rows = rows_of(table, text)
     if rows := [i for i in rows if str(table.rows[i][0]) in text] or rows:
-        return "; ".join(f"{table.rows[i][0]} {table.rows[i][1]}{_interval(table, i)}" for i in rows[:6]) + "."
+        cells = {str(row[0]): str(row[1]) for row in table.rows}  # a figure of a run with its 95 % interval, where it has one
+        ends = {name: [cells.get(f"{name}_{end}") for end in ("low", "high")] for name in cells}
+        said = {name: f", 95 % interval {low} to {high}" for name, (low, high) in ends.items() if low and high}
+        return "; ".join(f"{table.rows[i][0]} {table.rows[i][1]}{said.get(str(table.rows[i][0]), '')}" for i in rows[:6]) + "."
     of_trips = result.name == "trips" and "trips" in table.columns
     if of_trips and table.columns[0] == "regime" and {str(row[0]) for row in table.rows} == {"none read"}:
         return "Not known: no entry was decided by a model of regimes, so round trips have no regime here."
     named = rows_named(table, text, q.slots.symbols if table.columns[0] == "symbol" else q.slots.sleeves) if of_trips else []
     own = q.raw.lower() if q.past else ""  # `and the average winner`: the text is of the question before
-    figures = (figures_of_trips(result, own, named) or figures_of_trips(result, text, named)) if of_trips else ""
-    if figures and result.args.get("by"):
+    figures = (
+        (figures_of_trips(result, own, named, q.facts) or figures_of_trips(result, text, named, q.facts)) if of_trips else ""
+    )
+    if figures and result.args.keys() & {"by", "exit"}:
         return figures
     if named:
-        return of_rows(table, q.facts, named[:3], [i for i in heads_of(table, text) if table.columns[i] != "trips"])
+        of = f"{result.args['sleeve']}: " if "sleeve" in result.args else ""
+        return of + of_rows(table, q.facts, named[:3], [i for i in heads_of(table, text) if table.columns[i] != "trips"])
     if figures:
         return figures
     if (q.slots.by or heads_of(table, text)) and (ranks(text) or q.slots.which in ("worst", "best")):
@@ -97,7 +102,9 @@ def lead(q: Question, result: CallResult) -> str:
     if at and says("tables.many", text):
         at = table.columns.index("trips")
         each = sorted(table.rows, key=lambda row: -(number_of(row[at], q.facts) or 0.0))[:EACH]
-        return f"Round trips: {', '.join(f'{row[0]} {row[at]}' for row in each)}."
+        won = table.columns.index("wins") if "wins" in table.columns and says("figure_plans.of_both", text) else 0
+        counts = (f"{row[0]} {row[at]}" + (f" ({row[won]} won)" if won else "") for row in each)
+        return f"Round trips: {', '.join(counts)}."
     if at and table.columns[at] != "net":  # of the net the tool's own text says it
         end = None if any(cost in table.columns[at] for cost in BETTER_LOW) else "best"  # who pays the most is first by fees
         return spread(table, q.facts, at, ordered(table, q.facts, text, end))
@@ -110,17 +117,22 @@ def _interval(table: Table, n: int) -> str:
     return f", 95 % interval {ends[0]} to {ends[1]}" if all(ends) else ""
 
 
-def figures_of_trips(result: CallResult, text: str, named: Sequence[int] = ()) -> str:
-    """The figures of round trips that a text speaks of, with the number that they are of; of a split those that its table lacks,
-    a row each, the rows named alone; empty where it speaks of none."""
-    h, table, by = handle_of(result, "trips"), result.table, result.args.get("by")
+def figures_of_trips(result: CallResult, text: str, named: Sequence[int] = (), facts: Facts | None = None) -> str:
+    """The figures of round trips that a text speaks of; of a split those that its table lacks, a row each, of the rows named."""
+    all_of = re.search(r"(?<!over )\{(\w+)\.trips\} round trips", result.text)  # a split names rows before it
+    h, table, by = all_of[1] if all_of else "", result.table, result.args.get("by")
     forms = [form for words, form in LISTS["trip_figures"].items() if h and re.search(words, text)]
     forms = [one for one in forms if not ("outcome" in result.args and "win_" in one)]  # of winners alone a hit rate says nothing
     if by and table is not None:
         forms = [one for one in forms if not {*re.findall(r"{h}\.(\w+)", one)} <= {*table.columns}]
-        rows = [table.rows[n] for n in named] or table.rows
-        each = [f"{row[0]}: {', '.join(form.format(h=str(row[1])[1:].partition('.')[0]) for form in forms)}" for row in rows]
-        return f"{'; '.join(each)}." if forms and len(rows) <= EACH else ""
+        forms = [one for one in forms if by != "exit" or "ended_" not in one]
+        of_row = [(str(row[1])[1:].partition(".")[0], row) for row in [table.rows[n] for n in named] or table.rows]
+        if forms and (ranks(text) or says("tables.sorts", text)):
+            first, low = re.findall(r"{h}\.(\w+)", forms[0])[0], says("tables.low", text) is not None
+            of_row.sort(key=lambda one: number_of(f"{{{one[0]}.{first}}}", facts or {}) or 0.0, reverse=not low)
+        of_row += [(h, ("in all",))] if len(of_row) > 1 and any("ended_" in one or "open_frac" in one for one in forms) else []
+        each = [f"{row[0]}: {', '.join(form.format(h=own) for form in forms)}" for own, row in of_row]
+        return f"{'; '.join(each)}." if forms and len(each) <= EACH else ""
     said = "; ".join(form.format(h=h) for form in forms)
     of = "".join(f", of {result.args[name]}" for name in ("sleeve", "outcome", "side") if name in result.args)
     return f"Over {{{h}.trips}} round trips{of}: {said}." if said else ""

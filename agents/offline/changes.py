@@ -11,7 +11,7 @@ from typing import Any
 from dateutil.relativedelta import relativedelta
 
 from agents.offline.date_points import time_of
-from agents.offline.drafts import asks_back, changes_of, drafted, name_list, which_sleeve
+from agents.offline.drafts import asks_back, changes_of, drafted, name_list, several_sleeves, which_sleeve
 from agents.offline.params import keys_named, value_text
 from agents.offline.read_back import PlannedCall, changes_text
 from agents.offline.slots import Slots
@@ -63,7 +63,7 @@ def _of_compared(q: Question) -> Plan:
     changes = {change["key"]: change["value"] for change in row["changes"]}
     apart = "" if row.get("verdict") in ("better", "worse") else "; it cannot be told apart from the live configuration"
     rationale = f"Asked by a person: {render.one_line(q.raw, 200)!r}. From the comparison with run {row['run_id']}{apart}."
-    return (yield from _file(q, str(last.data["sleeve"]), changes, rationale, last.args))
+    return (yield from _file(q, {str(last.data["sleeve"]): changes}, rationale, last.args))
 
 
 def picked(slots: Slots, data: Mapping[str, Any]) -> Mapping[str, Any] | None:
@@ -94,15 +94,17 @@ def _spelled_out(q: Question) -> Plan:
         return asks_back(SAY["whose_number"].format(name_list(list(q.slots.unclear))))
     if q.slots.variants:
         return asks_back("You named several values for one parameter; a proposal sets one. Which?")
-    if sleeve is None:
+    names = [sleeve.name] if sleeve else several_sleeves(q)
+    if not names:
         return asks_back(which_sleeve(q))
-    changes = dict(q.slots.common) or scaled(q.slots.text, q.words.params_of((sleeve.strategy,)), sleeve.params)
-    if not changes:
-        near = keys_named(q.slots.text, q.words.params_of((sleeve.strategy,))).keys() & sleeve.params.keys()
-        return asks_back(f"To which value? Now {changes_text({k: sleeve.params[k] for k in near})}." if near else BY_VALUE)
+    of = [(one, q.words.params_of((one.strategy,))) for one in q.words.sleeves if one.name in names]
+    changes = {one.name: dict(q.slots.common) or scaled(q.slots.text, own, one.params) for one, own in of}
+    if not all(changes.values()):
+        near = {key: one.params[key] for one, own in of for key in keys_named(q.slots.text, own) if key in one.params}
+        return asks_back(f"To which value? Now {changes_text(near)}." if near else BY_VALUE)
     last = q.last("compare")
-    span = last.args if last and last.data.get("sleeve") == sleeve.name else {}
-    return (yield from _file(q, sleeve.name, changes, f"Asked by a person: {render.one_line(q.raw, 200)!r}.", span))
+    span = last.args if last and last.data.get("sleeve") == names[0] else {}
+    return (yield from _file(q, changes, f"Asked by a person: {render.one_line(q.raw, 200)!r}.", span))
 
 
 def scaled(text: str, own: Mapping[str, Param], params: Mapping[str, Any]) -> dict[str, Any]:
@@ -191,9 +193,11 @@ def not_yet(q: Question) -> str:
     return SAY["pause_later"].format(f"{start:%Y-%m-%d %H:%M}", ask)
 
 
-def _file(q: Question, sleeve: str, changes: Mapping[str, Any], rationale: str, span: Mapping[str, Any]) -> Plan:
-    """Call the role's proposing tool; what it refuses as not tightening is referred to the developer."""
+def _file(q: Question, wanted: Mapping[str, Mapping[str, Any]], rationale: str, span: Mapping[str, Any]) -> Plan:
+    """Call the role's proposing tool, once for all sleeves; what it refuses as not tightening is referred to the developer."""
+    (sleeve, changes), *more = wanted.items()
     args: dict[str, Any] = {"sleeve": sleeve, "changes": changes_of(changes), "rationale": rationale}
+    args |= {"also": [{"sleeve": name, "changes": changes_of(of)} for name, of in more]} if more else {}
     name = "propose_config" if "propose_config" in q.tools else "propose_tightening"
     if name == "propose_config":
         args |= {key: span[key] for key in ("start", "end") if span.get(key)}

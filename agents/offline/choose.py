@@ -11,7 +11,6 @@ from typing import Any
 
 from agents.offline import entries as catalog
 from agents.offline.account import foreign, kind_of, lost_of, words_left
-from agents.offline.dates import NO_SPAN
 from agents.offline.entries import AskedEntry
 from agents.offline.labels import FOLLOWS, AskLabel, label_of
 from agents.offline.learned import Guess, guesses
@@ -142,11 +141,6 @@ def refined(guess: Guess, slots: Slots, tools: frozenset[str] | None) -> Guess:
     return guess if other == ask else Guess(AskLabel(other, args), guess.probability)
 
 
-def _of_strategy(slots: Slots) -> bool:
-    """Whether a sentence speaks of a strategy itself, not of a sleeve at a time."""
-    return bool(slots.places.get("strategies")) and not slots.places.keys() & {"sleeves", "symbols", "span", "ids"}
-
-
 def _is_share(slots: Slots) -> bool:
     """Whether a sentence asks for the share of something that round trips are split by."""
     parts = slots.by or slots.sleeves or slots.side or any(word in EXITS for word in slots.text.rstrip("?.! ").split())
@@ -157,16 +151,8 @@ def _runs(slots: Slots) -> list[str]:
     return [*slots.handles, *(identity for identity in slots.ids if identity.startswith("r-"))]
 
 
-SHARE = PATTERNS["slots.share"]
+SHARE, _CARD = PATTERNS["slots.share"], LISTS["card_parts"].values()
 SPOKEN_RUN = PATTERNS["choose.spoken_run"]
-_OF_EACH = [PATTERNS[f"run_plans.{name}"] for name in ("sleeves", "symbols", "strategies")]
-
-
-def _of_each(s: Slots) -> bool:
-    """Whether a run is asked of each sleeve, coin or strategy: `which coin does trend work best on`."""
-    sleeves, symbols, strategies = (pattern.search(s.text) for pattern in _OF_EACH)
-    runs = re.search(r"\bback-?test|\bruns?\b|\btest\b", s.text) or s.span.start
-    return bool((sleeves and runs) or (symbols and s.strategies and not s.axes) or (strategies and s.symbols))
 
 
 def _by_time(slots: Slots) -> bool:
@@ -181,8 +167,6 @@ def _splits_otherwise(slots: Slots, ask: str) -> bool:
 
 
 _READ: Mapping[str, Callable[[Slots], object]] = {
-    "of_each": _of_each,
-    "of_strategy": _of_strategy,
     "share": _is_share,
     "by_time": _by_time,
     "runs": _runs,
@@ -190,6 +174,12 @@ _READ: Mapping[str, Callable[[Slots], object]] = {
     "variants": lambda s: len(s.variants) > 1,
     "strategies": lambda s: len(s.strategies) > 1,
     "venues": lambda s: len(s.venues) > 1,
+    "sizes": lambda s: len(s.timeframes) > 1,
+    "sized": lambda s: s.move == "sized",
+    "two_sleeves": lambda s: len(s.sleeves) > 1,
+    "card": lambda s: (
+        any(re.search(of, s.text) for of in _CARD) and (says("choose.the_card", s.text) or ":".join(s.ids).startswith("prop-"))
+    ),
     "basket": lambda s: BASKET in s.strategies,
     "last": lambda s: s.which == "last",
     "out_of_trips": lambda s: s.out is not None and s.out[0] in ("outcome", "exit", "side"),
@@ -212,6 +202,8 @@ def with_label(slots: Slots, label: AskLabel) -> Slots:
         args.pop(name)  # nothing in the sentence says it, so that no answer may be narrowed to it
     if (unit := args.get("unit")) in ("week", "month") and not says(f"says.{unit}", text):
         args.pop("unit")
+    if entry is not None and entry.takes("gap") and says("choose.gaps", text):
+        args["gap"] = True  # type: ignore[assignment]
     if says("choose.both", text):
         args.pop("side", None)
     found: dict[str, Any] = {}
@@ -220,14 +212,4 @@ def with_label(slots: Slots, label: AskLabel) -> Slots:
             found[name] = (args[name],) if name == "by" else args[name]
     if "unit" in args and not by and "by" not in found:
         found["by"] = (args["unit"],)
-    read = replace(slots, closed=args, **found)
-    return _every_window(read) if label.ask == "pnl" else read
-
-
-def _every_window(slots: Slots) -> Slots:
-    """`today, and over the last 7 days`: the P&L of both is in every answer of the tool, so that neither narrows it."""
-    today, other = says("choose.today", slots.text), says("choose.spans", slots.text)
-    if today is None or other is None or slots.by:
-        return slots
-    places = (*slots.places.get("span", ()), today.span(), other.span())
-    return replace(slots, span=NO_SPAN, places={**slots.places, "span": places})
+    return replace(slots, closed=args, **found)

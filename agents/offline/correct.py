@@ -16,8 +16,7 @@ from agents.offline.read_back import PlannedCall
 from agents.offline.slots import Slots, read_slots
 from agents.offline.steps import CallResult, Plan, PlanOf, Question
 from agents.offline.turn_above import OWN_NAMES, Kinds, Rest, ShortSentence
-from agents.offline.words import FIGURE_WORDS, LIGHT, PATTERNS, STOP, says
-from tools.common.contract import Effect
+from agents.offline.words import LIGHT, PATTERNS, STOP, says
 
 KINDS = Kinds()
 
@@ -59,6 +58,9 @@ def refiled(heard: ShortSentence) -> PlanOf | None:
         if length and rest.rstrip("?.! ").isdigit():  # `make it 12`, after 6 hours
             return partial(anew, {"ends": f"{rest.rstrip('?.! ')} {length[1]}"}, True)
         if (ends := _clock(rest)) is not None:
+            clock, day = (re.search(form, str(last.args.get("ends", ""))) for form in (r"\d\d:\d\d", r"[a-z]+(?:day|morrow)"))
+            ends = f"{ends} {clock[0]}" if clock and ":" not in ends else ends  # `make it friday`: at the time of before
+            ends = f"{day[0]} {ends}" if day and ends[0].isdigit() else ends
             return partial(anew, {"ends": f"until {ends}"}, True)
         named = [name for name in read.sleeves if name != last.args.get("sleeve")]
         alone = not read.places.keys() & {"span", "lasting"} and not set(words_left(read)) - {*_BESIDE_WORDS.split()}
@@ -134,7 +136,8 @@ def others(heard: ShortSentence) -> Part | None:
     if older is None or older.chosen is None or read.places.keys() & (OWN_NAMES - {"everything"}):
         return None
     entry, named = older.chosen.entry, older.slots.sleeves
-    if entry.tool.effect is not Effect.READ or not entry.takes("sleeve") or len(named) != 1:
+    each = entry.takes("sleeve") or entry.tool.name == "attribution"  # its rows are sleeves
+    if entry.proposes or not each or len(named) != 1:
         return None
     rest = [sleeve for sleeve in heard.above.words.sleeves if sleeve.name not in named]
     if not 1 < len(rest) <= 3 or any(token.word not in _LIGHT_OTHERS for token in tokens_of(read)):
@@ -169,13 +172,5 @@ def without_its_words(heard: ShortSentence) -> Rest | str | None:
     rest = next((said for said in swapped.groups() if said), rest) if swapped else rest
     if not rest or rest == heard.text or heard.above.older is None:
         return None
-    other = PATTERNS["correct.not_that"].fullmatch(PATTERNS["correct.corrects"].sub("", heard.text).rstrip(" .!?"))
-    if (
-        other
-        and {*other[1].split()} & FIGURE_WORDS
-        and other[2] in heard.above.question
-        and not says("turn_above.one_thing", heard.above.question)
-    ):
-        return heard.above.question.replace(other[2], other[1])  # `sorry, profit factor, not hit rate`
     named = read_slots(rest, heard.above.words)
     return Rest(rest) if named.places.keys() - {"place", "ever", "without"} and not words_left(named) else None

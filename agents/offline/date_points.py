@@ -20,12 +20,7 @@ NUMBER_WORDS = {"a": 1, "few": 3}  # the others are digits by now
 
 def written(name: str) -> str:
     """A pattern of words.toml with the names of months, days, numbers and units in it."""
-    more = {
-        "MONTH": LISTS["dates"]["month"],
-        "UNIT": LISTS["dates"]["unit"],
-        "DAYS": "|".join(DAYS),
-        "N": "|".join(NUMBER_WORDS),
-    }
+    more = {"MONTH": LISTS["dates"]["month"], "UNIT": LISTS["dates"]["unit"], "DAYS": "|".join(DAYS), "N": "|".join(NUMBER_WORDS)}
     return re.sub(r"\{([A-Z]+)\}", lambda found: more[found[1]], LISTS["dates"][name])
 
 

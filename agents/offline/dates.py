@@ -11,18 +11,7 @@ from typing import NamedTuple
 
 from dateutil.relativedelta import relativedelta
 
-from agents.offline.date_points import (
-    EXACT,
-    NUMBER_WORDS,
-    POINT,
-    Point,
-    exists,
-    midnight,
-    minus,
-    points_in,
-    text_of,
-    written,
-)
+from agents.offline.date_points import EXACT, NUMBER_WORDS, POINT, Point, exists, midnight, minus, points_in, text_of, written
 from agents.offline.words import PATTERNS, says
 
 
@@ -242,14 +231,9 @@ def _placed(text: str, points: list[Point], desk: datetime | None) -> list[Point
         first = midnight(desk) - timedelta(days=clock.first.hour >= 12) if night else day.first
         at = first.replace(hour=clock.first.hour, minute=clock.first.minute)
         at = at - timedelta(days=1) if night and at >= desk else at
-        done[-1] = Point(
-            other.start, point.stop, at, at, "placed" if day.size == "since" or not _dated(text, day) else "minute", True
-        )
+        size = "minute" if day.size != "since" and re.search(r"\d", text[day.start : day.stop]) else "placed"
+        done[-1] = Point(other.start, point.stop, at, at, size, True)
     return done
-
-
-def _dated(text: str, day: Point) -> bool:
-    return re.search(r"\d", text[day.start : day.stop]) is not None
 
 
 def _window(text: str, a: Point, b: Point, joined: str, desk: datetime | None) -> TimeSpan:

@@ -5,9 +5,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from agents.offline.calls import lead, made, not_given, once
-from agents.offline.drafts import asks_back, drafted, name_list, reckoned, result_text, window
+from agents.offline.drafts import asks_back, drafted, name_list, result_text, window
 from agents.offline.entries import choices_of
 from agents.offline.fill import arguments
+from agents.offline.focus import beyond_defaults
 from agents.offline.follow import bound, points_back
 from agents.offline.measured import fall_limit
 from agents.offline.read_back import PlannedCall, read_as
@@ -15,10 +16,9 @@ from agents.offline.steps import CallResult, Plan, PlannedAnswer, Question
 from agents.offline.tables import handle_of, number_of
 from agents.offline.ways import SAY
 from agents.offline.words import COINS, LISTS, PATTERNS, Words, says
-from engine.amounts import percent_text
 from engine.clock import utc
 from tools.common import render
-from tools.common.contract import Table
+from tools.common.settings_words import settings_table, settings_text, unlike
 from tools.common.time_words import instant
 
 
@@ -30,6 +30,7 @@ def sleeves(q: Question) -> Plan:
     opened = says("desk_plans.opened", f"{text} {q.raw}".lower())
     asks = says("plans.setting", text) or says("choose.risk_set", text)
     of_settings = asks and not (opened or re.search(r"\b(?:where|far|distance|version)\b", text))
+    of_settings = of_settings or (any(r.name == "define" for r in q.done) and re.search(r"\bvalues?\b", text) is not None)
     if result.data.get("sleeves") and (q.slots.keys or of_settings):
         return draft._replace(text=f"{_settings(q, result.data['sleeves'])}\n\n{result_text(result, table=False)}")
     if rows is None:
@@ -64,19 +65,21 @@ def _settings(q: Question, listed: Any) -> str:
     """The parameters of sleeves as a table, those that the sentence speaks of alone."""
     asked = set(PATTERNS["plans.set"].findall(q.slots.text))
     keys = list(dict.fromkeys(key for sleeve in listed for key in sleeve["params"]))
-    named = [key for key in keys if key in q.slots.keys]
+    defined = [str(r.args.get("word")) for r in q.done if r.name == "define"]  # `what is stop_atr, and which value do we run`
+    named = [key for key in keys if key in (q.slots.keys or defined)]
     keys = named or [key for key in keys if key in q.slots.text or asked & set(key.split("_"))] or keys
-    rows = tuple(
-        (key, *("-" if (value := sleeve["params"].get(key)) is None else str(value) for sleeve in listed)) for key in keys
-    )
-    return render.markdown_table(Table(("parameter", *(sleeve["name"] for sleeve in listed)), rows))
+    if says("plans.differ", q.slots.text) and len(q.slots.sleeves) != 1:
+        listed = [of for of in listed if not q.slots.sleeves or of["name"] in q.slots.sleeves]
+        own = {s.name: beyond_defaults(q, s.strategy, s.params) for s in q.words.sleeves}
+        first, keys = unlike(listed, keys, own if says("plans.default", q.slots.text) else None)
+        return f"{first}\n\n{render.markdown_table(settings_table(listed, keys))}"
+    first = f"{settings_text(listed, keys)}\n\n" if 0 < len(keys) < 3 else ""
+    return first + render.markdown_table(settings_table(listed, keys))
 
 
 def desk(q: Question) -> Plan:
     """The desk now; asked for the loss of a day, today's P&L and that limit, which the desk's own figures leave out."""
-    above = next(reversed(q.results()), None)
-    of_the_day = above is not None and above.name == "define" and re.search(r"daily|day.loss", str(above.args.get("word", "")))
-    if not (of_the_day or says("desk_plans.day_loss", q.slots.text)):
+    if not says("desk_plans.day_loss", q.slots.text):
         call = PlannedCall("desk", {})
         (result,) = yield [call]
         limits = fall_limit(result, q.facts) if q.chosen.asked.kind == "limits" else lead(q, result)
@@ -87,45 +90,26 @@ def desk(q: Question) -> Plan:
         if (h := handle_of(result, "drawdown_frac")) and re.search(r"\b(?:peak|high|top)\b", q.slots.text):
             limits = f"Equity is {{{h}.drawdown_frac}} below its peak."
         return drafted([call], [result]).after(limits)
-    return (yield from _day_limit(q))
-
-
-def _day_limit(q: Question) -> Plan:
-    """How much of a day's loss limit each sleeve has used, the nearest first."""
-    limit = PlannedCall("define", {"word": "day_loss_frac_max"})
-    named = [sleeve for sleeve in q.words.sleeves if not q.slots.sleeves or sleeve.name in q.slots.sleeves][:6]
-    days = [PlannedCall("pnl", {"unit": "day", "limit": 1, "sleeve": sleeve.name}) for sleeve in named]
-    *of_days, standing, rule = yield [*days, PlannedCall("sleeves", {}), limit]
-    equity = {row["sleeve"]: row.get("equity", "") for row in standing.rows()}
-    used = {
-        sleeve.name: (net, equity[sleeve.name])
-        for sleeve, day in zip(named, of_days, strict=True)
-        if (net := next((row["net"] for row in day.rows()), "")).startswith("{") and equity.get(sleeve.name, "").startswith("{")
-    }
-    shares = yield from reckoned(*(f"share({net[1:-1]}, {cash[1:-1]})" for net, cash in used.values()))
-    order = sorted(zip(used, shares, strict=True), key=lambda one: number_of(used[one[0]][0], q.facts) or 0.0)
-    said = "; ".join(f"{name} {share} ({used[name][0]})" for name, share in order)
-    most = next((re.split(r" ", row["default"])[0] for row in rule.rows() if "default" in row), "")
-    limit_text = f"{percent_text(float(most), 0)} of its equity" if re.fullmatch(r"[\d.]+", most) else "its limit"
-    worst = min((number_of(net, q.facts) or 0.0 for net, _ in used.values()), default=0.0)
-    far = "No sleeve has lost today" if worst >= 0 else f"Nearest to the daily loss limit is {order[0][0]}"
-    rule_text = f"a sleeve that loses {limit_text} in a UTC day takes no entries for 24 hours"
-    lead = f"{far}; {rule_text}. Today of equity: {said}." if used else f"No sleeve has a P&L of today yet; {rule_text}."
-    return drafted([limit], [rule]).after(lead)
+    return (yield from made([PlannedCall("define", {"word": "day_loss_frac_max"})])).after(SAY["day_loss_acts"])
 
 
 def exposure(q: Question) -> Plan:
     """What is held; whether it is one bet comes first where that is asked, else the largest, or the sum beside its limit."""
     call = PlannedCall("exposure", arguments(q))
     (result,) = yield [call]
-    if result.status != "ok" or result.table is None or says("desk_plans.one_bet", q.slots.text):
+    way, h, gaps = says("desk_plans.which_way", q.slots.text), handle_of(result, "gross"), not_given(q)
+    if result.status != "ok" or result.table is None or (says("desk_plans.one_bet", q.slots.text) and not way):
         return drafted([call], [result]).after(lead(q, result))
-    largest = lead(q, result.only([n for n, row in enumerate(result.table.rows) if row[0] == "symbol"]))
+    first = gaps or lead(q, result.only([n for n, row in enumerate(result.table.rows) if row[0] == "symbol"]))
     result = result._replace(text=re.sub(r"^No[^.:]*:? ?[^.]*\. ", "", result.text))
-    if says("desk_plans.net", q.slots.text) and (h := handle_of(result, "gross")):
-        largest = f"Gross {{{h}.gross}}, {{{h}.gross_share}} of equity {{{h}.equity}}; net {{{h}.net}}, {{{h}.net_share}} "
-        largest += f"(a short has a minus). {{{h}.idle_share}} of equity is in no position."
-    return drafted([call], [result]).after(largest)
+    if (way or says("desk_plans.net", q.slots.text)) and h and not gaps:
+        first = f"Gross {{{h}.gross}}, {{{h}.gross_share}} of equity {{{h}.equity}}: long {{{h}.long}}, short {{{h}.short}}; "
+        first += f"net {{{h}.net}}, {{{h}.net_share}} (a short has a minus). {{{h}.idle_share}} of equity is in no position."
+    if way and not gaps:
+        sides = sorted({row["side"] for row in result.rows() if row["of"] == "symbol"} - {"flat"})
+        yes = ("Yes: all " if way["same"] else "All of it is ") if len(sides) == 1 else "No: " if sides else "Nothing is held"
+        first = f"{yes}{' and '.join(sides)}. {first}"
+    return drafted([call], [result]).after(first)
 
 
 def counts(q: Question) -> Plan:
@@ -147,41 +131,31 @@ def versions(q: Question) -> Plan:
     calls = [PlannedCall("version_effect", args | {"sleeve": name}) for name in named[:6]]
     results = yield calls
     kept = [n for n, result in enumerate(results) if result.status != "no_data"] or list(range(len(calls)))
-    none = "No sleeve has had more than its first version, so none has a before and an after."
     several = len(calls) > 1 and all(result.status == "no_data" for result in results)
-    return drafted([calls[n] for n in kept], [results[n] for n in kept]).after(none if several else "")
+    none = "No sleeve has had more than its first version, so none has a before and an after." if several else ""
+    return drafted([calls[n] for n in kept], [results[n] for n in kept]).after(none)
 
 
 def joint(q: Question) -> Plan:
-    """What sleeves risk together; what every stop costs, added up, and how far each is come first."""
-    call = PlannedCall("joint_risk", {})
-    (result,) = yield [call]
-    stops = [row for row in (result.table.rows if result.table is not None else ()) if str(row[0]).startswith("stop")]
-    if says("desk_plans.alike", q.slots.text) and "stop" not in q.slots.text:
-        return drafted([call], [result]).after(alike(result, q.facts, q.slots.sleeves))
-    stops = [row for row in stops if not q.slots.sleeves or row[1] in q.slots.sleeves]
-    of = f" of {name_list(list(q.slots.sleeves))}" if q.slots.sleeves else ""
-    if not stops or result.status != "ok":
-        none = f"No open position{of} has a stop, so none can be hit." if result.status == "ok" else ""
-        return drafted([call], [result]).after(none)
-    (value,) = yield from reckoned("+".join(str(row[3])[1:-1] for row in stops[:20]))
-    each = "; ".join(f"{row[1]} is {row[2]} from its stop, {row[4]}" for row in stops[:5])
-    first = f"If every stop{of} fills at its level: {value} from here. {each[0].upper()}{each[1:]}."
-    return drafted([call], [result]).after(f"{first} A price that jumps over a stop costs more.")
+    """What sleeves risk together: the sentence first that is asked for, of the sleeves that are named."""
+    (result,) = yield [call := PlannedCall("joint_risk", {})]
+    text, named, rows = q.slots.text, q.slots.sleeves, result.rows()
+    if says("desk_plans.alike", text) and "stop" not in text:
+        begins = [*["As their"] * bool(says("desk_plans.how_many_bets", text)), "No two sleeves", "Days of"]
+        leads = [said for begin in begins for said in _sentences(result) if said.startswith(begin)]
+        return drafted([call], [result]).after(" ".join(leads))
+    own = [row for row in rows if row["of"].startswith("stop") and row["sleeves"] in named]
+    leads = ["{sleeves} is {distance or correlation} from its stop, {more}: {from here}.".format_map(row) for row in own]
+    first = " ".join(leads if named else [s for s in _sentences(result) if s.startswith("If every stop")])
+    none = f"No open position{f' of {name_list(list(named))}' if named else ''} has a stop, so none can be hit."
+    atr = "Not in ATR: no tool has it; in percent and money: " if "atr" in text else ""
+    lead = f"{atr}{first} A price that jumps over a stop costs more." if first else none
+    return drafted([call], [result]).after(lead if result.status == "ok" else "")
 
 
-def alike(result: CallResult, facts: Mapping[str, Any], named: Sequence[str] = ()) -> str:
-    """Whether the days of any two sleeves move together beyond chance, the nearest two first; empty where none are compared."""
-    days = [row for row in (result.table.rows if result.table else ()) if row[0] == "days" and str(row[2]).startswith("{")]
-    days = [row for row in days if len(named) < 2 or all(name in str(row[1]) for name in named)] or days
-    days = sorted(days, key=lambda row: -(number_of(row[2], facts) or 0.0))
-    if not days:
-        return ""
-    low = [number_of(str(row[4]).split(" to ")[0], facts) or 0.0 for row in days]
-    together = [str(row[1]) for row, value in zip(days, low, strict=True) if value > 0]
-    word = f"Yes, {name_list(together)} move together beyond chance" if together else "No two move together beyond chance so far"
-    each = "; ".join(f"{row[1]} {row[2]} ({row[4]})" for row in days)
-    return f"{word}. Nearest first, the correlation of their days: {each}."
+def _sentences(result: CallResult) -> list[str]:
+    """The sentences of a tool's text."""
+    return re.split(r"(?<=\.) (?=[A-Z])", result.text)
 
 
 def health(q: Question) -> Plan:
@@ -201,6 +175,12 @@ def health(q: Question) -> Plan:
     opened = [f"{row['alert']} of {row['where']} since {row['since (wall time)']}" for row in results[-1].rows() if since]
     last = f"; the last bar that was decided on closed at {utc(q.words.desk_ms)} of desk time" if q.words.desk_ms else ""
     first += f" Open: {', '.join(opened) or 'no alert'}{last}." if since else ""
+    if says("desk_plans.heartbeat", q.slots.text):
+        h = handle_of(results[0], "beat")
+        beat = f"The worker's last heartbeat: {{{h}.beat}} (wall time), {{{h}.silent}} ago." if h else SAY["no_heartbeat"]
+        first = f"{beat} {first}"
+    if asked and any(row["what"] == "bars" for row in asked) and says("desk_plans.last_bar", q.slots.text):
+        first += f" T{last[3:]}, the same for every sleeve." if last and not since else ""
     if kept and not since and results[-1].table is None:
         return drafted(calls[:-1], results[:-1]).after(f"{first} {results[-1].text}".strip())
     return drafted(calls, results).after(first)
@@ -214,7 +194,7 @@ def handover(q: Question) -> Plan:
     args |= {"proposals": {"state": "pending"}, "journal_search": window(q.slots.span) or {"since": "12h"}}
     calls = [PlannedCall(tool, args.get(tool, {})) for tool in tools]
     results = yield calls
-    lead = "\n".join((f"{counted(results)}.", *_left_over(results)))
+    lead = "\n".join((f"{counted(results)}.", *left_over(results)))
     return (
         PlannedAnswer(lead, read_as=read_as(calls))
         if says("plans.briefly", q.slots.text)
@@ -222,7 +202,7 @@ def handover(q: Question) -> Plan:
     )
 
 
-def _left_over(results: Sequence[CallResult]) -> list[str]:
+def left_over(results: Sequence[CallResult]) -> list[str]:
     """A line for each thing that the next person finds: alerts, positions, pauses, proposals, what happened."""
     of = {result.name: result for result in results if result.status in ("ok", "no_data")}
     lines = [line.partition(" Since ")[0] for line in of["alerts"].text.split("\n\n")[1:]] if "alerts" in of else []
@@ -270,19 +250,17 @@ def orders(q: Question) -> Plan:
     """Orders of a window, of the state and kind that the sentence was learned to ask for; of the last few no more than these."""
     closed = {name: value for name, value in q.slots.closed.items() if name in ("state", "kind")}
     states = [state for state, form in LISTS["order_states"].items() if re.search(form, q.raw.lower())]
-    args = arguments(q) | window(q.slots.span) | closed
-    if count := q.slots.count:  # `the last 5 then`, after those in doubt
-        args = {name: value for name, value in args.items() if name != "state" or states}
-    of_state = {state: {"only_open": True} if state == "open" else {"state": state} for state in states}
-    args = {name: value for name, value in args.items() if name != "state"} if states else args
+    args, count = arguments(q) | window(q.slots.span) | closed, q.slots.count
+    if states or count:  # `the last 5 then`, after those in doubt
+        args.pop("state", None)
+    of_state = [args | ({"only_open": True} if state == "open" else {"state": state}) for state in states] or [args]
     if len(states) > 1:  # `rejected or cancelled`: a call of each
-        calls = [PlannedCall("orders", args | of_state[state]) for state in states]
-        results = yield calls
+        results = yield (calls := [PlannedCall("orders", of) for of in of_state])
         heads = {"open": "working", "partly": "partly filled", "doubt": "in doubt"}
         said = [f"{heads.get(of, of)} {len(r.data.get('orders') or ()) or 'none'}" for of, r in zip(states, results, strict=True)]
         some = "Yes" if any(r.status == "ok" for of, r in zip(states, results, strict=True) if of != "open") else "No"
         return drafted(calls, results).after(f"{some}: {', '.join(said)}.")
-    call = PlannedCall("orders", args | (of_state[states[0]] if states else {}))
+    call = PlannedCall("orders", of_state[0])
     (result,) = yield [call]
     if result.status == "no_data":
         return drafted([call], [result]).after("None." if states else "")
@@ -296,8 +274,14 @@ def orders(q: Question) -> Plan:
 
 def data(q: Question) -> Plan:
     """The recorded series; of a window those that reach into it."""
-    call, gaps = PlannedCall("list_data", arguments(q)), not_given(q)
+    args = arguments(q)
+    if len(q.slots.venues) > 1:  # all of them: which has none is said
+        args.pop("venue", None)
+    call = PlannedCall("list_data", args)
     (result,) = yield [call]
+    gaps = not_given(q) if result.table is not None else ""
+    none = [venue for venue in q.slots.venues if not any(row["venue"] == venue for row in result.rows())]
+    gaps = f"Nothing of {args.get('symbol') or 'that'} is recorded from {' or '.join(none)}. {gaps}" if none else gaps
     start, end, table = q.slots.span.start or q.slots.span.at, q.slots.span.end, result.table
     if table is not None and says("desk_plans.how_far", q.slots.text):
         oldest, at = dict[str, Mapping[str, str]](), table.columns.index("first")

@@ -39,6 +39,12 @@ def drafted(calls: Sequence[PlannedCall], results: Sequence[CallResult], *more: 
     return PlannedAnswer("\n\n".join(parts), read_as=read_as(calls))
 
 
+def each_of(names: Sequence[str], drafts: Sequence[PlannedAnswer]) -> PlannedAnswer:
+    """Answers of one kind, each led by what it is of."""
+    texts = (f"{name}: {draft.text}" for name, draft in zip(names, drafts, strict=True))
+    return PlannedAnswer("\n\n".join(texts), read_as="; then ".join(dict.fromkeys(draft.read_as for draft in drafts)))
+
+
 def reckoned(*expressions: str) -> Generator[list[PlannedCall], list[CallResult], list[str]]:
     """What `calc` makes of each expression, so that a sum or a share has a receipt; where it makes none its own words."""
     results = yield [PlannedCall("calc", {"expression": text}) for text in expressions]
@@ -77,6 +83,14 @@ def window(span: TimeSpan) -> dict[str, Any]:
     if span.at:
         return {"since": span.at}
     return {key: value for key, value in (("since", span.start), ("until", span.end)) if value}
+
+
+def several_sleeves(q: Question) -> list[str]:
+    """The sleeves that a sentence names several of (`on all three`, `btc and eth`), without those that it leaves out."""
+    s, every = q.slots, q.slots.everything or says("run_plans.sleeves", q.slots.text) is not None
+    out = s.out[1] if s.out is not None and s.out[0] == "sleeve" else ()
+    named = [one.name for one in q.words.sleeves if (every or out or one.name in s.sleeves) and one.name not in out]
+    return named if every or out or len(s.places.get("sleeves", ())) > 1 or len(s.symbols) == len(named) > 1 else []
 
 
 def which_sleeve(q: Question) -> str:

@@ -1,41 +1,38 @@
-"""What the desk or a run made, by every tool of figures: where it comes from, return and drawdowns, round trips, P&L by time.
-Called by plans.py."""
+"""What the desk or a run made: where it comes from, return and drawdowns, excursions, P&L by time. Called by plans.py."""
 
 import re
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
-from agents.offline.calls import lead, made, once
+from agents.offline.calls import made, once
 from agents.offline.choose import SPOKEN_RUN
-from agents.offline.dates import NO_SPAN, TimeSpan
+from agents.offline.dates import NO_SPAN
 from agents.offline.drafts import asks_back, drafted, name_list, reckoned, result_text, window
 from agents.offline.fill import DESKWARD, EXTREMES, FILLERS, arguments, speaks_of_run
 from agents.offline.follow import RUNS
-from agents.offline.measured import beside, deepest, drifted, measured, of_trips
+from agents.offline.measured import deepest, is_deepest, measured
 from agents.offline.read_back import PlannedCall
 from agents.offline.run_plans import runs_of
 from agents.offline.slots import words_of
 from agents.offline.steps import CallResult, PastTurn, Plan, PlannedAnswer, Question
 from agents.offline.table_answers import ROWS_SUMMED
-from agents.offline.table_sums import without_trades
-from agents.offline.tables import (
-    column_of,
-    extreme,
-    handle_of,
-    heads_of,
-    number_of,
-    ordered,
-    ranks,
-    rows_named,
-)
+from agents.offline.tables import column_of, extreme, extreme_row, handle_of, heads_of, number_of, ordered, ranks, rows_named
 from agents.offline.ways import SAY
 from agents.offline.words import LISTS, says, tidy, vocabulary
-from engine.clock import utc
 from tools.common.contract import Table
 from tools.common.split_words import of_rows, spread
 from tools.common.time_words import instant
+
+
+def _alone(table: Table, names: Sequence[str]) -> str:
+    """The rows of sleeves with all their figures, in a sentence."""
+    rows = [(name, row) for name in names for row in table.rows if str(row[0]).endswith(name)]
+    each = [
+        f"{name} alone: {', '.join(f'{h} {c}' for h, c in zip(table.columns[1:], row[1:], strict=False))}" for name, row in rows
+    ]
+    return f"{'; '.join(each)}. What follows is the whole desk's." if each else ""
 
 
 def attribution(q: Question) -> Plan:
@@ -43,6 +40,8 @@ def attribution(q: Question) -> Plan:
     call = PlannedCall("attribution", window(q.slots.span))
     (result,) = yield [call]
     draft, table, sleeve = drafted([call], [result]), result.table, q.sleeve()
+    if says("choose.adds_up", q.slots.text) and "to the cent" in result.text:
+        return draft.after("Yes, to the cent: price, slippage, fees and funding are what equity changed by.")
     if table is None:
         return draft
     if sleeve is None:
@@ -57,11 +56,11 @@ def attribution(q: Question) -> Plan:
             named = rows_named(table, q.slots.text, q.slots.sleeves)
             first = spread(table, q.facts, column_of(table, "change"), ordered(table, q.facts, "change", "best"))
             return draft.after(first if len(named) < 2 else of_rows(table, q.facts, named[:3]))
+        if len(q.slots.sleeves) > 1 and not costs:
+            return draft.after(_alone(table, q.slots.sleeves))
         parts = ", ".join(f"{table.columns[i]} {table.rows[-1][i]}" for i in costs)
         return draft.after(f"Of the {table.rows[-1][0]}: {parts}." if parts else "")
-    row = next((row for row in table.rows if str(row[0]).endswith(sleeve.name)), ())
-    figures = ", ".join(f"{name} {cell}" for name, cell in zip(table.columns[1:], row[1:], strict=False))
-    return draft.after(f"{sleeve.name} alone: {figures}. What follows is the whole desk's." if figures else "")
+    return draft.after(_alone(table, [sleeve.name]))
 
 
 def _cost_of_each(table: Table, rows: Sequence[int], at: int, q: Question) -> str:
@@ -129,81 +128,22 @@ def performance(q: Question) -> Plan:
     if named and of_desk and not holds:
         draft = yield from once(q)
         return draft.after(f"No tool of a chat gives that ({named[0]}) here; the table of a backtest has it. What there is:")
-    if of_desk and (holds or says("measured.good", q.slots.text)):
+    if of_desk and (holds or says("measured.good", q.slots.text)) and not says("figure_plans.cash", q.slots.text):
         return (yield from measured("", q.slots.text, q))
     call = PlannedCall("performance", arguments(q))
     (result,) = yield [call]
+    if says("figure_plans.cash", q.slots.text) and (h := handle_of(result, "return_frac")):  # which earns nothing here
+        more = "Yes, ahead of" if (number_of(f"{{{h}.return_frac}}", q.facts) or 0.0) > 0 else "No, behind"
+        return drafted([call], [result]).after(f"{more} cash, which makes 0 here: the return is {{{h}.return_frac}}.")
     h = handle_of(result, "sharpe")
     said = [form.format(h=h) for words, form in LISTS["figures_of_days"].items() if h and re.search(words, q.slots.text)]
-    fall = deepest(result) if says("measured.fall", q.slots.text) else ""
-    return drafted([call], [result]).after(" ".join(filter(None, (fall, *(f"{one}." for one in said)))))
-
-
-def trips(q: Question) -> Plan:
-    """Round trips as once; the best and the worst beside each other where both are asked for."""
-    args, text, by, out = arguments(q) | _of_length(q.slots.filters), q.slots.text, q.slots.by, q.slots.out
-    args.pop("listed", None)  # `the longest streak`, `the newest run`: of no list
-    if q.sleeve() is not None and not by and (says("measured.drift", text) or says("measured.turn_off", text)):
-        return (yield from drifted(q, runs_of))
-    if says("measured.streak", text) and says("measured.is_it_bad", text) and not by:
-        return (yield from of_trips("streak", q))
-    if not by and not args.keys() & {"since", "until", "subject"} and says("measured.lately", text):
-        return (yield from beside({"in the last 7 days": args | {"since": "7d"}, "before that": args | {"until": "7d"}}, q))
-    if len(q.slots.periods) == 2 or (says("measured.fewer", text) and q.slots.span.start):
-        kept = {k: v for k, v in args.items() if k not in ("since", "until", "by", "outcome")}
-        return (yield from beside({name: kept | window_of for name, window_of in _windows(q).items()}, q))
-    if says("figure_plans.quick_or_long", text) and not by:
-        at = str(args.get("held", ">4h"))[1:]
-        own = {name: args[name] for name in ("sleeve", "side", "since", "until", "subject") if name in args}
-        draft = yield from beside({f"held under {at}": own | {"held": f"<{at}"}, f"over {at}": own | {"held": f">{at}"}}, q)
-        return draft._replace(text=draft.text.replace("Yes, ", "The shorter ones have ", 1))
-    if q.slots.count and q.slots.which in ("best", "worst") and says("figure_plans.share_of", text):
-        return (yield from without_trades(args, q.slots.which, q))
-    if out is not None and out[0] in _OTHER:  # there are two of them: the other one is left
-        kept = {name: value for name, value in args.items() if name not in ("by", "best", "worst")}
-        return (yield from made([PlannedCall("trips", kept | {out[0]: _OTHER[out[0]][out[1][0]]})]))
-    if by == ("exit",) and "exit" in args:  # `stops or trails`: beside each other
-        return (yield from made([PlannedCall("trips", {k: v for k, v in args.items() if k != "exit"})], q))
-    if len(by) > 1 and q.chosen.splits(by):
-        draft = yield from made([PlannedCall("trips", args | {"by": one}) for one in by[:3]])
-        return draft.after(f"No tool splits by {name_list(by)} at once: each by itself is below.")
-    together = ("figure_plans.hit_rate", "table_sums.ate", "table_sums.gross", "measured.streak")  # of winners and losers
-    if q.slots.outcome == "both" or any(says(form, text) for form in together):
-        args.pop("outcome", None)
-    if few := q.slots.count if says("choose.by_exit", text) else None:  # `the last five that were stopped`
-        args = {name: value for name, value in args.items() if name not in ("worst", "best")}
-    if (few or says("figure_plans.list_of", text)) and not (by or args.keys() & {"by", "worst", "best"}):
-        order = next((one for one in ("longest", "shortest") if says(f"figure_plans.{one}", text)), "newest")
-        args |= {"outcome": "losers"} if re.search(r"\blos", text) else {"outcome": "winners"} if "win" in text else {}
-        (found,) = yield [call := PlannedCall("trips", args | {"listed": order})]
-        some = found.only(range(min(few, len(found.table.rows)))) if few and found.table is not None else found
-        return drafted([call], [some]).after(f"The newest {few} of them are listed." if few else lead(q, found))
-    if q.slots.which != "both" or by:
-        return (yield from made([PlannedCall("trips", args)], q))
-    n = q.slots.count or (1 if re.search(r"\b(?:winner|loser|win|loss|trade)\b", text) else EXTREMES)
-    return (yield from made([PlannedCall("trips", args | {"best": n}), PlannedCall("trips", args | {"worst": n})]))
-
-
-def _windows(q: Question) -> dict[str, dict[str, Any]]:
-    """The two windows that a sentence sets beside each other; of one it and as many days before."""
-    if len(q.slots.periods) == 2:
-        return {words_of("span", one): window(one) for one in sorted(q.slots.periods, reverse=True)}
-    span, now = q.slots.span, q.words.desk_ms
-    start, end = instant(span.start or "", now), instant(span.end, now) if span.end else now or 0
-    since, until = (utc(ms).removesuffix("Z").replace(" ", "T") for ms in (2 * start - end, start))
-    return {words_of("span", span): window(span), "in as many days before": {"since": since, "until": until}}
-
-
-def _of_length(filters: Sequence[str]) -> dict[str, Any]:
-    """`under an hour`, `longer than 4 hours`, as how long round trips were held."""
-    found = next((m for one in filters if (m := says("figure_plans.length", one))), None)
-    if found is None:
-        return {}
-    number = {"a": "1", "an": "1", "one": "1", "half an": "0.5"}.get(found["n"], found["n"])
-    return {"held": f"{'<' if found['under'] else '>'}{number}{found['unit'][0]}"}
-
-
-_OTHER = {"side": {"long": "short", "short": "long"}, "outcome": {"winners": "losers", "losers": "winners"}}
+    fall = deepest(result, q.slots.text) if says("measured.fall", q.slots.text) or says("measured.back", q.slots.text) else ""
+    low, high = (number_of(f"{{{h}.sharpe_{end}}}", q.facts) for end in ("low", "high"))
+    how_long = re.search(r"\bhow (?:many|long|much)\b", q.slots.text)
+    if said and says("measured.chance", q.slots.text) and not how_long and low is not None and high is not None:
+        said[0] = f"{'No, zero is inside' if low <= 0 <= high else 'Yes, without zero'}: {said[0]}"
+    worse = is_deepest(result, q.slots.text)
+    return drafted([call], [result]).after(" ".join(filter(None, (worse, fall, *(f"{one}." for one in said)))))
 
 
 def excursions(q: Question) -> Plan:
@@ -251,15 +191,13 @@ def pnl(q: Question) -> Plan:
     """P&L by day, week or month, or equity; of a window or of two periods their rows alone; the best or the worst first."""
     if _no_run(q):
         return asks_back(NO_RUN)
-    args, text, now, span = arguments(q), q.slots.text, q.words.desk_ms, q.slots.span
+    args, now, span = arguments(q), q.words.desk_ms, q.slots.span
+    text = q.raw.lower() if q.past and ranks(q.raw.lower()) else q.slots.text  # which is of the question before
     hours = re.search(r"T(?!00:00)", span.start or "") and not says("figure_plans.days", text)
     if hours and not (q.slots.by or args.get("subject")) and q.entry is not None:
         return (yield from _of_hours(q))
     if says("figure_plans.equity", text):
         args["equity"] = True
-    weekday = says("figure_plans.each_weekday", text)
-    if weekday:
-        span, args = NO_SPAN, args | {"limit": 60, "unit": "day"}
     args.pop("subject", None)
     if _run_meant(q):
         args["subject"] = q.run_id()
@@ -286,13 +224,12 @@ def pnl(q: Question) -> Plan:
     call = PlannedCall("pnl", args)
     (result,) = yield [call]
     short = ""
-    if weekday and result.table is not None:
-        return _of_weekday(weekday[1], call, result)
     if spans and result.table is not None:
         began = min((str(row[0])[:10] for row in result.table.rows), default="")
         if began > min(starts)[:10] and len(result.table.rows) < args.get("limit", 0):
             short = f"The desk has no P&L before {began}, so this is not all of the window that was asked for."
-        kept = [n for n, row in enumerate(result.table.rows) if _within(str(row[0])[:10], starts, spans)]
+        asked = [(begin[:10], (of.end or "9999")[:10]) for begin, of in zip(starts, spans, strict=True)]
+        kept = [n for n, row in enumerate(result.table.rows) if any(a <= str(row[0])[:10] < b for a, b in asked)]
         result = result.only(kept)
         if not kept:
             return PlannedAnswer(f"No {args.get('unit', 'day')} of that window is among the last {args.get('limit', 12)}.")
@@ -312,19 +249,21 @@ def pnl(q: Question) -> Plan:
     if n and table is not None and "net" in table.columns:
         draft = draft._replace(text=drafted([call], [result.only(ordered(table, q.facts, "net", q.slots.which)[:n])]).text)
     if table is not None and (ranks(text) or extremes):
-        first = extreme(table, q.facts, text, q.slots.which) or first
-    elif not (spans or q.slots.by or args.get("equity") or args.get("subject")):
-        first = _up_or_down(result, q)
+        ends = ("best", "worst") if says("tables.both_ends", text) else (q.slots.which,)
+        first = " ".join(extreme(table, q.facts, text, end) for end in ends) or first
+        first += yield from _and_why(table, f"{text} {q.raw.lower()}", q)
     return draft.after(" ".join(filter(None, (first, short))))
 
 
-def _of_weekday(name: str, call: PlannedCall, result: CallResult) -> PlannedAnswer:
-    """The rows of one day of the week, each with its figure."""
-    days = [n for n, row in enumerate(result.rows()) if f"{date.fromisoformat(row['day'][:10]):%A}".lower() == name]
-    kept, head = result.only(days), "equity" if call.args.get("equity") else "net"
-    each = "; ".join(f"{row['day'][:10]} {row[head]}" for row in kept.rows())
-    lead = f"{head.capitalize()} of each {name.capitalize()}, to midnight UTC: {each or 'none yet'}."
-    return drafted([call], [kept]).after(lead)._replace(read_as=f"P&L by day, {name}s alone")
+def _and_why(table: Table, text: str, q: Question) -> Generator[list[PlannedCall], list[CallResult], str]:
+    """What went on in the day that a sentence ranks, where it asks for that: `the worst day, and what went wrong`."""
+    at = extreme_row(table, q.facts, text, q.slots.which) if table.columns[0] == "day" and says("subject.reason", text) else None
+    if at is None:
+        return ""
+    day = date.fromisoformat(str(table.rows[at][0])[:10])
+    tool = "attribution" if "attribution" in q.tools else "journal_search"
+    (found,) = yield [PlannedCall(tool, {"since": f"{day}", "until": f"{day + timedelta(days=1)}"})]
+    return f" {found.text}"
 
 
 def _of_hours(q: Question) -> Plan:
@@ -336,15 +275,6 @@ def _of_hours(q: Question) -> Plan:
     when = words_of("span", q.slots.span)
     lead = f"{when[0].upper()}{when[1:]} equity changed by {made_it[1]}." if made_it else f"By round trips that closed {when}:"
     return drafted([call], [result]).after(lead)._replace(read_as=f"P&L {when}, from the journal")
-
-
-def _up_or_down(result: CallResult, q: Question) -> str:
-    """Whether the window that the sentence names in words, else all of it, made money."""
-    sums = dict(re.findall(r"(today|7 days|30 days|since the start) (\{\w+\.\w+\})", result.text))
-    said = {"today": r"\btoday\b", "7 days": r"\bweek\b", "30 days": r"\bmonth\b"}
-    named = next((name for name, form in said.items() if re.search(form, q.slots.text)), "since the start")
-    value = number_of(sums.get(named), q.facts)
-    return "" if value is None else f"{'Up' if value > 0 else 'Down' if value < 0 else 'Even'} {named}: {sums[named]}."
 
 
 def _run_meant(q: Question) -> bool:
@@ -364,7 +294,3 @@ def _no_run(q: Question) -> bool:
 
 _ONE_RUN = ("backtest", "run", "round_trip")
 NO_RUN = "No run is stored that this could be about. `backtest trend on BTC for 2025` makes one, by the developer."
-
-
-def _within(day: str, starts: Sequence[str], spans: Sequence[TimeSpan]) -> bool:
-    return any(s[:10] <= day and (not of.end or day < of.end[:10]) for s, of in zip(starts, spans, strict=True))

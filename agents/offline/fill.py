@@ -164,11 +164,9 @@ def said_of(q: Question, tool: Tool, name: str) -> list[str]:
 
 def is_said(choice: str, q: Question) -> bool:
     """Whether a word that an argument may be stands in the sentence, in one of the ways to say it."""
-    forms = SAID.get(choice, (choice, choice.replace("_", " "), f"{choice}s"))
-    said = (
-        rf"(?<![\w-])(?<!journal )(?<!log )(?:{'|'.join(map(re.escape, forms))})(?![\w-])(?! \w+ing\b)"  # `stop trading`: no exit
-    )
-    return re.search(said, q.slots.text) is not None
+    said = "|".join(map(re.escape, SAID.get(choice, (choice, choice.replace("_", " "), f"{choice}s"))))
+    whole = rf"(?<![\w-])(?<!journal )(?<!log )(?<!trailing )(?:{said})(?![\w-])(?! \w+ing\b)"  # `stop trading`: no exit
+    return re.search(whole, q.slots.text) is not None
 
 
 def free_words(q: Question) -> str | None:

@@ -5,8 +5,9 @@ from typing import Any, NamedTuple
 
 from agents.offline.params import value_text
 from agents.offline.steps import CallResult, Question
+from engine.clock import DAY_MS, utc_day
 
-_FOCUS = ("backtest", "judge", "compare", "sweep", "walkforward")
+_FOCUS = ("backtest", "judge", "compare", "sweep", "walkforward", "run")
 
 
 class RunFocus(NamedTuple):
@@ -45,6 +46,11 @@ def _focus_in(q: Question, result: CallResult) -> RunFocus | None:
             return None
         own = beyond_defaults(q, sleeve.strategy, sleeve.params)
         return RunFocus(sleeve.strategy, sleeve.symbol, sleeve.timeframe, *ends, own, _compared(args))
+    listed, data = list(result.data.get("sleeves") or []), result.data.get("data") or {}
+    if result.name == "run" and len(listed) == 1 and data.get("first_ms") and listed[0].get("symbol"):
+        of, first, last = listed[0], utc_day(data["first_ms"]), utc_day(data["last_ms"] + DAY_MS)
+        own = beyond_defaults(q, of["strategy"], of.get("params") or {})
+        return RunFocus(of["strategy"], of["symbol"], result.data.get("timeframe") or "15m", first, last, own, {})
     if not (args.get("strategy") and args.get("symbol")):
         return None
     given = dict(pair.partition("=")[::2] for pair in (*(args.get("vary") or ()), *(args.get("fixed") or ())))

@@ -14,7 +14,7 @@ from typing import Any
 from dateutil.relativedelta import relativedelta
 
 from agents.offline import slots as reading
-from agents.offline.account import free, lost_of, tokens_of
+from agents.offline.account import free, lost_of, tokens_of, words_left
 from agents.offline.changes import times_of
 from agents.offline.choose import SPOKEN_RUN, Chosen, entry_of
 from agents.offline.date_points import time_of
@@ -24,8 +24,8 @@ from agents.offline.entries import AskedEntry
 from agents.offline.parts import Part
 from agents.offline.slots import Slots, read_slots
 from agents.offline.steps import CallResult, PastTurn
-from agents.offline.tables import ranks
-from agents.offline.words import BY, PATTERNS, Words, says
+from agents.offline.tables import AT_A_LOSS, ranks
+from agents.offline.words import FIGURE_WORDS, PATTERNS, Words, says
 from tools.common.contract import Effect
 
 _EARLIER, _LEAD = PATTERNS["follow.earlier"], PATTERNS["follow.lead"]
@@ -105,6 +105,11 @@ def shifted(slots: Slots, older: Slots, words: Words) -> Slots:
     if all(exits) and exits[0] != exits[1]:  # `vs the stops`, after the trails: both, beside each other
         text = f"{older.text.rstrip('?.! ')} and {slots.text}"
     turned = slots.unclear and says("slots.turned", slots.text) and says("slots.watches", older.text)
+    if slots.by and ranks(slots.text) and slots.which not in ("worst", "best"):  # `which sleeve pays the most`, after fees
+        said = re.findall(
+            r"[a-z&]+", f"{slots.text} " if AT_A_LOSS.search(slots.text) else f"{slots.text} | {text}".partition("|")[2]
+        )
+        text = f"{slots.text} {' '.join(word for word in said if word in FIGURE_WORDS)}"
     if turned or (slots.by and slots.which in ("worst", "best")):  # `and if it loses 2600`, `the worst hour for it`, after costs
         text = slots.text
     return replace(merged, text=text, places={**older.places})
@@ -131,15 +136,6 @@ def with_percent(slots: Slots, before: float | None) -> Slots:
     return replace(slots, percent=move if rises or _UP.search(slots.text) else -move, unclear=(), places=places)
 
 
-def with_unit(slots: Slots, older: Slots, words: Words) -> Slots:
-    """`what about the last 12`, after the last 2 hours: hours too."""
-    number = re.search(r"\b(?:last|past) \d{1,3}(?=[?.! ]*$)|\b\d{1,3}(?= before that\b)", slots.text)
-    unit = says("follow.last", older.text)
-    if not (number and unit):
-        return slots
-    return read_slots(f"{slots.text[: number.end()]} {unit[2]}{slots.text[number.end() :]}".rstrip(" ?.!"), words)
-
-
 def in_window_above(slots: Slots, older: Slots) -> Slots:
     """`and the second half`, `and q3`, after a window of another year: of that year; a half of a shorter window is its half;
     times alone after a day or a night are of that."""
@@ -148,6 +144,19 @@ def in_window_above(slots: Slots, older: Slots) -> Slots:
     if first and (end or first) - first <= timedelta(days=1) and clock_alone(slots):
         moved = [f"{_within(at, first):%Y-%m-%dT%H:%M}" if (at := time_of(text)) else None for text in slots.span[:3]]
         return replace(slots, span=TimeSpan(moved[0], moved[1], moved[2]))
+    of_hours = first and end and end - first < timedelta(days=1) and {f"{first:%H:%M}", f"{end:%H:%M}"} != {"00:00"}
+    if (
+        first
+        and end
+        and of_hours
+        and start
+        and stop
+        and stop - start == timedelta(days=1)
+        and {*words_left(slots)} <= {"same", "hours", "hour", "time"}
+        and not says("follow.of_all_day", slots.text)
+    ):
+        moved_by = start - first.replace(hour=0, minute=0)  # `sunday too`, after some hours of saturday
+        return replace(slots, span=TimeSpan(f"{first + moved_by:%Y-%m-%dT%H:%M}", f"{end + moved_by:%Y-%m-%dT%H:%M}"))
     if not (found and first and end and start and stop and bound(slots)) or re.search(r"\b(?:19|20)\d\d\b", slots.text):
         return slots
     if found["half"] and end - first < timedelta(days=170):
@@ -217,14 +226,6 @@ def _with_number(slots: Slots, older: Slots, words: Words) -> Slots:
     return replace(slots, common=both.common, unclear=()) if both.common and not both.unclear else slots
 
 
-def for_the_setting(slots: Slots, older: Slots) -> Slots:
-    """`propose 5 instead`, after a question about one setting of a sleeve: a value for that one."""
-    number, _ = _alone(slots)
-    if number is None or len(older.keys) != 1 or not (older.sleeves or slots.sleeves):
-        return slots
-    return replace(slots, common={older.keys[0]: number}, unclear=(), sleeves=slots.sleeves or older.sleeves)
-
-
 NAMED = ("strategies", "symbols", "sleeves", "span", "side", "outcome", "by", "count")
 
 
@@ -267,6 +268,8 @@ def carried(read: Slots, old: Slots, of: AskedEntry, chosen: Chosen) -> tuple[Sl
             lost += [reading.words_of(name, value)] if name in ("span", "sleeves") or bound(read) else []
     if of.tool is entry.tool and entry.tool.name == "trips" and bound(read):  # `how many were shorts`, after `above 2R`
         more |= {name: getattr(old, name) for name in ("filters", "out") if getattr(old, name) and not getattr(read, name)}
+    if of.tool is entry.tool and entry.takes("venue") and old.symbols and not (read.symbols or read.everything):
+        more |= {"symbols": old.symbols, "venues": read.venues or old.venues}  # `gaps?`, of the bars of one coin
     if of.tool is entry.tool and entry.takes("by") and old.by and not read.by and not read.which:
         more["by"] = old.by
     splits = bool(old.by) or of.asked.kind == "sleeves"
@@ -283,26 +286,6 @@ def changes(read: Slots, older: Slots) -> bool:
     moves = ((_UP, _DOWN) if older.percent else ()) + (PATTERNS["follow.moves"],)
     turned = moves_back(read) or any(pattern.search(read.text) for pattern in moves)
     return bool(named or closed or turned)
-
-
-def with_names(read: Slots, waits: Part | None, chosen: Chosen) -> Slots:
-    """A short sentence after a question that was asked back: of the sleeve that it named."""
-    named = read.sleeves or read.symbols or read.everything or not looks_back(read)
-    if waits is None or named or not waits.slots.sleeves or not chosen.entry.takes("sleeve"):
-        return read
-    return replace(read, sleeves=waits.slots.sleeves, symbols=waits.slots.symbols)
-
-
-def unsplit(text: str, read: Slots, older: Part) -> Part | None:
-    """`drop the weekday split`, `forget the hours`: the question before without what it was split by; None for any other."""
-    said = says("follow.unsplit", read.text)
-    if said is None or older.chosen is None or not older.slots.by:
-        return None
-    named = [by for by, forms in BY.items() if said["by"] and said["by"] in forms]
-    if (named and not set(named) & set(older.slots.by)) or len(tokens_of(read)) > 7 or older.chosen.entry.tool.name != "trips":
-        return None
-    slots = replace(older.slots, by=(), closed={k: v for k, v in older.slots.closed.items() if k != "by"})
-    return older._replace(text=text, slots=slots, own=read, left=(), maybe=(), kept=kept(slots, read, older.slots))
 
 
 def _window_of_run(shown: CallResult | None, past: Sequence[PastTurn]) -> TimeSpan:
@@ -337,9 +320,6 @@ def going_on(text: str, read: Slots, older: Part, words: Words, past: Sequence[P
         return Part(text, read, call=asks_back("One watch at a time: say what each is to watch in a sentence of its own."))
     if tool in SEARCHES and not read.axes:  # `and stop 1 to 5`
         read = replace(read_slots(text, words, searching=True), closed=read.closed)
-    if tool == "propose_pause" and read.span.at and not read.lasting:  # `make it 12:00`
-        places = {name: found for name, found in read.places.items() if name != "span"} | {"lasting": read.places.get("span", ())}
-        read = replace(read, lasting=f"until {read.span.at.replace('T', ' ')}", span=TimeSpan(), places=places)
     lost = lost_of(older.chosen.entry, read)
     chosen = older.chosen
     of_fills = tool == "journal_search" and not read.outcome

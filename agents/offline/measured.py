@@ -12,7 +12,7 @@ from math import log
 from typing import Any
 
 from agents.offline.above import FromAbove, figure, newest, of_last, run_shown
-from agents.offline.drafts import asks_back, drafted, first_sentence, reckoned, result_text
+from agents.offline.drafts import asks_back, drafted, first_sentence, result_text
 from agents.offline.read_back import PlannedCall
 from agents.offline.slots import Slots
 from agents.offline.steps import CallResult, PastTurn, Plan, PlannedAnswer, Question
@@ -29,6 +29,8 @@ _FALL = PATTERNS["measured.fall"]
 def judged(slots: Slots, past: Sequence[PastTurn], facts: Facts) -> FromAbove:
     """How good the answer above is: its own verdict, or its figures beside chance and limits."""
     last, text = newest(past), slots.text
+    if last is None and past and not past[-1].results and says("measured.of_desk", f"{past[-1].asked} {text}".lower()):
+        return partial(measured, "", text)  # the question above named a figure of the desk
     if last is None:
         return asks_back("Is what any good? Nothing was looked up yet: name the run or the sleeve.")
     own = last.name in _OWN_VERDICT and last.status == "ok"
@@ -43,12 +45,9 @@ def judged(slots: Slots, past: Sequence[PastTurn], facts: Facts) -> FromAbove:
             read_as="the answer above",
         )
     if own:
-        picked = (
-            last.name == "sweep"
-            and "luck" not in first_sentence(last.text)
-            and says("measured.enough", f"{text} {'luck' * doubts}")
-        )
-        return _verdict_of(last, PICKED if picked else "")
+        lucky = last.name == "sweep" and "luck" not in first_sentence(last.text) and (doubts or says("measured.enough", text))
+        said = f"{PICKED if lucky else ''}{first_sentence(last.text)}\n\n{result_text(last)}"
+        return PlannedAnswer(said, read_as="the verdict above")
     runs = of_last(past)
     if len(runs) > 1:
         said = ranked_runs(runs, facts, text)
@@ -74,14 +73,11 @@ def _named_figure(text: str) -> str:
 
 
 def of_trips(named: str, q: Question) -> Plan:
-    """A figure that no limit is of: a streak beside what chance allows, fees beside what was made, of any other that there is no
-    yardstick."""
+    """A figure that no limit is of: a streak beside what chance allows, fees beside what was made; of any other that."""
     call = PlannedCall("trips", {"sleeve": one.name} if (one := q.sleeve()) else {})
     (result,) = yield [call]
     draft, h = drafted([call], [result]), handle_of(result, "trips")
-    wins, size, most, net, fees = (
-        number_of(f"{{{h}.{name}}}", q.facts) for name in ("win_frac", "trips", "loss_streak", "net", "fees")
-    )
+    wins, size, most, net = (number_of(f"{{{h}.{name}}}", q.facts) for name in ("win_frac", "trips", "loss_streak", "net"))
     if named == "streak" and wins and wins < 1 and size and most is not None:
         lost = -log(1 - wins)  # the longest of n tosses of a coin: about log(n p) / -log(1 - p), give or take 1.28 / -log(1 - p)
         usual, error = log(max(size * wins, 1.0)) / lost, 1.28 / lost
@@ -91,19 +87,13 @@ def of_trips(named: str, q: Question) -> Plan:
             f"longest streak is about {usual:.0f}, between {max(1.0, usual - 2 * error):.0f} and {usual + 2 * error:.0f} mostly "
             "(a rule of thumb, for results that do not depend on each other)."
         )
-    if re.match("fee|cost|commission", named) and net is not None and fees is not None:
-        (gross,) = yield from reckoned(f"{h}.net+{h}.fees")
-        beside = f"before fees {gross}, fees {{{h}.fees}}, net {{{h}.net}} over {{{h}.trips}} round trips"
+    if re.match("fee|cost|commission", named) and net is not None:
+        beside = f"before fees {{{h}.gross}}, fees {{{h}.fees}}, net {{{h}.net}} over {{{h}.trips}} round trips"
         return draft.after(f"{'Yes, fees are more than was made' if net < 0 else 'Fees are less than was made'}: {beside}.")
     return draft.after(f"The desk has no yardstick for {named}: no limit and no interval is of it. What it is so far is below.")
 
 
 PICKED = "Not shown: the best of several is picked after the fact, so that part of its lead is luck, and no interval is of it. "
-
-
-def _verdict_of(last: CallResult, lead: str = "") -> PlannedAnswer:
-    """The first sentence of a search, a comparison or a check, which is its verdict; then all of it."""
-    return PlannedAnswer(f"{lead}{first_sentence(last.text)}\n\n{result_text(last)}", read_as="the verdict above")
 
 
 def _cells(result: CallResult) -> dict[str, str]:
@@ -116,7 +106,7 @@ _OF_RUNS = (
     ("total_return_frac", "return", r"\breturns?\b", False),
     ("sharpe", "Sharpe", r"\bsharpe\b", False),
     ("max_drawdown_frac", "drawdown", r"\bdraw-?downs?\b|\bdd\b", True),
-    ("trades", "round trips", r"\btrades\b", False),
+    ("trades", "round trips", r"\b(?:trades?|trips|over-?trad\w+|turnover)\b", True),
     ("fees", "fees", r"\b(?:fees?|costs?)\b", True),
 )
 
@@ -138,63 +128,56 @@ def ranked_runs(runs: Sequence[CallResult], facts: Mapping[str, Any], text: str 
     if same and min(days.values()) < 0.8 * max(days.values()):  # a year of which one of them has a day
         lengths = [f"{names[n]} has bars of {of[n].get('days', 'no days')}" for n in order]
         return f"Not comparable: {', '.join(lengths)}."
-    shown = [one for one in _OF_RUNS[:3] if all(one[0] in of[n] for n in order)] if key in of[first] else []
+    first_ones = _OF_RUNS[3:] + _OF_RUNS[:3] if key in ("trades", "fees") else _OF_RUNS[:3]
+    shown = [one for one in first_ones if all(one[0] in of[n] for n in order)] if key in of[first] else []
     figures = [f"{h} {of[first][k]} against {' and '.join(of[n][k] for n in rest)}" for k, h, *_ in shown]
     verb = ("lost more" if bad else "made more") if key == "total_return_frac" else f"had a {'worse' if bad else 'better'} {head}"
+    if key in ("trades", "fees"):
+        verb = f"had fewer {head}" if key == "trades" else "paid less in fees"
     lead = f"{names[first]} {verb} than {' and '.join(names[n] for n in rest)}: {', '.join(figures)}."
     totals = [number_of(cells.get("total_return_frac"), facts) or 0.0 for cells in of]
     lead += f" {'Both' if len(of) == 2 else 'All'} lost money." if max(totals) < 0 else ""
-    low, high = (number_of(of[n].get(k), facts) for n, k in ((first, "sharpe_low"), (rest[0], "sharpe_high")))
-    low, high = (
-        (number_of(of[rest[0]].get("sharpe_low"), facts), number_of(of[first].get("sharpe_high"), facts)) if bad else (low, high)
-    )
+    upper, lower = (rest[0], first) if bad else (first, rest[0])
+    low, high = number_of(of[upper].get("sharpe_low"), facts), number_of(of[lower].get("sharpe_high"), facts)
     if low is None or high is None:
         return f"{lead} Runs beside each other do not tell skill from luck."
-    return f"{lead} " + (
-        "The 95 % intervals of their Sharpe ratios overlap, so luck may explain the difference."
-        if low <= high
-        else "The 95 % intervals of their Sharpe ratios do not overlap: it is more than luck."
-    )
+    word = "overlap, so luck may explain the difference" if low <= high else "do not overlap: it is more than luck"
+    return f"{lead} The 95 % intervals of their Sharpe ratios {word}."
 
 
 def _apart(runs: Sequence[CallResult]) -> list[str]:
     """Each run by what sets it apart from the others: its strategy, symbol, timeframe or window, and its id."""
+    keys = ("strategy", "symbol", "timeframe")
     told = [
-        [str(r.args.get(key) or "") for key in ("strategy", "symbol", "timeframe")]
-        + [" to ".join(str(r.args.get(end) or "")[:10] for end in ("start", "end"))]
+        (*(str(r.args.get(key) or "") for key in keys), " to ".join(str(r.args.get(end) or "")[:10] for end in ("start", "end")))
         for r in runs
     ]
-    differ = [at for at in range(4) if len({one[at] for one in told}) > 1]
-    return [
-        f"{run_shown(r)} ({words})" if (words := " ".join(one[at] for at in differ)) else str(run_shown(r))
-        for r, one in zip(runs, told, strict=True)
-    ]
+    own = [" ".join(one[at] for at in range(4) if len({other[at] for other in told}) > 1) for one in told]
+    return [f"{run_shown(r)} ({words})" if words else str(run_shown(r)) for r, words in zip(runs, own, strict=True)]
 
 
 def measured(subject: str, asked: str, q: Question) -> Plan:
-    """Return and Sharpe of the desk or a run with the word that its interval allows; of the desk a judgement is made beside the
-    limit that halts it, the drawdowns of stored runs and holding."""
+    """Return and Sharpe of the desk or a run with the word that its interval allows; of the desk beside its limits."""
     of = PlannedCall("performance", {"subject": subject} if subject else {})
-    weighed = not subject and not says("measured.enough", asked) and (_FALL.search(asked) or says("measured.is_it_bad", asked))
-    results = yield [*([PlannedCall("desk", {}), PlannedCall("run", {})] if weighed else []), of]
+    of_ratio = says("measured.enough", asked) or re.search(r"\bsharpe\b", asked)
+    weighed = not subject and not of_ratio and (_FALL.search(asked) or says("measured.is_it_bad", asked))
+    results = yield [*([PlannedCall("desk", {})] if weighed else []), of]
     leads = [_beside(results, q.facts)] if len(results) > 1 else []
     leads.append(verdict(results[-1], q.facts, q.slots.text))
     return drafted([of], results[-1:]).after(" ".join(filter(None, leads)))
 
 
 def _beside(results: Sequence[CallResult], facts: Facts) -> str:
-    """How much of the desk's limits is used, beside the deepest fall of stored runs and what holding did."""
-    desk, runs, performance = results
+    """How much of the desk's limits is used, beside what holding did."""
+    desk, performance = results
     limits = fall_limit(desk, facts)
     if not limits:
         return ""
     h = handle_of(desk, "drawdown_frac")
     used = [number_of(f"{{{h}.{name}}}", facts) or 0.0 for name in ("drawdown_frac", "drawdown_frac_max")]
     near = limits.startswith("A limit") or (used[1] and used[0] / used[1] > 0.5)
-    falls = [f"{row['max_drawdown_frac']} ({row['run']}, {row['about']})" for row in runs.rows() if row.get("max_drawdown_frac")]
-    beside = f" Stored runs fell as far as {falls[0]}{f' and {falls[1]}' if falls[1:] else ''}." if falls else ""
     hold = handle_of(performance, "hold_return_frac")
-    beside += f" Holding the same instruments made {{{hold}.hold_return_frac}}." if hold else ""
+    beside = f" Holding the same instruments made {{{hold}.hold_return_frac}}." if hold else ""
     return f"{'Yes, by its limits' if near else 'Not by its limits'}. {limits}{beside}"
 
 
@@ -207,8 +190,7 @@ def drifted(q: Question, runs_of: Callable[[Question, CallResult], list[str]]) -
     draft = yield from beside({sleeve.name: {"sleeve": sleeve.name}} | runs, q)
     if not runs:
         draft = draft.after(f"Cannot be told: no stored run is of {sleeve.strategy} on {sleeve.symbol}.")
-    stop = f" To stop its entries: `pause {sleeve.name} until tomorrow`, for a person to approve."
-    return draft._replace(text=draft.text.replace("\n\n", f"{stop}\n\n", 1)) if says("measured.turn_off", q.slots.text) else draft
+    return draft
 
 
 _BESIDE = "{{{h}.trips}} round trips, hit rate {{{h}.win_frac}}, a winner {{{h}.mean_win}} and a loser {{{h}.mean_loss}}, mean R "
@@ -240,52 +222,65 @@ def _apart_by_rate(handles: Sequence[str], facts: Mapping[str, Any]) -> tuple[bo
 
 def verdict(result: CallResult, facts: Mapping[str, Any], asked: str = "") -> str:
     """Whether a performance can be told from chance, or beats holding, in a sentence; empty where it has no ratio."""
-    enough = says("measured.enough", asked)
     h = handle_of(result, "sharpe")
     low, high, total = (number_of(f"{{{h}.{name}}}", facts) for name in ("sharpe_low", "sharpe_high", "return_frac"))
     hold = number_of(f"{{{h}.hold_return_frac}}", facts) if says("measured.holds", asked) else None
     if low is None or high is None or total is None:
         return ""
     told = low > 0 or high < 0
-    if enough:
+    if (zero := says("measured.zero", asked)) is not None:
+        ends = f"{{{h}.sharpe_low}} to {{{h}.sharpe_high}}"
+        inside = f"the 95 % interval of the Sharpe ratio, {ends}, {'ex' if told else 'in'}cludes zero"
+        means = "it is more than luck" if told else "luck explains it"
+        return f"{'Yes' if told == bool(zero['out']) else 'No'}: {inside}, so that {means}."
+    if says("measured.enough", asked):
         lead = f"Not enough: over {{{h}.whole_days}} it cannot be told from luck"
         return f"{lead}; at this ratio that takes about {{{h}.days_needed}}."
     words = ("Bad, beyond chance", "Good, beyond chance") if told else ("Not good so far", "A gain so far")
     word = words[(low > 0) if told else (total >= 0)]
     if hold is not None:
-        beside, of_desk = "more" if total > hold else "less", result.data.get("subject", "desk") == "desk"
         asks = re.search(r"\b(?:beat\w*|better|outperform\w*|more than|ahead)\b", asked)
-        word = ("Yes: it" if total > hold else "No: it") if asks else "It"
-        who = "The desk" if of_desk else word
-        return f"{who} returned {{{h}.return_frac}}, {beside} than {{{h}.hold_return_frac}} by holding the same instruments."
+        turned = re.search(r"\bbetter\b(?! than)[^?]*\b(?:hold|bought|buy)", asked) is not None  # `better off just holding`
+        who, beside = "Yes: it" if (total > hold) != turned else "No: it", "more" if total > hold else "less"
+        returned = f"returned {{{h}.return_frac}}, {beside} than {{{h}.hold_return_frac}} by holding the same instruments."
+        return f"{who if asks else 'It'} {returned}"
     luck = "excludes zero" if told else "spans zero, so that luck explains it"
     return f"{word}: return {{{h}.return_frac}}, Sharpe {{{h}.sharpe}}; its interval {luck}."
 
 
-def deepest(result: CallResult) -> str:
-    """The deepest drawdown with its dates, in a sentence; empty without one."""
-    row = next(iter(result.rows()), {})
+def deepest(result: CallResult, asked: str = "") -> str:
+    """The deepest drawdown with its dates, after whether it is over or how far below the peak it is now; empty without one."""
+    row, h = next(iter(result.rows()), {}), handle_of(result, "below_frac")
     if "depth" not in row:
         return ""
-    end = row["recovered"] if row["recovered"].startswith("not") else f"recovered {row['recovered']}"
-    return (
-        f"The deepest: {row['depth']} ({row['money']}), from {row['peak']} to {row['trough']}, {end}; it lasted {row['lasted']}."
+    over = "not recovered" if row["recovered"].startswith("not") else f"recovered {row['recovered']}"
+    first = (
+        f"{'No' if over.startswith('not') else 'Yes'}. "
+        if says("measured.back", asked) and not re.search(r"\b(?:how long|when)\b", asked)
+        else ""
     )
+    first = (
+        f"Now {{{h}.below_frac}} ({{{h}.below}}) below the peak of {{{h}.peak}}. " if h and says("measured.now", asked) else first
+    )
+    deep = f"{row['depth']} ({row['money']}), from {row['peak']} to {row['trough']}, {over}; it lasted {row['lasted']}"
+    return f"{first}The deepest: {deep}."
+
+
+def is_deepest(result: CallResult, asked: str) -> str:
+    """Whether the present drawdown is the deepest one, where a sentence asks that; empty where it does not."""
+    rows, found = [row for row in result.rows() if "depth" in row], says("measured.fall_worse", asked)
+    if not rows or found is None:
+        return ""
+    now = rows[0]["recovered"].startswith("not")
+    which = "the present one is the deepest so far" if now else "an earlier one was deeper than the present"
+    return f"{'Yes' if now == bool(found['worst']) else 'No'}: {which}."
 
 
 def fall_limit(result: CallResult, facts: Mapping[str, Any]) -> str:
     """How much of what halts the desk has been used, of its drawdown and its exposure; empty where a limit is not known."""
-    h = handle_of(result, "drawdown_frac")
-    used = []
-    for name, limit, head in (
-        ("drawdown_frac", "drawdown_frac_max", "the drawdown, which halts the desk"),
-        ("gross_frac", "gross_frac_max", "the exposure, times equity"),
-    ):
-        now, most = (number_of(f"{{{h}.{key}}}", facts) for key in (name, limit))
-        if now is not None and most:
-            used.append((now / most, f"{head}: {{{h}.{name}}} of {{{h}.{limit}}}"))
-    if not used:
-        return ""
-    broken = [text for share, text in used if share >= 1]
-    parts = "; ".join(text for _, text in sorted(used, reverse=True))
-    return f"{'A limit is reached' if broken else 'No desk limit is reached'}. Nearest first: {parts}."
+    h, used = handle_of(result, "drawdown_frac"), []
+    for name, head in (("drawdown", "the drawdown, which halts the desk"), ("gross", "the exposure, times equity")):
+        now, most = (number_of(f"{{{h}.{name}_{end}}}", facts) for end in ("frac", "frac_max"))
+        used += [(now / most, f"{head}: {{{h}.{name}_frac}} of {{{h}.{name}_frac_max}}")] if now is not None and most else []
+    reached = "A limit is reached" if max(used, default=(0.0, ""))[0] >= 1 else "No desk limit is reached"
+    return f"{reached}. Nearest first: {'; '.join(text for _, text in sorted(used, reverse=True))}." if used else ""

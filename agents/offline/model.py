@@ -20,7 +20,6 @@ from agents.offline.drafts import answered, nothing, said_first
 from agents.offline.entries import entries, stems
 from agents.offline.entries import entry_of as declared_entry
 from agents.offline.follow import bound
-from agents.offline.kept_readings import KeptReading, SeenFacts, keep
 from agents.offline.labels import FOLLOWS
 from agents.offline.learned import Guess
 from agents.offline.names import not_here
@@ -30,7 +29,7 @@ from agents.offline.read_back import PlannedCall, what_of
 from agents.offline.run_plans import unclear
 from agents.offline.slots import given, words_of
 from agents.offline.steps import CallResult, PastTurn, Plan, PlannedAnswer, Question
-from agents.offline.understand import PAST_MAX, understand
+from agents.offline.understand import understand
 from agents.offline.ways import Way, way_of
 from agents.offline.wider import wider_text
 from agents.offline.words import LISTS, PATTERNS, Words, tidy, vocabulary
@@ -89,9 +88,7 @@ def replay(plan: Plan, results: Sequence[CallResult]) -> Reply:
 def parts_of(question: str, context: OfflineContext, tools: frozenset[str]) -> list[Part]:
     """What a question wants: read once in a turn, however often its plan is replayed."""
     if (question, tools) not in context.read:
-        noted = SeenFacts(context.facts)
-        read = context.read[question, tools] = understand(question, context.words, context.past, noted, tools)
-        keep(context.past[-PAST_MAX:], question, context.words, tools, KeptReading(read[-1], noted.seen))
+        context.read[question, tools] = understand(question, context.words, context.past, context.facts, tools)
     return context.read[question, tools]
 
 

@@ -9,7 +9,7 @@ import re
 from typing import Any, NamedTuple
 
 from agents.offline.calls import made
-from agents.offline.drafts import asks_back, drafted, name_list, which_sleeve
+from agents.offline.drafts import asks_back, name_list, which_sleeve
 from agents.offline.fill import FILLERS, arguments
 from agents.offline.read_back import PlannedCall
 from agents.offline.steps import Plan, Question
@@ -58,7 +58,8 @@ def models(q: Question) -> Plan:
         return (yield from made([PlannedCall("models", {})]))
     found, text, sleeve = meant(q), q.slots.text, q.sleeve()
     if q.chosen.asked.kind == "gates":
-        return (yield from _gates(q, found)) if found.name else asks_back(_which(q))
+        gates = PlannedCall("models", {"model": found.at(), "gates": True})
+        return (yield from made([gates])) if found.name else asks_back(_which(q))
     which = says("model_plans.which", text)
     versions = q.slots.model_versions or (found.versions if not (found.carried and which) else ())
     of_one = found.name and not which and (q.slots.models or found.carried or not says("model_plans.listed", text))
@@ -76,15 +77,6 @@ def _in_force(q: Question, name: str) -> str:
     """The version that a sleeve reads, that of the sleeve named first; else the newest."""
     named = [s for s in q.words.sleeves if s.name in q.slots.sleeves]
     return next((s.models[name] for s in (*named, *q.words.sleeves) if name in s.models), q.words.models[name][-1])
-
-
-def _gates(q: Question, found: MeantModel) -> Plan:
-    """Every gate with its figures; of a leak the leak check first."""
-    call = PlannedCall("models", {"model": found.at(), "gates": True})
-    (result,) = yield [call]
-    row = next((row for row in (result.table.rows if result.table else ()) if row[0] == "leaks"), None)
-    leak = result.status == "ok" and says("model_plans.leak", q.slots.text)
-    return drafted([call], [result]).after(f"Leak check: {row[1]}. {row[2]}." if leak and row else "")
 
 
 def of_one(q: Question) -> Plan:

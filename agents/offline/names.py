@@ -115,8 +115,8 @@ PRAISE |= {"main", "existing", "latest", "last"}
 def _forms(name: str) -> tuple[str, ...]:
     """How people say a strategy's name."""
     more = {
-        "reversion": ("mean reversion", "mean-reversion", "reverting", "reversions"),
-        "trend": ("trend following", "trend-following"),
+        "reversion": ("mean reversion", "mean-reversion", "reverting", "reversions", "rsi strategy", "rsi rules", "rsi one"),
+        "trend": ("trend following", "trend-following", "moving average strategy", "crossover strategy", "ma strategy"),
     }
     return (name.lower(), name.lower().replace("_", " "), name.lower() + "s", *more.get(name, ()))
 

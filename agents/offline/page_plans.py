@@ -1,7 +1,7 @@
 """What people write and what words mean: runbooks, memory, notes, watches, definitions. Called by plans.py."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -11,19 +11,28 @@ from agents.offline.drafts import asks_back, drafted, result_text
 from agents.offline.fill import free_words
 from agents.offline.read_back import PlannedCall
 from agents.offline.steps import CallResult, Plan, PlannedAnswer, PlanOf, Question
-from agents.offline.ways import SAY
+from agents.offline.ways import SAY, ways
 from agents.offline.words import LISTS, PATTERNS, numbers_in, says, stem, tidy, vocabulary
 from tools.common import render
-from tools.common.contract import Table
 from tools.exposure import glossary
 
 _RULES: Mapping[str, tuple[str, ...]] = {form: tuple(keys.split()) for form, keys in LISTS["rules"].items()}
-_RULE = r"(?: \w+){0,2}? (?:rules?|breakers?|limits?|guards?|guardrails?|caps?|checks?|protections?)\b"
+_RULE = r"(?: \w+){0,2}? (?:rules?|breakers?|limits?|guards?|guardrails?|caps?|checks?|protections?|things?|brakes?|fuses?)\b"
 
 
 def limits_meant(text: str) -> tuple[str, ...]:
     """The hard limits that a text names as a rule: `the drawdown rule`, `loss streak`; a key itself is none."""
-    alone = ("entries paused", "loss streak", "losing streak", "daily loss", "entry frequency")
+    alone = (
+        "entries paused",
+        "loss streak",
+        "losing streak",
+        "position size",
+        "consecutive losses",
+        "consecutive loss",
+        "losses in a row",
+        "daily loss",
+        "entry frequency",
+    )
     said = next((keys for form, keys in _RULES.items() if re.search(rf"\b(?:{form}){_RULE}", text)), ())
     return said or next((keys for form, keys in _RULES.items() for name in alone if name in text and re.search(form, name)), ())
 
@@ -40,18 +49,17 @@ def _story(rule: str, of: CallResult, q: Question) -> Plan:  # noqa: ARG001 - a 
     calls = [PlannedCall("define", {"word": key}) for key in (keys or (rule[:60],))]
     calls.append(PlannedCall("journal_search", {"kinds": kinds, **({"since": "7d"} | kept)}))
     results = yield calls
-    return drafted(calls, results).after(f"{rule}: what it checks, and when it acted.")
+    return drafted(calls, results).after(f"{rule}: {LISTS['rule_says'].get(rule, 'what it checks, and when it acted')}.")
 
 
 def define(q: Question) -> Plan:
     """What a word means, or each of two; what a rule is, by the hard limits that declare it."""
     text, keys = q.slots.text, list(q.slots.keys or q.slots.common)
-    table = next((r.table for r in reversed(q.results()) if r.table is not None and r.table.rows), None)
-    row_rule = _rule_of_row(q, table)
-    if not keys and (limits := limits_meant(f"{row_rule} {text}".strip())):
-        draft = yield from made([PlannedCall("define", {"word": key}) for key in limits[:3]])
-        return draft.after(SAY["limit_acts"] if says("page_plans.acts", text) and re.match(_REFUSES, limits[0]) else "")
+    above = [row["rule"] for r in q.results()[-1:] for row in r.rows()[:1] if "rule" in row and says("page_plans.behind", text)]
+    if not keys and (limits := limits_meant(" ".join([*above, text]))):
+        return (yield from _hard_limits(q, limits))
     first = replace(q, slots=replace(q.slots, text=text.partition(", i ")[0]))  # `..., i see it in the report`
+    keys = keys or [word for word, form in LISTS["terms"].items() if re.search(form, text)]
     said = re.split(r"\b(?:vs|versus|and|or|between)\b|,", free_words(first) or "")
     pair = re.search(rf"\bbetween {_TERM} and {_TERM}[?. ]*$", text)
     words = keys or list(pair.groups() if pair else ()) or [re.sub(r"\b\d\S*", "", part).strip() for part in said]
@@ -63,11 +71,29 @@ def define(q: Question) -> Plan:
     results = yield calls
     if all(r.status == "no_data" for r in results) and any(" " in word for word in words):  # no word that somebody asked for
         return asks_back(NOT_A_WORD)
+    rows = [row for of in results for row in of.rows() if row.get("bounds")] if says("choose.bounds", text) else []
+    if rows:  # `the smallest that I may set`
+        each = dict.fromkeys(f"{row['bounds']} ({row['of']})" for row in rows)
+        return drafted(calls, results).after(f"Allowed: {'; '.join(each)}.")
     named = " ".join(words) if says("page_plans.ours", text) and "trips" in q.tools else ""
     if named and re.search("|".join(LISTS["trip_figures"]), named):  # `and what is ours`
         (own,) = yield [call := PlannedCall("trips", {})]
         return drafted([*calls, call], [*results, own]).after(figures_of_trips(own, named))
-    return drafted(calls, results)
+    set_to = [(key, v, p) for key, v in q.slots.common.items() if isinstance(v, int | float) and (p := q.words.params.get(key))]
+    fits = [(key, v, p.low <= v <= p.high) for key, v, p in set_to if p.low is not None and p.high is not None]
+    may = [f"{'Yes' if fit else 'No'}, {v:g} is {'within' if fit else 'outside'} the bounds of {key}." for key, v, fit in fits]
+    return drafted(calls, results).after(" ".join(may))
+
+
+def _hard_limits(q: Question, limits: Sequence[str]) -> Plan:
+    """The hard limits of a rule, with what a breach does; of one that is to be changed, who does."""
+    calls = [PlannedCall("define", {"word": key}) for key in limits[:3]]
+    results = yield calls
+    values = [next((row["default"].split()[0].removesuffix(".0") for row in of.rows() if "default" in row), "") for of in results]
+    acts = says("page_plans.acts", q.slots.text) and re.match(_REFUSES, limits[0])
+    streak = SAY["streak_acts"].format(*values) if limits[0] == "streak_max" and all(values[:2]) else ""
+    changes = ways()["limits"].text if says("page_plans.changes", q.slots.text) else ""
+    return drafted(calls, results).after(" ".join(filter(None, (SAY["limit_acts"] if acts else "", streak, changes))))
 
 
 _REFUSES = r"gross|instrument|family|correlated|leverage|positions|risk_frac"  # of other limits a breach halts or pauses
@@ -93,17 +119,6 @@ def _glossary_words(word: str) -> list[str]:
     return near if len(near) == 1 else list(dict.fromkeys(own))[:2] or [word]
 
 
-def _rule_of_row(q: Question, table: Table | None) -> str:
-    """The rule that the row meant of the table above names: its cell under `rule`, or what an entry was refused by."""
-    if table is None or not (q.slots.place is not None or says("page_plans.behind", q.slots.text)):
-        return ""
-    place = q.slots.place or 0
-    row = table.rows[place] if -len(table.rows) <= place < len(table.rows) else table.rows[0]
-    cells = dict(zip(table.columns, map(str, row), strict=False))
-    refused = re.search(r"refused: ([a-z_ ]+)", cells.get("what", ""))
-    return cells.get("rule", "") or (refused[1].strip() if refused else "")
-
-
 def runbook(q: Question) -> Plan:
     """The desk's own page for what is wrong."""
     about = next((i for i in q.slots.ids if i.startswith("al-") or re.fullmatch(r"[dp]-\d+", i)), None) or free_words(q)
@@ -117,7 +132,12 @@ def runbook(q: Question) -> Plan:
         if about is None:
             lists = "`show the runbooks` lists what to do for each kind of trouble."
             return PlannedAnswer(f"{result_text(found)}\n\n{lists}", read_as="what to do about the open alerts")
-    return (yield from made([PlannedCall("runbook", {"about": about} if about else {})]))
+    call = PlannedCall("runbook", {"about": about} if about else {})
+    (found,) = yield [call]
+    if found.status != "no_data" or not about:
+        return drafted([call], [found])
+    (every,) = yield [call := PlannedCall("runbook", {})]  # by its words none is found: all, with when each is for
+    return drafted([call], [every]).after(SAY["no_runbook"])
 
 
 def steps(q: Question) -> Plan:
@@ -129,7 +149,8 @@ def steps(q: Question) -> Plan:
 
 def memory(q: Question) -> Plan:
     """What the desk remembers; quoted, as background."""
-    text = q.slots.text
+    text = PATTERNS["page_plans.and_deletes"].sub("", q.slots.text)
+    deletes = SAY["no_deletion"] if text != q.slots.text else ""
     topic = next((t for t in ("handoff", "desk", "developer", "operator", "advisor") if re.search(rf"\b{t}\b", text)), None)
     about = re.search(r"\b(?:about|on|of|for)\s+(.*?)[?.! ]*$", text)
     names = " ".join(dict.fromkeys([about[1] if about else "", *q.slots.symbols, *q.slots.strategies])).strip()
@@ -141,7 +162,7 @@ def memory(q: Question) -> Plan:
     inbox = [f"{row['page']} ({row.get('age', '')})" for row in found.rows() if row.get("page", "").startswith("inbox/")]
     lists = not args and says("page_plans.notes", text)
     none = f"Notes in the inbox: {len(inbox) or 'none'}{': ' if inbox else ''}{', '.join(inbox[:10])}. No other note is kept."
-    return drafted([call], [found]).after(none if lists else "")
+    return drafted([call], [found]).after(f"{deletes} {none if lists else ''}".strip())
 
 
 def note(q: Question) -> Plan:
@@ -208,6 +229,8 @@ def watch(q: Question) -> Plan:
         metric, subject = "day_pnl", sleeve.name if sleeve else "desk"
     elif re.search(r"\b(?:we|us|desk|account|balance)\b", text) and level >= 1000:  # `tell me if we go under 29k`
         metric, subject = "equity", "desk"
+    elif q.slots.symbol:  # `one more, eth under 2400`
+        metric, subject = "price", q.slots.symbol
     else:
         return asks_back(
             "A watch on what? Name a symbol (`BTC below 80000`), or a P&L (`if the desk loses more than 300 today`)."

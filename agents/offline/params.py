@@ -57,7 +57,8 @@ def read_params(text: str, params: Mapping[str, Param]) -> ParamReading:
     params = {key: param for key, param in params.items() if not param.choices}
     assigned, rest = _assignments(text, params)
     numbers = _inherit(rest, _old_values(rest, _with_keys(rest, _numbers_in(rest), params)), params)
-    numbers = [n if n.key or n.unit else n._replace(key=_before(rest, n, assigned)) for n in numbers]
+    led = {n.start: a.key for n in numbers for a in assigned if a.start < n.start and _LINK.fullmatch(rest[a.stop : n.start])}
+    numbers = [n if n.key or n.unit else n._replace(key=led.get(n.start)) for n in numbers]  # `stop_atr=2 or 3`
     keyed = sorted((*chosen, *assigned, *(n for n in numbers if n.key)), key=lambda n: n.start)
     unclear = tuple(rest[n.start : n.stop] for n in numbers if not n.key)
     common, variants = _group_variants(keyed)
@@ -74,9 +75,13 @@ def keys_named(text: str, params: Mapping[str, Param]) -> dict[str, list[tuple[i
     a part of another one's there (`stop` of `trailing stop`) names that one alone."""
     found: dict[str, tuple[float, _Places]] = {}
     for key, param in params.items():
-        if key not in _PHRASES:
-            score, places = _score(key, param, "", text, (0, len(text)), (len(text), len(text)), set())
-            found |= {key: (score, places)} if score > 0 else {}
+        at: tuple[tuple[int, int], tuple[int, int]] = ((0, len(text)), (len(text), len(text)))
+        if key in _PHRASES:  # `the entry threshold`; one word of them is everyday English
+            near = _nearest([form for form in _PHRASES[key] if " " in form], text, *at, set())
+            found |= {key: (9.0, {near[1]})} if near else {}
+            continue
+        score, places = _score(key, param, "", text, *at, set())
+        found |= {key: (score, places)} if score > 0 else {}
     taken = {
         place: max(len(places) for _, places in found.values() if place in places) for _, own in found.values() for place in own
     }
@@ -137,20 +142,18 @@ def _assignments(text: str, params: Mapping[str, Param]) -> tuple[list[ParamNumb
     """`k=v` pairs, and the text with the pairs blanked."""
     found_all = []
     for found in PATTERNS["params.assign"].finditer(text):
-        key = found[1] if found[1] in params else _key_of(found[1], params) or found[1]
+        name, size = found[1].replace("_", " "), len(found[1])  # `fast=20` is fast_bars where only one can be meant
+        key = found[1] if found[1] in params else _best(name, (0, size), (size, size), "", params, set())[0] or found[1]
         found_all.append(ParamNumber(*found.span(), _value(found[2], bool(found[3]), key), "", key))
     return found_all, PATTERNS["params.assign"].sub(lambda found: " " * len(found[0]), text)
-
-
-def _key_of(word: str, params: Mapping[str, Param]) -> str | None:
-    """`fast=20` means fast_bars where only one parameter can be meant."""
-    return _best(word.replace("_", " "), (0, len(word)), (len(word), len(word)), "", params, set())[0]
 
 
 def _numbers_in(text: str) -> list[ParamNumber]:
     """Every number with the unit typed beside it."""
     listed = []
     for found in _NUMBER.finditer(text):
+        if PATTERNS["params.clock"].match(text, found.end()):
+            continue
         unit, stop = "", found.end()
         for name, pattern in _UNIT_SAID.items():
             said = re.compile(r"\s*" + pattern).match(text, found.end())
@@ -288,6 +291,13 @@ def _inherit(text: str, numbers: Sequence[ParamNumber], params: Mapping[str, Par
             between = text[low.stop : high.start]
             if here.key is None and other.key and (_LINK.fullmatch(between) or (step < 0 and says("params.than", between))):
                 done[i] = _adopt(here, other, unit_of(other.key, params.get(other.key)))
+    named = {n.key for n in done if n.key}
+    if len(done) == 1 and done[0].unit and not named and says("moves.bare", text):  # `a tighter stop on all sleeves, 1.5 atr`
+        fits = [key for key in keys_named(text, params) if unit_of(key, params[key]) == done[0].unit]
+        done = [done[0]._replace(key=fits[0])] if len(fits) == 1 else done
+    for i, here in enumerate(done):  # `slow_bars 200 is short. does 600 look any different`
+        if here.key is None and len(named) == 1 and says("params.tried", text[: here.start]):
+            done[i] = _adopt(here, next(n for n in done if n.key), "")
     return done
 
 
@@ -298,12 +308,6 @@ def _adopt(number: ParamNumber, other: ParamNumber, own: str) -> ParamNumber:
     percent = other.unit == "frac" and not number.unit
     value = round(float(number.value) / 100, 12) if percent else number.value
     return number._replace(key=other.key, value=value, unit=other.unit)
-
-
-def _before(text: str, number: ParamNumber, assigned: Sequence[ParamNumber]) -> str | None:
-    """`stop_atr=2 or 3`: the key of the pair that stands before the number in the same list."""
-    earlier = [a for a in assigned if a.start < number.start and _LINK.fullmatch(text[a.stop : number.start])]
-    return earlier[-1].key if earlier else None
 
 
 def _group_variants(keyed: Sequence[ParamNumber]) -> tuple[dict[str, Any], list[dict[str, Any]]]:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from agents.offline import slots
-from agents.offline.account import tokens_of
+from agents.offline.account import tokens_of, words_left
 from agents.offline.choose import SPOKEN_RUN, Chosen
 from agents.offline.labels import NO
 from agents.offline.learned import Guess
@@ -15,7 +15,7 @@ from agents.offline.read_back import PlannedCall
 from agents.offline.slots import COUNTED
 from agents.offline.steps import PlannedAnswer
 from agents.offline.ways import Way
-from agents.offline.words import PATTERNS, Words, tidy
+from agents.offline.words import PATTERNS, Words, says, tidy
 from tools.common.contract import Effect
 from tools.exposure import glossary
 
@@ -63,6 +63,7 @@ def by_sleeve(parts: Sequence[Part]) -> list[Part]:
         by_name = len(set(part.slots.symbols)) + len(part.slots.places.get("sleeves", ())) > 1
         by_name |= bool(part.slots.places.get("strategies"))  # `how long does a trade last in trend`: of each that trades by it
         by_name &= SPOKEN_RUN.search(part.slots.text) is None  # of one run
+        by_name &= part.ask != "sleeves settings" or says("plans.differ", part.slots.text) is None  # set beside each other
         if each and not beside and by_name and 1 < len(named) <= 3:
             split += [part._replace(slots=replace(part.slots, sleeves=(name,), symbols=())) for name in named]
         else:
@@ -108,7 +109,7 @@ def with_first(text: str, first: str, words: Words) -> str:
 def picked_of(read: slots.Slots, waits: Part) -> Guess | None:
     """Which of what was asked back about a short answer picks: `1`, `the second one`, `yes`."""
     words = tokens_of(read)
-    if not waits.maybe or len(words) > 4:
+    if not waits.maybe or len(words) > 4 or words_left(read):
         return None
     number = next((int(t.word) for t in words if t.word.isdigit()), None) or next(
         (COUNTED[t.word] for t in words if t.word in COUNTED and (t.word != "one" or len(words) == 1)), None

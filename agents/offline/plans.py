@@ -5,13 +5,14 @@ Called by model.py. A tool without a plan of its own here is called once, and it
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from agents.offline import desk_plans, figure_plans, model_plans, page_plans, research_plans, run_plans
+from agents.offline import desk_plans, figure_plans, model_plans, page_plans, research_plans, run_plans, trip_plans
 from agents.offline.calls import made, not_given, once
 from agents.offline.changes import not_yet, propose
-from agents.offline.drafts import asks_back, drafted, name_list, result_text, which_sleeve, window
+from agents.offline.drafts import asks_back, drafted, each_of, name_list, result_text, which_sleeve, window
 from agents.offline.figure_plans import SLEEVES_MAX
 from agents.offline.fill import arguments
 from agents.offline.read_back import PlannedCall
@@ -32,6 +33,13 @@ def plan_of(q: Question) -> Plan:
             q, meant = yield from found(q)
     if meant.startswith("No stored run"):
         return PlannedAnswer(meant)
+    if q.chosen.tool.name in _MAKES_A_RUN and (spans := run_plans.halves(q)):
+        drafts: list[PlannedAnswer] = []
+        for of in spans:
+            drafts.append(
+                (yield from plan_of(replace(q, raw="", slots=replace(q.slots, span=of, periods=(), move=None, unclear=()))))
+            )
+        return each_of([f"{of.start} to {of.end}" for of in spans], drafts)
     plan = _PLANS.get(q.chosen.tool.name, once)(q)
     draft = (yield from plan).after(
         SAY["after_costs"] if q.chosen.tool.name in _NET and says("plans.includes", q.slots.text) else ""
@@ -58,10 +66,16 @@ def journal(q: Question) -> Plan:
         args["since"] = "2009-01-01"  # `since the start`: whether it did at all is no question about yesterday
     if not start and slots.which == "last" and slots.count:  # however old they are
         args["since"] = "30d"
+    if (ended := says("plans.of_exit", text)) and args.get("kinds", ["fill"]) == ["fill"]:
+        args |= {"text": f"by {next(name for name in ('trail', 'target', 'stop') if name in ended[0])}", "kinds": ["fill"]}
     if ranked := says("plans.fills_by", text):
         by = next(by for by, form in LISTS["fills_by"].items() if re.search(form, text)) if slots.which != "last" else "time"
         some = {"kinds": ["fill"], "fills_by": by, "limit": slots.count or (1 if ranked["one"] or ranked["order"] else 10)}
         return (yield from made([PlannedCall("journal_search", {"since": "30d"} | args | some)]))
+    if "fills_by" in args and not start:
+        args["since"] = "30d"
+    if args.get("kinds") == ["refused", "breaker"] and "breaker" in text and not says("plans.refusals", text):
+        args["kinds"] = ["breaker"]  # `blocked by a breaker`
     before: list[PlannedCall] = []  # asked before the events, or after them
     after: list[PlannedCall] = []
     if kind == "config" and PATTERNS["plans.changed"].match(text):  # whatever changed, not the configuration alone
@@ -83,13 +97,21 @@ def journal(q: Question) -> Plan:
         none = "No halt in that window." if start else "The desk was never halted, by its journal."
         return drafted(calls, results).after(halts[-1] if halts else none if results[0].status in ("ok", "no_data") else "")
     if before or after:
-        return (yield from made([*before, PlannedCall("journal_search", args), *after]))
+        calls = [*before, PlannedCall("journal_search", args), *after]
+        results = yield calls
+        due = desk_plans.left_over(results) if after and says("plans.to_do", text) else []
+        return drafted(calls, results).after("\n".join(["What waits for a person:", *due]) if due else "")
     if "operator actions" in text:  # people act in wall time, which no window of desk time holds
         args = {**args, "since": "2009-01-01", "kinds": ["proposal", "config", "halt"]}
         args.pop("until", None)
     long = {"limit": 60} if args.get("kinds") == ["breaker"] and "since" in args else {}  # with until when: each of them
     call = PlannedCall("journal_search", long | args)
     (found,) = yield [call]
+    if kind == "config" and args.get("sleeve") and found.status == "ok" and not found.rows():  # a version is of the whole desk
+        own = args.pop("sleeve")
+        (found,) = yield [call := PlannedCall("journal_search", args | {"since": "2009-01-01"})]
+        none = f"Nothing was changed on {own} in that window; its approvals would be listed with their names. "
+        return drafted([call], [found]).after(f"{none}What is below is of the whole desk.")
     newest = max(map(_ended, found.rows()), key=lambda row: row.get("desk time", ""), default=None)
     last = slots.which == "last" and not slots.count and found.status == "ok"
     if last and newest is not None and "event" in newest and newest.get("kind") != "proposal":  # of a change: none was made
@@ -112,22 +134,22 @@ def _whether(text: str, args: Mapping[str, Any], found: CallResult) -> str:
     if not args.get("kinds") or not PATTERNS["plans.asks_whether"].match(text):
         return ""
     rows = [row for row in found.rows() if row.get("kind") != "proposal" or args["kinds"] == ["proposal"]]
-    every = found.data.get("counts", {}).get(args["kinds"][0], len(rows))
-    what, rule = LISTS["event_names"].get(str(args["kinds"][0]), "such event"), (says("fill.rule", text) or [""])[0]
+    first = [row for row in rows if says("plans.adopted", row.get("what", ""))]
+    rows = [row for row in rows if row not in first]  # the version that a desk begins with changes nothing
+    every = found.data.get("counts", {}).get(args["kinds"][0], len(rows)) - len(first)
+    one, _, many = LISTS["event_names"].get(str(args["kinds"][0]), "such event|such events").partition("|")
+    what, rule = many if every > 1 else one, (says("fill.rule", text) or [""])[0]
     if rule and args["kinds"][0] in ("breaker", "refused"):
         others, rows = len(rows), [row for row in rows if rule in row.get("what", "")]
         return f"{f'Yes: {len(rows)}' if rows else 'No'} {what} of {rule} in that window; {others - len(rows)} of other rules."
     if says("plans.of_those", text) and not args.keys() & {"sleeve", "text"}:  # `did we trade on one of them`
         return f"Whether it was on one of those was not looked up: the journal cannot be narrowed to them. Every {what} is below."
-    asked = found.table is not None and len(found.table.rows) > len(rows)
-    more = (
-        f" {len(found.rows()) - len(rows)} proposal or act of a person is listed, which changes nothing by itself."
-        if asked
-        else ""
-    )
+    acts = len(found.rows()) - len(rows) - len(first)
+    more = f" What people did is listed ({acts}) and changes nothing by itself." if acts > 0 else ""
+    more += "".join(f" It began with this: {row['what']}, {row['desk time']} ({row['event']})." for row in first[:1])
     of = Counter(row["sleeve"] for row in rows if row.get("sleeve", "-") != "-") if every == len(rows) else Counter[str]()
     each = f": {', '.join(f'{sleeve} {n}' for sleeve, n in of.most_common())}" if len(of) > 1 else ""
-    return f"Yes: {every} {what}{'s' if every > 1 else ''}{each}." if rows else f"No {what} in that window.{more}"
+    return f"Yes: {every} {what}{each}." if rows else f"No {what} in that window.{more}"
 
 
 def _iso(ms: int) -> str:
@@ -147,12 +169,10 @@ def explain(q: Question) -> Plan:
     form = next((form for form in ("by stop", "by trail", "by target") if re.search(LISTS["filled"][form], text)), ended)
     search = {"kinds": ["fill"], **since, **({"sleeve": sleeve.name} if sleeve else {})}
     (found,) = yield [PlannedCall("journal_search", search)]
-    events = [e for e in found.evidence if re.fullmatch(r"d-\d+", e)]
     entries, exits = says("plans.entry", text), says("plans.exit", text)
-    if found.table is not None and (entries or exits):  # a fill that ended it is no entry
-        events = [str(row[1]) for row in found.table.rows if ("to enter" in str(row[-1])) == bool(entries)]
-    if found.table is not None and form and not entries:
-        events = [str(row[1]) for row in found.table.rows if form in str(row[-1])]
+    form = "to enter" if entries else form or ("by " if exits else "")  # a fill that ended it is no entry
+    events = [str(row[1]) for row in found.table.rows if form in str(row[-1])] if found.table is not None and form else []
+    events = events or ([] if form and found.table is not None else [e for e in found.evidence if re.fullmatch(r"d-\d+", e)])
     if not events:
         return PlannedAnswer(f"{result_text(found)}\n\nName an event (`explain d-123`), or a sleeve and a time.")
     calls = [PlannedCall("explain_event", {"event_id": events[-1]})]
@@ -170,21 +190,40 @@ def _at(q: Question) -> Plan:
         return asks_back("The desk has not processed a bar yet; start it with: nightdesk up")
     last = _iso(q.words.desk_ms or 0)
     at = span.at or (min(span.end, last) if span.end else last)
-    stuck = [PlannedCall("health", {})] if says("plans.stuck", text) else []
+    now = "health" in q.tools and not (span.at or span.end)  # the first reason is a worker that does not run
+    stuck = [PlannedCall("health", {})] * bool(says("plans.stuck", text) or now)
     if sleeve is None:  # `why is it not trading`: of each, and what is paused
-        each = [PlannedCall("explain_event", {"sleeve": one.name, "at": at}) for one in q.words.sleeves]
-        return (yield from made([PlannedCall("pauses", {}), *each]))
+        calls = [PlannedCall("explain_event", {"sleeve": one.name, "at": at}) for one in q.words.sleeves]
+        calls = [PlannedCall("pauses", {}), *calls]
+        health, results = _parted((yield [*stuck, *calls]), stuck)
+        return drafted(calls, results).after(_worker(health, text))
     calls = [PlannedCall("explain_event", {"sleeve": sleeve.name, "at": at})]
     if span.start and not span.at:
         kinds = ["refused", "breaker", "fill"]
         calls.append(PlannedCall("journal_search", {"kinds": kinds, "sleeve": sleeve.name, **window(span)}))
-    results = yield [*calls, *stuck]
-    draft = drafted([*calls, *stuck], results)
-    if not stuck:
-        return draft
-    worker = next((row for row in results[-1].rows() if row.get("what") == "worker"), {})
-    word = "Yes" if worker.get("state") == "bad" else "No"
-    return draft.after(f"{word}. Worker: {worker.get('state', 'not known')}, {worker.get('found', '')}.")
+    elif not span.at:
+        calls.append(PlannedCall("pauses", {"sleeve": sleeve.name}))
+    calls = [call for call in calls if call.name in q.tools]
+    health, results = _parted((yield [*stuck, *calls]), stuck)
+    did = ""
+    if calls[-1].name == "journal_search":  # in which it is said to have done nothing
+        n = {kind: results[-1].data.get("counts", {}).get(kind, 0) for kind in kinds}
+        traded = f"did trade in that window: {n['fill']} fills" if n["fill"] else "had no fill in that window"
+        did = f"{sleeve.name} {traded}; entries refused {n['refused']}, breakers tripped {n['breaker']}."
+    return drafted(calls, results).after(f"{_worker(health, text)} {did}".strip())
+
+
+def _parted(results: Sequence[CallResult], stuck: Sequence[PlannedCall]) -> tuple[CallResult | None, Sequence[CallResult]]:
+    """The health that was asked first, and the rest: what is asked next goes on with the decision, not with the worker."""
+    return (results[0], results[1:]) if stuck else (None, results)
+
+
+def _worker(health: CallResult | None, text: str) -> str:
+    """That no worker runs, which is why nothing trades; asked whether it is stuck, yes or no."""
+    worker = next((row for row in health.rows() if row.get("what") == "worker"), {}) if health is not None else {}
+    bad = worker.get("state") == "bad"
+    word = f"{'Yes' if bad else 'No'}. " if says("plans.stuck", text) and worker else ""
+    return f"{word}Worker: {worker.get('state')}, {worker.get('found')}." if bad or word else ""
 
 
 def pause(q: Question) -> Plan:
@@ -206,17 +245,22 @@ def proposals(q: Question) -> Plan:
         args = {"proposal_id": args["proposal_id"]}
     elif "state" not in args and not re.search(r"\b(?:all|last|latest|list|recent|history|previous)\b", q.slots.text):
         args["state"] = "pending"
-    if args.get("state") == "pending" and says("plans.of_card", q.slots.text):  # of the only one its card
-        (listed,) = yield [PlannedCall("proposals", args)]
-        args = {"proposal_id": listed.ids("prop-")[0]} if len(set(listed.ids("prop-"))) == 1 else args
-    (found,) = yield [PlannedCall("proposals", args)]
-    by = {name: who for name, who in (found.data.get("asked_by") or {}).items() if who}
-    h = re.search(r"\{(q\d+)\.", found.text)
+    asked = [part for part, form in LISTS["card_parts"].items() if re.search(form, q.raw.lower())]
+    (found,) = yield (calls := [PlannedCall("proposals", args)])
+    waiting = list(dict.fromkeys(found.ids("prop-"))) if args.get("state") == "pending" else []
+    if len(waiting) == 1 and (asked or q.slots.sleeves):  # of the only one its card
+        (found,) = yield (calls := [PlannedCall("proposals", {"proposal_id": waiting[0]})])
+    by, h = {k: v for k, v in (found.data.get("asked_by") or {}).items() if v}, re.search(r"\{(q\d+)\.", found.text)
     who = f"It was asked for by {' '.join(by.values())}{f', {{{h[1]}.created}}' if h else ''}." if by else ""
+    parts = {"asked": who, **(found.data.get("says") or {})}
+    first = " ".join(text for part in asked if (text := parts.get(part))) or who
+    for said in (parts[part] for part in asked if parts.get(part)):  # not once more below
+        found = found._replace(text=" ".join(found.text.replace(said, "").split()))
     named, of = q.slots.sleeves, re.search(r" for (\S+) \(", found.text)
     if named and of and of[1] not in named:
-        who = f"No proposal of {name_list(list(named))} waits; the only one is of {of[1]}. {who}"
-    return drafted([PlannedCall("proposals", args)], [found]).after(who)
+        first = f"No proposal of {name_list(list(named))} waits; the only one is of {of[1]}. {first}"
+    advice = SAY["no_advice"] if says("choose.advice", q.slots.text) else ""
+    return drafted(calls, [found]).after(f"{advice} {first}".strip())
 
 
 _LAST = {"hour": "1h", "day": "24h", "week": "7d", "weekend": "3d", "month": "31d"}
@@ -261,7 +305,8 @@ _MODULES: Mapping[Any, str] = {
     research_plans: "judge trials pair_scan=pairs sweep=search walkforward=search",
     desk_plans: "counts sleeves desk exposure health what_if orders list_data=data "
     "joint_risk=joint probe=health version_effect=versions",
-    figure_plans: "trips pnl performance excursions attribution",
+    trip_plans: "trips",
+    figure_plans: "pnl performance excursions attribution",
     page_plans: "define runbook checklist=steps memory note runbook_steps=steps propose_watch=watch",
     model_plans: "models model_drift=of_one train_model=of_one propose_model=propose",
 }

@@ -55,6 +55,7 @@ def _call_text(call: PlannedCall) -> str:
 
 
 def _subject(tool: str, args: Mapping[str, Any]) -> str:
+    args = {**args, "also": [one["sleeve"] if isinstance(one, Mapping) else one for one in args.get("also") or ()]}
     named = [", ".join(map(str, v)) if isinstance(v, list) else str(v) for name in _SUBJECT if (v := args.get(name))]
     run = str(args.get("subject", "")).startswith("r-")
     if args.get("strategy") and args.get("symbol"):

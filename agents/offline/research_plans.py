@@ -9,7 +9,7 @@ from collections.abc import Generator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from agents.offline.calls import made
+from agents.offline.calls import lead, made
 from agents.offline.choose import SPOKEN_RUN
 from agents.offline.dates import TimeSpan
 from agents.offline.drafts import asks_back, drafted, name_list
@@ -61,7 +61,8 @@ def search(q: Question) -> Plan:
     args = {**_where(found), **_costs(q), "vary": vary} | (dict(q.slots.folds) if forward else {})
     (result,) = yield [PlannedCall(tool, args)]
     draft = drafted([PlannedCall(tool, args)], [result], _NEXT[tool] if result.status == "ok" else "")
-    return draft.after(" ".join(part for part in (of, said, _dropped(q, found, axes)) if part))
+    ranked = lead(q, result) if PATTERNS["research_plans.which"].search(text) else ""
+    return draft.after(" ".join(part for part in (of, said, _dropped(q, found, axes)) if part)).after(ranked)
 
 
 def _where(found: RunFocus) -> dict[str, Any]:
@@ -88,7 +89,9 @@ def _axes(q: Question, found: RunFocus, *, carries: bool) -> tuple[dict[str, str
         return {}, _ask_values(unknown, own, found.strategy)
     said = set(PATTERNS["research_plans.spoken"].findall(q.slots.text)) - {key.partition("_")[0] for key in q.slots.common}
     spoken = [key for key, param in own.items() if key.partition("_")[0] in said and param.default]
-    keys = q.slots.keys or spoken[:1] or [key for key in _declared(own) if key not in q.slots.common]
+    # where nothing is named: the first number that the strategy itself declares, and the stop
+    declared = [*[key for key, param in own.items() if type(param.default) is int][:1], *({"stop_atr"} & own.keys())]
+    keys = q.slots.keys or spoken[:1] or [key for key in declared if key not in q.slots.common]
     axes = {key: values for key in keys if key in own and (values := around(own[key], found.params.get(key, own[key].default)))}
     if count_of(axes) > CHOSEN_MAX:
         axes = {key: ",".join(values.split(",")[::2]) for key, values in axes.items()}
@@ -105,11 +108,6 @@ def _dropped(q: Question, found: RunFocus, axes: Mapping[str, str]) -> str:
     own = {param.key: param.default for param in q.words.strategies.get(found.strategy, ())}
     left = [f"{key} at its default {value_text(own[key])}" for key in found.vary if key not in axes and key in own]
     return f"Varied above, and not here: {name_list(left)}." if left else ""
-
-
-def _declared(own: Mapping[str, Param]) -> list[str]:
-    """What is varied where nothing is named: the first number that the strategy itself declares, and the stop."""
-    return [*[key for key, param in own.items() if type(param.default) is int][:1], *({"stop_atr"} & own.keys())]
 
 
 def _ask_values(keys: list[str], own: Mapping[str, Param], strategy: str) -> str:
@@ -144,15 +142,14 @@ def based(q: Question) -> Generator[list[PlannedCall], list[CallResult], tuple[Q
     if run_id is None or meant.startswith("No stored run"):
         return q, meant
     (run,) = yield [PlannedCall("run", {"run_id": run_id})]
-    of, ends = next(iter(run.data.get("sleeves") or ()), None), run.data.get("data") or {}
-    if of is None or not (of.get("symbol") and of.get("params") and ends.get("first_ms")):  # of a basket
+    above = focus_of(replace(q, done=(*q.done, run)))
+    if above is None or not run.data.get("sleeves"):  # of a basket
         return q, meant
-    span = TimeSpan(utc_day(ends["first_ms"]), utc_day(ends["last_ms"] + DAY_MS))
-    own = q.slots.span if given(q.slots.span) else moved_back(q.slots, span)
-    symbols = tuple(symbol for symbol in s.symbols if symbol != of["symbol"]) or (of["symbol"],)
-    common = beyond_defaults(q, of["strategy"], of["params"]) | s.common
-    slots = replace(q.slots, strategy=of["strategy"], strategies=(of["strategy"],), symbols=symbols, sleeves=(), span=own)
-    frame, venue = s.timeframe or run.data["timeframe"], s.venue or (of["venue"] if of["venue"] != "binance" else None)
+    own = q.slots.span if given(q.slots.span) else moved_back(q.slots, TimeSpan(above.start, above.end))
+    symbols = tuple(symbol for symbol in s.symbols if symbol != above.symbol) or (above.symbol,)
+    slots = replace(q.slots, strategy=above.strategy, strategies=(above.strategy,), symbols=symbols, sleeves=(), span=own)
+    frame, at, common = s.timeframe or above.timeframe, run.data["sleeves"][0].get("venue"), {**above.params, **s.common}
+    venue = s.venue or (at if at != "binance" else None)
     return replace(q, slots=replace(slots, timeframe=frame, timeframes=(frame,), venue=venue, common=common, move=None)), meant
 
 
@@ -195,6 +192,8 @@ def trials(q: Question) -> Plan:
     of = (q.sleeve() if "sleeves" in q.slots.places else None) or focus
     strategy, symbol = (of.strategy, of.symbol) if of else (q.slots.strategy, q.slots.symbol)
     lists = re.search(r"\b(?:which|what|list|all) (?:the )?hypothes[ei]s\b|\bledger\b", q.slots.text)
+    if not (strategy or symbol or runs or lists) and (shown := q.last("trials")) and shown.args.get("hypothesis"):
+        return (yield from made([PlannedCall("trials", {"hypothesis": shown.args["hypothesis"]})]))
     if named := runs[0] if runs else f"{strategy} on {symbol}" if strategy and symbol and not lists else "":
         return (yield from made([PlannedCall("trials", {"hypothesis": named})]))
     call = PlannedCall("trials", {})

@@ -8,7 +8,8 @@ from itertools import product
 from agents.offline.above import run_shown
 from agents.offline.calls import ask_for, lead, not_given
 from agents.offline.changes import BY_VALUE, moved_of
-from agents.offline.drafts import asks_back, changes_of, drafted, name_list, result_text, which_sleeve
+from agents.offline.dates import TimeSpan
+from agents.offline.drafts import asks_back, changes_of, drafted, each_of, name_list, result_text, several_sleeves, which_sleeve
 from agents.offline.fill import arguments, end_of, since_now
 from agents.offline.focus import beyond_defaults, focus_of
 from agents.offline.measured import deepest, ranked_runs, verdict
@@ -24,6 +25,7 @@ from agents.offline.words import PATTERNS, says
 from engine.clock import DAY_MS, utc_day
 from tools.common import render
 from tools.common.contract import Table
+from tools.common.time_words import instant
 
 MAX_VARIANTS = 3
 VALUES_MAX = 9  # of one parameter beside the live one, three to a call
@@ -36,6 +38,9 @@ def backtest(q: Question) -> Plan:
     s, sleeve = q.slots, q.sleeve()
     if "compare" in q.tools and s.variants:
         return (yield from compare(q))
+    if sleeve is None and s.timeframe and not s.strategies:  # `do 1h bars help on btc`: of what trades it, on other bars
+        sleeve = next((one for one in q.words.sleeves if one.symbol in s.symbols), None)
+        q = q if sleeve is None else replace(q, slots=replace(s, sleeves=(sleeve.name,)))
     pairs = _pairs_of(q)
     if not pairs:
         return asks_back(ask_for(q, "symbol" if s.strategies else "strategy"))
@@ -106,7 +111,7 @@ def _first(q: Question, results: list[CallResult], found: list[CallResult]) -> s
     return " ".join(filter(None, lines)) or lead(q, made[0])
 
 
-_SYMBOLS, _STRATEGIES, _LIVE = (PATTERNS[f"run_plans.{name}"] for name in ("symbols", "strategies", "live"))
+_SYMBOLS, _STRATEGIES, _LIVE, _EVERY = (PATTERNS[f"run_plans.{name}"] for name in ("symbols", "strategies", "live", "sleeves"))
 
 
 def _read_of_run(q: Question, run_id: str) -> PlannedCall | None:
@@ -158,6 +163,14 @@ def compare(q: Question) -> Plan:
         variants = [dict(above.params)]
     if not variants:
         return asks_back("Which values? For example `compare a 2 ATR with a 3 ATR stop` or `stop_atr=2 against stop_atr=3`.")
+    own = {one.name: q.words.params_of((one.strategy,)) for one in q.words.sleeves}
+    names = [name for name in several_sleeves(q) if all(key in own[name] for v in variants for key in v)]
+    if sleeve is None and len(names) > 1 and len(s.strategies) < 2:
+        drafts: list[PlannedAnswer] = []
+        for name in names:
+            one = replace(s, sleeves=(name,), symbols=(), strategies=(), strategy=None, everything=False, out=None)
+            drafts.append((yield from compare(replace(q, slots=replace(one, text=_EVERY.sub(" ", s.text))))))
+        return each_of(names, drafts)
     if sleeve is None and not (s.strategies and s.symbols):
         return asks_back(which_sleeve(q))
     if sleeve is not None and len(variants) > MAX_VARIANTS:  # what runs is row 0
@@ -191,7 +204,8 @@ def compared_first(result: CallResult, text: str) -> str:
     known = [f"{name_list(names)} {'is' if len(names) == 1 else 'are'} {word}" for word, names in told.items() if names]
     others = [name for name, verdict in named if verdict not in told]
     known += [f"{name_list(others)} cannot be told apart from it"] if others else []
-    at = next((n for n in heads_of(table, text) if table.columns[n] in _FIGURES), None) if table is not None else None
+    heads = heads_of(table, re.sub(r"\bper (?:trade|trip)\b", "", text)) if table is not None else []
+    at = next((n for n in heads if table is not None and table.columns[n] in _FIGURES), None)
     figures = [f"{row[1]} {row[at]}" for row in table.rows] if table is not None and at is not None else []
     shown = f" {table.columns[at].capitalize()}: {', '.join(figures)}." if table is not None and at is not None else ""
     of = "the defaults" if "strategy" in result.args else "the live configuration"
@@ -204,9 +218,23 @@ _FIGURES = ("drawdown", "fees", "round trips", "return")
 def _after(q: Question, result: CallResult) -> str:
     """The step that fits a comparison: a proposal when something is better, a longer span when nothing can be told."""
     better = any(row.get("verdict") == "better" for row in result.data.get("rows", ()))
+    wish = says("changes.wish", q.raw.lower()) and result.args.get("sleeve") and len(result.data.get("rows", ())) == 2
+    if result.status == "ok" and wish and "propose_config" in q.tools:
+        changes = changes_text({c["key"]: c["value"] for c in result.data["rows"][1]["changes"]})
+        return f"Nothing was filed. To have it: `propose {changes} for {result.args['sleeve']}`; a person decides on it."
     if result.status != "ok" or (better and not ("propose_config" in q.tools and result.data.get("sleeve"))):
         return ""
     return "Next: `propose the better one`." if better else SAY["longer_span"]
+
+
+def halves(q: Question) -> list[TimeSpan]:
+    """Both halves of the days that the run above is of, where a sentence asks for each; none otherwise."""
+    above = focus_of(q) if says("run_plans.halves", q.raw.lower()) else None
+    ends = [instant(at, q.words.desk_ms or 0) for at in (above.start, above.end) if at] if above is not None else []
+    if above is None or len(ends) < 2:
+        return []
+    middle = utc_day(sum(ends) // 2)
+    return [TimeSpan(above.start, middle), TimeSpan(middle, above.end)]
 
 
 def _named(q: Question) -> list[str]:

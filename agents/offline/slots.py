@@ -70,19 +70,17 @@ class Slots:
 
     def over(self, older: "Slots") -> "Slots":
         """These slots, with what they leave open taken from an older question of the same thread."""
-        taken = {
-            name: getattr(older, name)
-            for name in self.__dataclass_fields__
-            if name not in _OWN.split() and not given(getattr(self, name)) and given(getattr(older, name))
-        }
+        own = (_OWN + " sleeves symbols" * self.everything).split()  # `now everything`, after one coin
+        left = [name for name in self.__dataclass_fields__ if name not in own and not given(getattr(self, name))]
+        taken = {name: getattr(older, name) for name in left if given(getattr(older, name))}
         if self.variants or self.common:  # new numbers replace the old ones together
             taken.pop("variants", None)
             taken["common"] = {k: v for k, v in older.common.items() if k not in _keys(self)} | self.common
         gone = says("slots.dropped", self.text) if self.unclear and (older.axes or older.variants) else None
         if gone is not None:  # `drop the 35`: of the values above
-            left = set(re.findall(r"\d+(?:\.\d+)?", gone["gone"] or gone["gone2"]))
-            kept = {key: ",".join(v for v in values.split(",") if v not in left) for key, values in older.axes.items()}
-            variants = tuple(v for v in older.variants if not {params.value_text(value) for value in v.values()} & left)
+            gone_values = set(re.findall(r"\d+(?:\.\d+)?", gone["gone"] or gone["gone2"]))
+            kept = {key: ",".join(v for v in values.split(",") if v not in gone_values) for key, values in older.axes.items()}
+            variants = tuple(v for v in older.variants if not {params.value_text(value) for value in v.values()} & gone_values)
             taken |= {"axes": kept, "variants": variants, "unclear": ()}
         if self.axes:
             taken["axes"] = {k: v for k, v in older.axes.items() if k not in _keys(self)} | dict(self.axes)
@@ -135,20 +133,19 @@ def read_slots(question: str, words: Words, *, searching: bool = False) -> Slots
     searching = searching or says("ranges.searches", s.text) is not None
     written = ranges.written(s.rest, words.params) if searching else {}  # before a clock is read from it
     s.take("params", [place for _, place in written.values()])
-    folds = _folds(s) if searching else {}
-    off = {} if searching else _off(s, words)
-    without, ids = s.every("without"), names.ids_of(s, words)
+    folds, off = (_folds(s), dict[str, int]()) if searching else ({}, _off(s, words))
+    without, ids, *_ = s.every("without"), names.ids_of(s, words), s.every("two_ends"), s.every("nth")
     out = _out(s, without, words) if not off else None
     s.take("reason", [m.span(1) for m in PATTERNS["slots.reason"].finditer(s.rest)])
     versions, (place, count, number) = s.every("version"), (s.first(name) for name in ("place", "count", "number"))
     past = ("over the weekend" in s.rest or says("slots.begun", s.rest)) and not says("slots.rests", s.rest)  # no length
     funding, lasting, unit, weekday = names.funding_of(s), None if past else s.first("lasting"), s.first("unit"), _weekday(s)
+    s.take("by", nights := [m.span() for m in PATTERNS["slots.nights"].finditer(s.rest)][:1])
     (periods, beside), (span, used) = dates.periods(s.rest, words.desk_ms), dates.read_span(s.rest, words.desk_ms)
     s.take("span", used + beside)
     s.every("ever")
-    _noted(s, "rule")
-    timeframes, named, by = names.timeframes_of(s), names.sleeves_named(s, words), _by(s)
-    by = (*by, *(one for one in weekday if one not in by))
+    timeframes, named, by, _ = names.timeframes_of(s), names.sleeves_named(s, words), _by(s), _noted(s, "rule")
+    by = (*(one for one in by if one not in ("hour", "day")), "daypart") if nights else (*dict.fromkeys((*by, *weekday)),)
     symbols, handles, strategies = names.symbols_of(s, words), s.every("handles"), names.strategies_of(s, words)
     span = _length(s, words) if span == dates.NO_SPAN and strategies and not (searching or lasting) else span
     venues, percent, move = _venues(s, words), _percent(s), names.move_of(s)
@@ -201,21 +198,22 @@ def read_slots(question: str, words: Words, *, searching: bool = False) -> Slots
 
 
 def _off(s: Sentence, words: Words) -> dict[str, int]:
-    """`btc trend, no stop`: the settings that a run is to be without."""
-    names_here = (*words.strategies, *(sleeve.name for sleeve in words.sleeves))
+    """`btc trend, no stop`, `turn off the target`: the settings that a run is to be without."""
+    names_here = (*words.strategies, *(name for of in words.sleeves for name in (of.name, of.symbol.split("-")[0])))
     found = list(PATTERNS["slots.off"].finditer(s.text)) if any(mentions(name, s.text) for name in names_here) else []
     s.take("params", [m.span() for m in found])
-    return {f"{m[1]}_atr": 0 for m in found}
+    return {f"{m[m.lastindex or 0]}_atr": 0 for m in found}
 
 
 def _values(s: Sentence, words: Words, of: tuple[str, ...], written: Any) -> tuple[params.ParamReading, ranges.Wanted]:
     """Values that are set, and those that a search varies; more than stand beside each other are searched: `stop 1 2 3 4`."""
-    own = {**words.params_of(of), **{key: param for key, param in words.params.items() if mentions(key, s.rest)}}
+    own = {**words.params_of(of), **{key: param for key, param in words.params.items() if "_" in key and mentions(key, s.rest)}}
     if written is not None:
         wanted = ranges.read_wanted(s.rest, own, {k: v for k, (v, _) in written.items()})
         reading = params.ParamReading(dict(wanted.fixed), [], (), wanted.places)
     else:
-        reading = params.read_params(s.rest, own)
+        lengths = PATTERNS["slots.of_hours"].sub(lambda m: BLANK * len(m[0]), s.rest)  # `under 30 minutes` sets no parameter
+        reading = params.read_params(lengths, own)
         keys = dict.fromkeys(key for of in reading.variants for key in of) if len(reading.variants) > 3 else {}
         axes = {key: ",".join(dict.fromkeys(params.value_text(of[key]) for of in reading.variants)) for key in keys}
         wanted = ranges.Wanted(axes, {}, (), (), (), ())

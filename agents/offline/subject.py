@@ -21,7 +21,7 @@ from agents.offline.steps import CallResult, PastTurn, PlannedAnswer
 from agents.offline.table_answers import name_of
 from agents.offline.tables import BETTER_LOW, Facts, number_of, only
 from agents.offline.tables_shown import TableAbove
-from agents.offline.talk import LOOKS_BACK, asked_of, in_focus, key_of, tables_above, words_in
+from agents.offline.talk import LOOKS_BACK, TIMES, asked_of, in_focus, key_of, tables_above, words_in
 from agents.offline.words import ASKING, FIGURE_WORDS, LIGHT, LISTS, PATTERNS, STOP, Words, says, stem
 from engine.clock import utc
 from tools.common import render
@@ -87,10 +87,15 @@ def _name(above: TableAbove, n: int, facts: Facts) -> str:
     return ids[n] if n < len(ids) else ""
 
 
+def _pointer(text: str, at: int = 0) -> "re.Match[str] | None":
+    """The words of a text that point; `hour of the day` points at none."""
+    return _POINTER.search(PATTERNS["tables.of_days"].sub(lambda m: "-" * len(m[0]), text), at)
+
+
 def _pointing(slots: Slots) -> str:
     """The words of a sentence that point at a thing above; empty for none."""
     lead = says("subject.lead", slots.text)  # `then the worst day`: no time
-    placed, pointer = slots.places.get("place", ()), _POINTER.search(slots.text, lead.end() if lead else 0)
+    placed, pointer = slots.places.get("place", ()), _pointer(slots.text, lead.end() if lead else 0)
     implied = "that" if says("subject.implied", slots.text) else ""
     return slots.text[slice(*placed[0])] if placed else pointer[0] if pointer else implied
 
@@ -105,18 +110,30 @@ def _in_frame(name: str, result: CallResult, *, of_sleeve: bool) -> str:
     return f"{name} of {sleeve}" if is_window and sleeve and of_sleeve else name
 
 
+def _latest(above: TableAbove, facts: Facts) -> int | None:
+    """The row with the latest time, whatever the order of the table; None where rows have no times, or one."""
+    at = next((i for i, head in enumerate(above.table.columns) if head in TIMES), None)
+    cells = [(n, str(above.table.rows[n][at])) for n in above.rows] if at is not None else []
+    times = {n: number_of(cell, facts) or cell for n, cell in cells}
+    same = len({*map(type, times.values())}) == 1 and len({*times.values()}) > 1
+    return max(times, key=lambda n: times[n]) if same else None
+
+
 def _row(slots: Slots, above: TableAbove, since: Sequence[str], facts: Facts, words: Words, *, called: bool) -> int | None:
     """The one row that a sentence means: by its place or rank, else the one singled out since; the only one where its kind is
     named, and of drawdowns the deepest."""
     own = slots if slots.place is not None else read_slots(_pointing(slots), words)  # ranked by no other figure
+    if says("subject.latest", own.text) and slots.place in (None, -1) and (latest := _latest(above, facts)) is not None:
+        return latest
     earlier = ["the worst one" if says("asked_again.blames", text.lower()) else text for text in since]
     head = above.table.columns[key_of(above.table)]
-    if earlier and since[-1] == above.asked and head not in _SINGLE and not read_slots(since[-1], words).by:
+    first = read_slots(since[-1], words) if earlier and since[-1] == above.asked and head not in _SINGLE else None
+    if first is not None and not (first.by or first.which):
         earlier.pop()  # it asked for no row of such a table
     for asked in (own, *(read_slots(text, words) for text in earlier)):
         found = asked_of(replace(asked, count=None if asked.count == 1 else asked.count), above, facts)
         by_place = asked is slots
-        if found.how and len(found.rows) == 1 and (by_place or len(above.rows) > 1):
+        if found.how and len(found.rows) == 1 and (asked is own or len(above.rows) > 1):
             return found.rows[0]
         if by_place:
             return None
@@ -125,7 +142,8 @@ def _row(slots: Slots, above: TableAbove, since: Sequence[str], facts: Facts, wo
     meant = [n for n in above.rows if forms and forms <= words_in(above.table.rows[n])]
     if len(meant) == 1:
         return meant[0]
-    focus = called or above.result.name == "performance" or above.table.columns[0] == "trip"
+    fall = above.result.name == "performance" and says("measured.fall", above.asked.lower())
+    focus = called or fall or above.table.columns[0] == "trip"
     return in_focus(above) if focus and not forms else None
 
 
@@ -150,7 +168,7 @@ def subject_of(slots: Slots, past: Sequence[PastTurn], facts: Facts, words: Word
         since.append(turn.asked)
         if not any(r.name != "calc" for r in turn.results):
             continue
-        pointed = _POINTER.search(turn.asked.lower()) is not None
+        pointed = n > 0 and _pointer(turn.asked.lower()) is not None
         for above in _joined(tables_above(past[: n + 1], facts, words), placed=slots.place is not None):
             head = above.table.columns[key_of(above.table)]
             if (kinds and head not in kinds) or (slots.place is not None and of_one(above.result)):
@@ -171,20 +189,29 @@ def subject_of(slots: Slots, past: Sequence[PastTurn], facts: Facts, words: Word
 def about(slots: Slots, past: Sequence[PastTurn], facts: Facts, words: Words) -> FromAbove | str | None:
     """What a sentence asks of the thing above that it points at: what opened or ended it, a cell of its row, or a question of its
     own, with the name of the thing in place of the words that point; None where it points at nothing or asks for nothing more."""
+    if (several := _several_meant(slots, past)) is not None:
+        return several
     found = None if says("subject.scope", slots.text) else subject_of(slots, past, facts, words)
     if found is None:
         return _no_such_row(slots, past)
+    if found.is_window and says("subject.blames", slots.text):
+        return f"p&l by sleeve {found.words}"
     if says("table_sums.less", slots.text):
         return table_sums.without(slots, found.above, [found.row], facts)
     placed = "place" in slots.places
-    text = slots.text.replace(_pointing(slots), " ") if placed else _POINTER.sub(" ", slots.text)
+    own = re.sub(
+        r"\bit is (?=([a-z&]+))", lambda m: "the " if m[1] in FIGURE_WORDS or m[1] == "hit" else m[0], slots.text
+    )  # `its`
+    text = slots.text.replace(_pointing(slots), " ") if placed else _POINTER.sub(" ", own)
     rest = read_slots(re.sub(r"\s+", " ", text).strip(" ,-:?.!"), words)
-    own = rest.places.keys() & ({"span"} if found.is_window else {"sleeves", "symbols", "strategies", "ids"})
-    if own or len(tokens_of(slots)) > 16:
+    names = rest.places.keys() & ({"span"} if found.is_window else {"sleeves", "symbols", "strategies", "ids", "side"})
+    if names or len(tokens_of(slots)) > 16:
         return None
     if says("subject.same", rest.text):
         return None  # the question before, of another thing
     result, table = found.above.result._replace(table=found.above.table), found.above.table
+    if result.name == "counts" and "rule" in table.columns and says("subject.explains", rest.text):
+        return row_of(found.row, [PastTurn("", (result,))], facts)
     if result.name == "compare" and says("measured.doubts", rest.text):
         return None  # it has a verdict of its own
     if not found.placed and rest.which and says("subject.several", _pointing(slots)):
@@ -212,6 +239,18 @@ def about(slots: Slots, past: Sequence[PastTurn], facts: Facts, words: Words) ->
     return f"{rest.text} {found.words}" if found.words else None
 
 
+def _several_meant(slots: Slots, past: Sequence[PastTurn]) -> PlannedAnswer | None:
+    """A question back, where `the btc one` is several of the runs that were just listed."""
+    shown, one_of = (past[-1].results if past else ())[-1:], says("subject.which_one", slots.text)
+    if not shown or one_of is None or shown[0].name != "run" or shown[0].table is None or slots.place is not None:
+        return None
+    forms, ids, rows = {stem(word) for word in one_of[1].split()}, row_ids(shown[0]), shown[0].table.rows
+    meant = [f"{ids[n]} ({row[1]}, {row[2]} to {row[3]})" for n, row in enumerate(rows) if ids and forms <= words_in(row)]
+    return (
+        asks_back(f"{len(meant)} of the runs above are {one_of[1]}: {'; '.join(meant)}. Which one?") if len(meant) > 1 else None
+    )
+
+
 def _no_such_row(slots: Slots, past: Sequence[PastTurn]) -> PlannedAnswer | None:
     """A question back, where a sentence means a row that the table above has not."""
     shown = together(past[-1].results)[-1:] if past else []
@@ -224,8 +263,21 @@ def _no_such_row(slots: Slots, past: Sequence[PastTurn]) -> PlannedAnswer | None
     return asks_back(f"The table above has {size}: {', '.join(str(row[key_of(table)]) for row in table.rows[:6])}. Which one?")
 
 
-_OTHERWISE = re.compile(r"\b(?:where|why|how far|how (?:did|do|does)|which other|whom?)\b")
-_OF_A_CELL = ("left", "remaining", "picked", "used")  # verbs beside a figure
+_OTHERWISE = re.compile(r"\b(?:breakeven|needs?|where|why|how far|how (?:did|do|does)|which other|whom?)\b")
+_OF_A_CELL = (
+    "left",
+    "remaining",
+    "picked",
+    "used",
+    "sit",
+    "sits",
+    "fall",
+    "falls",
+    "land",
+    "made",
+    "based",
+    "hit",
+)  # verbs beside a figure
 
 
 def _cells(rest: Slots, found: Subject, facts: Facts) -> FromAbove | None:

@@ -24,7 +24,6 @@ from tools.common import render
 from tools.common.contract import Table
 
 _OF_ANOTHER = frozenset(("span", "ids", "handles", "params", "axes", "percent", "timeframe", "lasting", "venue", "models"))
-ENOUGH = 30  # round trips: below this a mean says little
 _EACH = 6  # rows that get a figure of their own
 
 
@@ -73,9 +72,7 @@ def _shown(expressions: Sequence[str], lead: str, table: str, asked: str, q: Que
 
 def worked_out(slots: Slots, past: Sequence[PastTurn], facts: Facts, words: Words) -> PlanOf | None:
     """What a sentence asks to be worked out over the rows above; None for any other sentence."""
-    gap = says("table_sums.gap", slots.text) and not says("measured.doubts", slots.text)  # two runs are rows of one table, too
-    every = tables_above(past, facts, words)
-    above = next((of for of in every if gap or of.table.columns[:2] != OF_RUNS), None)
+    above = next((of for of in tables_above(past, facts, words) if of.table.columns[:2] != OF_RUNS), None)
     shown = [r.name for r in past[-1].results if r.table is not None] if past else []
     parted = bool(shown) and shown.count(shown[-1]) > 1  # winners and losers: two tables, of which each is a part
     ours = parted or (DESKWARD.search(slots.text) is not None and not points_back(slots))
@@ -85,8 +82,7 @@ def worked_out(slots: Slots, past: Sequence[PastTurn], facts: Facts, words: Word
     if slots.places.keys() & {"sleeves", "symbols", "strategies"} and len(found.rows) == len(above.rows):
         return None
     of = Sum(slots, above, found, facts)
-    asked = {form for form in _WAYS if says(f"table_sums.{form}", slots.text) and (gap or form != "gap")}
-    made = (make(of) for form, make in _WAYS.items() if form in asked)
+    made = (make(of) for form, make in _WAYS.items() if says(f"table_sums.{form}", slots.text))
     return next((plan for plan in made if plan is not None), None)
 
 
@@ -167,9 +163,11 @@ def without_trades(args: Mapping[str, object], which: str, q: Question) -> Plan:
         return drafted([call], [result])
     (value,) = yield from reckoned(f"{h}.net-({'+'.join(row[1:-1] for row in rows)})")
     total, *parts = (number_of(cell, q.facts) or 0.0 for cell in (f"{{{h}.net}}", *rows))
-    lead = f"{_yes(q.slots.text, total - sum(parts))}Without the {which} {len(rows)}: {value}, against {{{h}.net}} of all."
-    lead += f" They made {', '.join(rows[:5])}."
-    lead += " In all a loss was made, so they are a share of nothing." if total <= 0 else ""
+    many = f"{which} {len(rows)}{' losers' if which == 'worst' else ''}" if len(rows) > 1 else f"{which} one"
+    lead = f"{_yes(q.slots.text, total - sum(parts))}Without the {many}: {value}, against {{{h}.net}} of all."
+    lead += f" {'They' if len(rows) > 1 else 'It'} made {', '.join(rows[:5])}."
+    share = total <= 0 and says("slots.share", q.slots.text)
+    lead += " In all a loss was made, so they are a share of nothing." if share else ""
     return drafted([call], [result]).after(lead)
 
 
@@ -202,23 +200,10 @@ def _gross(of: Sum) -> PlanOf | None:
     return of.shown([*each[:_EACH], *whole], f"Before fees: {said}{'; all {}' if whole else ''}.", of.rows)
 
 
-def _ate(of: Sum) -> PlanOf | None:
-    """What fees took of what was made before them."""
-    if not (cells := _cells(of)):
-        return None
-    paid, nets = "+".join(f"({fees})" for *_, fees in cells), "+".join(net for _, net, _ in cells)
-    net, fees = of.value([net for _, net, _ in cells]), abs(of.value([fee.lstrip("-") for *_, fee in cells]))
-    parts = [paid, f"{nets}+{paid}", nets]
-    if net + fees <= 0:
-        lead = "Fees are not all of it: before them it lost, too, {1}; fees were {0}, the net {2}."
-        return of.shown(parts, lead, of.rows)
-    lead = f"{'Yes, all of it and more: f' if net < 0 else 'F'}ees took {{3}} of what was made before them: {{0}} of {{1}}, "
-    lead += "which leaves {2}."
-    return of.shown([*parts, f"share({paid}, {nets}+{paid})"], lead, of.rows)
-
-
 def _mean(of: Sum) -> PlanOf | None:
     """What a round trip of each row meant made."""
+    if says("table_sums.fees", of.above.asked.lower()) and not says("table_sums.fees", of.slots.text):
+        return None  # `per trade?`, after fees
     what = "fees" if says("table_sums.fees", of.slots.text) else "net" if "net" in of.columns else "net_profit"
     many = "trips" if "trips" in of.columns else "trades"
     other = "bps" in of.slots.text or of.slots.outcome == "both"  # `average win against average loss`: of no row here
@@ -226,32 +211,6 @@ def _mean(of: Sum) -> PlanOf | None:
     said = "; ".join(f"{of.names([n])} {{}} over {{{{{of.refs([n], many)[0]}}}}}" for n in rows)
     parts = [f"{of.refs([n], what)[0]}/{of.refs([n], many)[0]}" for n in rows]
     return of.shown(parts, f"{what.capitalize()} per round trip: {said}.", rows) if rows else None
-
-
-def _gap(of: Sum) -> PlanOf | None:
-    """How far two rows are apart in a figure."""
-    at = column_of(of.above.table, figure_meant(of.slots, of.above))
-    refs = [of.refs([n], of.columns[at])[0] for n in of.rows if of.refs([n], of.columns[at])]
-    if len(of.rows) != 2 or len(refs) != 2 or not at:
-        return None
-    if of.columns[:2] == OF_RUNS and says("table_sums.coins", of.slots.text) and "-US" not in of.names(of.rows):
-        return None  # two runs of one coin
-    one, two = (of.names([n]) for n in of.rows)
-    lead = f"{of.columns[at].capitalize()}: {one} {{{{{refs[0]}}}}}, {two} {{{{{refs[1]}}}}}; the difference is {{}}."
-    return of.shown([f"{refs[0]}-{refs[1]}"], lead, of.rows)
-
-
-def _enough(of: Sum) -> PlanOf | None:
-    """Whether any row has enough round trips to say something."""
-    head = next((name for name in ("trips", "trades") if name in of.columns), "")
-    many = sorted((n for n in of.rows if of.refs([n], head)), key=lambda n: -of.value(of.refs([n], head)))
-    if not many:
-        return None
-    enough = [n for n in many if of.value(of.refs([n], head)) >= ENOUGH]
-    names = ", ".join(f"{of.names([n])} ({{{{{of.refs([n], head)[0]}}}}})" for n in (enough or many[:1])[:_EACH])
-    little = f"None: the most is {names}, and below {ENOUGH} a mean says little"
-    lead = f"Those with {ENOUGH} or more: {names}" if enough else little
-    return of.shown([], f"{lead}. The best of {len(many)} rows looks good by chance, too.", many)
 
 
 def _signed(of: Sum) -> PlanOf | None:
@@ -263,11 +222,8 @@ def _signed(of: Sum) -> PlanOf | None:
 # what is worked out, by the pattern of words.toml that asks for it, in this order
 _WAYS: Mapping[str, Callable[[Sum], PlanOf | None]] = {
     "held": _durations,
-    "ate": _ate,
     "gross": _gross,
-    "gap": _gap,
     "less": _less,
-    "enough": _enough,
     "mean": _mean,
     "sum": _sum,
     "which_sign": _signed,

@@ -143,7 +143,7 @@ def asked_of(slots: Slots, above: TableAbove, facts: Facts) -> RowsAsked:
     used |= {"biggest", "largest", "deepest"} if any("drawdown" in table.columns[i] for i in heads) else set()
     if own_part and heads and (net := next((i for i, head in enumerate(table.columns) if head in ("net", "change")), None)):
         heads = list(dict.fromkeys((net, *heads)))
-    if (sign := says("above.signed", text)) is not None:
+    if len(rows) > 1 and (sign := says("above.signed", text)) is not None:
         return RowsAsked(rows, (), "", [sign[0]], 0)  # the winners of a list are other round trips
     if (listed or slots.count is None) and (ranked := _ranked(slots, above, facts, rows, used)):
         rows, operations = ranked[0], operations + 1

@@ -119,7 +119,8 @@ class ShortSentence(NamedTuple):
 def window_of(heard: ShortSentence) -> str:
     """The window of the answer above, in words; empty where it had none."""
     args, older = heard.last.args, heard.above.older
-    asked = " ".join(f"{word} {args[name]}" for word, name in (("since", "since"), ("up to", "until")) if args.get(name))
+    ends = {"since": "since", "start": "since", "until": "up to", "end": "up to"}
+    asked = " ".join(f"{word} {args[name]}" for name, word in ends.items() if args.get(name))
     return asked or (words_of("span", older.slots.span) if older is not None else "")
 
 
@@ -173,8 +174,10 @@ def rule_of(above: TurnAbove, place: int | None = None) -> str:
     named = [rule for rule in RULES if rule in above.question]
     keys = [*words, *limits_meant(above.question)]
     by_key = [_RULES[key] for key in keys if key in _RULES]
+    if last is not None and last.name in ("desk", "exposure") and "limit" in above.question:
+        return ("desk drawdown", "exposure")[min(place or 0, 1)]  # as their answer has them
     in_a_day = ["daily loss"] if says("turn_above.in_a_day", above.question) else []
-    return next(iter((*named, *in_a_day, *by_key)), "")
+    return next(iter((*named, *in_a_day, *by_key)), "") or rule_named(" ".join(words) and above.question)
 
 
 def rule_named(text: str) -> str:

@@ -11,18 +11,16 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from agents.offline import above, above_kinds, account, follow, measured, rules, slots, subject, table_answers, table_sums, wider
-from agents.offline.changes import scaled
 from agents.offline.choose import SHOWN, by_itself, chosen_of, entry_of, likely, refined, sure, with_label
 from agents.offline.drafts import asks_back
 from agents.offline.frames import on_frame
-from agents.offline.kept_readings import KeptReading, SeenFacts, keep, kept
 from agents.offline.labels import FOLLOWS, MORE, PICK, REPEAT, WHICH, AskLabel
 from agents.offline.learned import Guess
 from agents.offline.parts import ALIKE, CLAUSE_SURE, Part, bare_reading, beside, by_sleeve, picked_of, with_first
 from agents.offline.read_back import PlannedCall
 from agents.offline.steps import PastTurn, PlannedAnswer
 from agents.offline.tables import Facts
-from agents.offline.turn_above import Rest, TurnAbove
+from agents.offline.turn_above import Kind, Rest, TurnAbove
 from agents.offline.ways import SAY, Way, way_of, ways
 from agents.offline.words import PATTERNS, Words, says
 
@@ -43,21 +41,14 @@ class ThreadSoFar(NamedTuple):
     past: Sequence[PastTurn] = ()
     facts: Facts = MappingProxyType({})
     tools: frozenset[str] | None = None
-    read: dict[int, KeptReading] | None = None  # by number of turns: what was read of them, shared while one question is read
+    read: dict[int, Part] | None = None  # by number of turns: what was read of them, shared while one question is read
 
     def turn(self, n: int) -> Part:
         """What was read of an earlier turn. Each is read once: reading one asks for those before it."""
         read = {} if self.read is None else self.read
         if n not in read:
-            asked, before = self.past[n].asked, self.past[:n]
-            if (found := kept(before, asked, self.words, self.tools, self.facts)) is None:
-                noted = SeenFacts(self.facts)
-                found = KeptReading(understand(asked, self.words, before, noted, self.tools, read)[-1], noted.seen)
-                keep(before, asked, self.words, self.tools, found)
-            read[n] = found
-        if isinstance(self.facts, SeenFacts):
-            self.facts.seen.update(read[n].seen)
-        return read[n].part
+            read[n] = understand(self.past[n].asked, self.words, self.past[:n], self.facts, self.tools, read)[-1]
+        return read[n]
 
     @property
     def older(self) -> Part | None:
@@ -100,7 +91,7 @@ def understand(
     past: Sequence[PastTurn] = (),
     facts: Facts = MappingProxyType({}),
     tools: frozenset[str] | None = None,
-    read: dict[int, KeptReading] | None = None,
+    read: dict[int, Part] | None = None,
 ) -> list[Part]:
     """The parts of a question; one part that is not understood when nothing is. `tools`: those of the role; None: all."""
     if read is None:
@@ -122,9 +113,12 @@ def understand(
     if len(halves) == 2 and not between and (several := _several(halves, thread)) is not None and all(map(bare_reading, several)):
         return by_sleeve(several)  # `show positions and open alerts`
     one = part_of(question, thread)
-    if one.ask == "way outside" and says("understand.our_money", one.slots.text):  # `any news on it, and did it hurt us`
-        return [one, Part(question, replace(one.slots, text="hurt", places={}), chosen=entry_of("pnl"), ask="pnl")]
-    if len(texts) > 1 and one.ask == "note" and not PATTERNS["plans.noted"].match(question):
+    noted = PATTERNS["plans.noted"].match(question)
+    if len(texts) > 1 and one.ask == "note" and noted and texts[-1].rstrip().endswith("?"):
+        asks = part_of(texts[-1].strip(), thread)  # `remember that X. have we broken it yet?`: no part of the note
+        understood = asks.chosen is not None and not (asks.lost or asks.maybe or asks.chosen.entry.proposes)
+        return [one._replace(text=" ".join(texts[:-1])), *[asks] * understood]
+    if len(texts) > 1 and one.ask == "note" and not noted:
         parts: list[Part] = []  # `show X, and note that Y`: X is no part of the note, however surely it is read
         for text in texts:
             parts.append(part_of(text, thread, parts))
@@ -138,9 +132,11 @@ def understand(
     if one.slots.periods and one.maybe and (one.slots.strategies or not one.slots.common):  # years that the desk has not lived
         ask = "backtest" if (one.slots.sleeves or one.slots.strategies) and re.search(r"\b20\d\d\b", one.slots.text) else "pnl"
         return by_sleeve([Part(question, slots.read_slots(question, words), chosen=entry_of(ask), ask=ask)])
-    if (one.maybe or one.lost) and len(texts) > 1 and (alone := beside([part_of(t, thread) for t in texts])) is not None:
+    one = wider.widened(one)
+    doubtful = one.maybe or one.lost or (one.unsure and one.beyond)
+    if doubtful and len(texts) > 1 and (alone := beside([part_of(t, thread) for t in texts])) is not None:
         return by_sleeve([alone])
-    return by_sleeve([wider.widened(one)])
+    return by_sleeve([one])
 
 
 def _several(texts: Sequence[str], thread: ThreadSoFar) -> list[Part] | None:
@@ -180,11 +176,11 @@ def part_of(text: str, thread: ThreadSoFar, earlier: Sequence[Part] = ()) -> Par
     if isinstance(windowed := _in_window(read, older, thread), Part):
         return windowed._replace(text=text)
     read = windowed if older is None else follow.in_window_above(windowed, older.slots)
-    if older is not None and (dropped := follow.unsplit(text, read, older)) is not None:
-        return dropped
     if older is not None and read.common and not read.symbols and re.search(r"\bboth\b", read.text):
         return Part(text, read, call=asks_back("Which two? Name both."))
     goes_on = bool(thread.past) and not earlier
+    if goes_on and (early := _from_above(text, read, thread, above_kinds.EARLY)) is not None:
+        return early
     if goes_on and (pointed := _pointed(text, read, thread)) is not None:
         return pointed
     if goes_on and (plan := table_sums.worked_out(read, thread.past, thread.facts, thread.words)) is not None:
@@ -205,8 +201,7 @@ def part_of(text: str, thread: ThreadSoFar, earlier: Sequence[Part] = ()) -> Par
     if doubtful or (odd and best.probability < SURE_WITH_ODD) or not sure(listed) or (alone and best.label.ask == "way quote"):
         if alone is None and before and (fresh := by_itself(read, CLAUSE_SURE)) is not None:
             return _as_read(text, read, fresh, thread, earlier)
-        strange = bool(account.strange_words(read))
-        for meant in () if alone or doubtful else wider.likely_meant(listed, odd=bool(odd), strange=strange):
+        for meant in () if alone or doubtful else wider.likely_meant(listed):
             guessed = wider.widened(_as_read(text, read, meant, thread, earlier))
             if (unsure := wider.not_sure(guessed, meant, listed)) is not None:
                 return unsure
@@ -228,12 +223,12 @@ def _in_window(read: slots.Slots, older: Part | None, thread: ThreadSoFar) -> "s
     return Part("", read, call=asks_back(SAY["before_what"])) if found is None else found
 
 
-def _from_above(text: str, read: slots.Slots, thread: ThreadSoFar) -> Part | None:
+def _from_above(text: str, read: slots.Slots, thread: ThreadSoFar, kinds: Sequence[Kind] = above_kinds.KINDS) -> Part | None:
     """A sentence about what the turn above was about, or one that corrects it; None for any other."""
-    found = above_kinds.first(read, TurnAbove(thread.past, thread.facts, thread.words, thread.older, thread.newest))
+    found = above_kinds.first(read, TurnAbove(thread.past, thread.facts, thread.words, thread.older, thread.newest), kinds)
     if isinstance(found, str):  # names its subject itself now
         part = wider.widened(part_of(found, thread._replace(past=(), read={})))
-        return None if part.empty or part.lost or part.maybe else part._replace(text=found)
+        return None if part.empty or part.lost or part.maybe else part._replace(text=text)
     if isinstance(found, Rest):
         return _more(text, slots.read_slots(found.text, thread.words), thread)._replace(ask=_frame_ask(thread))
     if isinstance(found, Part):
@@ -255,7 +250,9 @@ def _pointed(text: str, read: slots.Slots, thread: ThreadSoFar) -> Part | None:
         part = _more(text, with_label(asked, goes_on.label), thread)
         return None if part.lost or part.chosen is None else part._replace(ask=_frame_ask(thread))
     entry = None if listed[0].label.ask in FOLLOWS else chosen_of(listed[0], asked)
-    least = max(POINTED_SURE, 1.5 * listed[1].probability)
+    on = thread.past[-1].results and listed[0].label.ask == thread.past[-1].results[-1].name  # the tool above, once more
+    other = next((guess.probability for guess in listed[1:] if guess.label.ask != listed[0].label.ask), 0.0)
+    least = max(POINTED_SURE, (1.0 if on else 1.5) * other)
     if entry is None or listed[0].probability < least or entry.entry.proposes or entry.left:
         row = above.row(read, thread.past, thread.facts) if read.place is not None and len(read.text.split()) > 4 else None
         return row and Part(text, read, call=row, ask=PICK, aside=True)  # all of the row: nothing else is of it alone
@@ -284,13 +281,8 @@ def _as_read(text: str, read: slots.Slots, guess: Guess, thread: ThreadSoFar, ea
     chosen = chosen_of(guess, read)
     assert chosen is not None  # noqa: S101 - neither a way nor going on
     older = earlier[-1] if earlier else thread.older if thread.past else None
-    if older is None and not earlier:
-        read = follow.with_names(read, thread.asked_back(), chosen)
     frame = older if older is not None and older.chosen is not None else None
     part = Part(text, read, chosen=chosen, frame=frame, lost=chosen.left, ask=ask)
-    sets = chosen.entry.proposes or chosen.entry.tool.name in ("compare", "backtest")
-    if frame is not None and sets and not read.common:
-        part = part._replace(slots=follow.for_the_setting(read, frame.slots))
     return part if frame is None else on_frame(part, frame, thread.past, within=bool(earlier))
 
 
@@ -315,19 +307,14 @@ def _more(text: str, read: slots.Slots, thread: ThreadSoFar) -> Part:
         if (newest := thread.newest) is not None and newest.way is not None:
             return Part(text, read, newest.way)
         return Part(text, read, call=asks_back(SAY["unbound"]))
-    read = follow.with_unit(read, older.slots, thread.words)
     if isinstance(windowed := _in_window(read, older, thread), Part):
         return windowed._replace(text=text)
     read = windowed
     if read.percent and not older.chosen.entry.takes("move_frac") and older.chosen.entry.tool.name in ("joint_risk", "exposure"):
-        return Part(text, read, chosen=entry_of("what_if"), ask="what_if")
+        return Part(text, with_label(read, AskLabel("what_if", {})), chosen=entry_of("what_if"), ask="what_if")
     read = follow.with_percent(read, older.slots.percent)
     if older.chosen.entry.tool.name == "define" and account.words_left(read):  # `and a layer?`
         return Part(text, read, chosen=older.chosen, ask=older.ask)
-    if read.move == "sized" and older.chosen.entry.tool.name == "backtest":  # `and if we double the stop`
-        moved = scaled(read.text, thread.words.params_of(older.slots.strategies), older.slots.common)
-        places = {**read.places, "params": ((0, 0),)} if moved else read.places
-        read = replace(read, common={**read.common, **moved}, places=places, move=None)
     if not follow.changes(read, older.slots):
         return Part(text, read, call=asks_back(wider.UNCHANGED))
     other = read.closed.get("metric") not in (None, older.slots.closed.get("metric"))
@@ -367,8 +354,6 @@ def _repeat(text: str, read: slots.Slots, thread: ThreadSoFar) -> Part:
 
 def _go_ahead(text: str, read: slots.Slots, thread: ThreadSoFar) -> Part:
     """Yes: to what was asked back about without what would be left out, or as it was most probably meant; `how then` is how."""
-    if thread.newest is not None and thread.newest.way is not None and re.search(r"\bhow\b", read.text):
-        return Part(text, read, thread.newest.way)
     waits = thread.asked_back()
     if waits is not None and waits.chosen and waits.lost:
         return waits._replace(lost=(), frame=None, left=waits.lost)

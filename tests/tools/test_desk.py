@@ -167,6 +167,7 @@ def test_a_close_at_which_only_a_stop_moved_is_a_quiet_one(make_ctx: Any) -> Non
 def test_a_bar_without_a_decision_is_explained(ctx: Any) -> None:
     """Nothing happened is an answer; an unknown event or a time to come is not invented."""
     quiet = call(ctx, "explain_event", {"sleeve": "trend-btc", "at": "2025-03-06"})
+    assert "its last fill before: 2025-03-0" in quiet.text or "Within an hour of it: " in quiet.text
     assert "no trade: " in quiet.text
     assert "no position, nothing refused" in quiet.text
     assert call(ctx, "explain_event", {"event_id": "d-9999"}).status == "no_data"

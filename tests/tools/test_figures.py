@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import polars as pl
 import pytest
 
 from app.home.home import open_home
@@ -14,6 +16,7 @@ from engine.watch.desk_trips import desk_trips
 from tests.fakes.papers import WALL_MS, advanced_until, feed_of, furnished, loop_of
 from tests.tools.desk_journal import END, write_desk, write_incident
 from tests.tools.stored_runs import keep_run
+from tools import trip_facts
 from tools.catalog import call
 from tools.runs import store
 
@@ -172,6 +175,23 @@ def test_each_group_has_the_figures_that_its_row_lacks(ctx: Any) -> None:
     assert (own["win_streak"], own["loss_streak"], own["loss_streak_from"]) == (1, 0, None)
     assert whole["breakeven_frac"] == pytest.approx(20.85 / (9.25 + 20.85))
     assert (whole["mean_win"], whole["mean_loss"]) == (pytest.approx(9.25), pytest.approx(-20.85))
+    assert whole["payoff"] == pytest.approx(9.25 / 20.85)
+    assert whole["median_net"] == pytest.approx((9.25 - 20.85) / 2)
+    assert whole["costs_bps"] == pytest.approx(whole["fees_bps"] + whole["slippage_bps"])
+
+
+def test_two_open_at_once_count_once_and_a_window_cuts_them() -> None:
+    """An open one lasts to the end of the window."""
+    columns = {"entry_ms": [0, 5, 20], "exit_ms": [10, 12, None]}
+    open_ms, share = (trip_facts.in_position(pl.DataFrame(columns), (2, 30))[name][0] for name in ("open_ms", "open_frac"))
+    assert (open_ms, share) == (20, 20 / 28)
+
+
+def test_a_curve_ends_below_its_peak_or_at_it() -> None:
+    """How far, and since when."""
+    found = trip_facts.below_peak(np.array([1, 2, 3]), np.array([100.0, 120.0, 90.0]))
+    assert (found["below"][0], found["below_frac"][0], found["peak"][0]) == (30.0, 0.25, 2)
+    assert trip_facts.below_peak(np.array([1, 2]), np.array([1.0, 2.0]))["below"][0] == 0.0
 
 
 @pytest.mark.parametrize(("held", "kept"), [("<1m", 0), (">1m", 2), ("<400d", 2)])

@@ -122,4 +122,5 @@ def fits(event: Event, sleeve: str | None, text: str | None) -> bool:
     """Whether the event is of the sleeve and has the word that was asked for."""
     if sleeve and event.body.get("sleeve") != sleeve:
         return False
-    return not text or text.lower() in f"{event.id} {event.kind} {event.body}".lower()
+    by = f"by {event.body.get('reason')}"  # as the tables say it: `by stop`
+    return not text or text.lower() in f"{event.id} {event.kind} {by} {event.body}".lower()

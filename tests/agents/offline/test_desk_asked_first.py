@@ -27,7 +27,7 @@ def split_of(by: str, *names: str) -> CallResult:
         ("expectancy of every sleeve", "btc-trend: a round trip makes {k2.mean_net}"),
         ("avg winner vs avg loser by sleeve", "btc-trend: winners {k2.mean_win} each"),
         ("what do we make per trade before fees, by sleeve", "before fees {k2.mean_gross} a round trip"),
-        ("how much of gross did fees eat, by sleeve", "fees {k2.fees} of {k2.gross} made before fees"),
+        ("how much of gross did fees eat, by sleeve", "fees {k2.fees}; before them {k2.gross} was made"),
     ],
 )
 def test_a_figure_that_the_table_lacks_is_of_each_row(words: Words, text: str, said: str) -> None:
@@ -113,14 +113,6 @@ def test_since_when_is_the_alert_and_the_last_bar(words: Words, text: str) -> No
     answer = desk.ask(text)
     assert desk.called == [("health", {}), ("alerts", {"state": "open"})]
     assert "the last bar that was decided on closed at" in answer
-
-
-def test_news_and_what_it_cost_are_two_wishes(words: Words) -> None:
-    """No tool reads news; what the desk made in that time it has."""
-    desk = Desk("advisor", words)
-    answer = desk.ask("any headlines on the eth crash of friday, and did it cost us?")
-    assert "reads no news" in answer
-    assert [name for name, _ in desk.called] == ["pnl"]
 
 
 def test_winners_that_gave_back_are_of_the_exit_asked_about(words: Words) -> None:

@@ -28,7 +28,6 @@ def test_a_filter_stays_until_it_is_replaced(words: Words) -> None:
 @pytest.mark.parametrize(
     ("first", "then", "left"),
     [
-        ("where does the loss come from", "not costs. the trades themselves", ""),
         ("compare the sleeves", "risk adjusted", ""),
         ("what happened between 10:00 and 12:00 yesterday", "sharpe of that", "from 2025-12-01 10:00"),
         ("pnl yesterday", "so better or worse", ""),

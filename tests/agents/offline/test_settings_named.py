@@ -59,23 +59,9 @@ def after(question: str) -> list[PastTurn]:
     return [PastTurn(question, (CallResult("sleeves", {"sleeve": "btc-trend"}, "ok", "", None, {}, ()),))]
 
 
-def test_a_number_after_a_setting_is_for_it(words: Words) -> None:
-    """`Propose 5 instead`: of the one setting that was asked about; after two of them it is asked back which."""
-    (part,) = understand("Propose 5 instead.", words, after("What is the target of btc-trend, in ATR?"))
-    assert (part.slots.common, part.slots.sleeves, part.slots.unclear) == ({"target_atr": 5}, ("btc-trend",), ())
-    (part,) = understand("Propose 5 instead.", words, after("what are stop_atr and target_atr of btc-trend"))
-    assert part.slots.common == {}
-
-
 def test_what_stands_before_an_order_that_is_spelled_out_is_left_out_by_name(words: Words) -> None:
     """`That worries me. Cut its leverage limit to 1.5.`: filed, and the first half named."""
     (part,) = understand("That worries me. Cut its leverage limit to 1.5.", words, after("How is btc-trend doing?"))
     assert part.chosen is not None
     assert part.chosen.entry.proposes
     assert (part.slots.common, part.left) == ({"leverage_max": 1.5}, ("That worries me",))
-
-
-def test_today_and_the_week_are_in_one_answer(words: Words) -> None:
-    """Each is a figure of every P&L answer: none of them narrows it."""
-    part = part_of("What did the desk make today, and over the last 7 days?", ThreadSoFar(words))
-    assert (part.ask, part.lost, part.slots.span.start) == ("pnl", (), None)

@@ -193,7 +193,7 @@ def test_the_rule_is_the_one_of_the_answer_above(words: Words) -> None:
     desk = Desk("operator", replace(words, desk_ms=MIDNIGHT), journal_search=refused)
     desk.ask("what got refused yesterday")
     desk.ask("and today")
-    assert desk.ask("what does that rule protect us from").startswith("entries paused: what it checks")
+    assert desk.ask("what does that rule protect us from").startswith("entries paused: a sleeve wanted to enter")
 
 
 def test_a_run_that_failed_has_no_win_rate(words: Words) -> None:

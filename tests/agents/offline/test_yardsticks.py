@@ -98,7 +98,7 @@ def test_after_fees_the_sleeve_that_pays_most_has_the_largest(words: Words) -> N
     rows = (("sol-reversion", 10, 23.0), ("btc-trend", 96, 153.0), ("eth-trend", 95, 107.0))
     desk = Desk("advisor", words, trips=ok("trips")._replace(table=Table(("sleeve", "trips", "fees"), rows)))
     desk.ask("what did we pay in fees last month")
-    assert desk.ask("which sleeve pays the most").startswith("By fees, btc-trend is first")
+    assert desk.ask("which sleeve pays the most").startswith("The highest fees is that of btc-trend")
 
 
 @pytest.mark.parametrize("those", ["one of them", "any of those", "one of these"])
