@@ -137,7 +137,7 @@ def journal_search(ctx: ToolContext, args: SearchArgs) -> ToolResult:
         text, listed, costs, events = ranked(ctx, label, [one.first for one in found], args.fills_by, args.limit)
         data = {"from_ms": low, "to_ms": high, "counts": {"fill": len(found)}, "events": [e.id for e in events]}
         return ToolResult("ok", text, tuple(costs), tuple(Evidence("event", e.id) for e in events), listed, data)
-    people, begun = people_events(ctx, args, low, high), first_mark(path)
+    people, begun, asked_from = people_events(ctx, args, low, high), first_mark(path), low
     low = low if begun is None else max(low, begun.t_event_ms)  # `since 2009` is since the desk began
     counts = Counter[str]()
     for stretch in found:
@@ -150,7 +150,7 @@ def journal_search(ctx: ToolContext, args: SearchArgs) -> ToolResult:
         values["equity_change"] = (after.body["equity"] - before.body["equity"], "usd")
     pnls = [stretch.first.body.get("round_trip_pnl") for stretch in found if stretch.kind == "fill"]
     closed = [pnl for pnl in pnls if pnl is not None]
-    corrected = [] if args.kinds or args.sleeve else corrections(path, low, high)
+    corrected = [] if args.kinds or args.sleeve else corrections(path, asked_from, high)
     values |= {"corrections": (len(corrected), "count")} if corrected else {}
     values |= {"round_trips_closed": (len(closed), "count"), "round_trip_pnl": (sum(closed) if closed else None, "usd")}
     facts = make_facts(
@@ -177,7 +177,7 @@ def journal_search(ctx: ToolContext, args: SearchArgs) -> ToolResult:
     table = Table(("desk time", "event", "kind", "sleeve", "what"), tuple(rows)) if rows else None
     data = {"from_ms": low, "to_ms": high, "counts": dict(counts), "events": [s.first.id for s in shown]}
     result = ToolResult("ok", text, facts, evidence, table, data)
-    return result if args.kinds or args.sleeve or args.text else caused(result, cause_text(ctx, low, high))
+    return result if args.kinds or args.sleeve or args.text else caused(result, cause_text(ctx, asked_from, high))
 
 
 def corrections(path: Any, low: int, high: int) -> list[Event]:

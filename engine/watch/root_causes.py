@@ -10,10 +10,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from engine.book.bodies import CASH, FEES, OFF, POSITION, REDUCED, SETTINGS
-from engine.clock import HOUR_MS
+from engine.book.bodies import CASH, POSITION
+from engine.clock import DAY_MS, HOUR_MS
 from engine.core.orders import REJECTED, UNKNOWN
 from engine.store.chain import Event
+from engine.watch.incident_words import HEALTH, INCIDENTS
 from engine.watch.window import FAR_MS, between, raw_lines
 
 REJECTED_AS = {"protective": "stop_rejected", "exit": "exit_rejected"}  # slot of a rejected order -> kind
@@ -38,6 +39,7 @@ class Sign(NamedTuple):
     t_ms: int  # desk time; of an incident wall time
     seq: int
     wall_ms: int = 0  # when it was journaled
+    from_ms: int = 0  # of a breaker: losses before this had no part in it
 
 
 class CausePage(NamedTuple):
@@ -172,52 +174,6 @@ FOLLOWS: Mapping[str, tuple[str, ...]] = {
     "duty": ("away",),
 }
 
-# words that engine.live writes into an incident -> kind; a test finds each of them in its source
-INCIDENTS: tuple[tuple[str, str], ...] = (
-    ("have no protective order at the venue", "naked"),
-    ("and does not show it", "stop_unseen"),
-    (" are dust: ", "dust"),
-    ("turns away every request", "turned_away"),
-    ("refused in a row", "rejected"),
-    (", which the desk does not count: ", "other_fee"),
-    ("says that more has filled than the venue lists", "fills"),
-    ("a duty has failed", "duty"),
-    ("the end of the journal was unfinished", "torn"),
-    ("does not announce executions", "stream"),
-    ("the account's stream at ", "stream"),
-    ("names an execution, and the venue does not answer for it", "stream"),
-    ("no entries until it is set back there", "settings"),
-    ("could not be compared", "compare"),
-    ("cannot be compared with the venue", "compare"),
-    ("the gate stays closed, no entries: ", "gate"),
-    ("does not say what was executed", "away"),
-    (" is not traded: ", "untraded"),
-    ("the venue's clock differs from ours", "clock"),
-    ("the venue's clock differs by ", "clock"),
-    ("an execution under our name that the journal does not know", "orphan"),
-    ("lots that no order explains could not be closed", "orphan"),
-    ("an execution that is not ours", "foreign_trade"),
-    ("the venue itself has closed lots of the account by", "forced"),
-    ("the book and its stops follow", "forced"),
-    (" fit no layer any more", "position"),
-    ("by a bill of an unknown type", "cash"),
-    ("left the account, which has", "cash"),
-    ("transfers of the account could not be read", "away"),
-    ("stands at the venue and not in the book", "doubt"),
-)
-HEALTH: tuple[tuple[str, str], ...] = (  # how the name of a health event begins -> kind
-    ("clock", "clock"),
-    ("executions", "fills"),
-    ("venue of ", "away"),
-    ("unexplained in ", "unexplained"),
-    ("stream", "stream"),
-    ("refusals of ", "rejected"),
-    (REDUCED, "forced"),
-    (SETTINGS, "settings"),
-    (FEES, "other_fee"),
-    (OFF, "untraded"),
-)
-
 
 class CauseChain(NamedTuple):
     """From the first cause to the worst sign, in the order of the journal; and first causes that no chain explains."""
@@ -234,7 +190,7 @@ class CauseChain(NamedTuple):
 def signs_of(path: Path, after_ms: int, up_to_ms: int = FAR_MS) -> list[Sign]:
     """Signs in a window of desk time, oldest first, at most SIGNS_MAX; a run of the same kind and subject counts by its first."""
     places, found = places_of(path), dict[tuple[str, str], Sign]()
-    paid = dict[tuple[str, float], int]()
+    paid, losing = dict[tuple[str, float], int](), dict[str, int]()
     began = _first_seq(path)
     for line in raw_lines(path, after_ms, FAR_MS, KINDS, _worth):
         if line.kind != "incident" and line.t_event_ms > up_to_ms:
@@ -242,8 +198,10 @@ def signs_of(path: Path, after_ms: int, up_to_ms: int = FAR_MS) -> list[Sign]:
         event = line.event()
         if event is None or event.seq <= began or len(found) >= SIGNS_MAX:
             continue
+        _count(event, losing)
         for kind, subject, what in _read(event, paid):
-            sign = Sign(kind, places.get(subject, subject), what[:300], event.id, event.t_event_ms, event.seq, event.t_recv_ms)
+            times = (event.t_event_ms, event.seq, event.t_recv_ms, _counted_from(event, losing) if kind == "breaker" else 0)
+            sign = Sign(kind, places.get(subject, subject), what[:300], event.id, *times)
             found.setdefault((kind, sign.subject) if kind not in ("change", "loss") else (kind, event.id), sign)
     return sorted(found.values(), key=lambda sign: sign.seq)
 
@@ -261,6 +219,23 @@ def chain_of(signs: Sequence[Sign]) -> CauseChain | None:
     return CauseChain(links, others)
 
 
+def _count(event: Event, losing: dict[str, int]) -> None:
+    """Keep since when a sleeve has only lost: its first loss since it last won."""
+    sleeve, pnl = str(event.body.get("sleeve")), event.body.get("round_trip_pnl") if event.kind == "fill" else None
+    if isinstance(pnl, int | float):
+        losing |= {sleeve: losing.get(sleeve, event.t_event_ms)} if pnl < 0.0 else {}
+        if pnl >= 0.0:
+            losing.pop(sleeve, None)
+
+
+def _counted_from(event: Event, losing: Mapping[str, int]) -> int:
+    """The first moment whose losses a breaker counted: of a streak, of the day; of entries that came too often none did."""
+    name, t_ms = str(event.body.get("breaker")), event.t_event_ms
+    if name == "loss streak":
+        return losing.get(str(event.body.get("sleeve")), t_ms)
+    return t_ms // DAY_MS * DAY_MS if name == "daily loss" else t_ms + 1
+
+
 def places_of(path: Path) -> dict[str, str]:
     """Sleeve -> instrument: what happens to an instrument can be the cause of what happens to its sleeves."""
     first = next(between(path, -1, FAR_MS, {"config"}), None)
@@ -276,6 +251,7 @@ def _cause(sign: Sign, signs: Sequence[Sign], seen: Sequence[Sign]) -> Sign | No
     """The earliest sign before it of the first kind that can make it."""
     for kind in FOLLOWS.get(sign.kind, ()):
         near = [s for s in signs if s.kind == kind and s not in seen and _before(s, sign) and _near(s, sign)]
+        near = [s for s in near if kind != "loss" or s.t_ms >= sign.from_ms]
         if near:
             return near[-1] if kind == "change" else near[0]
     return None

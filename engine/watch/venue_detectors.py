@@ -37,7 +37,7 @@ REPORTED_MS = 120_000  # within which the worker says why executions are not rea
 PARTED = "data parted "  # how the feed's trouble of two venues begins in the mark
 NOT_CONNECTED = "the account is not connected"  # how app/processes/account_start.py begins its reason
 SHOWN = 3  # differences in one alert
-# incidents (root_causes.INCIDENTS) that quiet hours do not hold back: a position or cash is not what the desk counts
+# incidents (incident_words.INCIDENTS) that quiet hours do not hold back: a position or cash is not what the desk counts
 PAGED = {"halt_left", "naked", "stop_unseen", "turned_away", "fills", "orphan", "foreign_trade", "forced", "position", "cash"} | {
     "clock",
     "compare",
