@@ -320,7 +320,7 @@ def at_instant(ctx: ToolContext, path: Any, sleeve: str, ms: int) -> ToolResult:
     side, _, silent = signal_in(bar.body, sleeve)
     why = f"; its strategy gave none: {silent}" if silent else ""
     text = f"At {utc(mark.t_event_ms)} {sleeve}: {quiet_mark(body, side)}{clean(why, 240)} (event {mark.id})."
-    text += f" {near(path, sleeve, ms)}"
+    text += f" {near(path, sleeve, mark.t_event_ms)}"
     began_ms = body["guard"]["refused_ms"]
     began = [] if began_ms is None else list(between(path, began_ms - 1, began_ms, {"decision"}))
     began = [e for e in began if e.body.get("sleeve") == sleeve]
