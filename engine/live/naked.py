@@ -65,12 +65,12 @@ class NakedLayers:
         return any(order is not None and (order.sleeve, order.key) == (s, key) for order in found)
 
     def _covers(self, order: VenueOrder) -> bool:
-        """Whether a stop or exit is at the venue: one that is being cancelled is not, nor an exit that should have filled by now,
-        nor one that was acknowledged in vain and then once more, until the venue has shown it.
+        """Whether a stop or exit is at the venue: one that is being cancelled is not, nor an exit that should have filled by now
+        and of which the stream says nothing, nor one that was acknowledged in vain and then once more, until it was shown.
         """
         desk = self.desk
         shown = order.id not in desk.lost or order.id in desk.seen or desk.announced.stands(order.id)
-        soon = desk.now_ms() - self.exits.get(order.id, desk.now_ms()) < EXIT_COVERS_MS
+        soon = desk.now_ms() - self.exits.get(order.id, desk.now_ms()) < EXIT_COVERS_MS or desk.announced.is_over(order.id)
         return (order.state in (WORKING, PARTIAL) and shown and soon) or order.reported > order.filled
 
     def _instrument(self, s: int) -> str:

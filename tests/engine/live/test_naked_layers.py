@@ -93,6 +93,24 @@ def test_an_exit_that_does_not_fill_covers_its_layer_for_a_moment(path: Path) ->
     assert "have no protective order at the venue; their exit has not filled" in bench.pages[0]
 
 
+def test_an_exit_that_the_stream_says_is_over_goes_on_covering(path: Path) -> None:
+    """REST is behind: its execution is read later, and nobody is woken for it."""
+
+    async def play(bench: LiveBench) -> None:
+        await bench.start()
+        await bench.entered()
+        bench.venue.fills = False
+        await bench.to_close()
+        bench.close(adds=long(strength=0.05))
+        await bench.after(2)
+        (exit_id,) = (id_ for id_ in bench.venue.asked_for("place") if id_[-3] == "X")
+        bench.desk.announced.note(exit_id, "", has_ended=True)
+        await bench.after(30)
+        assert not bench.pages
+
+    on_bench(path, play)
+
+
 @pytest.mark.parametrize("answers", [["ok", *["not_taken"] * 30], ["ok", "lost"]])
 def test_an_entry_that_is_in_by_the_venues_word_alone_needs_its_stop(path: Path, answers: list[str]) -> None:
     """At the market it fills at once, whether or not anything can be read; the stop beside it was not taken: a page, then out."""
