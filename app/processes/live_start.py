@@ -137,15 +137,15 @@ def account_gate(
     """The gate of the account of a home."""
     desk, overrides = duties.desk, home.desk.overrides()
 
-    seen: list[AccountWants] = []  # the last one
+    last: AccountWants | None = None  # what the account was checked for
 
     async def faults() -> list[str]:
-        # it asks strategies what they want
-        seen[:] = [await asyncio.to_thread(wanted_of, home, home.desk.account, home.desk.traded)]
-        return await found(seen[0])
+        nonlocal last
+        last = await asyncio.to_thread(wanted_of, home, home.desk.account, home.desk.traded)  # it asks strategies what they want
+        return await found(last)
 
     async def changes() -> list[str]:
-        return await found(seen[0]._replace(again=True)) if seen else []
+        return await found(last._replace(again=True)) if last is not None else []
 
     async def found(wanted: AccountWants) -> list[str]:
         out = {name.split(":")[1] for name in gate.listings.out}  # what the venue does not trade keeps its own sleeves out alone

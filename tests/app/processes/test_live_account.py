@@ -17,7 +17,7 @@ from engine.book.replay import fold
 from engine.book.snapshot import to_json
 from engine.control import halt
 from engine.errors import BadInput, Refused
-from engine.store.chain import encode_body
+from engine.store.chain import Event, encode_body
 from engine.store.journal import read
 from engine.watch.heartbeat import heartbeat_of
 from engine.watch.identity import identity
@@ -317,7 +317,7 @@ def test_money_that_moves_is_in_the_identity_and_in_no_equity(
 def test_an_account_that_is_switched_to_hedge_mode_while_a_worker_runs_closes_the_gate(own_home: Path, venue: str) -> None:
     """By the check of the start, within minutes; it opens again once the mode is back."""
 
-    async def script(home: LiveHome) -> None:
+    async def script(home: LiveHome) -> list[Event]:
         local = home.played.venue
         home.start()
         await home.until(lambda: home.book and not home.book.health)
@@ -326,5 +326,8 @@ def test_an_account_that_is_switched_to_hedge_mode_while_a_worker_runs_closes_th
         local.position_mode, local.hedge_mode, local.hedged = "net_mode", False, False
         await home.until(lambda: not home.book.health, 12)
         await home.stop()
+        return home.events("health")
 
-    lived(own_home, venue, script, account=True)
+    gate = [event.body for event in lived(own_home, venue, script, account=True) if event.body["what"] == "gate"]
+    assert [body["state"] for body in gate[-2:]] == ["begun", "over"]
+    assert "hedge: long and short apart" in gate[-2]["why"]

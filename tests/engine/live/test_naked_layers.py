@@ -9,6 +9,21 @@ from engine.live.health import StreamHandle
 from tests.fakes.live_desks import LiveBench, long, on_bench
 
 
+async def leaving(bench: LiveBench) -> None:
+    """A layer of 300 lots leaves by an exit that the venue acknowledges and does not fill."""
+    await bench.start()
+    await bench.entered()
+    bench.venue.fills = False
+    await bench.to_close()
+    bench.close(adds=long(strength=0.05))
+
+
+def exit_of(bench: LiveBench) -> str:
+    """The id of the one exit that was sent."""
+    (id_,) = (id_ for id_ in bench.venue.asked_for("place") if id_[-3] == "X")
+    return id_
+
+
 def test_a_layer_without_a_stop_is_left(path: Path) -> None:
     """Five seconds: a page. Fifteen: it leaves at the market, reduce-only."""
 
@@ -75,17 +90,12 @@ def test_an_exit_that_does_not_fill_covers_its_layer_for_a_moment(path: Path) ->
     """The venue has acknowledged it and the stop is gone for it: five seconds, five more, and a person is woken."""
 
     async def play(bench: LiveBench) -> None:
-        await bench.start()
-        await bench.entered()
-        bench.venue.fills = False
-        await bench.to_close()
-        bench.close(adds=long(strength=0.05))
+        await leaving(bench)
         await bench.after(8)
         assert not bench.pages
         await bench.after(6)
         assert len(bench.pages) == 1
-        (exit_id,) = (id_ for id_ in bench.venue.asked_for("place") if id_[-3] == "X")
-        bench.venue.execute(exit_id, 300)
+        bench.venue.execute(exit_of(bench), 300)
         await bench.after(20)
         assert (bench.lots(), len(bench.pages), bench.events("leave")) == (0, 1, [])
 
@@ -97,14 +107,9 @@ def test_an_exit_that_the_stream_says_is_over_goes_on_covering(path: Path) -> No
     """REST is behind: its execution is read later, and nobody is woken for it."""
 
     async def play(bench: LiveBench) -> None:
-        await bench.start()
-        await bench.entered()
-        bench.venue.fills = False
-        await bench.to_close()
-        bench.close(adds=long(strength=0.05))
+        await leaving(bench)
         await bench.after(2)
-        (exit_id,) = (id_ for id_ in bench.venue.asked_for("place") if id_[-3] == "X")
-        bench.desk.announced.note(exit_id, "", has_ended=True)
+        bench.desk.announced.note(exit_of(bench), "", has_ended=True)
         await bench.after(30)
         assert not bench.pages
 
